@@ -1,0 +1,49 @@
+// What a check may cost, and by which rules it judges.
+//
+//   tensorgate::CheckOptions options;
+//   options.limits.tensors = 50'000;          // a tighter cap than the format has
+//   options.profile = tensorgate::Profile::kReference;
+//
+// The defaults accept everything that the format itself allows. Hitting a limit gives the verdict
+// `undecided` with the finding `limit/...` that names it, never `accepted`.
+#ifndef TENSORGATE_LIMITS_H_
+#define TENSORGATE_LIMITS_H_
+
+#include <cstdint>
+
+namespace tensorgate {
+
+/// By whose rules a file is judged.
+enum class Profile : std::uint8_t {
+  kStrict,     ///< One meaning, every byte accounted for. Opening a file needs this.
+  kReference,  ///< A prediction of what the format's own reference loader accepts.
+};
+
+/// Every cap. The unit of each is in its name or comment; all are inclusive.
+struct Limits {
+  /// Bytes of the whole file. No default cap: tensor data are never read for a structural verdict.
+  std::uint64_t file_bytes = UINT64_MAX;
+  /// Bytes of the JSON header. The format's own cap (README, "Format": 100 MB); beyond it the file is rejected.
+  std::uint64_t header_bytes = 100'000'000;
+  /// Tensors. A header of the largest legal size holds fewer than two million.
+  std::uint64_t tensors = 100'000'000;
+  /// Entries of `__metadata__`. A header of the largest legal size holds about fourteen million.
+  std::uint64_t metadata_entries = 100'000'000;
+  /// Bytes of one tensor name or metadata key, after unescaping. The format has no cap of its own.
+  std::uint64_t name_bytes = 100'000'000;
+  /// Dimensions of one tensor. The format has no cap of its own.
+  std::uint64_t rank = 100'000'000;
+
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+struct CheckOptions {
+  Profile profile = Profile::kStrict;
+  Limits limits;
+  /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At least 1.
+  std::uint32_t max_findings = 20;
+};
+
+}  // namespace tensorgate
+
+#endif  // TENSORGATE_LIMITS_H_

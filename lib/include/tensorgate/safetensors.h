@@ -1,0 +1,219 @@
+// A safetensors file that has been proven, or the report of why not.
+//
+//   auto file = tensorgate::safetensors::File::OpenPath("model.safetensors");
+//   if (!file) {
+//     std::fputs(tensorgate::Message(file.error(), file.error().findings()[0]).c_str(), stderr);
+//     return 1;
+//   }
+//   for (tensorgate::safetensors::Tensor tensor : file->tensors()) {
+//     std::printf("%.*s: %zu dimensions\n", int(tensor.name().size()), tensor.name().data(), tensor.rank());
+//   }
+//
+// Guarantees: a `File` exists only if every check of the strict profile passed. Names are unique; the tensors' byte
+// ranges are inside the file, disjoint, and together with the length and the header cover it exactly; each range has
+// as many bytes as its dtype and shape need. The header is read once, into memory that the `File` owns.
+// Lifetime: a `Tensor`, a name, a `Shape` and a metadata entry are views into the `File` and die with it; moving a `File` keeps them.
+// Threads: a const `File` may be read by many. No call throws; running out of memory is a report (`io/out-of-memory`).
+#ifndef TENSORGATE_SAFETENSORS_H_
+#define TENSORGATE_SAFETENSORS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensorgate/dtype.h"
+#include "tensorgate/limits.h"
+#include "tensorgate/report.h"
+#include "tensorgate/source.h"
+
+namespace tensorgate::safetensors {
+
+namespace internal {
+struct Header;
+struct TensorRecord;
+class Examination;
+}  // namespace internal
+
+/// Bytes of the file, from its first byte.
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  friend bool operator==(const ByteRange&, const ByteRange&) = default;
+};
+
+/// The dimensions of a tensor, read from the header's text as they are asked for: a view.
+class Shape {
+ public:
+  class Iterator {
+   public:
+    using value_type = std::uint64_t;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    std::uint64_t operator*() const { return value_; }
+    Iterator& operator++();
+    Iterator operator++(int) {
+      Iterator old = *this;
+      ++*this;
+      return old;
+    }
+    friend bool operator==(const Iterator& a, const Iterator& b) { return a.left_ == b.left_; }
+
+   private:
+    friend class Shape;
+    Iterator(std::string_view text, std::size_t left);
+    std::string_view text_;
+    std::size_t left_ = 0;
+    std::uint64_t value_ = 0;
+  };
+
+  std::size_t size() const { return rank_; }
+  bool empty() const { return rank_ == 0; }
+  Iterator begin() const { return Iterator(text_, rank_); }
+  Iterator end() const { return Iterator(); }
+  std::vector<std::uint64_t> ToVector() const { return {begin(), end()}; }
+
+ private:
+  friend class Tensor;
+  Shape(std::string_view text, std::size_t rank) : text_(text), rank_(rank) {}
+  std::string_view text_;
+  std::size_t rank_;
+};
+
+/// One tensor: a view into the `File`.
+class Tensor {
+ public:
+  /// Decoded, UTF-8; may be empty, hold control characters or look like a path.
+  std::string_view name() const;
+  DType dtype() const;
+  std::size_t rank() const;
+  Shape shape() const;
+  /// Product of the dimensions; 1 for a scalar.
+  std::uint64_t elements() const;
+  /// Where its data are in the file.
+  ByteRange range() const;
+
+ private:
+  friend class File;
+  friend class TensorList;
+  Tensor(const internal::Header* header, const internal::TensorRecord* record)
+      : header_(header), record_(record) {}
+  const internal::Header* header_;
+  const internal::TensorRecord* record_;
+};
+
+/// All tensors in the order of their data: a view into the `File`.
+class TensorList {
+ public:
+  class Iterator {
+   public:
+    using value_type = Tensor;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    Tensor operator*() const { return (*list_)[index_]; }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    Iterator operator++(int) {
+      Iterator old = *this;
+      ++*this;
+      return old;
+    }
+    friend bool operator==(const Iterator& a, const Iterator& b) { return a.index_ == b.index_; }
+
+   private:
+    friend class TensorList;
+    Iterator(const TensorList* list, std::size_t index) : list_(list), index_(index) {}
+    const TensorList* list_ = nullptr;
+    std::size_t index_ = 0;
+  };
+
+  std::size_t size() const;
+  bool empty() const { return size() == 0; }
+  /// `index` must be below size(); a larger one ends the program.
+  Tensor operator[](std::size_t index) const;
+  Iterator begin() const { return Iterator(this, 0); }
+  Iterator end() const { return Iterator(this, size()); }
+
+ private:
+  friend class File;
+  explicit TensorList(const internal::Header* header) : header_(header) {}
+  const internal::Header* header_;
+};
+
+struct MetadataEntry {
+  std::string_view key;
+  std::string_view value;
+};
+
+class File {
+ public:
+  /// Checks by the strict profile whatever `options.profile` says; fails with the report.
+  static std::expected<File, Report> Open(Source& source, const CheckOptions& options = {});
+  static std::expected<File, Report> OpenPath(const std::string& path, const CheckOptions& options = {});
+  static std::expected<File, Report> OpenBytes(std::span<const std::byte> bytes, const CheckOptions& options = {});
+
+  File(File&&) noexcept;
+  File& operator=(File&&) noexcept;
+  ~File();
+
+  /// In the order of their data; those of equal (empty) range in the order of the header.
+  TensorList tensors() const { return TensorList(header_.get()); }
+  std::optional<Tensor> Find(std::string_view name) const;
+
+  /// Entries of `__metadata__`, in the order of the header.
+  std::size_t metadata_size() const;
+  /// `index` must be below metadata_size(); a larger one ends the program.
+  MetadataEntry metadata(std::size_t index) const;
+  std::optional<std::string_view> FindMetadata(std::string_view key) const;
+
+  /// The JSON header as it stands in the file, padding included: bytes [8, 8 + n).
+  std::span<const std::byte> header_bytes() const;
+  /// Spaces at the end of the header.
+  std::size_t padding() const;
+  /// Where the tensor data begin: 8 + n.
+  std::uint64_t data_offset() const;
+  std::uint64_t file_size() const;
+
+  /// Accepted; holds the warnings and notes.
+  const Report& report() const { return report_; }
+
+ private:
+  friend class internal::Examination;
+  File(std::unique_ptr<const internal::Header> header, Report report);
+  std::unique_ptr<const internal::Header> header_;
+  Report report_;
+};
+
+/// The verdict alone, by either profile. Never throws.
+Report Check(Source& source, const CheckOptions& options = {});
+Report CheckPath(const std::string& path, const CheckOptions& options = {});
+Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options = {});
+
+/// A check of bytes that come in order and whose number is not known before the end (a pipe, an upload).
+/// Keeps the header alone; what follows is counted.
+class StreamCheck {
+ public:
+  explicit StreamCheck(const CheckOptions& options = {});
+  StreamCheck(StreamCheck&&) noexcept;
+  StreamCheck& operator=(StreamCheck&&) noexcept;
+  ~StreamCheck();
+  /// The next bytes. False: the file is refused whatever follows, call Finish().
+  bool Feed(std::span<const std::byte> bytes);
+  /// The end was reached (`at_end`), or the stream broke off (`io/read-failed`). Call once.
+  Report Finish(bool at_end = true);
+
+ private:
+  std::unique_ptr<internal::Examination> examination_;
+};
+
+}  // namespace tensorgate::safetensors
+
+#endif  // TENSORGATE_SAFETENSORS_H_
