@@ -3,8 +3,8 @@
 //   std::optional<tensorgate::DType> dtype = tensorgate::FindDType("BF16");
 //   unsigned bits = tensorgate::Bits(*dtype);  // 16
 //
-// The 22 of the safetensors format 0.8.0, in the order in which it declares them. Elements are little-endian,
-// in C order; a dtype of fewer than 8 bits is packed, lowest bits first.
+// The 22 of the safetensors format 0.8.0, in the order in which it declares them. Elements are
+// little-endian, in C order; a dtype of fewer than 8 bits is packed, lowest bits first.
 #ifndef TENSORGATE_DTYPE_H_
 #define TENSORGATE_DTYPE_H_
 
@@ -15,8 +15,28 @@
 namespace tensorgate {
 
 enum class DType : std::uint8_t {
-  kBool, kF4, kF6E2M3, kF6E3M2, kU8, kI8, kF8E5M2, kF8E4M3, kF8E8M0, kF8E4M3FNUZ, kF8E5M2FNUZ,
-  kI16, kU16, kF16, kBF16, kI32, kU32, kF32, kC64, kF64, kI64, kU64,
+  kBool,
+  kF4,
+  kF6E2M3,
+  kF6E3M2,
+  kU8,
+  kI8,
+  kF8E5M2,
+  kF8E4M3,
+  kF8E8M0,
+  kF8E4M3FNUZ,
+  kF8E5M2FNUZ,
+  kI16,
+  kU16,
+  kF16,
+  kBF16,
+  kI32,
+  kU32,
+  kF32,
+  kC64,
+  kF64,
+  kI64,
+  kU64,
 };
 
 inline constexpr int kDTypeCount = 22;

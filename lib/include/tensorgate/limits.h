@@ -23,7 +23,8 @@ enum class Profile : std::uint8_t {
 struct Limits {
   /// Bytes of the whole file. No default cap: tensor data are never read for a structural verdict.
   std::uint64_t file_bytes = UINT64_MAX;
-  /// Bytes of the JSON header. The format's own cap (README, "Format": 100 MB); beyond it the file is rejected.
+  /// Bytes of the JSON header. The format's own cap (README, "Format": 100 MB); beyond it the file
+  /// is rejected.
   std::uint64_t header_bytes = 100'000'000;
   /// Tensors. A header of the largest legal size holds fewer than two million.
   std::uint64_t tensors = 100'000'000;
@@ -40,7 +41,8 @@ struct Limits {
 struct CheckOptions {
   Profile profile = Profile::kStrict;
   Limits limits;
-  /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At least 1.
+  /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At
+  /// least 1.
   std::uint32_t max_findings = 20;
 };
 

@@ -25,9 +25,9 @@
 namespace tensorgate {
 
 enum class Verdict : std::uint8_t {
-  kAccepted,     ///< Every check passed.
-  kRejected,     ///< A rule of severity error fired.
-  kUndecided,    ///< Not all could be read, it is not a regular file, it changed, or a limit was hit.
+  kAccepted,   ///< Every check passed.
+  kRejected,   ///< A rule of severity error fired.
+  kUndecided,  ///< Not all could be read, it is not a regular file, it changed, or a limit was hit.
   kUnsupported,  ///< No parser for this; see `FileClass`.
 };
 
@@ -43,11 +43,11 @@ enum class Scope : std::uint8_t {
   kFull,       ///< Every byte.
 };
 
-std::string_view Name(Verdict verdict);      ///< "accepted", "rejected", "undecided", "unsupported"
-std::string_view Name(Profile profile);      ///< "strict", "reference"
-std::string_view Name(Scope scope);          ///< "structure", "full"
-std::string_view Name(Severity severity);    ///< "note", "warning", "error"
-std::string_view Name(FileClass file_class); ///< "model", "other"
+std::string_view Name(Verdict verdict);    ///< "accepted", "rejected", "undecided", "unsupported"
+std::string_view Name(Profile profile);    ///< "strict", "reference"
+std::string_view Name(Scope scope);        ///< "structure", "full"
+std::string_view Name(Severity severity);  ///< "note", "warning", "error"
+std::string_view Name(FileClass file_class);  ///< "model", "other"
 
 /// A rule that fired, and where. Offsets and lengths are in bytes from the start of the file.
 struct Finding {
@@ -58,9 +58,11 @@ struct Finding {
   std::uint64_t offset = 0;  ///< Where; inside the file or its end.
   std::uint64_t found = 0;   ///< Its meaning is the rule's (`RuleInfo::message`).
   std::uint64_t allowed = 0;
-  std::uint64_t subject_offset = 0;  ///< Where the thing concerned stands in the file, as written there.
+  std::uint64_t subject_offset =
+      0;  ///< Where the thing concerned stands in the file, as written there.
   std::uint32_t subject_length = 0;
-  // Cut copies of the subject and of what was found, if that is text: slices of the report's own text.
+  // Cut copies of the subject and of what was found, if that is text: slices of the report's own
+  // text.
   std::uint32_t text_begin = 0;
   std::uint16_t subject_text = 0;
   std::uint16_t found_text = 0;
@@ -86,7 +88,8 @@ class Report {
     return fatal_ ? std::span(&*fatal_, 1) : std::span<const Finding>(findings_);
   }
   std::uint64_t dropped_findings() const { return dropped_; }
-  /// The thing concerned, at most 256 bytes: a decoded tensor name or metadata key, raw and unescaped.
+  /// The thing concerned, at most 256 bytes: a decoded tensor name or metadata key, raw and
+  /// unescaped.
   std::string_view Subject(const Finding& finding) const;
   /// What was found, where that is text; raw and unescaped.
   std::string_view FoundText(const Finding& finding) const;
@@ -96,7 +99,7 @@ class Report {
 
   // Facts about the file; present once its header was read as JSON without a structural error.
   struct Facts {
-    std::uint64_t header_bytes = 0;  ///< n, the length of the JSON header with its padding.
+    std::uint64_t header_bytes = 0;   ///< n, the length of the JSON header with its padding.
     std::uint64_t padding_bytes = 0;  ///< White space at the end of the header.
     std::uint64_t tensors = 0;
     std::uint64_t parameters = 0;  ///< Sum of the tensors' numbers of elements; 2^64-1 if more.
@@ -120,7 +123,8 @@ class Report {
   std::optional<Facts> facts_;
   std::vector<Finding> findings_;
   std::string text_;
-  std::optional<Finding> fatal_;  // replaces all others; needs no memory, so running out can be told
+  std::optional<Finding>
+      fatal_;  // replaces all others; needs no memory, so running out can be told
 };
 
 /// One sentence: what is wrong with what, found, allowed. Text from the file in it is escaped.

@@ -38,19 +38,22 @@ enum class Effect : std::uint8_t {
 
 struct RuleInfo {
   Rule rule;
-  std::string_view id;         ///< "safetensors/offsets-overlap"
+  std::string_view id;  ///< "safetensors/offsets-overlap"
   Effect effect;
   Level strict;
   Level reference;
-  std::string_view subject;    ///< The kind of thing concerned: "file", "header", "tensor", "metadata key" …
-  std::string_view reference_error;  ///< Error kind of the reference where this rule is its reason; "" if none.
-  std::string_view cwe;        ///< "CWE-190", or "".
-  std::string_view summary;    ///< One line.
-  std::string_view message;    ///< Template with {subject}, {found}, {text} and {allowed}.
-  std::string_view allowed;    ///< What is allowed, in words; "" where the finding holds a number or nothing.
-  std::string_view spec;       ///< The sentence of the specification behind it.
-  std::string_view why;        ///< Why it matters: which reader breaks, and how.
-  std::string_view fix;        ///< What to do about it.
+  std::string_view
+      subject;  ///< The kind of thing concerned: "file", "header", "tensor", "metadata key" …
+  std::string_view
+      reference_error;   ///< Error kind of the reference where this rule is its reason; "" if none.
+  std::string_view cwe;  ///< "CWE-190", or "".
+  std::string_view summary;  ///< One line.
+  std::string_view message;  ///< Template with {subject}, {found}, {text} and {allowed}.
+  std::string_view
+      allowed;  ///< What is allowed, in words; "" where the finding holds a number or nothing.
+  std::string_view spec;  ///< The sentence of the specification behind it.
+  std::string_view why;   ///< Why it matters: which reader breaks, and how.
+  std::string_view fix;   ///< What to do about it.
 };
 
 std::span<const RuleInfo> AllRules();

@@ -6,14 +6,17 @@
 //     return 1;
 //   }
 //   for (tensorgate::safetensors::Tensor tensor : file->tensors()) {
-//     std::printf("%.*s: %zu dimensions\n", int(tensor.name().size()), tensor.name().data(), tensor.rank());
+//     std::printf("%.*s: %zu dimensions\n", int(tensor.name().size()), tensor.name().data(),
+//     tensor.rank());
 //   }
 //
-// Guarantees: a `File` exists only if every check of the strict profile passed. Names are unique; the tensors' byte
-// ranges are inside the file, disjoint, and together with the length and the header cover it exactly; each range has
-// as many bytes as its dtype and shape need. The header is read once, into memory that the `File` owns.
-// Lifetime: a `Tensor`, a name, a `Shape` and a metadata entry are views into the `File` and die with it; moving a `File` keeps them.
-// Threads: a const `File` may be read by many. No call throws; running out of memory is a report (`io/out-of-memory`).
+// Guarantees: a `File` exists only if every check of the strict profile passed. Names are unique;
+// the tensors' byte ranges are inside the file, disjoint, and together with the length and the
+// header cover it exactly; each range has as many bytes as its dtype and shape need. The header is
+// read once, into memory that the `File` owns. Lifetime: a `Tensor`, a name, a `Shape` and a
+// metadata entry are views into the `File` and die with it; moving a `File` keeps them. Threads: a
+// const `File` may be read by many. No call throws; running out of memory is a report
+// (`io/out-of-memory`).
 #ifndef TENSORGATE_SAFETENSORS_H_
 #define TENSORGATE_SAFETENSORS_H_
 
@@ -116,7 +119,7 @@ class TensorList {
     using value_type = Tensor;
     using difference_type = std::ptrdiff_t;
     Iterator() = default;
-    Tensor operator*() const { return (*list_)[index_]; }
+    Tensor operator*() const { return TensorList(header_)[index_]; }
     Iterator& operator++() {
       ++index_;
       return *this;
@@ -130,8 +133,8 @@ class TensorList {
 
    private:
     friend class TensorList;
-    Iterator(const TensorList* list, std::size_t index) : list_(list), index_(index) {}
-    const TensorList* list_ = nullptr;
+    Iterator(const internal::Header* header, std::size_t index) : header_(header), index_(index) {}
+    const internal::Header* header_ = nullptr;
     std::size_t index_ = 0;
   };
 
@@ -139,8 +142,8 @@ class TensorList {
   bool empty() const { return size() == 0; }
   /// `index` must be below size(); a larger one ends the program.
   Tensor operator[](std::size_t index) const;
-  Iterator begin() const { return Iterator(this, 0); }
-  Iterator end() const { return Iterator(this, size()); }
+  Iterator begin() const { return Iterator(header_, 0); }
+  Iterator end() const { return Iterator(header_, size()); }
 
  private:
   friend class File;
@@ -157,8 +160,10 @@ class File {
  public:
   /// Checks by the strict profile whatever `options.profile` says; fails with the report.
   static std::expected<File, Report> Open(Source& source, const CheckOptions& options = {});
-  static std::expected<File, Report> OpenPath(const std::string& path, const CheckOptions& options = {});
-  static std::expected<File, Report> OpenBytes(std::span<const std::byte> bytes, const CheckOptions& options = {});
+  static std::expected<File, Report> OpenPath(const std::string& path,
+                                              const CheckOptions& options = {});
+  static std::expected<File, Report> OpenBytes(std::span<const std::byte> bytes,
+                                               const CheckOptions& options = {});
 
   File(File&&) noexcept;
   File& operator=(File&&) noexcept;
@@ -197,8 +202,8 @@ Report Check(Source& source, const CheckOptions& options = {});
 Report CheckPath(const std::string& path, const CheckOptions& options = {});
 Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options = {});
 
-/// A check of bytes that come in order and whose number is not known before the end (a pipe, an upload).
-/// Keeps the header alone; what follows is counted.
+/// A check of bytes that come in order and whose number is not known before the end (a pipe, an
+/// upload). Keeps the header alone; what follows is counted.
 class StreamCheck {
  public:
   explicit StreamCheck(const CheckOptions& options = {});
@@ -211,7 +216,8 @@ class StreamCheck {
   Report Finish(bool at_end = true);
 
  private:
-  std::unique_ptr<internal::Examination> examination_;
+  CheckOptions options_;
+  std::unique_ptr<internal::Examination> examination_;  // none: out of memory
 };
 
 }  // namespace tensorgate::safetensors

@@ -1,6 +1,7 @@
 // Where bytes come from: memory, a file, or a function of yours.
 //
-//   auto source = tensorgate::CallbackSource(size, [&](std::uint64_t offset, std::span<std::byte> into)
+//   auto source = tensorgate::CallbackSource(size, [&](std::uint64_t offset, std::span<std::byte>
+//   into)
 //       -> tensorgate::Result<std::size_t> {
 //     return remote.Fetch(offset, into);  // how many bytes came: 1 … into.size(), 0 at the end
 //   });
@@ -32,7 +33,8 @@ class Source {
   virtual Result<void> Unchanged() { return {}; }
 };
 
-/// Fills `into` from `offset` on, whatever the sizes in which the source delivers; `io/short-read` if it ends before.
+/// Fills `into` from `offset` on, whatever the sizes in which the source delivers; `io/short-read`
+/// if it ends before.
 Result<void> ReadFully(Source& source, std::uint64_t offset, std::span<std::byte> into);
 
 /// Bytes of the caller's, which must not change while they are read.
@@ -59,12 +61,14 @@ class CallbackSource final : public Source {
   ReadFunction read_;
 };
 
-/// A regular file, read by `pread`, never mapped. Anything else is refused as `io/not-regular`, without blocking.
+/// A regular file, read by `pread`, never mapped. Anything else is refused as `io/not-regular`,
+/// without blocking.
 class FileSource final : public Source {
  public:
   /// Opens `path` for reading; a symbolic link is followed.
   static Result<FileSource> Open(const std::string& path);
-  /// Reads from an open descriptor, which stays the caller's and must stay open; its file offset is not used.
+  /// Reads from an open descriptor, which stays the caller's and must stay open; its file offset is
+  /// not used.
   static Result<FileSource> FromDescriptor(int descriptor);
 
   FileSource(FileSource&& other) noexcept;

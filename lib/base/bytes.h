@@ -1,0 +1,53 @@
+// The few ways in which the rest of the library looks at raw bytes.
+#ifndef TENSORGATE_BASE_BYTES_H_
+#define TENSORGATE_BASE_BYTES_H_
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace tensorgate::internal {
+
+inline std::string_view AsText(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+inline std::span<const std::byte> AsBytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+inline std::span<char> AsWritableText(std::span<std::byte> bytes) {
+  return {reinterpret_cast<char*>(bytes.data()), bytes.size()};
+}
+
+inline std::uint64_t LoadLittleEndian64(std::span<const std::byte, 8> bytes) {
+  std::uint64_t value;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  if constexpr (std::endian::native == std::endian::big) value = __builtin_bswap64(value);
+  return value;
+}
+
+/// Copies what fits of `from` into `into`; returns how many bytes.
+inline std::size_t CopyBytes(std::span<const std::byte> from, std::span<std::byte> into) {
+  const std::size_t count = std::min(from.size(), into.size());
+  if (count != 0) std::memcpy(into.data(), from.data(), count);
+  return count;
+}
+
+/// Where `part` begins in `whole`, if it is a view of it. Compares addresses as integers: the two
+/// may be unrelated.
+inline std::optional<std::size_t> OffsetWithin(std::string_view whole, std::string_view part) {
+  const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(part.data()) -
+                                reinterpret_cast<std::uintptr_t>(whole.data());
+  if (offset > whole.size() || part.size() > whole.size() - offset) return std::nullopt;
+  return offset;
+}
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_BASE_BYTES_H_

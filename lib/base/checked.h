@@ -1,0 +1,82 @@
+// The arithmetic that decides, written once over the integer's width: the library uses it at 64
+// bits, a test runs every case at 8 bits against unbounded integers.
+#ifndef TENSORGATE_BASE_CHECKED_H_
+#define TENSORGATE_BASE_CHECKED_H_
+
+#include <concepts>
+
+namespace tensorgate::internal {
+
+/// a * b into `a`; true, with `a` unusable, if it does not fit.
+template <std::unsigned_integral T>
+[[nodiscard]] constexpr bool MultiplyOverflows(T& a, T b) {
+  return __builtin_mul_overflow(a, b, &a);
+}
+
+template <std::unsigned_integral T>
+constexpr T SaturatingAdd(T a, T b) {
+  T sum;
+  return __builtin_add_overflow(a, b, &sum) ? static_cast<T>(~T{0}) : sum;
+}
+
+/// The size of a tensor from its dimensions, taken one by one, and its dtype's bits.
+template <std::unsigned_integral T>
+struct ShapeSize {
+  T nonzero = 1;                    ///< Product of the dimensions other than 0, modulo 2^width.
+  T last = 0;                       ///< The last dimension.
+  bool zero = false;                ///< A dimension was 0.
+  bool nonzero_overflows = false;   ///< `nonzero` does not fit, whatever the order.
+  bool in_order_overflows = false;  ///< Multiplying from the left overflows before a 0 is met.
+
+  constexpr void Multiply(T dimension) {
+    last = dimension;
+    if (dimension == 0) {
+      zero = true;
+    } else if (MultiplyOverflows(nonzero, dimension)) {
+      nonzero_overflows = true;
+      in_order_overflows |= !zero;
+    }
+  }
+
+  /// The non-zero dimensions times `bits` do not fit, also if a 0 hides it.
+  constexpr bool HiddenOverflow(T bits) const {
+    T product = nonzero;
+    return nonzero_overflows || MultiplyOverflows(product, bits);
+  }
+
+  /// The reference's overflow: elements from the left, then times `bits`.
+  constexpr bool Overflow(T bits) const {
+    return in_order_overflows || (!zero && HiddenOverflow(bits));
+  }
+
+  /// Bits of the whole tensor; only if !Overflow(bits).
+  constexpr T TotalBits(T bits) const { return zero ? T{0} : static_cast<T>(nonzero * bits); }
+
+  /// Bits of the last dimension modulo 8; nonzero means that a row ends within a byte.
+  constexpr T RowBitsModulo8(T bits) const { return static_cast<T>((last % 8) * (bits % 8) % 8); }
+};
+
+/// A forward-only ledger of claimed ranges: tells how each next range lies to those before.
+template <std::unsigned_integral T>
+class Claims {
+ public:
+  enum class Result { kNext, kReversed, kOverlap, kHole };
+
+  /// Claims [begin, end). A reversed range claims nothing; after a hole or an overlap the larger
+  /// end counts.
+  constexpr Result Claim(T begin, T end) {
+    if (end < begin) return Result::kReversed;
+    const T before = end_;
+    if (end > end_) end_ = end;
+    if (begin == before) return Result::kNext;
+    return begin < before ? Result::kOverlap : Result::kHole;
+  }
+  constexpr T end() const { return end_; }
+
+ private:
+  T end_ = 0;
+};
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_BASE_CHECKED_H_

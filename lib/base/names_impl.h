@@ -1,0 +1,105 @@
+// Bodies of the templates in names.h.
+#ifndef TENSORGATE_BASE_NAMES_IMPL_H_
+#define TENSORGATE_BASE_NAMES_IMPL_H_
+
+#include <algorithm>
+#include <bit>
+
+#include "lib/base/names.h"
+
+namespace tensorgate::internal {
+
+template <typename NameAt, typename Told>
+void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
+                      const Told& on_duplicate) {
+  const auto count = static_cast<std::uint32_t>(hashes.size());
+  if (count == 0) return;
+  const std::size_t capacity = std::bit_ceil(std::size_t{count} + count / 3 + 1);
+  const std::size_t mask = capacity - 1;
+  slots_.AssignZero(capacity);
+  const std::span<std::uint64_t> slots = slots_.span();
+  const std::span<const std::uint32_t> hash_at = hashes.span();
+  // A good hash needs about two probes a name; far beyond that someone chose the names.
+  std::uint64_t probes_left = std::uint64_t{count} * 16 + 4096;
+  constexpr std::uint32_t kAhead = 12;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (count - i > kAhead) __builtin_prefetch(&slots[hash_at[i + kAhead] & mask], 1);
+    const std::uint32_t hash = hash_at[i];
+    std::size_t slot = hash & mask;
+    while (true) {
+      const std::uint64_t entry = slots[slot];
+      if (entry == 0) {
+        slots[slot] = std::uint64_t{hash} << 32 | (i + 1);
+        break;
+      }
+      if (entry >> 32 == hash) {
+        const auto first = static_cast<std::uint32_t>(entry) - 1;
+        if (at(first) == at(i)) {
+          on_duplicate(i, first);
+          break;
+        }
+      }
+      if (--probes_left == 0) {
+        slots_.Clear();
+        return BuildSorted(count, at, [&](std::uint32_t later, std::uint32_t first) {
+          if (later >= i) on_duplicate(later, first);  // those before were told
+        });
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+}
+
+template <typename NameAt, typename Told>
+void NameIndex::BuildSorted(std::uint32_t count, const NameAt& at, const Told& on_duplicate) {
+  sorted_.Resize(count);
+  const std::span<std::uint32_t> sorted = sorted_.span();
+  for (std::uint32_t i = 0; i < count; ++i) sorted[i] = i;
+  // By length first: most comparisons end there.
+  const auto before = [&](std::uint32_t a, std::uint32_t b) {
+    const std::string_view x = at(a), y = at(b);
+    if (x.size() != y.size()) return x.size() < y.size();
+    const int order = x.compare(y);
+    return order != 0 ? order < 0 : a < b;
+  };
+  std::sort(sorted.begin(), sorted.end(), before);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> duplicates;
+  std::size_t kept = 0;
+  for (const std::uint32_t index : sorted) {
+    if (kept != 0 && at(sorted[kept - 1]) == at(index)) {
+      duplicates.emplace_back(index, sorted[kept - 1]);
+    } else {
+      sorted[kept++] = index;
+    }
+  }
+  sorted_.Resize(kept);
+  std::sort(duplicates.begin(), duplicates.end());
+  for (const auto& [later, first] : duplicates) on_duplicate(later, first);
+}
+
+template <typename NameAt>
+std::optional<std::uint32_t> NameIndex::Find(std::string_view name, std::uint32_t hash,
+                                             const NameAt& at) const {
+  if (!sorted_.empty()) {
+    const std::span<const std::uint32_t> sorted = sorted_.span();
+    const auto found = std::lower_bound(
+        sorted.begin(), sorted.end(), name, [&](std::uint32_t index, std::string_view wanted) {
+          const std::string_view x = at(index);
+          return x.size() != wanted.size() ? x.size() < wanted.size() : x.compare(wanted) < 0;
+        });
+    if (found == sorted.end() || at(*found) != name) return std::nullopt;
+    return *found;
+  }
+  if (slots_.empty()) return std::nullopt;
+  const std::span<const std::uint64_t> slots = slots_.span();
+  const std::size_t mask = slots.size() - 1;
+  for (std::size_t slot = hash & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
+    const auto index = static_cast<std::uint32_t>(slots[slot]) - 1;
+    if (slots[slot] >> 32 == hash && at(index) == name) return index;
+  }
+  return std::nullopt;
+}
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_BASE_NAMES_IMPL_H_

@@ -1,0 +1,302 @@
+#include "lib/safetensors/examination.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/base/bytes.h"
+#include "lib/base/utf8.h"
+#include "lib/safetensors/parse.h"
+
+namespace tensorgate::safetensors::internal {
+namespace {
+
+using tensorgate::internal::CopyBytes;
+using tensorgate::internal::kHeadProbe;
+using tensorgate::internal::kSlack;
+using tensorgate::internal::kTailProbe;
+
+// A stream's header grows with what has come: a length alone must not make us allocate 100 MB.
+constexpr std::uint64_t kStreamBlock = 1 << 20;
+
+}  // namespace
+
+Examination::Examination(const CheckOptions& options)
+    : builder_(options, "safetensors"), header_(std::make_unique<Header>()) {}
+
+void Examination::Begin(std::uint64_t size) {
+  size_ = size;
+  builder_.SetSize(size);
+  const Limits& limits = builder_.options().limits;
+  if (size < kLengthBytes) {
+    builder_.Add(Rule::kStFileTooSmall, size, {.found = size, .allowed = kLengthBytes});
+  } else if (size > limits.file_bytes) {
+    builder_.Add(Rule::kLimitFileBytes, 0, {.found = size, .allowed = limits.file_bytes});
+  }
+  if (builder_.HasError()) step_ = Step::kDone;
+}
+
+Need Examination::Next() {
+  switch (step_) {
+    case Step::kLength:
+      return {0, std::span(head_).first(kLengthBytes)};
+    case Step::kRecognise:
+      return {0, std::span(head_).first(
+                     static_cast<std::size_t>(std::min<std::uint64_t>(*size_, kHeadProbe)))};
+    case Step::kHeader:
+      return {kLengthBytes, header_->bytes.span().first(header_->size)};
+    case Step::kDataProbe:
+      return {header_->data_offset(), std::span(data_probe_).first(data_probe_size_)};
+    case Step::kTail:
+      return {*size_ - tail_size_, std::span(tail_).first(tail_size_)};
+    case Step::kDone:
+      break;
+  }
+  return {};
+}
+
+void Examination::Filled(std::size_t count) {
+  builder_.AddBytesRead(count);
+  switch (step_) {
+    case Step::kLength:
+      head_size_ = kLengthBytes;
+      OnLength();
+      break;
+    case Step::kRecognise:
+      head_size_ = count;
+      TellLengthRule();
+      step_ = Step::kDone;
+      break;
+    case Step::kHeader:
+      head_size_ += CopyBytes(header_->bytes.span().first(header_->size),
+                              std::span(head_).subspan(kLengthBytes));
+      OnHeader();
+      if (step_ == Step::kDone) break;
+      OnSize();
+      if (step_ == Step::kDone) break;
+      data_probe_size_ = static_cast<std::size_t>(
+          std::min<std::uint64_t>(*size_ - header_->data_offset(), kHeadProbe));
+      tail_size_ = static_cast<std::size_t>(
+          std::min<std::uint64_t>(*size_ - header_->data_offset(), kTailProbe));
+      step_ = data_probe_size_ != 0 ? Step::kDataProbe : Step::kTail;
+      if (tail_size_ == 0) {
+        ProbeMagics();
+        step_ = Step::kDone;
+      }
+      break;
+    case Step::kDataProbe:
+      step_ = Step::kTail;
+      break;
+    case Step::kTail:
+      ProbeMagics();
+      step_ = Step::kDone;
+      break;
+    case Step::kDone:
+      break;
+  }
+}
+
+// The eight length bytes are in head_.
+void Examination::OnLength() {
+  length_ = tensorgate::internal::LoadLittleEndian64(
+      std::span<const std::byte>(head_).first<kLengthBytes>());
+  const Limits& limits = builder_.options().limits;
+  if (length_ > kMaxHeaderBytes)
+    return RefuseLength(Rule::kStHeaderTooLarge, length_, kMaxHeaderBytes);
+  if (size_ && length_ > *size_ - kLengthBytes) {
+    return RefuseLength(Rule::kStHeaderPastEnd, length_, *size_ - kLengthBytes);
+  }
+  if (length_ > limits.header_bytes) {
+    builder_.Add(Rule::kLimitHeaderBytes, 0, {.found = length_, .allowed = limits.header_bytes});
+    step_ = Step::kDone;
+    return;
+  }
+  header_->size = static_cast<std::size_t>(length_);
+  AllocateHeader(size_ ? length_ : std::min(length_, kStreamBlock));
+  step_ = Step::kHeader;
+  if (length_ == 0) {
+    OnHeader();
+    step_ = Step::kDone;
+  }
+}
+
+void Examination::AllocateHeader(std::uint64_t have) {
+  PodBuffer<std::byte>& bytes = header_->bytes;
+  bytes.Resize(static_cast<std::size_t>(have) + kSlack);
+  std::ranges::fill(bytes.span().last(kSlack), std::byte{0});
+}
+
+// Nothing more of this file has a meaning; but a look at its beginning may tell what it is.
+void Examination::RefuseLength(Rule rule, std::uint64_t found, std::uint64_t allowed) {
+  refusal_ = LengthRefusal{rule, found, allowed};
+  step_ = Step::kRecognise;
+}
+
+void Examination::TellLengthRule() {
+  AddForeignHead();
+  builder_.SetReferenceError(Info(refusal_->rule).reference_error);
+  builder_.Add(refusal_->rule, 0, {.found = refusal_->found, .allowed = refusal_->allowed});
+}
+
+// Only for a file that is refused anyway: names what it seems to be.
+bool Examination::AddForeignHead() {
+  if (tensorgate::internal::IsLfsPointer(Head())) {
+    builder_.Add(Rule::kStLfsPointer, 0);
+    return true;
+  }
+  const std::string_view magic =
+      tensorgate::internal::ForeignMagic(Head(), size_.value_or(UINT64_MAX));
+  if (magic.empty()) return false;
+  builder_.Add(Rule::kStForeignFormat, 0, {.found_text = magic});
+  return true;
+}
+
+void Examination::AddFailure(const ParseFailure& failure) {
+  const std::size_t valid = tensorgate::internal::ValidUtf8Length(header_->text());
+  std::string_view reference_error = Info(failure.rule).reference_error;
+  if (valid < header_->size) {
+    reference_error = Info(Rule::kStHeaderNotUtf8).reference_error;
+    builder_.Add(Rule::kStHeaderNotUtf8, kLengthBytes + valid,
+                 {.found = static_cast<unsigned char>(header_->text()[valid])});
+  }
+  if (Info(failure.rule).effect == Effect::kReport) {
+    AddForeignHead();
+    builder_.SetReferenceError(reference_error);
+  }
+  builder_.Add(failure.rule, kLengthBytes + failure.offset,
+               {.found = failure.found,
+                .allowed = failure.allowed,
+                .subject = failure.subject,
+                .subject_offset = kLengthBytes + failure.offset,
+                .found_text = failure.found_text});
+}
+
+void Examination::OnHeader() {
+  // A limit that stopped the parse says nothing of what follows: not even that it is UTF-8.
+  ParsedHeader parsed = ParseHeader(*header_, builder_.options().limits);
+  if (parsed.failure) {
+    AddFailure(*parsed.failure);
+    step_ = Step::kDone;
+    return;
+  }
+  data_ = ApplyRules(*header_, parsed, builder_);
+  parsed_ = true;
+  builder_.SetFacts({.header_bytes = length_,
+                     .padding_bytes = header_->padding,
+                     .tensors = header_->tensors.size(),
+                     .parameters = parsed.parameters,
+                     .data_bytes = data_.end,
+                     .metadata_entries = header_->metadata.size()});
+  if (builder_.HasError()) step_ = Step::kDone;
+}
+
+void Examination::OnSize() {
+  ApplySizeRules(*header_, data_, *size_, builder_);
+  header_->file_size = *size_;
+  // What follows the last tensor is shown by its signature, if it has one.
+  if (builder_.HasError() && builder_.options().profile == Profile::kReference) step_ = Step::kDone;
+}
+
+void Examination::AddMagic(std::uint64_t offset, std::span<const std::byte> bytes,
+                           std::uint64_t limit) {
+  const std::string_view magic = tensorgate::internal::ForeignMagic(bytes, limit);
+  if (!magic.empty()) builder_.Add(Rule::kStForeignMagic, offset, {.found_text = magic});
+}
+
+void Examination::ProbeMagics() {
+  AddMagic(0, Head(), *size_);
+  const std::uint64_t data = header_->data_offset();
+  AddMagic(data, std::span(data_probe_).first(data_probe_size_), *size_ - data);
+  const auto zip = tensorgate::internal::FindZipEnd(std::span(tail_).first(tail_size_));
+  if (zip) {
+    builder_.Add(Rule::kStForeignMagic, *size_ - tail_size_ + *zip,
+                 {.found_text = "the end of a ZIP archive"});
+  }
+}
+
+void Examination::Remember(std::span<const std::byte> bytes) {
+  head_size_ += CopyBytes(bytes, std::span(head_).subspan(head_size_));
+  const std::uint64_t data = kLengthBytes + length_;
+  if (position_ + bytes.size() <= data || step_ == Step::kLength) return;
+  const std::uint64_t skip = position_ < data ? data - position_ : 0;
+  bytes = bytes.subspan(static_cast<std::size_t>(skip));
+  data_probe_size_ += CopyBytes(bytes, std::span(data_probe_).subspan(data_probe_size_));
+  // The tail slides: keep the last bytes of what has come.
+  if (bytes.size() >= tail_.size()) {
+    CopyBytes(bytes.last(tail_.size()), tail_);
+    tail_size_ = tail_.size();
+    return;
+  }
+  const std::size_t keep = std::min(tail_size_, tail_.size() - bytes.size());
+  std::copy(tail_.begin() + static_cast<std::ptrdiff_t>(tail_size_ - keep),
+            tail_.begin() + static_cast<std::ptrdiff_t>(tail_size_), tail_.begin());
+  CopyBytes(bytes, std::span(tail_).subspan(keep));
+  tail_size_ = keep + bytes.size();
+}
+
+bool Examination::Feed(std::span<const std::byte> bytes) {
+  if (step_ == Step::kDone) return false;
+  builder_.AddBytesRead(bytes.size());
+  while (!bytes.empty() && step_ != Step::kDone) {
+    std::size_t take = bytes.size();
+    if (step_ == Step::kLength) {
+      take = std::min<std::size_t>(take, kLengthBytes - static_cast<std::size_t>(position_));
+    } else if (step_ == Step::kHeader) {
+      take = std::min(take, header_->size - filled_);
+    } else if (step_ == Step::kRecognise) {
+      take = std::min(take, kHeadProbe - head_size_);
+    }
+    const std::span<const std::byte> part = bytes.first(take);
+    bytes = bytes.subspan(take);
+    Remember(part);
+    position_ += take;
+    if (step_ == Step::kLength && position_ == kLengthBytes) {
+      OnLength();
+    } else if (step_ == Step::kRecognise && head_size_ == kHeadProbe) {
+      TellLengthRule();
+      step_ = Step::kDone;
+    } else if (step_ == Step::kHeader) {
+      if (header_->bytes.size() < filled_ + take + kSlack) {
+        AllocateHeader(std::min<std::uint64_t>(
+            length_, std::max<std::uint64_t>(filled_ + take, 2 * std::uint64_t{filled_})));
+      }
+      filled_ += CopyBytes(part, header_->bytes.span().subspan(filled_));
+      if (filled_ == header_->size) {
+        OnHeader();
+        if (step_ == Step::kHeader) step_ = Step::kTail;
+      }
+    }
+    if (step_ == Step::kTail && position_ > builder_.options().limits.file_bytes) {
+      builder_.Add(Rule::kLimitFileBytes, 0,
+                   {.found = position_, .allowed = builder_.options().limits.file_bytes});
+      step_ = Step::kDone;
+    }
+  }
+  return step_ != Step::kDone;
+}
+
+void Examination::EndOfStream() {
+  if (step_ == Step::kDone) return;
+  size_ = position_;
+  builder_.SetSize(position_);
+  if (step_ == Step::kLength) {
+    builder_.Add(Rule::kStFileTooSmall, position_, {.found = position_, .allowed = kLengthBytes});
+  } else if (step_ == Step::kRecognise) {
+    TellLengthRule();
+  } else if (step_ == Step::kHeader) {
+    refusal_ = LengthRefusal{Rule::kStHeaderPastEnd, length_, position_ - kLengthBytes};
+    TellLengthRule();
+  } else {
+    OnSize();
+    ProbeMagics();
+  }
+  step_ = Step::kDone;
+}
+
+void Examination::Fail(const Status& status) {
+  builder_.Add(status);
+  step_ = Step::kDone;
+}
+
+Report Examination::Finish() { return builder_.Finish(); }
+
+}  // namespace tensorgate::safetensors::internal

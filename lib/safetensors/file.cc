@@ -1,0 +1,207 @@
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "lib/safetensors/examination.h"
+#include "tensorgate/safetensors.h"
+
+namespace tensorgate::safetensors {
+
+using internal::Examination;
+using internal::Header;
+using internal::Need;
+
+namespace {
+
+constexpr std::string_view kFormat = "safetensors";
+
+// Drives an examination by a source of random access.
+void Drive(Examination& examination, Source& source) {
+  examination.Begin(source.size());
+  for (Need need = examination.Next(); !need.into.empty(); need = examination.Next()) {
+    const Result<void> read = ReadFully(source, need.offset, need.into);
+    if (!read) return examination.Fail(read.error());
+    examination.Filled(need.into.size());
+  }
+  const Result<void> unchanged = source.Unchanged();
+  if (!unchanged) examination.Fail(unchanged.error());
+}
+
+Report Failed(const Status& status, const CheckOptions& options) {
+  ReportBuilder builder(options, kFormat);
+  builder.Add(status);
+  return builder.Finish();
+}
+
+// One examination of `source`; `header` gets what an accepted file has. A source of the caller's
+// may throw anything.
+Report Examine(Source& source, const CheckOptions& options, std::unique_ptr<const Header>* header) {
+  try {
+    Examination examination(options);
+    Drive(examination, source);
+    Report report = examination.Finish();
+    if (header != nullptr && report.verdict() == Verdict::kAccepted)
+      *header = examination.TakeHeader();
+    return report;
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::OutOfMemory(options, kFormat);
+  } catch (...) {
+    return ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed);
+  }
+}
+
+Report ExaminePath(const std::string& path, const CheckOptions& options,
+                   std::unique_ptr<const Header>* header) {
+  Result<FileSource> source = FileSource::Open(path);
+  if (source) return Examine(*source, options, header);
+  try {
+    return Failed(source.error(), options);
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::OutOfMemory(options, kFormat);
+  }
+}
+
+}  // namespace
+
+Shape::Iterator::Iterator(std::string_view text, std::size_t left) : text_(text), left_(left + 1) {
+  ++*this;
+}
+
+Shape::Iterator& Shape::Iterator::operator++() {
+  if (--left_ == 0) return *this;
+  internal::DimensionReader reader(text_, 1);
+  reader.Next(value_);
+  text_ = reader.rest();
+  return *this;
+}
+
+std::string_view Tensor::name() const { return header_->NameOf(*record_); }
+DType Tensor::dtype() const { return record_->dtype(); }
+std::size_t Tensor::rank() const { return record_->rank(); }
+Shape Tensor::shape() const { return {header_->text().substr(record_->shape), record_->rank()}; }
+ByteRange Tensor::range() const {
+  return {header_->data_offset() + record_->begin, record_->end - record_->begin};
+}
+
+std::uint64_t Tensor::elements() const {
+  const internal::ShapeSize size = header_->SizeOf(*record_);
+  return size.zero ? 0 : size.nonzero;
+}
+
+std::size_t TensorList::size() const { return header_->tensors.size(); }
+
+Tensor TensorList::operator[](std::size_t index) const {
+  const std::size_t record = header_->order.empty() ? index : header_->order[index];
+  return {header_, &header_->tensors[record]};
+}
+
+File::File(std::unique_ptr<const Header> header, Report report)
+    : header_(std::move(header)), report_(std::move(report)) {}
+File::File(File&&) noexcept = default;
+File& File::operator=(File&&) noexcept = default;
+File::~File() = default;
+
+std::expected<File, Report> File::Open(Source& source, const CheckOptions& options) {
+  CheckOptions strict = options;
+  strict.profile = Profile::kStrict;
+  std::unique_ptr<const Header> header;
+  Report report = Examine(source, strict, &header);
+  if (!header) return std::unexpected(std::move(report));
+  return File(std::move(header), std::move(report));
+}
+
+std::expected<File, Report> File::OpenPath(const std::string& path, const CheckOptions& options) {
+  CheckOptions strict = options;
+  strict.profile = Profile::kStrict;
+  std::unique_ptr<const Header> header;
+  Report report = ExaminePath(path, strict, &header);
+  if (!header) return std::unexpected(std::move(report));
+  return File(std::move(header), std::move(report));
+}
+
+std::expected<File, Report> File::OpenBytes(std::span<const std::byte> bytes,
+                                            const CheckOptions& options) {
+  MemorySource source(bytes);
+  return Open(source, options);
+}
+
+std::optional<Tensor> File::Find(std::string_view name) const {
+  const Header& header = *header_;
+  const auto found =
+      header.index.Find(name, tensorgate::internal::HashName(name),
+                        [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); });
+  if (!found) return std::nullopt;
+  return Tensor(&header, &header.tensors[*found]);
+}
+
+std::size_t File::metadata_size() const { return header_->metadata.size(); }
+
+MetadataEntry File::metadata(std::size_t index) const {
+  const internal::MetadataRecord& record = header_->metadata[index];
+  return {header_->TextAt(record.key), header_->TextAt(record.value)};
+}
+
+std::optional<std::string_view> File::FindMetadata(std::string_view key) const {
+  for (const internal::MetadataRecord& record : header_->metadata.span()) {
+    if (header_->TextAt(record.key) == key) return header_->TextAt(record.value);
+  }
+  return std::nullopt;
+}
+
+std::span<const std::byte> File::header_bytes() const {
+  return header_->bytes.span().first(header_->size);
+}
+std::size_t File::padding() const { return header_->padding; }
+std::uint64_t File::data_offset() const { return header_->data_offset(); }
+std::uint64_t File::file_size() const { return header_->file_size; }
+
+Report Check(Source& source, const CheckOptions& options) {
+  return Examine(source, options, nullptr);
+}
+
+Report CheckPath(const std::string& path, const CheckOptions& options) {
+  return ExaminePath(path, options, nullptr);
+}
+
+Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options) {
+  MemorySource source(bytes);
+  return Check(source, options);
+}
+
+// Running out of memory is kept until Finish: a stream's caller has one place to look.
+StreamCheck::StreamCheck(const CheckOptions& options) : options_(options) {
+  try {
+    examination_ = std::make_unique<Examination>(options);
+  } catch (const std::bad_alloc&) {
+    examination_ = nullptr;
+  }
+}
+StreamCheck::StreamCheck(StreamCheck&&) noexcept = default;
+StreamCheck& StreamCheck::operator=(StreamCheck&&) noexcept = default;
+StreamCheck::~StreamCheck() = default;
+
+bool StreamCheck::Feed(std::span<const std::byte> bytes) {
+  if (!examination_) return false;
+  try {
+    return examination_->Feed(bytes);
+  } catch (const std::bad_alloc&) {
+    examination_ = nullptr;
+    return false;
+  }
+}
+
+Report StreamCheck::Finish(bool at_end) {
+  if (!examination_) return ReportBuilder::OutOfMemory(options_, kFormat);
+  try {
+    if (at_end) {
+      examination_->EndOfStream();
+    } else {
+      examination_->Fail({.rule = Rule::kIoReadFailed});
+    }
+    return examination_->Finish();
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::OutOfMemory(options_, kFormat);
+  }
+}
+
+}  // namespace tensorgate::safetensors

@@ -1,0 +1,31 @@
+// The rules over a header that was parsed: pure functions of structure and profile.
+#ifndef TENSORGATE_SAFETENSORS_RULES_H_
+#define TENSORGATE_SAFETENSORS_RULES_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "lib/base/report_builder.h"
+#include "lib/safetensors/header.h"
+#include "lib/safetensors/parse.h"
+
+namespace tensorgate::safetensors::internal {
+
+/// Where the tensors' data end, by the rules' walk: what the file's size is then compared with.
+struct DataEnd {
+  std::uint64_t end = 0;   // data offset
+  std::uint32_t last = 0;  // the tensor that ends there
+  bool any = false;
+};
+
+/// Applies all rules that need no file size; fills header.order and header.index. Throws
+/// std::bad_alloc.
+DataEnd ApplyRules(Header& header, const ParsedHeader& parsed, ReportBuilder& builder);
+
+/// The data must end where the file does. Only for a header without errors so far.
+void ApplySizeRules(const Header& header, const DataEnd& data, std::uint64_t file_size,
+                    ReportBuilder& builder);
+
+}  // namespace tensorgate::safetensors::internal
+
+#endif  // TENSORGATE_SAFETENSORS_RULES_H_

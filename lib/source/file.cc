@@ -1,0 +1,109 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "tensorgate/source.h"
+
+namespace tensorgate {
+namespace {
+
+// Linux transfers at most this much in one call.
+constexpr std::size_t kLargestRead = 0x7ffff000;
+
+std::int64_t Nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace
+
+Result<FileSource> FileSource::FromDescriptor(int descriptor) {
+  struct stat status;
+  if (::fstat(descriptor, &status) != 0) {
+    return std::unexpected(Status{.rule = Rule::kIoOpenFailed, .system_error = errno});
+  }
+  if (!S_ISREG(status.st_mode)) return std::unexpected(Status{.rule = Rule::kIoNotRegular});
+  FileSource source;
+  source.descriptor_ = descriptor;
+  source.size_ = static_cast<std::uint64_t>(status.st_size);
+  source.device_ = status.st_dev;
+  source.inode_ = status.st_ino;
+  source.modified_ns_ = Nanoseconds(status.st_mtim);
+  source.changed_ns_ = Nanoseconds(status.st_ctim);
+  return source;
+}
+
+Result<FileSource> FileSource::Open(const std::string& path) {
+  // A NUL would cut the name: another file than the one that was named.
+  if (path.find('\0') != path.npos) {
+    return std::unexpected(Status{.rule = Rule::kIoOpenFailed, .system_error = EINVAL});
+  }
+  // O_NONBLOCK: opening a FIFO must not wait for a writer.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (descriptor < 0) {
+    const int error = errno;
+    const Rule rule = error == ENXIO ? Rule::kIoNotRegular : Rule::kIoOpenFailed;  // a socket
+    return std::unexpected(Status{.rule = rule, .system_error = error});
+  }
+  Result<FileSource> source = FromDescriptor(descriptor);
+  if (source) {
+    source->owned_ = true;
+  } else {
+    ::close(descriptor);
+  }
+  return source;
+}
+
+FileSource::FileSource(FileSource&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      owned_(std::exchange(other.owned_, false)),
+      size_(other.size_),
+      device_(other.device_),
+      inode_(other.inode_),
+      modified_ns_(other.modified_ns_),
+      changed_ns_(other.changed_ns_) {}
+
+FileSource& FileSource::operator=(FileSource&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(owned_, other.owned_);
+  size_ = other.size_;
+  device_ = other.device_;
+  inode_ = other.inode_;
+  modified_ns_ = other.modified_ns_;
+  changed_ns_ = other.changed_ns_;
+  return *this;
+}
+
+FileSource::~FileSource() {
+  if (owned_) ::close(descriptor_);
+}
+
+Result<std::size_t> FileSource::Read(std::uint64_t offset, std::span<std::byte> into) {
+  if (offset > static_cast<std::uint64_t>(INT64_MAX)) return 0;
+  while (true) {
+    const ssize_t count = ::pread64(descriptor_, into.data(), std::min(into.size(), kLargestRead),
+                                    static_cast<off64_t>(offset));
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) {
+      return std::unexpected(
+          Status{.rule = Rule::kIoReadFailed, .system_error = errno, .offset = offset});
+    }
+  }
+}
+
+Result<void> FileSource::Unchanged() {
+  Result<FileSource> now = FromDescriptor(descriptor_);
+  if (!now) return std::unexpected(now.error());
+  // The inode cannot differ behind one descriptor on a sound system; network file systems are not
+  // always.
+  if (now->size_ != size_ || now->device_ != device_ || now->inode_ != inode_ ||
+      now->modified_ns_ != modified_ns_ || now->changed_ns_ != changed_ns_) {
+    return std::unexpected(Status{.rule = Rule::kIoChanged});
+  }
+  return {};
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,37 @@
+// Sources that need no system: see file.cc for the one that does.
+#include "tensorgate/source.h"
+
+#include <algorithm>
+
+#include "lib/base/bytes.h"
+
+namespace tensorgate {
+
+Result<void> ReadFully(Source& source, std::uint64_t offset, std::span<std::byte> into) {
+  while (!into.empty()) {
+    const Result<std::size_t> count = source.Read(offset, into);
+    if (!count) return std::unexpected(count.error());
+    if (*count == 0) {
+      return std::unexpected(Status{.rule = Rule::kIoShortRead, .offset = offset, .found = offset});
+    }
+    // A callback that claims to have written more than it was given has broken its contract.
+    if (*count > into.size()) {
+      return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
+    }
+    offset += *count;
+    into = into.subspan(*count);
+  }
+  return {};
+}
+
+Result<std::size_t> MemorySource::Read(std::uint64_t offset, std::span<std::byte> into) {
+  if (offset >= bytes_.size()) return 0;
+  return internal::CopyBytes(bytes_.subspan(static_cast<std::size_t>(offset)), into);
+}
+
+Result<std::size_t> CallbackSource::Read(std::uint64_t offset, std::span<std::byte> into) {
+  if (!read_) return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
+  return read_(offset, into);
+}
+
+}  // namespace tensorgate
