@@ -12,7 +12,7 @@ function(tensorgate_options target)
     VISIBILITY_INLINES_HIDDEN ON
     POSITION_INDEPENDENT_CODE ON)
   target_compile_options(${target} PRIVATE
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+    -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
     -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Wundef
     $<$<CXX_COMPILER_ID:Clang>:-Wimplicit-fallthrough -Wthread-safety -Wshorten-64-to-32>
     $<$<BOOL:${TENSORGATE_WERROR}>:-Werror>)

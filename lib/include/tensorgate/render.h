@@ -1,0 +1,54 @@
+// A report as text for people and as one line of JSON for programs.
+//
+//   const std::string path = "model.safetensors";
+//   tensorgate::Report report = tensorgate::ScanPath(path);
+//   std::fputs(tensorgate::RenderText(path, report).c_str(), stdout);
+//   std::puts(tensorgate::RenderJson(path, report).c_str());
+//
+// Paths, names and everything else that comes from a file are hostile: both forms escape what could end a line, drive a
+// terminal or show something else than what is there. No call throws; without memory the result is empty.
+#ifndef TENSORGATE_RENDER_H_
+#define TENSORGATE_RENDER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "tensorgate/report.h"
+
+namespace tensorgate {
+
+/// This library's version, "1.2.3".
+std::string_view ToolVersion();
+/// Changes when a rule is added, or one's order, severity or effect changes: 16 hexadecimal digits.
+std::string_view RulesVersion();
+
+/// `text` fit to be shown: control, bidirectional and invisible characters and invalid UTF-8 as `\n`, `\x1b`,
+/// `\u{202e}`, the backslash as `\\`. Of more than `max` bytes the first are shown, and "...".
+std::string EscapeForText(std::string_view text, std::size_t max = SIZE_MAX);
+
+/// 1234567 as "1,234,567".
+std::string GroupDigits(std::uint64_t number);
+
+/// How much RenderText says.
+enum class Detail : std::uint8_t {
+  kCalm,     ///< Errors and warnings, with what is allowed, why it matters and how to fix it.
+  kVerbose,  ///< Notes as well.
+};
+
+/// One line; below it, indented, the findings. Ends with a line feed.
+std::string RenderText(std::string_view path, const Report& report, Detail detail = Detail::kCalm);
+
+/// What one object of JSON says beyond the report.
+struct JsonExtras {
+  /// Of bytes [0, 8 + n), in hexadecimal; empty: null.
+  std::string_view header_sha256;
+};
+
+/// One object without a line feed, as docs/report.schema.json describes it. Every key is always there.
+std::string RenderJson(std::string_view path, const Report& report, const JsonExtras& extras = {});
+
+}  // namespace tensorgate
+
+#endif  // TENSORGATE_RENDER_H_

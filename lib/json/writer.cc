@@ -1,0 +1,131 @@
+#include "lib/json/writer.h"
+
+#include <array>
+#include <boost/json/serializer.hpp>
+#include <charconv>
+#include <span>
+
+#include "lib/base/utf8.h"
+
+namespace tensorgate::internal {
+namespace {
+
+void AppendHex4(std::string& out, std::uint32_t unit) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += kDigits[unit >> shift & 0xF];
+}
+
+void AppendEscaped(std::string& out, std::uint32_t code_point) {
+  if (code_point < 0x10000) return AppendHex4(out, code_point);
+  AppendHex4(out, 0xD800 + ((code_point - 0x10000) >> 10));
+  AppendHex4(out, 0xDC00 + ((code_point - 0x10000) & 0x3FF));
+}
+
+bool IsPlain(std::string_view text) {
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) >= 0x7F) return false;
+  }
+  return true;
+}
+
+std::string ReplaceInvalid(std::string_view text) {
+  std::string valid;
+  while (true) {
+    const std::size_t length = ValidUtf8Length(text);
+    valid.append(text.substr(0, length));
+    if (length == text.size()) return valid;
+    valid += "\xEF\xBF\xBD";
+    text.remove_prefix(length + 1);
+  }
+}
+
+// `text` is valid UTF-8, as Boost wrote it: what is below 0x20 is already escaped.
+void AppendWithoutDeceptive(std::string& out, std::string_view text) {
+  std::size_t done = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint point = DecodeUtf8(text.substr(at));
+    if (IsDeceptive(point.value)) {
+      out.append(text.substr(done, at - done));
+      AppendEscaped(out, point.value);
+      done = at + point.length;
+    }
+    at += point.length;
+  }
+  out.append(text.substr(done));
+}
+
+void Serialize(std::string& out, std::string_view text) {
+  boost::json::serializer serializer;
+  serializer.reset(boost::json::string_view(text.data(), text.size()));
+  std::array<char, 1024> buffer;
+  while (!serializer.done()) {
+    const boost::json::string_view part = serializer.read(buffer.data(), buffer.size());
+    out.append(part.data(), part.size());
+  }
+}
+
+}  // namespace
+
+void AppendJsonString(std::string& out, std::string_view text) {
+  if (IsPlain(text)) return Serialize(out, text);
+  std::string written;
+  if (ValidUtf8Length(text) == text.size()) {
+    Serialize(written, text);
+  } else {
+    Serialize(written, ReplaceInvalid(text));
+  }
+  AppendWithoutDeceptive(out, written);
+}
+
+void JsonWriter::Separate() {
+  if (comma_) out_ += ',';
+  comma_ = true;
+}
+
+void JsonWriter::Open(char bracket) {
+  Separate();
+  out_ += bracket;
+  comma_ = false;
+}
+
+void JsonWriter::Close(char bracket) {
+  out_ += bracket;
+  comma_ = true;
+}
+
+void JsonWriter::Key(std::string_view key) {
+  Separate();
+  AppendJsonString(out_, key);
+  out_ += ':';
+  comma_ = false;
+}
+
+void JsonWriter::String(std::string_view text) {
+  Separate();
+  AppendJsonString(out_, text);
+}
+
+void JsonWriter::Number(std::uint64_t number) {
+  Separate();
+  std::array<char, 20> digits;
+  const std::to_chars_result end = std::to_chars(digits.begin(), digits.end(), number);
+  out_.append(digits.begin(), end.ptr);
+}
+
+void JsonWriter::Bool(bool value) {
+  Separate();
+  out_ += value ? "true" : "false";
+}
+
+void JsonWriter::Null() {
+  Separate();
+  out_ += "null";
+}
+
+void JsonWriter::MemberOrNull(std::string_view key, std::string_view text) {
+  Key(key);
+  text.empty() ? Null() : String(text);
+}
+
+}  // namespace tensorgate::internal

@@ -1,0 +1,225 @@
+/* The C interface, compiled as C11. Exits with the number of failed checks. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tensorgate.h"
+
+static int failures = 0;
+static int checks = 0;
+
+#define EXPECT(condition)                                                      \
+  do {                                                                         \
+    ++checks;                                                                  \
+    if (!(condition)) {                                                        \
+      ++failures;                                                              \
+      fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+    }                                                                          \
+  } while (0)
+
+/* Writes a file of one tensor named `name`, of `end` announced and 4 present bytes. Returns its size. */
+static size_t MakeFile(unsigned char* into, size_t room, const char* name, int end) {
+  char header[400];
+  int length = snprintf(header, sizeof header,
+                        "{\"%s\":{\"dtype\":\"U8\",\"shape\":[%d],\"data_offsets\":[0,%d]}}", name, end, end);
+  size_t total = 8 + (size_t)length + 4;
+  if (length <= 0 || total > room) abort();
+  memset(into, 0, total);
+  into[0] = (unsigned char)(length & 0xff);
+  into[1] = (unsigned char)(length >> 8);
+  memcpy(into + 8, header, (size_t)length);
+  return total;
+}
+
+static void TestAccepted(void) {
+  unsigned char file[512];
+  size_t size = MakeFile(file, sizeof file, "w", 4);
+  tensorgate_report* report = tensorgate_check_memory(file, size, NULL);
+  tensorgate_finding finding;
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
+  EXPECT(tensorgate_report_tensor_count(report) == 1);
+  EXPECT(tensorgate_report_header_bytes(report) == size - 12);
+  EXPECT(tensorgate_report_data_bytes(report) == 4);
+  EXPECT(tensorgate_report_bytes_read(report) >= size - 4);
+  EXPECT(tensorgate_report_dropped_findings(report) == 0);
+  EXPECT(strstr(tensorgate_report_json(report), "\"verdict\":\"accepted\"") != NULL);
+  EXPECT(strlen(tensorgate_report_text(report)) > 0);
+  finding.struct_size = sizeof finding;
+  EXPECT(tensorgate_report_finding(report, tensorgate_report_finding_count(report), &finding) == 0);
+  tensorgate_report_free(report);
+}
+
+static void TestRejected(void) {
+  unsigned char file[512];
+  size_t size = MakeFile(file, sizeof file, "bad\\u001bname", 5);
+  tensorgate_report* report = tensorgate_check_memory(file, size, NULL);
+  tensorgate_finding finding;
+  memset(&finding, 0, sizeof finding);
+  finding.struct_size = sizeof finding;
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
+  EXPECT(tensorgate_report_finding_count(report) >= 1);
+  EXPECT(tensorgate_report_finding(report, 0, &finding) == 1);
+  EXPECT(strncmp(finding.rule, "safetensors/", 12) == 0);
+  EXPECT(finding.severity == TENSORGATE_ERROR);
+  EXPECT(finding.offset <= size);
+  EXPECT(finding.message[0] != '\0');
+  EXPECT(strchr(finding.message, '\x1b') == NULL);
+  EXPECT(strchr(tensorgate_report_text(report), '\x1b') == NULL);
+  EXPECT(strchr(tensorgate_report_json(report), '\n') == NULL);
+  EXPECT(strstr(tensorgate_report_json(report), "\"verdict\":\"rejected\"") != NULL);
+  /* Asked twice, the same text. */
+  EXPECT(tensorgate_report_text(report) == tensorgate_report_text(report));
+  tensorgate_report_free(report);
+}
+
+static void TestOptions(void) {
+  unsigned char file[512];
+  size_t size = MakeFile(file, sizeof file, "w", 4);
+  tensorgate_options options;
+  tensorgate_report* report;
+  memset(&options, 0xee, sizeof options);
+  options.struct_size = sizeof options;
+  tensorgate_options_init(&options);
+  EXPECT(options.struct_size == sizeof options);
+  EXPECT(options.profile == TENSORGATE_STRICT);
+  EXPECT(options.max_findings >= 1);
+  options.max_header_bytes = 10;
+  report = tensorgate_check_memory(file, size, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNDECIDED);
+  EXPECT(strstr(tensorgate_report_json(report), "limit/header-bytes") != NULL);
+  tensorgate_report_free(report);
+  /* An older caller, whose structure ends before the limits: they are the defaults. */
+  options.struct_size = offsetof(tensorgate_options, max_file_bytes);
+  report = tensorgate_check_memory(file, size, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
+  tensorgate_report_free(report);
+  /* A structure that says it has no members at all. */
+  options.struct_size = 0;
+  report = tensorgate_check_memory(file, size, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
+  tensorgate_report_free(report);
+  /* Init writes nothing past what the caller has. */
+  memset(&options, 0xee, sizeof options);
+  options.struct_size = offsetof(tensorgate_options, max_rank);
+  tensorgate_options_init(&options);
+  EXPECT(options.max_rank == UINT64_C(0xeeeeeeeeeeeeeeee));
+  EXPECT(options.max_header_bytes == 100000000);
+}
+
+static void TestShortFinding(void) {
+  unsigned char file[512];
+  size_t size = MakeFile(file, sizeof file, "w", 5);
+  tensorgate_report* report = tensorgate_check_memory(file, size, NULL);
+  tensorgate_finding finding;
+  memset(&finding, 0xee, sizeof finding);
+  finding.struct_size = offsetof(tensorgate_finding, offset);
+  EXPECT(tensorgate_report_finding(report, 0, &finding) == 1);
+  EXPECT(finding.struct_size == offsetof(tensorgate_finding, offset));
+  EXPECT(finding.offset == UINT64_C(0xeeeeeeeeeeeeeeee));
+  finding.struct_size = 1;
+  EXPECT(tensorgate_report_finding(report, 0, &finding) == 0);
+  EXPECT(tensorgate_report_finding(report, 0, NULL) == 0);
+  tensorgate_report_free(report);
+}
+
+struct Remote {
+  const unsigned char* bytes;
+  size_t size;
+  int mode; /* 0 well, 1 fails, 2 says more than was asked for, 3 one byte at a time, 4 ends early */
+};
+
+static int64_t ReadRemote(void* context, uint64_t offset, void* into, size_t length) {
+  const struct Remote* remote = context;
+  size_t count = length;
+  if (remote->mode == 1) return -1;
+  if (remote->mode == 2) return (int64_t)length + 1;
+  if (remote->mode == 4) return 0;
+  if (offset >= remote->size) return 0;
+  if (count > remote->size - offset) count = remote->size - (size_t)offset;
+  if (remote->mode == 3 && count > 1) count = 1;
+  memcpy(into, remote->bytes + offset, count);
+  return (int64_t)count;
+}
+
+static void TestCallback(void) {
+  unsigned char file[512];
+  struct Remote remote = {file, 0, 0};
+  int mode;
+  remote.size = MakeFile(file, sizeof file, "w", 4);
+  for (mode = 0; mode <= 4; ++mode) {
+    tensorgate_report* report;
+    remote.mode = mode;
+    report = tensorgate_check_callback(remote.size, ReadRemote, &remote, NULL);
+    EXPECT(tensorgate_report_verdict(report) ==
+           (mode == 0 || mode == 3 ? TENSORGATE_ACCEPTED : TENSORGATE_UNDECIDED));
+    tensorgate_report_free(report);
+  }
+}
+
+static void TestFiles(const char* scratch) {
+  unsigned char file[512];
+  size_t size = MakeFile(file, sizeof file, "w", 4);
+  tensorgate_report* report;
+  int descriptor = open(scratch, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  EXPECT(descriptor >= 0);
+  EXPECT(write(descriptor, file, size) == (ssize_t)size);
+  report = tensorgate_check_fd(descriptor, NULL);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
+  tensorgate_report_free(report);
+  EXPECT(lseek(descriptor, 0, SEEK_CUR) == (off_t)size);
+  close(descriptor);
+  report = tensorgate_check_path(scratch, NULL);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
+  tensorgate_report_free(report);
+  unlink(scratch);
+  report = tensorgate_check_path(scratch, NULL);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNDECIDED);
+  EXPECT(strstr(tensorgate_report_json(report), "io/open-failed") != NULL);
+  tensorgate_report_free(report);
+}
+
+static void TestNonsense(void) {
+  const tensorgate_verdict undecided = TENSORGATE_UNDECIDED;
+  tensorgate_report* report = tensorgate_check_path(NULL, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  tensorgate_report_free(report);
+  report = tensorgate_check_fd(-1, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  EXPECT(tensorgate_report_finding_count(report) == 1);
+  tensorgate_report_free(report);
+  report = tensorgate_check_callback(100, NULL, NULL, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  tensorgate_report_free(report);
+  report = tensorgate_check_memory(NULL, 100, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  tensorgate_report_free(report);
+  report = tensorgate_check_memory(NULL, 0, NULL);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
+  tensorgate_report_free(report);
+  tensorgate_report_free(NULL);
+  tensorgate_options_init(NULL);
+  EXPECT(tensorgate_report_verdict(NULL) == undecided);
+  EXPECT(tensorgate_report_finding_count(NULL) == 0);
+  EXPECT(tensorgate_report_tensor_count(NULL) == 0);
+  EXPECT(strcmp(tensorgate_report_text(NULL), "") == 0);
+  EXPECT(strcmp(tensorgate_report_json(NULL), "") == 0);
+  EXPECT(strlen(tensorgate_version()) >= 5);
+}
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    fprintf(stderr, "usage: capi_test SCRATCH_FILE\n");
+    return 4;
+  }
+  TestAccepted();
+  TestRejected();
+  TestOptions();
+  TestShortFinding();
+  TestCallback();
+  TestFiles(argv[1]);
+  TestNonsense();
+  printf("%d checks, %d failed\n", checks, failures);
+  return failures == 0 ? 0 : 1;
+}
