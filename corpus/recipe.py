@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Compiles the corpus's recipes to the files they describe, and back.
+
+  recipe.py build OUT            every recipe to OUT/FORMAT/FOLDER/NAME.SUFFIX, and OUT/manifest.json
+  recipe.py build --manifest     writes the committed manifest.json only
+  recipe.py check                recipes, rules and near misses complete, manifest.json not stale
+  recipe.py from-bytes FILE      a recipe that builds to FILE's bytes, on standard output
+  recipe.py directives           what the language knows
+
+The language is described by example in README.md beside this file. Needs Python 3.9, and nothing else.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+from tool.compiler import MAX_SOLID  # noqa: E402
+from tool.corpus import Builder, dump_manifest, problems, read_rules, write_atomically  # noqa: E402
+from tool.directives import TABLE  # noqa: E402
+from tool.errors import RecipeError  # noqa: E402
+from tool.from_bytes import recipe_of  # noqa: E402
+from tool.head import VERDICTS  # noqa: E402
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+RULES = os.path.join(HERE, "..", "lib", "include", "tensorgate", "rules.def")
+
+
+def build(arguments) -> int:
+    root = _shown(arguments.root)
+    if arguments.manifest:
+        manifest = Builder(root, None).run()
+        write_atomically(os.path.join(root, "manifest.json"), dump_manifest(manifest).encode())
+        print(f"manifest.json: {len(manifest['entries'])} entries")
+        return 0
+    if arguments.out is None:
+        print("recipe.py: build: expected a folder to build into, or --manifest", file=sys.stderr)
+        return 2
+    builder = Builder(root, arguments.out, big=not arguments.no_big)
+    builder.run()
+    print(f"{builder.built} built, {builder.kept} up to date")
+    return 0
+
+
+def check(arguments) -> int:
+    root = _shown(arguments.root)
+    manifest = Builder(root, None).run()
+    found = problems(root, manifest, read_rules(arguments.rules))
+    path = os.path.join(root, "manifest.json")
+    try:
+        with open(path, encoding="ascii") as file:
+            committed = file.read()
+    except (OSError, UnicodeDecodeError):
+        committed = ""
+    if committed != dump_manifest(manifest):
+        found.append(f"{path}: stale, expected what 'recipe.py build --manifest' writes")
+    for line in found:
+        print(line, file=sys.stderr)
+    if not found:
+        print(f"{len(manifest['entries'])} recipes, all rules covered, manifest.json up to date")
+    return 1 if found else 0
+
+
+def from_bytes(arguments) -> int:
+    try:
+        with open(arguments.file, "rb") as file:
+            data = file.read(MAX_SOLID + 1)
+    except OSError as error:
+        raise RecipeError(arguments.file, 1, f"cannot be read ({error.strerror})") from None
+    if len(data) > MAX_SOLID:
+        raise RecipeError(arguments.file, 1, f"size: expected at most {MAX_SOLID} bytes")
+    sys.stdout.write(recipe_of(data, arguments.verdict, arguments.rule, arguments.about))
+    return 0
+
+
+def directives(arguments) -> int:
+    for name, directive in sorted(TABLE.items()):
+        print(f"{name:9} {directive.help}")
+    return 0
+
+
+def _shown(root: str) -> str:
+    """Relative to where the user stands, so that messages can be clicked."""
+    relative = os.path.relpath(root)
+    return root if relative.startswith("..") else relative
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(prog="recipe.py", description=__doc__.split("\n", maxsplit=1)[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("build", help="write the binaries and their manifest")
+    one.add_argument("out", nargs="?", help="the folder to build into")
+    one.add_argument("--no-big", action="store_true", help="leave out recipes marked 'big: yes'")
+    one.add_argument("--manifest", action="store_true", help="write the committed manifest.json instead")
+    one.set_defaults(run=build)
+    two = commands.add_parser("check", help="see whether corpus and manifest are complete")
+    two.add_argument("--rules", default=RULES, help="the library's rules.def")
+    two.set_defaults(run=check)
+    for sub in (one, two):
+        sub.add_argument("--root", default=HERE, help="the corpus (default: where this script stands)")
+    three = commands.add_parser("from-bytes", help="turn a binary back into a recipe")
+    three.add_argument("file")
+    three.add_argument("--verdict", choices=VERDICTS)
+    three.add_argument("--rule", help="the rule that is the reason")
+    three.add_argument("--about", default="to be described", help="one line")
+    three.set_defaults(run=from_bytes)
+    commands.add_parser("directives", help="list the directives").set_defaults(run=directives)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except RecipeError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"recipe.py: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""The head of a recipe: what the file is, and what each profile is to say about it."""
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .errors import RecipeError
+
+VERDICTS = ("accepted", "rejected", "undecided")
+FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided"}
+LIMITS = ("file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank")
+ERRORS = (
+    "HeaderTooSmall", "HeaderTooLarge", "InvalidHeaderLength", "InvalidHeader", "InvalidHeaderStart",
+    "InvalidHeaderDeserialization", "InvalidOffset", "ValidationOverflow", "MisalignedSlice",
+    "TensorInvalidInfo", "MetadataIncompleteBuffer",
+)  # fmt: skip
+READERS = {
+    "CPP": "safetensors-cpp", "CC": "csafetensors", "HS": "hsnyder/safetensors.h", "GO": "nlpodyssey/safetensors",
+    "MLX": "MLX", "SD": "stable-diffusion.cpp", "TG": "tinygrad", "FST": "fastsafetensors",
+    "RAI": "runai-model-streamer", "JS": "huggingface.js", "HUB": "huggingface_hub", "DCP": "PyTorch DCP",
+    "GGP": "gguf-py", "OLL": "ollama", "KOH": "kohya-ss/sd-scripts", "NET": "netron", "MA": "modelaudit",
+}  # fmt: skip
+ANSWERS = {"A": "accepts", "R": "refuses", "X": "crashes"}
+
+_RULE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*/[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_SUFFIX = re.compile(r"(?:\.[A-Za-z0-9_]+)*\Z")
+
+
+class Head(NamedTuple):
+    about: str
+    verdict: str
+    rule: str | None
+    offset: tuple | None  # (text of the expression, line)
+    reference: str
+    reference_rule: str | None
+    reference_error: str | None
+    warns: tuple
+    near: str | None
+    unsure: str | None
+    readers: dict
+    limits: dict
+    big: bool
+    suffix: str
+
+
+KEYS = (
+    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "warns", "near", "unsure",
+    "readers", "limits", "big", "suffix",
+)  # fmt: skip
+
+
+def split(path: str, text: str) -> tuple[list, str, int]:
+    """Lines of the head as (key, value, line); the body; the line on which the body begins."""
+    fields, lines = [], text.split("\n")
+    for number, line in enumerate(lines, 1):
+        stripped = line.strip()
+        if stripped == "---":
+            return fields, "\n".join(lines[number:]), number + 1
+        if not stripped or stripped.startswith("#"):
+            continue
+        key, colon, value = stripped.partition(":")
+        if not colon:
+            raise RecipeError(path, number, f"{stripped[:40]!r}: expected 'key: value' or the line --- that ends the head")
+        fields.append((key.strip(), value.strip(), number))
+    raise RecipeError(path, len(lines), "the end of the recipe: expected the line --- that ends the head")
+
+
+def parse_head(path: str, fields: list) -> Head:
+    found: dict = {}
+    for key, value, line in fields:
+        if key not in KEYS:
+            raise RecipeError(path, line, f"key {key[:40]!r}: expected one of {' '.join(KEYS)}")
+        if key in found:
+            raise RecipeError(path, line, f"key {key}: expected it once")
+        if not value:
+            raise RecipeError(path, line, f"key {key}: expected a value")
+        found[key] = (value, line)
+    return _Checker(path, found).head()
+
+
+class _Checker:
+    def __init__(self, path: str, found: dict):
+        self.path, self.found = path, found
+
+    def fail(self, key: str, text: str):
+        line = self.found[key][1] if key in self.found else 1
+        raise RecipeError(self.path, line, f"{key}: {text}")
+
+    def text(self, key: str):
+        return self.found[key][0] if key in self.found else None
+
+    def choice(self, key: str, allowed, default):
+        value = self.text(key)
+        if value is None:
+            return default
+        if value not in allowed:
+            self.fail(key, f"{value[:40]!r}: expected one of {' '.join(allowed)}")
+        return value
+
+    def rule(self, key: str):
+        value = self.text(key)
+        if value is not None and not _RULE.match(value):
+            self.fail(key, f"{value[:40]!r}: expected the id of a rule, as in safetensors/offsets-hole")
+        return value
+
+    def head(self) -> Head:
+        for key in ("about", "verdict"):
+            if key not in self.found:
+                raise RecipeError(self.path, 1, f"the head: expected a line '{key}: ...'")
+        verdict = self.choice("verdict", VERDICTS, None)
+        rule, near, unsure = self.rule("rule"), self.rule("near"), self.text("unsure")
+        if verdict == "accepted" and rule:
+            self.fail("rule", "expected none for an accepted file (warnings stand in 'warns')")
+        if verdict != "accepted" and rule is None and unsure is None:
+            self.fail("verdict", f"{verdict}: expected a line 'rule: ...' with the reason")
+        if near and verdict != "accepted":
+            self.fail("near", "expected only for an accepted file")
+        if verdict == "undecided" and "reference" not in self.found and unsure is None:
+            self.fail("verdict", "undecided: expected a line 'reference: ...', which knows no limits")
+        reference = self.choice("reference", ("accepted", "rejected"), "rejected" if verdict == "rejected" else "accepted")
+        if "offset" in self.found and rule is None:
+            self.fail("offset", "expected only beside 'rule'")
+        if verdict == "accepted" and reference == "rejected":
+            self.fail("reference", "rejected: expected strict to refuse what the reference refuses")
+        reference_error = self.choice("reference-error", ERRORS, None)
+        if (reference_error is not None) != (reference == "rejected"):
+            self.fail("reference-error", "expected exactly where the reference rejects")
+        reference_rule = self.rule("reference-rule")
+        if reference_rule and reference == "accepted":
+            self.fail("reference-rule", "expected only where the reference rejects")
+        if reference == "rejected" and reference_rule is None and verdict == "rejected":
+            reference_rule = rule
+        return Head(
+            about=self.text("about"), verdict=verdict, rule=rule, offset=self.found.get("offset"),
+            reference=reference, reference_rule=reference_rule, reference_error=reference_error,
+            warns=self.warns(), near=near, unsure=unsure, readers=self.readers(), limits=self.limits(),
+            big=self.choice("big", ("yes", "no"), "no") == "yes", suffix=self.suffix(),
+        )  # fmt: skip
+
+    def warns(self) -> tuple:
+        rules = tuple((self.text("warns") or "").split())
+        for rule in rules:
+            if not _RULE.match(rule):
+                self.fail("warns", f"{rule[:40]!r}: expected ids of rules with spaces between")
+        return rules
+
+    def readers(self) -> dict:
+        result = {}
+        for word in (self.text("readers") or "").split():
+            name, _, answer = word.partition("=")
+            if name not in READERS or answer not in ANSWERS:
+                self.fail("readers", f"{word[:40]!r}: expected NAME=A, R or X, the name one of {' '.join(READERS)}")
+            result[READERS[name]] = ANSWERS[answer]
+        return result
+
+    def limits(self) -> dict:
+        result = {}
+        for word in (self.text("limits") or "").split():
+            name, _, value = word.partition("=")
+            if name not in LIMITS or not value.isdigit() or int(value) >= 1 << 64:
+                self.fail("limits", f"{word[:40]!r}: expected NAME=NUMBER, the name one of {' '.join(LIMITS)}")
+            result[name] = int(value)
+        return result
+
+    def suffix(self) -> str:
+        value = self.text("suffix")
+        if value is None:
+            return ".safetensors"
+        if value == "none":
+            return ""
+        if not _SUFFIX.match(value):
+            self.fail("suffix", f"{value[:40]!r}: expected one such as .bin, or none")
+        return value
