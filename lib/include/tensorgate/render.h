@@ -32,13 +32,13 @@ std::string EscapeForText(std::string_view text, std::size_t max = SIZE_MAX);
 std::string GroupDigits(std::uint64_t number);
 
 /// How much RenderText says.
-enum class Detail : std::uint8_t {
+enum class TextDetail : std::uint8_t {
   kCalm,     ///< Errors and warnings, with what is allowed, why it matters and how to fix it.
   kVerbose,  ///< Notes as well.
 };
 
 /// One line; below it, indented, the findings. Ends with a line feed.
-std::string RenderText(std::string_view path, const Report& report, Detail detail = Detail::kCalm);
+std::string RenderText(std::string_view path, const Report& report, TextDetail detail = TextDetail::kCalm);
 
 /// What one object of JSON says beyond the report.
 struct JsonExtras {
