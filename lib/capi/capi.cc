@@ -39,8 +39,10 @@ static_assert(int(Severity::kError) == TENSORGATE_ERROR);
 
 /// A report, and the text made of it when it is first asked for; many threads may ask.
 struct tensorgate_report {
-  explicit tensorgate_report(Report made) : report(std::move(made)) {}
+  explicit tensorgate_report(Report made, const char* opened = "")
+      : report(std::move(made)), path(opened) {}
   const Report report;
+  const std::string path;  // "" for bytes that have none
   mutable std::once_flag messages_once, text_once, json_once;
   mutable std::vector<std::string> messages;
   mutable std::string text, json;
@@ -78,9 +80,9 @@ CheckOptions ToOptions(const tensorgate_options* given) {
 
 /// Runs `check`, which may throw for want of memory, and puts its report on the heap.
 template <typename Check>
-tensorgate_report* Keep(Check&& check) noexcept {
+tensorgate_report* Keep(Check&& check, const char* path = "") noexcept {
   try {
-    return new tensorgate_report(check());
+    return new tensorgate_report(check(), path);
   } catch (...) {
     return OutOfMemory();
   }
@@ -155,9 +157,8 @@ tensorgate_report* tensorgate_check_fd(int descriptor, const tensorgate_options*
 }
 
 tensorgate_report* tensorgate_check_path(const char* path, const tensorgate_options* options) {
-  return Keep([&] {
-    return tensorgate::safetensors::CheckPath(path == nullptr ? "" : path, ToOptions(options));
-  });
+  if (path == nullptr) path = "";
+  return Keep([&] { return tensorgate::safetensors::CheckPath(path, ToOptions(options)); }, path);
 }
 
 tensorgate_report* tensorgate_check_callback(uint64_t size, tensorgate_read_function read,
@@ -238,13 +239,13 @@ uint64_t tensorgate_report_bytes_read(const tensorgate_report* report) {
 
 const char* tensorgate_report_text(const tensorgate_report* report) {
   if (report == nullptr) return "";
-  Once(report->text_once, [&] { report->text = tensorgate::RenderText(report->report); });
+  Once(report->text_once, [&] { report->text = tensorgate::RenderText(report->path, report->report); });
   return report->text.c_str();
 }
 
 const char* tensorgate_report_json(const tensorgate_report* report) {
   if (report == nullptr) return "";
-  Once(report->json_once, [&] { report->json = tensorgate::RenderJson(report->report); });
+  Once(report->json_once, [&] { report->json = tensorgate::RenderJson(report->path, report->report); });
   return report->json.c_str();
 }
 
