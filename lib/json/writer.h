@@ -1,4 +1,5 @@
-// Writes JSON as text that is safe to show: pure JSON, and none of its characters can deceive a terminal or a reader.
+// Writes JSON as text that is safe to show: pure JSON, and none of its characters can deceive a
+// terminal or a reader.
 #ifndef TENSORGATE_JSON_WRITER_H_
 #define TENSORGATE_JSON_WRITER_H_
 
@@ -9,11 +10,13 @@
 
 namespace tensorgate::internal {
 
-/// Appends `text` as a JSON string. Boost's serializer writes it; it passes DEL, C1 and bidirectional controls raw, so
-/// these become \uXXXX afterwards. Bytes that are not UTF-8 become U+FFFD. Throws std::bad_alloc.
+/// Appends `text` as a JSON string. Boost's serializer writes it; it passes DEL, C1 and
+/// bidirectional controls raw, so these become \uXXXX afterwards. Bytes that are not UTF-8 become
+/// U+FFFD. Throws std::bad_alloc.
 void AppendJsonString(std::string& out, std::string_view text);
 
-/// Objects and arrays in the order in which they are written; commas are its business, nesting the caller's.
+/// Objects and arrays in the order in which they are written; commas are its business, nesting the
+/// caller's.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}

@@ -5,8 +5,9 @@
 //   std::fputs(tensorgate::RenderText(path, report).c_str(), stdout);
 //   std::puts(tensorgate::RenderJson(path, report).c_str());
 //
-// Paths, names and everything else that comes from a file are hostile: both forms escape what could end a line, drive a
-// terminal or show something else than what is there. No call throws; without memory the result is empty.
+// Paths, names and everything else that comes from a file are hostile: both forms escape what could
+// end a line, drive a terminal or show something else than what is there. No call throws; without
+// memory the result is empty.
 #ifndef TENSORGATE_RENDER_H_
 #define TENSORGATE_RENDER_H_
 
@@ -24,21 +25,17 @@ std::string_view ToolVersion();
 /// Changes when a rule is added, or one's order, severity or effect changes: 16 hexadecimal digits.
 std::string_view RulesVersion();
 
-/// `text` fit to be shown: control, bidirectional and invisible characters and invalid UTF-8 as `\n`, `\x1b`,
+/// `text` fit to be shown: control, bidirectional and invisible characters and invalid UTF-8 as
+/// `\n`, `\x1b`,
 /// `\u{202e}`, the backslash as `\\`. Of more than `max` bytes the first are shown, and "...".
 std::string EscapeForText(std::string_view text, std::size_t max = SIZE_MAX);
 
 /// 1234567 as "1,234,567".
 std::string GroupDigits(std::uint64_t number);
 
-/// How much RenderText says.
-enum class TextDetail : std::uint8_t {
-  kCalm,     ///< Errors and warnings, with what is allowed, why it matters and how to fix it.
-  kVerbose,  ///< Notes as well.
-};
-
-/// One line; below it, indented, the findings. Ends with a line feed.
-std::string RenderText(std::string_view path, const Report& report, TextDetail detail = TextDetail::kCalm);
+/// One line; below it, indented, the errors and warnings with what is allowed, why it matters and
+/// how to fix it, and if `verbose` the notes. Ends with a line feed.
+std::string RenderText(std::string_view path, const Report& report, bool verbose = false);
 
 /// What one object of JSON says beyond the report.
 struct JsonExtras {
@@ -46,7 +43,8 @@ struct JsonExtras {
   std::string_view header_sha256;
 };
 
-/// One object without a line feed, as docs/report.schema.json describes it. Every key is always there.
+/// One object without a line feed, as docs/report.schema.json describes it. Every key is always
+/// there.
 std::string RenderJson(std::string_view path, const Report& report, const JsonExtras& extras = {});
 
 }  // namespace tensorgate

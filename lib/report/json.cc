@@ -1,0 +1,141 @@
+// The JSON form of a report.
+#include <array>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "lib/base/utf8.h"
+#include "lib/json/writer.h"
+#include "tensorgate/render.h"
+
+namespace tensorgate {
+namespace {
+
+using internal::JsonWriter;
+
+std::string Base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view part = bytes.substr(at, 3);
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      group = group << 8 | (i < part.size() ? static_cast<unsigned char>(part[i]) : 0);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      out += i <= part.size() ? kDigits[group >> (18 - 6 * i) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+// A subject is cut at a number of bytes, perhaps within a character: that one is left out.
+std::string_view WholeCharacters(std::string_view text) {
+  const std::size_t valid = internal::ValidUtf8Length(text);
+  return text.size() - valid < 4 ? text.substr(0, valid) : text;
+}
+
+// An empty name is a name; a finding about the file as a whole has no subject.
+bool HasSubject(const RuleInfo& info, std::string_view subject) {
+  return !subject.empty() || info.message.contains("{subject}");
+}
+
+void WriteFinding(JsonWriter& json, const Report& report, const Finding& finding) {
+  const RuleInfo& info = Info(finding.rule);
+  json.BeginObject();
+  json.Member("rule", info.id);
+  json.Member("severity", Name(finding.severity));
+  json.Member("offset", finding.offset);
+  json.Key("subject");
+  const std::string_view subject = report.Subject(finding);
+  HasSubject(info, subject) ? json.String(WholeCharacters(subject)) : json.Null();
+  json.Key("found");
+  const std::string_view found = report.FoundText(finding);
+  if (!found.empty()) {
+    json.String(WholeCharacters(found));
+  } else {
+    finding.has_found ? json.Number(finding.found) : json.Null();
+  }
+  if (finding.has_allowed) {
+    json.Member("allowed", finding.allowed);
+  } else {
+    json.MemberOrNull("allowed", info.allowed);
+  }
+  json.Member("message", Message(report, finding));
+  json.EndObject();
+}
+
+void WriteLimits(JsonWriter& json, const Limits& limits) {
+  json.Key("limits");
+  json.BeginObject();
+  json.Member("file_bytes", limits.file_bytes);
+  json.Member("header_bytes", limits.header_bytes);
+  json.Member("tensors", limits.tensors);
+  json.Member("metadata_entries", limits.metadata_entries);
+  json.Member("name_bytes", limits.name_bytes);
+  json.Member("rank", limits.rank);
+  json.EndObject();
+}
+
+// A path that is not UTF-8 has no spelling in JSON: its bytes stand beside it.
+void WritePath(JsonWriter& json, std::string_view path) {
+  const bool valid = internal::ValidUtf8Length(path) == path.size();
+  json.Key("path");
+  valid ? json.String(path) : json.Null();
+  json.MemberOrNull("path_base64", valid ? std::string() : Base64(path));
+}
+
+void WriteFacts(JsonWriter& json, const Report& report) {
+  const auto number = [&](std::string_view key, std::uint64_t Report::Facts::* fact) {
+    json.Key(key);
+    report.facts() ? json.Number((*report.facts()).*fact) : json.Null();
+  };
+  number("header_bytes", &Report::Facts::header_bytes);
+  number("tensors", &Report::Facts::tensors);
+  number("parameters", &Report::Facts::parameters);
+  number("data_bytes", &Report::Facts::data_bytes);
+  number("metadata_entries", &Report::Facts::metadata_entries);
+}
+
+void WriteReport(JsonWriter& json, std::string_view path, const Report& report,
+                 const JsonExtras& extras) {
+  json.BeginObject();
+  json.Member("schema_version", std::uint64_t{1});
+  json.Member("tool_version", ToolVersion());
+  json.Member("rules_version", RulesVersion());
+  WritePath(json, path);
+  json.Member("format", report.format());
+  json.MemberOrNull("class", report.file_class() ? Name(*report.file_class()) : std::string_view());
+  json.Key("size");
+  report.size() ? json.Number(*report.size()) : json.Null();
+  json.Member("profile", Name(report.profile()));
+  json.Member("scope", Name(report.scope()));
+  WriteLimits(json, report.limits());
+  json.Member("verdict", Name(report.verdict()));
+  json.Key("findings");
+  json.BeginArray();
+  for (const Finding& finding : report.findings()) WriteFinding(json, report, finding);
+  json.EndArray();
+  json.Member("dropped_findings", report.dropped_findings());
+  json.MemberOrNull("reference_error", report.reference_error());
+  json.Member("bytes_read", report.bytes_read());
+  json.MemberOrNull("header_sha256", extras.header_sha256);
+  WriteFacts(json, report);
+  json.EndObject();
+}
+
+}  // namespace
+
+std::string RenderJson(std::string_view path, const Report& report, const JsonExtras& extras) {
+  std::string out;
+  try {
+    JsonWriter json(out);
+    WriteReport(json, path, report, extras);
+  } catch (const std::bad_alloc&) {
+    out.clear();
+  }
+  return out;
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,77 @@
+// The words that reports use, and the versions they state.
+#include <array>
+#include <cstdint>
+
+#include "tensorgate/render.h"
+
+namespace tensorgate {
+namespace {
+
+template <std::size_t N>
+constexpr std::string_view At(const std::array<std::string_view, N>& names, std::size_t index) {
+  return index < N ? names[index] : std::string_view("unknown");
+}
+
+// FNV-1a over what decides verdicts: ids, order, effect and severities.
+struct Hash {
+  std::uint64_t value = 0xCBF29CE484222325;
+  constexpr void Add(std::uint64_t byte) { value = (value ^ byte) * 0x100000001B3; }
+  constexpr void AddRule(std::string_view id, Effect effect, Level strict, Level reference) {
+    for (const char c : id) Add(static_cast<unsigned char>(c));
+    Add(static_cast<std::uint64_t>(effect));
+    Add(static_cast<std::uint64_t>(strict));
+    Add(static_cast<std::uint64_t>(reference));
+  }
+};
+
+constexpr std::array<char, 16> MakeRulesVersion() {
+  using enum Effect;
+  using enum Level;
+  Hash hash;
+#define TENSORGATE_RULE(name, id, effect, strict, reference, ...) \
+  hash.AddRule(id, effect, strict, reference);
+#include "tensorgate/rules.def"
+#undef TENSORGATE_RULE
+  std::array<char, 16> digits{};
+  for (char& digit : digits) {
+    digit = std::string_view("0123456789abcdef")[hash.value >> 60];
+    hash.value <<= 4;
+  }
+  return digits;
+}
+
+constexpr std::array<char, 16> kRulesVersion = MakeRulesVersion();
+
+}  // namespace
+
+std::string_view Name(Verdict verdict) {
+  constexpr std::array<std::string_view, 4> kNames = {"accepted", "rejected", "undecided",
+                                                      "unsupported"};
+  return At(kNames, static_cast<std::size_t>(verdict));
+}
+
+std::string_view Name(Profile profile) {
+  constexpr std::array<std::string_view, 2> kNames = {"strict", "reference"};
+  return At(kNames, static_cast<std::size_t>(profile));
+}
+
+std::string_view Name(Scope scope) {
+  constexpr std::array<std::string_view, 2> kNames = {"structure", "full"};
+  return At(kNames, static_cast<std::size_t>(scope));
+}
+
+std::string_view Name(Severity severity) {
+  constexpr std::array<std::string_view, 3> kNames = {"note", "warning", "error"};
+  return At(kNames, static_cast<std::size_t>(severity));
+}
+
+std::string_view Name(FileClass file_class) {
+  constexpr std::array<std::string_view, 2> kNames = {"model", "other"};
+  return At(kNames, static_cast<std::size_t>(file_class));
+}
+
+std::string_view ToolVersion() { return TENSORGATE_VERSION; }
+
+std::string_view RulesVersion() { return {kRulesVersion.data(), kRulesVersion.size()}; }
+
+}  // namespace tensorgate

@@ -1,0 +1,212 @@
+// Messages and the text form of a report.
+#include <array>
+#include <charconv>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "lib/base/utf8.h"
+#include "lib/source/system_error.h"
+#include "tensorgate/render.h"
+
+namespace tensorgate {
+namespace {
+
+// A name in a sentence; JSON has all that the report keeps.
+constexpr std::size_t kShownSubject = 120;
+constexpr std::size_t kShownText = 200;
+
+void AppendHex(std::string& out, std::uint32_t value, int digits) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) out += kDigits[value >> shift & 0xF];
+}
+
+void AppendNumber(std::string& out, std::uint64_t number) {
+  std::array<char, 20> digits;
+  const std::to_chars_result end = std::to_chars(digits.begin(), digits.end(), number);
+  out.append(digits.begin(), end.ptr);
+}
+
+void AppendCodePoint(std::string& out, std::uint32_t value) {
+  if (value < 0x100) {
+    out += "\\x";
+    AppendHex(out, value, 2);
+    return;
+  }
+  out += "\\u{";
+  AppendHex(out, value, value > 0xFFFF ? 5 : 4);  // none above U+E007F is escaped
+  out += '}';
+}
+
+// `quote`: a character to be escaped as well, or NUL.
+void AppendEscaped(std::string& out, std::string_view text, std::size_t max, char quote) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    internal::CodePoint point = internal::DecodeUtf8(text.substr(at));
+    const bool valid = point.length != 0;
+    if (!valid) point = {static_cast<unsigned char>(text[at]), 1};
+    if (at + point.length > max) {
+      out += "...";
+      return;
+    }
+    if (point.value == '\n' || point.value == '\t' || point.value == '\r') {
+      out += point.value == '\n' ? "\\n" : point.value == '\t' ? "\\t" : "\\r";
+    } else if (!valid || internal::IsDeceptive(point.value)) {
+      AppendCodePoint(out, point.value);
+    } else {
+      if (point.value == '\\' || (quote != '\0' && text[at] == quote)) out += '\\';
+      out.append(text.substr(at, point.length));
+    }
+    at += point.length;
+  }
+}
+
+void AppendQuoted(std::string& out, std::string_view text, std::size_t max) {
+  out += '"';
+  AppendEscaped(out, text, max, '"');
+  out += '"';
+}
+
+void AppendFound(std::string& out, const Finding& finding) {
+  AppendNumber(out, finding.found);
+  if (finding.rule != Rule::kIoOpenFailed && finding.rule != Rule::kIoReadFailed) return;
+  const std::string_view meaning = internal::SystemErrorText(finding.found);
+  if (!meaning.empty()) out.append(", ").append(meaning);
+}
+
+void AppendMessage(std::string& out, const Report& report, const Finding& finding) {
+  std::string_view rest = Info(finding.rule).message;
+  while (!rest.empty()) {
+    const std::size_t open = rest.find('{');
+    out.append(rest.substr(0, open));
+    if (open == rest.npos) return;
+    rest.remove_prefix(open);
+    const std::size_t close = rest.find('}');
+    const std::string_view field = rest.substr(0, close == rest.npos ? 1 : close + 1);
+    if (field == "{subject}") {
+      AppendQuoted(out, report.Subject(finding), kShownSubject);
+    } else if (field == "{found}") {
+      AppendFound(out, finding);
+    } else if (field == "{allowed}") {
+      AppendNumber(out, finding.allowed);
+    } else if (field == "{text}") {
+      AppendEscaped(out, report.FoundText(finding), kShownText, '\0');
+    } else {
+      out.append(field);  // a brace of the sentence's own
+    }
+    rest.remove_prefix(field.size());
+  }
+}
+
+void AppendGrouped(std::string& out, std::uint64_t number) {
+  std::string digits;
+  AppendNumber(digits, number);
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+}
+
+void AppendCount(std::string& out, std::uint64_t number, std::string_view one,
+                 std::string_view many) {
+  AppendGrouped(out, number);
+  out += ' ';
+  out += number == 1 ? one : many;
+}
+
+void AppendSummary(std::string& out, const Report& report) {
+  if (report.verdict() == Verdict::kUnsupported) {
+    out.append("  (").append(report.format());
+    if (report.file_class()) out.append(", ").append(Name(*report.file_class()));
+    out += ')';
+  } else if (report.verdict() == Verdict::kAccepted && report.facts()) {
+    out += "  (";
+    AppendCount(out, report.facts()->tensors, "tensor", "tensors");
+    out += ", ";
+    AppendCount(out, report.facts()->parameters, "parameter", "parameters");
+    out += ')';
+  }
+}
+
+void AppendLine(std::string& out, std::string_view label, std::string_view text) {
+  if (text.empty()) return;
+  out.append("             ").append(label).append(text) += '\n';
+}
+
+void AppendFinding(std::string& out, const Report& report, const Finding& finding) {
+  const RuleInfo& info = Info(finding.rule);
+  const std::string_view severity = Name(finding.severity);
+  out.append("    ").append(severity).append(9 - std::min<std::size_t>(severity.size(), 8), ' ');
+  out.append(info.id).append(" at byte ");
+  AppendNumber(out, finding.offset);
+  out.append(": ");
+  AppendMessage(out, report, finding);
+  out += '\n';
+  if (finding.severity == Severity::kNote) return;
+  AppendLine(out, "allowed: ", info.allowed);
+  AppendLine(out, "why: ", info.why);
+  AppendLine(out, "fix: ", info.fix);
+}
+
+void AppendReport(std::string& out, std::string_view path, const Report& report, bool verbose) {
+  const std::string_view verdict = Name(report.verdict());
+  out.append(verdict).append(13 - std::min<std::size_t>(verdict.size(), 12), ' ');
+  AppendEscaped(out, path, SIZE_MAX, '\0');
+  AppendSummary(out, report);
+  out += '\n';
+  for (const Finding& finding : report.findings()) {
+    if (finding.severity != Severity::kNote || verbose) AppendFinding(out, report, finding);
+  }
+  if (!report.reference_error().empty()) {
+    out.append("    the reference fails with ").append(report.reference_error()) += '\n';
+  }
+  if (report.dropped_findings() != 0) {
+    out.append("    and ");
+    AppendCount(out, report.dropped_findings(), "finding", "findings");
+    out.append(" more (--max-findings)\n");
+  }
+}
+
+}  // namespace
+
+std::string EscapeForText(std::string_view text, std::size_t max) {
+  std::string out;
+  try {
+    AppendEscaped(out, text, max, '\0');
+  } catch (const std::bad_alloc&) {
+    out.clear();
+  }
+  return out;
+}
+
+std::string GroupDigits(std::uint64_t number) {
+  std::string out;
+  try {
+    AppendGrouped(out, number);
+  } catch (const std::bad_alloc&) {
+    out.clear();
+  }
+  return out;
+}
+
+std::string Message(const Report& report, const Finding& finding) {
+  std::string out;
+  try {
+    AppendMessage(out, report, finding);
+  } catch (const std::bad_alloc&) {
+    out.clear();
+  }
+  return out;
+}
+
+std::string RenderText(std::string_view path, const Report& report, bool verbose) {
+  std::string out;
+  try {
+    AppendReport(out, path, report, verbose);
+  } catch (const std::bad_alloc&) {
+    out.clear();
+  }
+  return out;
+}
+
+}  // namespace tensorgate

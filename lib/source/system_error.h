@@ -1,0 +1,15 @@
+// What an error number of the system means.
+#ifndef TENSORGATE_SOURCE_SYSTEM_ERROR_H_
+#define TENSORGATE_SOURCE_SYSTEM_ERROR_H_
+
+#include <cstdint>
+#include <string_view>
+
+namespace tensorgate::internal {
+
+/// In English whatever the locale, "" if unknown. A literal.
+std::string_view SystemErrorText(std::uint64_t error);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_SOURCE_SYSTEM_ERROR_H_
