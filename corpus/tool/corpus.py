@@ -14,7 +14,7 @@ from .recipe_file import compile_recipe, describe
 
 SCHEMA_VERSION = 1
 FOLDERS = ("accept", "reject", "undecided", "regress")
-STATE = ".state.json"
+STATE = ".state.json"  # beside the folder that is built into, so that it holds nothing but the corpus
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _RULE = re.compile(r'^TENSORGATE_RULE\(\w+, "([^"]+)", (\w+), (\w+), (\w+), "[^"]*", "([^"]*)"', re.M)
 
@@ -55,7 +55,7 @@ class Builder:
         if self.out is not None:
             write_atomically(os.path.join(self.out, "manifest.json"), dump_manifest(manifest).encode())
             self._sweep(paths)
-            write_atomically(os.path.join(self.out, STATE), json.dumps(self._new_state, sort_keys=True).encode())
+            write_atomically(self._state_path(), json.dumps(self._new_state, sort_keys=True).encode())
         return manifest
 
     def _one(self, format_name, folder, name, path):
@@ -99,9 +99,12 @@ class Builder:
     def _current(self, known) -> bool:
         return known["digest"] == self._digest(known["sources"]) and known["files"] == self._files(known["entry"])
 
+    def _state_path(self) -> str:
+        return os.devnull if self.out is None else os.path.abspath(self.out) + STATE
+
     def _load_state(self) -> dict:
         try:
-            with open(os.path.join(self.out or os.devnull, STATE), encoding="ascii") as file:
+            with open(self._state_path(), encoding="ascii") as file:
                 state = json.load(file)
             return state if isinstance(state, dict) else {}
         except (OSError, ValueError):
