@@ -1,0 +1,52 @@
+// Any file: what it is by its content, and the report on it.
+//
+//   tensorgate::Report report = tensorgate::ScanPath("model.bin");
+//   if (report.verdict() == tensorgate::Verdict::kUnsupported) {
+//     std::printf("no parser for %s\n", std::string(report.format()).c_str());
+//   }
+//
+// What parses as safetensors is safetensors, whatever its name. The suffix only says by which
+// format's rules something unrecognisable is refused: a file named `.safetensors` is judged as one,
+// whatever is in it. No call throws; running out of memory is a report (`io/out-of-memory`).
+#ifndef TENSORGATE_SCAN_H_
+#define TENSORGATE_SCAN_H_
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tensorgate/limits.h"
+#include "tensorgate/report.h"
+#include "tensorgate/source.h"
+
+namespace tensorgate {
+
+/// `name`: the file's name or path, for its suffix; may be empty.
+Report Scan(Source& source, std::string_view name, const CheckOptions& options = {});
+/// Never follows anything but `path` itself; refuses what is not a regular file without blocking.
+Report ScanPath(const std::string& path, const CheckOptions& options = {});
+/// The report on a file that could not be opened or read.
+Report ScanFailure(const Status& status, const CheckOptions& options = {});
+
+/// Bytes that come in order and whose number is not known before the end.
+class StreamScan {
+ public:
+  explicit StreamScan(const CheckOptions& options = {});
+  StreamScan(StreamScan&&) noexcept;
+  StreamScan& operator=(StreamScan&&) noexcept;
+  ~StreamScan();
+  /// The next bytes. False: the verdict is certain whatever follows, call Finish().
+  bool Feed(std::span<const std::byte> bytes);
+  /// The end was reached (`at_end`), or the stream broke off (`io/read-failed`). Call once.
+  Report Finish(bool at_end = true);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tensorgate
+
+#endif  // TENSORGATE_SCAN_H_

@@ -1,0 +1,151 @@
+#include "lib/scan/detect.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lib/base/bytes.h"
+#include "lib/base/utf8.h"
+#include "lib/scan/recognise.h"
+
+namespace tensorgate::internal {
+namespace {
+
+using namespace std::string_view_literals;
+using enum FileClass;
+
+struct Signature {
+  std::size_t offset;
+  std::string_view bytes;
+  Kind kind;
+};
+
+constexpr std::array kSignatures = {
+    Signature{0, "GGUF"sv, {"gguf", "a GGUF file"}},
+    Signature{0, "FUGG"sv, {"gguf", "a big-endian GGUF file"}},
+    Signature{0, "ggjt"sv, {"ggml", "a GGML file"}},
+    Signature{0, "tjgg"sv, {"ggml", "a GGML file"}},
+    Signature{0, "lmgg"sv, {"ggml", "a GGML file"}},
+    Signature{0, "fmgg"sv, {"ggml", "a GGML file"}},
+    Signature{0, "algg"sv, {"ggml", "a GGML adapter"}},
+    Signature{0, "\x93NUMPY"sv, {"numpy", "a NumPy array"}},
+    Signature{4, "TFL3"sv, {"tflite", "a TensorFlow Lite model"}},
+    Signature{4, "ET12"sv, {"executorch", "an ExecuTorch program"}},
+    Signature{0, "7z\xbc\xaf\x27\x1c"sv, {"7z", "a 7z archive"}},
+    Signature{0, "Rar!\x1a\x07"sv, {"rar", "a RAR archive"}},
+    Signature{0, "\x1f\x8b"sv, {"gzip", "gzip data"}},
+    Signature{0, "BZh"sv, {"bzip2", "bzip2 data"}},
+    Signature{0, "\xfd\x37zXZ\0"sv, {"xz", "xz data"}},
+    Signature{0, "\x28\xb5\x2f\xfd"sv, {"zstd", "zstd data"}},
+    Signature{0, "\x04\x22\x4d\x18"sv, {"lz4", "LZ4 data"}},
+    Signature{0, "\x7f\x45LF"sv, {"executable", "an ELF executable"}},
+    Signature{0, "MZ"sv, {"executable", "a Windows executable"}},
+    Signature{0, "\xcf\xfa\xed\xfe"sv, {"executable", "a Mach-O executable"}},
+    Signature{0, "\x89PNG\r\n\x1a\n"sv, {"picture", "a PNG picture", kOther}},
+    Signature{0, "\xff\xd8\xff"sv, {"picture", "a JPEG picture", kOther}},
+    Signature{0, "GIF87a"sv, {"picture", "a GIF picture", kOther}},
+    Signature{0, "GIF89a"sv, {"picture", "a GIF picture", kOther}},
+    Signature{8, "WEBP"sv, {"picture", "a WebP picture", kOther}},
+    Signature{0, "%PDF-"sv, {"pdf", "a PDF document", kOther}},
+};
+
+constexpr std::array kHdf5Offsets = {0uz, 512uz, 1024uz, 2048uz};
+
+constexpr std::array kModelSuffixes = {
+    ".pt"sv,        ".pth"sv,        ".bin"sv,         ".ckpt"sv,   ".pkl"sv,    ".pickle"sv,
+    ".joblib"sv,    ".dill"sv,       ".gguf"sv,        ".ggml"sv,   ".h5"sv,     ".hdf5"sv,
+    ".keras"sv,     ".onnx"sv,       ".tflite"sv,      ".pb"sv,     ".npy"sv,    ".npz"sv,
+    ".msgpack"sv,   ".mar"sv,        ".pt2"sv,         ".ptl"sv,    ".pte"sv,    ".jit"sv,
+    ".nemo"sv,      ".model"sv,      ".weights"sv,     ".params"sv, ".engine"sv, ".plan"sv,
+    ".t7"sv,        ".ot"sv,         ".skops"sv,       ".ubj"sv,    ".cbm"sv,    ".mlmodel"sv,
+    ".llamafile"sv, ".caffemodel"sv, ".safetensors"sv, ".tar"sv,    ".zip"sv,    ".data"sv,
+};
+
+bool EndsWithSuffix(std::string_view name, std::string_view suffix) {
+  if (name.size() < suffix.size()) return false;
+  return std::ranges::equal(name.substr(name.size() - suffix.size()), suffix, [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
+bool IsText(std::string_view head, bool whole) {
+  const std::size_t valid = ValidUtf8Length(head);
+  // The probe's end may cut a character.
+  if (valid != head.size() && (whole || head.size() - valid > 3)) return false;
+  return std::ranges::all_of(head.substr(0, valid), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 ? byte != 0x7F
+                        : byte == '\t' || byte == '\n' || byte == '\r' || byte == '\f';
+  });
+}
+
+Kind DetectText(std::string_view head) {
+  if (head.starts_with("version https://git-lfs.github.com/spec/")) {
+    return {"git-lfs-pointer", "a Git LFS pointer, not the file itself", kOther};
+  }
+  if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
+  head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n\f"), head.size()));
+  if (head.starts_with('{') || head.starts_with('[')) return {"json", "JSON", kOther};
+  std::string start(head.substr(0, 14));
+  for (char& c : start) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (start.starts_with("<html") || start.starts_with("<!doctype html")) {
+    return {"html", "an HTML page", kOther};
+  }
+  if (start.starts_with("<?xml") || start.starts_with("<svg")) return {"xml", "XML", kOther};
+  return {"text", "text", kOther};
+}
+
+Kind DetectByContent(std::string_view head, std::uint64_t size) {
+  if (size == 0) return {"empty", "an empty file", kOther};
+  for (const std::size_t offset : kHdf5Offsets) {
+    if (offset >= head.size() || !head.substr(offset).starts_with("\x89HDF\r\n\x1a\n")) continue;
+    if (head.contains("keras_version") || head.contains("model_weights") ||
+        head.contains("layer_names")) {
+      return {"keras-hdf5", "Keras weights (HDF5)"};
+    }
+    return {"hdf5", "an HDF5 file"};
+  }
+  if (const Kind kind = RecognisePickle(head); !kind.format.empty()) return kind;
+  if (const Kind kind = RecogniseTar(head); !kind.format.empty()) return kind;
+  for (const Signature& signature : kSignatures) {
+    if (signature.offset < head.size() &&
+        head.substr(signature.offset).starts_with(signature.bytes)) {
+      return signature.kind;
+    }
+  }
+  if (const Kind kind = RecogniseProtobuf(head); !kind.format.empty()) return kind;
+  if (IsText(head, size <= head.size())) {
+    if (const Kind kind = RecogniseTextPickle(head); !kind.format.empty()) return kind;
+    return DetectText(head);
+  }
+  if (head.starts_with("x\x01") || head.starts_with("x\x5e") || head.starts_with("x\x9c") ||
+      head.starts_with("x\xda")) {
+    return {"zlib", "zlib data"};
+  }
+  return {"unknown", "of no known format"};
+}
+
+}  // namespace
+
+Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
+  Kind kind = DetectByContent(AsText(head), size);
+  if (IsNamedAsModel(name)) kind.file_class = kModel;
+  return kind;
+}
+
+bool MayBeSafetensors(std::span<const std::byte> head) {
+  if (head.size() < 9) return false;
+  if (LoadLittleEndian64(head.first<8>()) > 100'000'000) return false;
+  const std::string_view text = AsText(head.subspan(8));
+  // The strict profile wants the brace at once, the reference skips white space.
+  const std::size_t start = text.find_first_not_of(" \t\r\n");
+  return start == text.npos || text[start] == '{';
+}
+
+bool IsNamedSafetensors(std::string_view name) { return EndsWithSuffix(name, ".safetensors"); }
+
+bool IsNamedAsModel(std::string_view name) {
+  return std::ranges::any_of(kModelSuffixes,
+                             [&](std::string_view suffix) { return EndsWithSuffix(name, suffix); });
+}
+
+}  // namespace tensorgate::internal

@@ -1,0 +1,44 @@
+// What a file without a parser is. Only a label and a class hang on it, never an acceptance.
+#ifndef TENSORGATE_SCAN_DETECT_H_
+#define TENSORGATE_SCAN_DETECT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "tensorgate/report.h"
+#include "tensorgate/source.h"
+
+namespace tensorgate::internal {
+
+/// How much of the beginning is looked at.
+inline constexpr std::size_t kScanHead = 4096;
+
+struct Kind {
+  std::string_view format;  ///< "pytorch-zip"
+  std::string_view words;   ///< "a PyTorch checkpoint (zip)"
+  FileClass file_class = FileClass::kModel;
+};
+
+/// `head`: the file's first bytes, all of it if it is shorter than kScanHead. Never "safetensors".
+Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name);
+
+/// Looks into a ZIP archive's list of members for what writes such archives; reads at most 130 KB.
+Kind DetectZip(Source& source, std::span<const std::byte> head);
+
+/// An archive hangs at the end of something else.
+bool EndsInZip(Source& source);
+
+/// By its length bytes and the brace behind them, this may be safetensors.
+bool MayBeSafetensors(std::span<const std::byte> head);
+
+/// The suffix promises safetensors.
+bool IsNamedSafetensors(std::string_view name);
+
+/// The suffix promises weights or code: nothing under such a name is merely text.
+bool IsNamedAsModel(std::string_view name);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_SCAN_DETECT_H_

@@ -1,0 +1,21 @@
+// Formats that no fixed signature tells. Each returns a Kind without a format where it is something
+// else.
+#ifndef TENSORGATE_SCAN_RECOGNISE_H_
+#define TENSORGATE_SCAN_RECOGNISE_H_
+
+#include <string_view>
+
+#include "lib/scan/detect.h"
+
+namespace tensorgate::internal {
+
+Kind RecognisePickle(std::string_view head);
+/// Protocol 0 is text: it looks like any other.
+Kind RecogniseTextPickle(std::string_view head);
+Kind RecogniseTar(std::string_view head);
+/// ONNX and TensorFlow's saved models, by the order of their first fields.
+Kind RecogniseProtobuf(std::string_view head);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_SCAN_RECOGNISE_H_

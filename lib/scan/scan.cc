@@ -1,0 +1,202 @@
+#include "tensorgate/scan.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <utility>
+
+#include "lib/base/bytes.h"
+#include "lib/base/report_builder.h"
+#include "lib/scan/detect.h"
+#include "tensorgate/safetensors.h"
+
+namespace tensorgate {
+namespace {
+
+using internal::Kind;
+using internal::kScanHead;
+
+// Serves the first bytes from one read, counts all, and passes the rest on: so each byte is fetched
+// once.
+class HeadSource final : public Source {
+ public:
+  explicit HeadSource(Source& inner) : inner_(inner) {}
+
+  Result<void> ReadHead() {
+    const std::size_t length = static_cast<std::size_t>(std::min<std::uint64_t>(size(), kScanHead));
+    Result<void> read = ReadFully(inner_, 0, std::span(head_).first(length));
+    if (read) length_ = bytes_read_ = length;
+    return read;
+  }
+  std::span<const std::byte> head() const { return std::span(head_).first(length_); }
+  std::uint64_t bytes_read() const { return bytes_read_; }
+
+  std::uint64_t size() const override { return inner_.size(); }
+  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
+    if (offset < length_) {
+      return internal::CopyBytes(head().subspan(static_cast<std::size_t>(offset)), into);
+    }
+    Result<std::size_t> count = inner_.Read(offset, into);
+    if (count) bytes_read_ += *count;
+    return count;
+  }
+  Result<void> Unchanged() override { return inner_.Unchanged(); }
+
+ private:
+  Source& inner_;
+  std::array<std::byte, kScanHead> head_;
+  std::size_t length_ = 0;
+  std::uint64_t bytes_read_ = 0;
+};
+
+Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uint64_t bytes_read,
+                   const CheckOptions& options) {
+  ReportBuilder builder(options, kind.format);
+  if (size) builder.SetSize(*size);
+  builder.AddBytesRead(bytes_read);
+  builder.SetUnsupported(kind.file_class);
+  if (kind.format == "unknown") {
+    builder.Add(Rule::kScanUnknown, 0);
+  } else {
+    builder.Add(Rule::kScanUnsupported, 0, {.found_text = kind.words});
+  }
+  return builder.Finish();
+}
+
+Report Failure(const Status& status, std::optional<std::uint64_t> size,
+               const CheckOptions& options) {
+  ReportBuilder builder(options, "unknown");
+  if (size) builder.SetSize(*size);
+  builder.Add(status);
+  return builder.Finish();
+}
+
+// What is neither safetensors nor pretends to be.
+Report Other(HeadSource& source, std::string_view name, const CheckOptions& options) {
+  const std::span<const std::byte> head = source.head();
+  Kind kind = internal::DetectHead(head, source.size(), name);
+  const std::string_view text = internal::AsText(head);
+  const bool zip =
+      text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
+  // Pictures, text and unknown things may carry an archive that loaders find by its end.
+  const bool unclear = kind.file_class == FileClass::kOther || kind.format == "unknown";
+  if (zip || (unclear && internal::EndsInZip(source))) kind = internal::DetectZip(source, head);
+  if (const Result<void> same = source.Unchanged(); !same) {
+    return Failure(same.error(), source.size(), options);
+  }
+  return Unsupported(kind, source.size(), source.bytes_read(), options);
+}
+
+bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
+  const std::string_view format = internal::DetectHead(head, size, name).format;
+  return (format != "unknown" && format != "text") || internal::AsText(head).starts_with("PK\3\4");
+}
+
+Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& options) {
+  HeadSource cached(source);
+  if (const Result<void> read = cached.ReadHead(); !read) {
+    return Failure(read.error(), source.size(), options);
+  }
+  if (internal::MayBeSafetensors(cached.head())) {
+    Report report = safetensors::Check(cached, options);
+    // Another format's length bytes can look like a header's: only a proof speaks against its
+    // signature.
+    const bool certain = report.verdict() != Verdict::kRejected;
+    if (certain || !IsForeign(cached.head(), cached.size(), name)) return report;
+  }
+  return Other(cached, name, options);
+}
+
+}  // namespace
+
+Report Scan(Source& source, std::string_view name, const CheckOptions& options) {
+  try {
+    if (internal::IsNamedSafetensors(name)) return safetensors::Check(source, options);
+    return ScanUnnamed(source, name, options);
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::OutOfMemory(options, "unknown");
+  }
+}
+
+Report ScanPath(const std::string& path, const CheckOptions& options) {
+  Result<FileSource> source = FileSource::Open(path);
+  return source ? Scan(*source, path, options) : ScanFailure(source.error(), options);
+}
+
+Report ScanFailure(const Status& status, const CheckOptions& options) {
+  try {
+    return Failure(status, std::nullopt, options);
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::Fatal(options, "unknown", status.rule);
+  }
+}
+
+// The head is kept: it tells what the stream is if it does not prove to be safetensors.
+struct StreamScan::State {
+  explicit State(const CheckOptions& given) : options(given), check(given) {}
+  CheckOptions options;
+  safetensors::StreamCheck check;
+  std::array<std::byte, kScanHead> head;
+  std::size_t length = 0;
+  std::uint64_t bytes_read = 0;
+  bool checking = false, open = true;
+
+  std::span<const std::byte> seen() const { return std::span(head).first(length); }
+  bool Feed(std::span<const std::byte> bytes);
+  Report Finish(bool at_end);
+};
+
+bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
+  bytes_read += bytes.size();
+  const std::size_t kept = internal::CopyBytes(bytes, std::span(head).subspan(length));
+  length += kept;
+  if (checking) return open = check.Feed(bytes);
+  if (length < 9) return true;
+  if (internal::MayBeSafetensors(seen())) {
+    checking = true;
+    // Not more than the head has come before: what did not fit into it is fed after it.
+    open = check.Feed(seen());
+    if (open && kept < bytes.size()) open = check.Feed(bytes.subspan(kept));
+    return open;
+  }
+  return open = length < kScanHead;  // more of it, to tell what it is
+}
+
+Report StreamScan::State::Finish(bool at_end) {
+  const std::optional<std::uint64_t> size =
+      at_end && open ? std::optional(bytes_read) : std::nullopt;
+  if (checking) {
+    Report report = check.Finish(at_end);
+    if (report.verdict() != Verdict::kRejected) return report;
+    if (!IsForeign(seen(), size.value_or(UINT64_MAX), {})) return report;
+  } else if (!at_end && open) {
+    return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
+  }
+  Kind kind = internal::DetectHead(seen(), size.value_or(UINT64_MAX), {});
+  MemorySource source(seen());
+  if (internal::AsText(seen()).starts_with("PK\3\4")) kind = internal::DetectZip(source, seen());
+  return Unsupported(kind, size, bytes_read, options);
+}
+
+StreamScan::StreamScan(const CheckOptions& options) {
+  try {
+    state_ = std::make_unique<State>(options);
+  } catch (const std::bad_alloc&) {
+    state_ = nullptr;
+  }
+}
+StreamScan::StreamScan(StreamScan&&) noexcept = default;
+StreamScan& StreamScan::operator=(StreamScan&&) noexcept = default;
+StreamScan::~StreamScan() = default;
+
+bool StreamScan::Feed(std::span<const std::byte> bytes) { return state_ && state_->Feed(bytes); }
+
+Report StreamScan::Finish(bool at_end) {
+  try {
+    if (state_) return state_->Finish(at_end);
+  } catch (const std::bad_alloc&) {
+  }
+  return ReportBuilder::OutOfMemory(state_ ? state_->options : CheckOptions(), "unknown");
+}
+
+}  // namespace tensorgate

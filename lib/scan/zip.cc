@@ -1,0 +1,118 @@
+// Who wrote a ZIP archive, from the names in its list of members. A label: nothing is unpacked,
+// nothing is judged.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "lib/base/bytes.h"
+#include "lib/scan/detect.h"
+
+namespace tensorgate::internal {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::size_t kEndRecord = 22, kLongestComment = 65'535;
+constexpr std::size_t kEntry = 46;
+constexpr std::uint64_t kDirectoryProbe = 65'536;
+constexpr Kind kPlain = {"zip", "a ZIP archive"};
+
+std::uint64_t LittleEndian(std::string_view text, std::size_t at, std::size_t bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < bytes && at + i < text.size(); ++i) {
+    value |= std::uint64_t{static_cast<unsigned char>(text[at + i])} << (8 * i);
+  }
+  return value;
+}
+
+std::optional<std::vector<std::byte>> ReadPart(Source& source, std::uint64_t offset,
+                                               std::uint64_t length) {
+  std::vector<std::byte> bytes(static_cast<std::size_t>(length));
+  if (!ReadFully(source, offset, bytes)) return std::nullopt;
+  return bytes;
+}
+
+std::optional<std::vector<std::byte>> ReadTail(Source& source) {
+  const std::uint64_t length = std::min<std::uint64_t>(source.size(), kEndRecord + kLongestComment);
+  return ReadPart(source, source.size() - length, length);
+}
+
+struct Members {
+  bool data_pkl = false, constants_pkl = false, code = false, mar = false, archive_format = false;
+  bool keras_config = false, keras_weights = false, npy = false, only_npy = true;
+
+  void Add(std::string_view name) {
+    const auto is = [&](std::string_view file) {
+      return name == file || (name.ends_with(file) && name[name.size() - file.size() - 1] == '/');
+    };
+    data_pkl |= is("data.pkl");
+    constants_pkl |= is("constants.pkl");
+    code |= name.contains("/code/");
+    mar |= name.starts_with("MAR-INF/");
+    archive_format |= is("archive_format");
+    keras_config |= name == "config.json";
+    keras_weights |= name == "model.weights.h5";
+    npy |= name.ends_with(".npy");
+    only_npy &= name.ends_with(".npy");
+  }
+
+  Kind Tell() const {
+    if (archive_format) return {"pytorch-export", "a PyTorch exported program (PT2)"};
+    if (constants_pkl || (code && data_pkl)) return {"torchscript", "a TorchScript module"};
+    if (data_pkl) return {"pytorch-zip", "a PyTorch checkpoint (zip)"};
+    if (mar) return {"torch-mar", "a TorchServe model archive"};
+    if (keras_config && keras_weights) return {"keras-zip", "a Keras model (zip)"};
+    if (npy && only_npy) return {"npz", "NumPy arrays (npz)"};
+    return kPlain;
+  }
+};
+
+void AddDirectory(std::string_view directory, Members& members) {
+  while (directory.size() >= kEntry && directory.starts_with("PK\1\2")) {
+    const std::uint64_t name = LittleEndian(directory, 28, 2);
+    const std::uint64_t rest = LittleEndian(directory, 30, 2) + LittleEndian(directory, 32, 2);
+    if (kEntry + name + rest > directory.size()) return;
+    members.Add(directory.substr(kEntry, static_cast<std::size_t>(name)));
+    directory.remove_prefix(static_cast<std::size_t>(kEntry + name + rest));
+  }
+}
+
+}  // namespace
+
+Kind DetectZip(Source& source, std::span<const std::byte> head) {
+  Members members;
+  const std::string_view first = AsText(head);
+  if (first.starts_with("PK\3\4") && first.size() >= 30) {
+    members.Add(first.substr(30, static_cast<std::size_t>(LittleEndian(first, 26, 2))));
+  }
+  const auto tail_bytes = ReadTail(source);
+  if (!tail_bytes) return members.Tell();
+  const std::string_view tail = AsText(*tail_bytes);
+  const std::size_t end = tail.rfind("PK\5\6");
+  if (end == tail.npos || tail.size() - end < kEndRecord) return members.Tell();
+  std::uint64_t length = LittleEndian(tail, end + 12, 4);
+  std::uint64_t offset = LittleEndian(tail, end + 16, 4);
+  if (offset == UINT32_MAX || length == UINT32_MAX) {
+    const std::size_t wide = tail.rfind("PK\6\6", end);  // the ZIP64 end record
+    if (wide == tail.npos) return members.Tell();
+    length = LittleEndian(tail, wide + 40, 8);
+    offset = LittleEndian(tail, wide + 48, 8);
+  }
+  if (offset > source.size()) return members.Tell();
+  length = std::min({length, source.size() - offset, kDirectoryProbe});
+  const auto directory = ReadPart(source, offset, length);
+  if (directory) AddDirectory(AsText(*directory), members);
+  return members.Tell();
+}
+
+bool EndsInZip(Source& source) {
+  const auto tail = ReadTail(source);
+  if (!tail) return false;
+  const std::string_view text = AsText(*tail);
+  // Readers differ in whether the comment must end the file: any room for a record is enough here.
+  const std::size_t at = text.rfind("PK\5\6");
+  return at != text.npos && text.size() - at >= kEndRecord;
+}
+
+}  // namespace tensorgate::internal

@@ -1,0 +1,39 @@
+// Files and folders, in a stable order, each file opened where it was found. The only part of
+// scanning that depends on the system, besides FileSource.
+#ifndef TENSORGATE_SOURCE_WALK_H_
+#define TENSORGATE_SOURCE_WALK_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tensorgate/source.h"
+
+namespace tensorgate::internal {
+
+/// What is never visited: the file that is being written.
+struct FileIdentity {
+  std::uint64_t device = 0, inode = 0;
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+struct WalkOptions {
+  /// Follow every symbolic link. Without it only a link of a hub cache into its own repository's
+  /// blobs/ is followed.
+  bool follow_links = false;
+  FileIdentity skip;
+};
+
+/// Told for each file once: its path, which opens it as it stands, and the open file or why there
+/// is none. False ends the walk.
+using Visit = std::function<bool(const std::string& path, Result<FileSource> file)>;
+
+/// Visits `path` if it is a file, and what is in it if it is a folder: bytewise by name, folders
+/// where their names stand. `path` itself may be a link. Keeps the names of one folder a level, no
+/// more; a folder nested too deeply or unreadable is visited as a failure. Throws std::bad_alloc.
+/// False if `visit` ended it.
+bool Walk(const std::string& path, const WalkOptions& options, const Visit& visit);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_SOURCE_WALK_H_
