@@ -3,6 +3,10 @@ include_guard(GLOBAL)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)
 
+# g++ 12 warns of a copy that cannot be (GCC bug 105651), and of designated initialisers that leave the rest at its
+# default, which is their use.
+set(TENSORGATE_QUIET "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict;-Wno-missing-field-initializers>")
+
 function(tensorgate_options target)
   target_compile_features(${target} PUBLIC cxx_std_23)
   set_target_properties(${target} PROPERTIES
@@ -15,6 +19,7 @@ function(tensorgate_options target)
     -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
     -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Wundef
     $<$<CXX_COMPILER_ID:Clang>:-Wimplicit-fallthrough -Wthread-safety -Wshorten-64-to-32>
+    "${TENSORGATE_QUIET}"
     $<$<BOOL:${TENSORGATE_WERROR}>:-Werror>)
   if(TENSORGATE_HARDENED AND NOT TENSORGATE_SANITIZE)
     tensorgate_harden(${target})
