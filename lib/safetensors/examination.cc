@@ -72,7 +72,6 @@ void Examination::Filled(std::size_t count) {
       OnHeader();
       if (step_ == Step::kDone) break;
       OnSize();
-      if (step_ == Step::kDone) break;
       data_probe_size_ = static_cast<std::size_t>(
           std::min<std::uint64_t>(*size_ - header_->data_offset(), kHeadProbe));
       tail_size_ = static_cast<std::size_t>(
@@ -192,8 +191,6 @@ void Examination::OnHeader() {
 void Examination::OnSize() {
   ApplySizeRules(*header_, data_, *size_, builder_);
   header_->file_size = *size_;
-  // What follows the last tensor is shown by its signature, if it has one.
-  if (builder_.HasError() && builder_.options().profile == Profile::kReference) step_ = Step::kDone;
 }
 
 void Examination::AddMagic(std::uint64_t offset, std::span<const std::byte> bytes,

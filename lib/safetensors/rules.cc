@@ -465,8 +465,12 @@ DataEnd ApplyRules(Header& header, const ParsedHeader& parsed, ReportBuilder& bu
     SortByOffset(header);
     data = CheckTensors(header, counts, out);
   }
-  Warnings(header, parsed, out);
   out.Flush();
+  // A file that is refused needs no warnings.
+  if (!builder.HasError()) {
+    Warnings(header, parsed, out);
+    out.Flush();
+  }
   return data;
 }
 

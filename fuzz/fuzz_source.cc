@@ -1,0 +1,63 @@
+// A callback source with hostile answers: short, failing, lying about counts, other bytes each
+// time.
+#include <algorithm>
+
+#include "fuzz/support.h"
+
+namespace st = tensorgate::safetensors;
+using namespace tensorgate;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = fuzz::Bytes(data, size);
+  fuzz::Choices choices(bytes);
+
+  // Honest but in pieces: the same report as from memory.
+  CallbackSource pieces(
+      size, [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        FUZZ_ASSERT(offset <= size && into.size() <= size - offset && !into.empty());
+        const std::size_t count = 1 + choices.Below(into.size());
+        std::ranges::copy(bytes.subspan(offset, count), into.begin());
+        return count;
+      });
+  const Report report = st::Check(pieces);
+  FUZZ_ASSERT(fuzz::Fingerprint(report) == fuzz::Fingerprint(st::CheckBytes(bytes)));
+
+  // Hostile: another size, errors, ends, counts that cannot be, bytes that change.
+  const std::uint64_t stated = size + choices.Below(3) - std::min<std::uint64_t>(size, 1);
+  bool lied = false;
+  CallbackSource hostile(
+      stated, [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        switch (choices.Below(12)) {
+          case 0:
+            lied = true;
+            return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
+          case 1:
+            lied = true;
+            return 0;
+          case 2:
+            lied = true;
+            return into.size() + 1 + choices.Below(1000);
+          case 3:
+            std::ranges::fill(into, static_cast<std::byte>(choices.Below(256)));
+            return into.size();
+          default:
+            break;
+        }
+        if (offset >= size) {
+          lied = true;
+          return 0;
+        }
+        const auto count = std::min<std::size_t>(into.size(), size - offset);
+        std::ranges::copy(bytes.subspan(offset, count), into.begin());
+        return count;
+      });
+  const auto file = st::File::Open(hostile);
+  if (file) {
+    FUZZ_ASSERT(!lied);
+    fuzz::CheckFile(*file, stated);
+  } else {
+    fuzz::CheckContract(file.error(), stated);
+    if (lied) FUZZ_ASSERT(file.error().verdict() == Verdict::kUndecided);
+  }
+  return 0;
+}

@@ -1,0 +1,47 @@
+// The forward stream: in any pieces the same verdict, for the same reason, as from memory.
+#include <algorithm>
+
+#include "fuzz/support.h"
+
+namespace st = tensorgate::safetensors;
+using namespace tensorgate;
+
+namespace {
+
+void CheckStream(std::span<const std::byte> bytes, Profile profile, std::size_t largest,
+                 fuzz::Choices& choices) {
+  CheckOptions options;
+  options.profile = profile;
+  st::StreamCheck stream(options);
+  auto rest = bytes;
+  bool wants = true;
+  while (!rest.empty() && wants) {
+    const std::size_t count = std::min<std::size_t>(rest.size(), choices.Below(largest + 1));
+    wants = stream.Feed(rest.first(count));
+    rest = rest.subspan(count);
+  }
+  const Report streamed = stream.Finish();
+  const Report whole = st::CheckBytes(bytes, options);
+  fuzz::CheckContract(streamed, bytes.size());
+  FUZZ_ASSERT(streamed.verdict() != Verdict::kAccepted || rest.empty());
+  FUZZ_ASSERT(streamed.verdict() == whole.verdict());
+  // Refused early: the size was not known yet, so that rules about it did not fire.
+  if (streamed.size()) FUZZ_ASSERT(fuzz::Fingerprint(streamed) == fuzz::Fingerprint(whole));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = fuzz::Bytes(data, size);
+  fuzz::Choices choices(bytes);
+  for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+    CheckStream(bytes, profile, 3, choices);
+    CheckStream(bytes, profile, 300, choices);
+    CheckStream(bytes, profile, size + 1, choices);
+  }
+  // Broken off: never a verdict.
+  st::StreamCheck broken;
+  const bool wants = broken.Feed(bytes.first(size / 2));
+  if (wants) FUZZ_ASSERT(broken.Finish(false).verdict() == Verdict::kUndecided);
+  return 0;
+}
