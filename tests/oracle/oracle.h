@@ -1,0 +1,51 @@
+// The oracle: a slow and obvious second implementation of both profiles, for tests alone.
+//
+//   OracleResult result = Examine(bytes, Profile::kStrict);
+//
+// It was written from the format's README and from observed behaviour of the reference, builds a
+// whole tree, computes in unbounded or 128-bit integers and compares everything with everything. It
+// shares no code with lib/, only the enumerations of rules and dtypes.
+#ifndef TENSORGATE_TESTS_ORACLE_ORACLE_H_
+#define TENSORGATE_TESTS_ORACLE_ORACLE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensorgate/dtype.h"
+#include "tensorgate/limits.h"
+#include "tensorgate/rules.h"
+
+namespace tensorgate::oracle {
+
+struct OracleTensor {
+  std::string name;
+  DType dtype{};
+  std::vector<std::uint64_t> shape;
+  std::uint64_t begin = 0;  ///< In the file.
+  std::uint64_t end = 0;
+  friend bool operator==(const OracleTensor&, const OracleTensor&) = default;
+  friend auto operator<=>(const OracleTensor&, const OracleTensor&) = default;
+};
+
+struct OracleResult {
+  bool accepted = false;
+  /// Rejected, and the file breaks exactly one rule: that one. With several, which comes first is
+  /// the library's affair.
+  std::optional<Rule> reason;
+  /// Why the reference refuses the file; empty if it accepts. More than one where two tensors have
+  /// the same range: the reference then looks at them in the order of a hash map seeded at random.
+  std::set<std::string> reference_errors;
+  /// Accepted: sorted by name. Of duplicates (reference only) the last.
+  std::vector<OracleTensor> tensors;
+};
+
+OracleResult Examine(std::span<const std::byte> file, Profile profile);
+
+}  // namespace tensorgate::oracle
+
+#endif  // TENSORGATE_TESTS_ORACLE_ORACLE_H_

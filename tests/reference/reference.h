@@ -1,0 +1,35 @@
+// The reference implementation of the format, the Rust crate `safetensors` 0.8.0, behind a C interface.
+// Made by lib.rs, which states the same functions; used by tests, fuzz targets and benchmarks alone.
+#ifndef TENSORGATE_TESTS_REFERENCE_REFERENCE_H_
+#define TENSORGATE_TESTS_REFERENCE_REFERENCE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TG_REFERENCE_ACCEPTED = 0, TG_REFERENCE_REJECTED = 1, TG_REFERENCE_PANICKED = 2 };
+
+/// What `SafeTensors::deserialize` says of a whole file. `kind` gets the name of the variant of SafeTensorError,
+/// "" if accepted, "panic" if the crate panicked; cut to `kind_size` bytes with its NUL.
+int tg_reference_check(const uint8_t* data, size_t size, char* kind, size_t kind_size);
+
+typedef void (*tg_reference_tensor)(void* context, const uint8_t* name, size_t name_size,
+                                    const uint8_t* dtype, size_t dtype_size, const uint64_t* shape,
+                                    size_t rank, uint64_t begin, uint64_t end);
+
+/// Calls `each` (unless null) for every tensor, in no particular order; begin and end count from the begin
+/// of the data. Returns the number of tensors, -1 if the file is refused. `each` must not throw.
+int64_t tg_reference_tensors(const uint8_t* data, size_t size, tg_reference_tensor each,
+                             void* context);
+
+/// Runs `SafeTensors::read_metadata` and frees its result. Returns one of TG_REFERENCE_*.
+int tg_reference_read_metadata(const uint8_t* data, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // TENSORGATE_TESTS_REFERENCE_REFERENCE_H_
