@@ -82,10 +82,10 @@ class _Env:
 
 
 class Compiler:
-    def __init__(self, root: str, read=None):
-        """`root`: the folder that includes must not leave. `read(path) -> text`, for tests and dependencies."""
+    def __init__(self, root: str, read):
+        """`root`: the folder that includes must not leave. `read(path) -> text`."""
         self.root = os.path.realpath(root)
-        self.read = read or _read
+        self.read = read
         self.templates: dict = {}
         self.files: dict = {}  # of a recipe with several
         self.output = Output(MAX_SOLID, MAX_SIZE)
@@ -316,10 +316,9 @@ class Compiler:
             self.fail(node, f"include {text!r}: expected a relative path that stays in the corpus")
         if not path.endswith((".recipe", ".inc")):
             self.fail(node, f"include {text!r}: expected a .recipe or .inc file")
-        try:
-            content = self.read(path)
-        except (OSError, UnicodeDecodeError):
-            self.fail(node, f"include {text!r}: expected a text file that can be read")
+        if not os.path.isfile(path):
+            self.fail(node, f"include {text!r}: expected a file that is there")
+        content = self.read(path)
         self._enter(node)
         shown = os.path.relpath(path, os.getcwd()) if not os.path.isabs(node.path) else path
         first_line = 1
@@ -344,8 +343,3 @@ def _constant(block) -> bool:
         if isinstance(node.args[0], Expr) and node.args[0].op != "value":
             return False
     return True
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="ascii", errors="strict", newline="") as file:
-        return file.read()

@@ -55,7 +55,7 @@ class Builder:
         if self.out is not None:
             write_atomically(os.path.join(self.out, "manifest.json"), dump_manifest(manifest).encode())
             self._sweep(paths)
-            write_atomically(self._state_path(), json.dumps(self._new_state, sort_keys=True).encode())
+            write_atomically(self._state_path(), json.dumps(self._new_state).encode())
         return manifest
 
     def _one(self, format_name, folder, name, path):

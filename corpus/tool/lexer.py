@@ -75,7 +75,7 @@ def tokenize(path: str, text: str, first_line: int = 1) -> list[Token]:
             try:
                 tokens.append(Token(kind, int(value.replace("_", ""), 16 if value[:2] == "0x" else 10), line))
             except ValueError:
-                raise RecipeError(path, line, f"number {value}: expected digits, at most 4000") from None
+                raise RecipeError(path, line, f"number {value[:40]}: expected at most 4000 digits") from None
         elif kind == "string":
             tokens.append(Token(kind, unescape(path, line, value), line))
         elif kind == "raw":
