@@ -11,6 +11,9 @@
 #include <span>
 #include <string_view>
 
+#include "lib/base/raw_bytes.h"
+
+TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
 inline std::string_view AsText(std::span<const std::byte> bytes) {
@@ -49,5 +52,6 @@ inline std::optional<std::size_t> OffsetWithin(std::string_view whole, std::stri
 }
 
 }  // namespace tensorgate::internal
+TENSORGATE_RAW_BYTES_END
 
 #endif  // TENSORGATE_BASE_BYTES_H_

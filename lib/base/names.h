@@ -12,6 +12,7 @@
 
 #include "lib/base/pod_buffer.h"
 
+TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
 /// Bytes that must be readable behind every text given to ScanName, and the header.
@@ -109,7 +110,9 @@ class NameIndex {
 };
 
 }  // namespace tensorgate::internal
+TENSORGATE_RAW_BYTES_END
 
 #include "lib/base/names_impl.h"
+#include "lib/base/raw_bytes.h"
 
 #endif  // TENSORGATE_BASE_NAMES_H_

@@ -6,7 +6,9 @@
 #include <bit>
 
 #include "lib/base/names.h"
+#include "lib/base/raw_bytes.h"
 
+TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
 template <typename NameAt, typename Told>
@@ -101,5 +103,6 @@ std::optional<std::uint32_t> NameIndex::Find(std::string_view name, std::uint32_
 }
 
 }  // namespace tensorgate::internal
+TENSORGATE_RAW_BYTES_END
 
 #endif  // TENSORGATE_BASE_NAMES_IMPL_H_

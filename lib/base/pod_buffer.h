@@ -10,6 +10,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "lib/base/raw_bytes.h"
+
+TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
 template <typename T>
@@ -100,5 +103,6 @@ class PodBuffer {
 };
 
 }  // namespace tensorgate::internal
+TENSORGATE_RAW_BYTES_END
 
 #endif  // TENSORGATE_BASE_POD_BUFFER_H_

@@ -224,8 +224,7 @@ void Examination::Remember(std::span<const std::byte> bytes) {
     return;
   }
   const std::size_t keep = std::min(tail_size_, tail_.size() - bytes.size());
-  std::copy(tail_.begin() + static_cast<std::ptrdiff_t>(tail_size_ - keep),
-            tail_.begin() + static_cast<std::ptrdiff_t>(tail_size_), tail_.begin());
+  std::ranges::copy(std::span(tail_).subspan(tail_size_ - keep, keep), tail_.begin());
   CopyBytes(bytes, std::span(tail_).subspan(keep));
   tail_size_ = keep + bytes.size();
 }
