@@ -34,7 +34,7 @@ constexpr std::array<char, 16> MakeRulesVersion() {
 #undef TENSORGATE_RULE
   std::array<char, 16> digits{};
   for (char& digit : digits) {
-    digit = std::string_view("0123456789abcdef")[hash.value >> 60];
+    digit = std::string_view("0123456789abcdef")[static_cast<std::size_t>(hash.value >> 60)];
     hash.value <<= 4;
   }
   return digits;
