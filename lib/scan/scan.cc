@@ -163,19 +163,19 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
 }
 
 Report StreamScan::State::Finish(bool at_end) {
-  const std::optional<std::uint64_t> size =
-      at_end && open ? std::optional(bytes_read) : std::nullopt;
+  const bool whole = at_end && open;
+  const std::uint64_t size = whole ? bytes_read : UINT64_MAX;
   if (checking) {
     Report report = check.Finish(at_end);
-    if (report.verdict() != Verdict::kRejected) return report;
-    if (!IsForeign(seen(), size.value_or(UINT64_MAX), {})) return report;
+    if (report.verdict() != Verdict::kRejected || !IsForeign(seen(), size, {})) return report;
   } else if (!at_end && open) {
     return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
   }
-  Kind kind = internal::DetectHead(seen(), size.value_or(UINT64_MAX), {});
+  Kind kind = internal::DetectHead(seen(), size, {});
   MemorySource source(seen());
   if (internal::AsText(seen()).starts_with("PK\3\4")) kind = internal::DetectZip(source, seen());
-  return Unsupported(kind, size, bytes_read, options);
+  if (!whole) return Unsupported(kind, std::nullopt, bytes_read, options);
+  return Unsupported(kind, bytes_read, bytes_read, options);
 }
 
 StreamScan::StreamScan(const CheckOptions& options) {

@@ -1,0 +1,29 @@
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+int main(int count, char** arguments) {
+  using namespace tensorgate::cli;
+  // A reader that has gone is an error to report, not a reason to vanish.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    Options options;
+    const int code = ParseArguments(count, arguments, options);
+    if (code >= 0) return code;
+    switch (options.command) {
+      case Options::Command::kScan:
+        return RunScan(options);
+      case Options::Command::kInspect:
+        return RunInspect(options);
+      case Options::Command::kRules:
+        return RunRules(options);
+    }
+  } catch (const std::exception&) {
+    // Nothing but the lack of memory throws here. What was not judged is undecided.
+    std::fputs("tensorgate: out of memory\n", stderr);
+  }
+  return kSomeUndecided;
+}

@@ -1,0 +1,174 @@
+// tensorgate scan: a line for each file, in every circumstance.
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "lib/report/digest.h"
+#include "lib/source/walk.h"
+#include "tensorgate/render.h"
+#include "tensorgate/scan.h"
+
+namespace tensorgate::cli {
+namespace {
+
+class Scanner {
+ public:
+  explicit Scanner(const Options& options) : options_(options), output_(options.output) {}
+  int Run();
+
+ private:
+  bool Path(const std::string& path);
+  bool File(const std::string& path, Result<FileSource> file);
+  bool StandardInput();
+  bool Tell(const std::string& path, const Report& report, const std::string& digest);
+  void TellText(const std::string& path, const Report& report);
+  void TellSummary();
+  ExitCode Code() const;
+
+  const Options& options_;
+  Output output_;
+  // By verdict; unsupported files of class other apart.
+  std::array<std::uint64_t, 4> verdicts_{};
+  std::uint64_t others_ = 0, files_ = 0;
+};
+
+bool Scanner::Path(const std::string& path) {
+  if (path == "-") return StandardInput();
+  const internal::WalkOptions walk{options_.follow_links, output_.identity()};
+  return internal::Walk(path, walk, [this](const std::string& found, Result<FileSource> file) {
+    return File(found, std::move(file));
+  });
+}
+
+bool Scanner::File(const std::string& path, Result<FileSource> file) {
+  if (!file) return Tell(path, ScanFailure(file.error(), options_.check), {});
+  if (!options_.digest) return Tell(path, Scan(*file, path, options_.check), {});
+  DigestSource source(*file);
+  const Report report = Scan(source, path, options_.check);
+  return Tell(path, report, report.format() == "safetensors" ? source.Hex() : std::string());
+}
+
+bool Scanner::StandardInput() {
+  StreamScan scan(options_.check);
+  std::optional<HeaderDigest> digest;
+  if (options_.digest) digest.emplace();
+  std::vector<std::byte> buffer(1 << 16);
+  std::uint64_t position = 0;
+  bool at_end = false;
+  while (true) {
+    const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      at_end = count == 0;
+      break;
+    }
+    const std::span<const std::byte> part =
+        std::span(buffer).first(static_cast<std::size_t>(count));
+    if (digest) digest->Add(position, part);
+    position += part.size();
+    if (!scan.Feed(part)) break;  // certain already; at_end does not matter
+  }
+  const Report report = scan.Finish(at_end);
+  return Tell("-", report,
+              digest && report.format() == "safetensors" ? digest->Hex() : std::string());
+}
+
+bool Scanner::Tell(const std::string& path, const Report& report, const std::string& digest) {
+  if (report.file_class() == FileClass::kOther) {
+    ++others_;
+  } else {
+    ++verdicts_[static_cast<std::size_t>(report.verdict())];
+  }
+  if (options_.format == Format::kText) {
+    TellText(path, report);
+  } else {
+    if (options_.format == Format::kJson) output_.Write(files_ == 0 ? "\n" : ",\n");
+    output_.Write(RenderJson(path, report, {.header_sha256 = digest}));
+    if (options_.format == Format::kJsonLines) {
+      output_.Write("\n");
+      output_.Flush();
+    }
+  }
+  ++files_;
+  return !output_.failed();
+}
+
+void Scanner::TellText(const std::string& path, const Report& report) {
+  const bool calm =
+      report.verdict() == Verdict::kAccepted || report.file_class() == FileClass::kOther;
+  if (options_.quiet && calm) return;
+  output_.Write(RenderText(path, report, options_.verbose));
+  if (output_.IsTerminal()) output_.Flush();
+}
+
+void Scanner::TellSummary() {
+  if (options_.quiet || files_ < 2) return;
+  std::string line = GroupDigits(files_) + " files:";
+  const char* separator = " ";
+  const auto add = [&](std::uint64_t count, const char* what) {
+    if (count == 0) return;
+    line.append(separator).append(GroupDigits(count)).append(" ").append(what);
+    separator = ", ";
+  };
+  add(verdicts_[0], "accepted");
+  add(verdicts_[1], "rejected");
+  add(verdicts_[2], "undecided");
+  add(verdicts_[3], "unsupported");
+  add(others_, "not models");
+  output_.Write(line + "\n");
+}
+
+ExitCode Scanner::Code() const {
+  const auto count = [this](Verdict verdict) {
+    return verdicts_[static_cast<std::size_t>(verdict)];
+  };
+  if (count(Verdict::kUndecided) != 0) return kSomeUndecided;
+  if (count(Verdict::kRejected) != 0) return kSomeRejected;
+  if (count(Verdict::kUnsupported) != 0 || files_ == 0) return kSomeUnsupported;
+  return kAllAccepted;
+}
+
+int Scanner::Run() {
+  const bool document = options_.format == Format::kJson;
+  if (document) {
+    output_.Write("{\"schema_version\":1,\"tool_version\":\"" + std::string(ToolVersion()) +
+                  "\",\"rules_version\":\"" + std::string(RulesVersion()) + "\",\"files\":[");
+  }
+  for (const std::string& path : options_.paths) {
+    if (!Path(path)) break;
+  }
+  if (document) output_.Write("\n]}\n");
+  if (options_.format == Format::kText) TellSummary();
+  if (!output_.Finish()) return kSomeUndecided;
+  if (files_ == 0) std::fputs("tensorgate: nothing to scan\n", stderr);
+  return Code();
+}
+
+}  // namespace
+
+ExitCode CodeOf(const Report& report) {
+  switch (report.verdict()) {
+    case Verdict::kAccepted:
+      return kAllAccepted;
+    case Verdict::kRejected:
+      return kSomeRejected;
+    case Verdict::kUndecided:
+      return kSomeUndecided;
+    case Verdict::kUnsupported:
+      break;
+  }
+  return kSomeUnsupported;
+}
+
+int RunScan(const Options& options) { return Scanner(options).Run(); }
+
+}  // namespace tensorgate::cli
