@@ -18,13 +18,18 @@ using json::TokenKind;
 constexpr std::size_t kMaxDepth = 127;
 
 // The token that the parser was at when it stopped: of the kind whose event stopped it, the last
-// that begins at or before.
+// that begins at or before. At a bracket or brace the parser stops before it, even where one of the
+// same kind stands directly in front ("[[").
 Token TokenAtStop(std::string_view text, std::size_t stop, TokenKind kind) {
+  const bool bracket = kind == TokenKind::kObject || kind == TokenKind::kObjectEnd ||
+                       kind == TokenKind::kArray || kind == TokenKind::kArrayEnd;
   TokenCursor cursor(text);
   Token last;
   while (const Token token = cursor.Next()) {
     if (token.begin > stop) break;
-    if (token.kind == kind && (token.begin < stop || last.end < stop)) last = token;
+    if (token.kind == kind && (bracket || token.begin < stop || last.end < stop)) {
+      last = token;
+    }
   }
   return last;
 }
