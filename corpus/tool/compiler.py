@@ -11,7 +11,7 @@ from .parser import Parser, Template
 
 MAX_SOLID = 128 << 20  # bytes of one recipe that are not in holes
 MAX_SIZE = 1 << 40  # holes included
-MAX_STEPS = 4_000_000
+MAX_STEPS = 8_000_000
 MAX_CALLS = 32  # templates and includes inside each other
 
 
