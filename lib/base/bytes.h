@@ -35,6 +35,14 @@ inline std::uint64_t LoadLittleEndian64(std::span<const std::byte, 8> bytes) {
   return value;
 }
 
+/// A text of at most four bytes as one number, zero bytes above it. Four bytes must be readable.
+inline std::uint32_t ShortWord(std::string_view text) {
+  std::uint32_t word;
+  std::memcpy(&word, text.data(), sizeof word);
+  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap32(word);
+  return text.empty() ? 0 : word & 0xFFFFFFFFu >> (32 - 8 * text.size());
+}
+
 /// Copies what fits of `from` into `into`; returns how many bytes.
 inline std::size_t CopyBytes(std::span<const std::byte> from, std::span<std::byte> into) {
   const std::size_t count = std::min(from.size(), into.size());

@@ -288,14 +288,14 @@ class HeaderHandler : public json::HandlerBase {
   }
 
   TENSORGATE_HOT bool SetDtype(std::string_view name, Error& error) {
-    // Almost always the one before.
-    if (name.size() != last_dtype_name_.size() ||
-        std::memcmp(name.data(), last_dtype_name_.data(), name.size()) != 0) {
+    // Almost always the one before; only short names are worth the comparison.
+    const std::uint32_t word = name.size() <= 4 ? tensorgate::internal::ShortWord(name) : 0;
+    if (word != last_dtype_word_ || word == 0) {
       const std::optional<DType> found = FindDType(name);
       if (!found) [[unlikely]] {
         return UnknownDtype(name, error);
       }
-      last_dtype_name_ = Name(*found);
+      last_dtype_word_ = word;
       dtype_ = *found;
       bits_ = Bits(*found);
       element_mask_ = bits_ / 8 == 0 ? 0 : bits_ / 8 - 1;
@@ -367,7 +367,7 @@ class HeaderHandler : public json::HandlerBase {
   std::uint32_t seen_ = 0;
   std::uint64_t bits_ = 32;
   std::uint64_t element_mask_ = 3;
-  std::string_view last_dtype_name_ = "F32";
+  std::uint32_t last_dtype_word_ = 0;
   std::uint64_t expected_ = 0;
   ShapeSize size_;
   TensorRecord tensor_{};

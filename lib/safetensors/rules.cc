@@ -69,7 +69,9 @@ class Collector {
       if (pending.place == Place::kMetadataKey) {
         places.metadata_keys[pending.ordinal];
         if (pending.found_ordinal) places.metadata_keys[*pending.found_ordinal];
-      } else if (pending.place != Place::kHeader && pending.place != Place::kMetadataValue) {
+      } else if (pending.place == Place::kMetadataValue) {
+        places.needs_metadata = true;
+      } else if (pending.place != Place::kHeader) {
         places.tensors[pending.ordinal];
         if (pending.found_ordinal) places.tensors[*pending.found_ordinal];
       }

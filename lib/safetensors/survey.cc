@@ -44,12 +44,16 @@ void EntryWalker::WalkFields(Entry& entry) {
 void Places::Locate(std::string_view text) {
   EntryWalker walker(text);
   std::uint32_t ordinal = 0;
-  for (Entry entry; walker.Next(entry);) {
+  std::size_t left = tensors.size() + (needs_metadata || !metadata_keys.empty() ? 1 : 0);
+  for (Entry entry; left != 0 && walker.Next(entry);) {
     if (!entry.metadata) {
-      if (const auto wanted = tensors.find(ordinal++); wanted != tensors.end())
+      if (const auto wanted = tensors.find(ordinal++); wanted != tensors.end()) {
         wanted->second = entry;
+        --left;
+      }
       continue;
     }
+    if (needs_metadata || !metadata_keys.empty()) --left;
     metadata_value = entry.value.begin;
     if (metadata_keys.empty() || entry.value.kind != TokenKind::kObject) continue;
     json::TokenCursor cursor(text, entry.value.end);

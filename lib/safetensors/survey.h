@@ -36,6 +36,7 @@ class EntryWalker {
 struct Places {
   std::map<std::uint32_t, Entry> tensors;
   std::map<std::uint32_t, std::size_t> metadata_keys;
+  bool needs_metadata = false;
   std::size_t metadata_value = 0;
 
   void Locate(std::string_view text);

@@ -1,0 +1,176 @@
+// UTF-8, signatures, buffers, reports and the table of rules.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "lib/base/bytes.h"
+#include "lib/base/magic.h"
+#include "lib/base/pod_buffer.h"
+#include "lib/base/report_builder.h"
+#include "lib/base/utf8.h"
+#include "tensorgate/rules.h"
+
+namespace tensorgate::internal {
+namespace {
+
+using namespace std::string_literals;
+
+TEST(Utf8Test, TakesExactlyWhatRfc3629Allows) {
+  std::size_t valid = 0;
+  // Every sequence of two bytes, and of three and four at the edges of their ranges.
+  for (int a = 0; a < 256; ++a) {
+    for (int b = 0; b < 256; ++b) {
+      const std::string text = {static_cast<char>(a), static_cast<char>(b)};
+      const bool expected =
+          (a < 0x80 && b < 0x80) || (a >= 0xC2 && a <= 0xDF && b >= 0x80 && b <= 0xBF);
+      ASSERT_EQ(ValidUtf8Length(text) == 2, expected) << a << " " << b;
+      valid += expected;
+    }
+  }
+  EXPECT_EQ(valid, 128u * 128 + 30 * 64);
+  for (const char* good : {"\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF",
+                           "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_EQ(ValidUtf8Length(good), std::string(good).size()) << good;
+  }
+  for (const char* bad :
+       {"\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
+        "\xE1\x80", "\xF1\x80\x80", "\xE1\x80\xC0", "\xF1\x80\x80\x7F"}) {
+    EXPECT_EQ(ValidUtf8Length("ok"s + bad), 2u) << bad;
+  }
+  EXPECT_EQ(DecodeUtf8("\xF0\x9F\x98\x80").value, 0x1F600u);
+}
+
+TEST(Utf8Test, DeceptiveCharacters) {
+  for (const std::uint32_t c :
+       {0u, 0x1Fu, 0x7Fu, 0x9Fu, 0x200Eu, 0x202Eu, 0x2066u, 0xFEFFu, 0xE0041u})
+    EXPECT_TRUE(IsDeceptive(c)) << c;
+  for (const std::uint32_t c : {0x20u, 0x7Eu, 0xA0u, 0xE9u, 0x4E2Du, 0x1F600u})
+    EXPECT_FALSE(IsDeceptive(c)) << c;
+}
+
+std::string_view MagicOf(const std::string& text) {
+  return ForeignMagic(AsBytes(text), text.size());
+}
+
+TEST(MagicTest, KnowsSignaturesAndNotLengths) {
+  EXPECT_NE(MagicOf("PK\3\4rest"), "");
+  EXPECT_NE(MagicOf("\x7f"
+                    "ELF"),
+            "");
+  EXPECT_EQ(MagicOf("PK\3"), "");
+  EXPECT_EQ(MagicOf("\x80\x04}q\x00."s), "a pickle");
+  EXPECT_EQ(MagicOf("\x80\x04\x95\x01\0\0\0\0\0\0\0."s), "a pickle");
+  // A frame that does not fit, and header lengths that begin like a pickle.
+  EXPECT_EQ(MagicOf("\x80\x04\x95\xff\0\0\0\0\0\0\0."s), "");
+  EXPECT_EQ(MagicOf("\x80\x02\0\0\0\0\0\0{\"a"s), "");
+  EXPECT_EQ(MagicOf("\x80\x04\x58\0\0\0\0\0{}"s), "");
+  EXPECT_EQ(MagicOf("MZ and no more"), "");
+}
+
+TEST(MagicTest, ZipEndMustEndTheFile) {
+  const std::string record = "PK\5\6"s + std::string(18, '\0');
+  EXPECT_EQ(FindZipEnd(AsBytes("abc" + record)), 3u);
+  EXPECT_EQ(FindZipEnd(AsBytes("abc" + record + "x")), std::nullopt);
+  std::string commented = record + "PK\5\6 no";
+  commented[20] = 7;
+  EXPECT_EQ(FindZipEnd(AsBytes(commented)), 0u);
+  EXPECT_EQ(FindZipEnd(AsBytes("PK\5\6")), std::nullopt);
+  EXPECT_EQ(FindZipEnd({}), std::nullopt);
+}
+
+TEST(PodBufferTest, GrowsShrinksMoves) {
+  PodBuffer<int> buffer;
+  for (int i = 0; i < 1000; ++i) buffer.PushBack(i);
+  buffer.ShrinkToFit();
+  EXPECT_EQ(buffer.capacity(), 1000u);
+  PodBuffer<int> other = std::move(buffer);
+  EXPECT_TRUE(buffer.empty());
+  EXPECT_EQ(other[999], 999);
+  other.Clear();
+  EXPECT_EQ(other.capacity(), 0u);
+  EXPECT_THROW(other.Reserve(static_cast<std::size_t>(-1) / 2), std::bad_alloc);
+}
+
+TEST(PodBufferDeathTest, AnIndexPastTheEndEndsTheProgram) {
+  PodBuffer<int> buffer;
+  buffer.PushBack(1);
+  EXPECT_DEATH((void)buffer[1], "");
+}
+
+TEST(OffsetWithinTest, ViewsInsideAndOutside) {
+  const std::string text = "0123456789";
+  EXPECT_EQ(OffsetWithin(text, std::string_view(text).substr(4, 2)), 4u);
+  EXPECT_EQ(OffsetWithin(text, std::string_view(text).substr(10)), 10u);
+  EXPECT_EQ(OffsetWithin(std::string_view(text).substr(2, 3), std::string_view(text).substr(4, 2)),
+            std::nullopt);
+  EXPECT_EQ(OffsetWithin(std::string_view(text).substr(2), text), std::nullopt);
+}
+
+TEST(RulesTest, TableIsWhole) {
+  std::set<std::string_view> ids;
+  for (const RuleInfo& info : AllRules()) {
+    EXPECT_TRUE(ids.insert(info.id).second) << info.id;
+    EXPECT_EQ(&Info(info.rule), &info);
+    EXPECT_EQ(FindRule(info.id), &info);
+    EXPECT_FALSE(info.summary.empty() || info.message.empty() || info.why.empty() ||
+                 info.fix.empty())
+        << info.id;
+    EXPECT_TRUE(info.summary.ends_with('.')) << info.id;
+    // The reference refuses what strict refuses by a rule that names the reference's error, and
+    // only that.
+    if (info.effect == Effect::kReport) {
+      EXPECT_EQ(info.reference == Level::kError,
+                !info.reference_error.empty() || info.id == "safetensors/foreign-format")
+          << info.id;
+      EXPECT_TRUE(info.reference != Level::kError || info.strict == Level::kError) << info.id;
+    }
+  }
+  EXPECT_EQ(FindRule("no/such"), nullptr);
+}
+
+TEST(ReportBuilderTest, KeepsTheFirstInTableOrderAndCountsTheRest) {
+  CheckOptions options;
+  options.max_findings = 2;
+  ReportBuilder builder(options, "test");
+  for (int i = 0; i < 100; ++i) {
+    builder.Add(Rule::kStSizeMismatch, static_cast<std::uint64_t>(100 - i),
+                {.found = 1, .subject = "late", .found_text = "x"});
+  }
+  builder.Add(Rule::kStOffsetsHole, 5, {.subject = "early"});
+  const Report report = builder.Finish();
+  ASSERT_EQ(report.findings().size(), 2u);
+  EXPECT_EQ(report.findings()[0].rule, Rule::kStOffsetsHole);
+  EXPECT_EQ(report.Subject(report.findings()[0]), "early");
+  EXPECT_EQ(report.findings()[1].offset, 1u);
+  EXPECT_EQ(report.Subject(report.findings()[1]), "late");
+  EXPECT_EQ(report.FoundText(report.findings()[1]), "x");
+  EXPECT_EQ(report.dropped_findings(), 99u);
+  EXPECT_EQ(report.verdict(), Verdict::kRejected);
+}
+
+TEST(ReportBuilderTest, UndecidedWinsAndWarningsDoNotReject) {
+  CheckOptions options;
+  ReportBuilder warned(options, "test");
+  warned.Add(Rule::kStNameEmpty, 0);
+  EXPECT_EQ(warned.Finish().verdict(), Verdict::kAccepted);
+  ReportBuilder both(options, "test");
+  both.Add(Rule::kStOffsetsHole, 0);
+  both.Add(Status{.rule = Rule::kIoChanged});
+  EXPECT_EQ(both.Finish().verdict(), Verdict::kUndecided);
+}
+
+TEST(ReportBuilderTest, LongSubjectsAreCutAndTextStaysBounded) {
+  CheckOptions options;
+  options.max_findings = 1;
+  ReportBuilder builder(options, "test");
+  const std::string name(5000, 'n');
+  for (std::uint64_t i = 0; i < 100'000; ++i)
+    builder.Add(Rule::kStSizeMismatch, 1'000'000 - i, {.subject = name});
+  const Report report = builder.Finish();
+  EXPECT_EQ(report.Subject(report.findings()[0]).size(), 256u);
+  EXPECT_EQ(report.findings()[0].offset, 900'001u);
+}
+
+}  // namespace
+}  // namespace tensorgate::internal

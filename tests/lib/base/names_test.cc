@@ -1,0 +1,115 @@
+#include "lib/base/names.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace tensorgate::internal {
+namespace {
+
+using Pairs = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
+struct Built {
+  NameIndex index;
+  Pairs duplicates;
+};
+
+Built Build(const std::vector<std::string>& names, bool collide) {
+  PodBuffer<std::uint32_t> hashes;
+  for (const std::string& name : names) hashes.PushBack(collide ? 42 : HashName(name));
+  Built built;
+  built.index.Build(
+      hashes, [&](std::uint32_t i) { return std::string_view(names[i]); },
+      [&](std::uint32_t later, std::uint32_t first) {
+        built.duplicates.emplace_back(later, first);
+      });
+  return built;
+}
+
+// Names with duplicates; what is found must be what a map finds, whatever the hashes are.
+void CompareWithMap(std::size_t count, std::size_t different, bool collide) {
+  std::mt19937_64 random(count);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    names.push_back("layer." + std::to_string(random() % different) +
+                    std::string(random() % 2, '.'));
+  }
+  std::map<std::string, std::uint32_t> first;
+  Pairs expected;
+  for (std::uint32_t i = 0; i < names.size(); ++i) {
+    const auto [at, fresh] = first.emplace(names[i], i);
+    if (!fresh) expected.emplace_back(i, at->second);
+  }
+  const Built built = Build(names, collide);
+  EXPECT_EQ(built.duplicates, expected);
+  const auto at = [&](std::uint32_t i) { return std::string_view(names[i]); };
+  for (const auto& [name, index] : first) {
+    const std::uint32_t hash = collide ? 42 : HashName(name);
+    ASSERT_EQ(built.index.Find(name, hash, at), index);
+    ASSERT_EQ(built.index.Find(name + "?", collide ? 42 : HashName(name + "?"), at), std::nullopt);
+  }
+}
+
+TEST(NameIndexTest, AgreesWithAMap) {
+  for (const std::size_t count : {1u, 2u, 3u, 10u, 100u, 5000u}) {
+    CompareWithMap(count, count, false);
+    CompareWithMap(count, count * 100, false);
+    CompareWithMap(count, count, true);
+  }
+}
+
+// Chosen collisions cost a sort, not a square.
+TEST(NameIndexTest, EqualHashesOfManyNamesEndSoon) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 300'000; ++i) names.push_back("prefix" + std::to_string(i));
+  const Built built = Build(names, true);
+  EXPECT_TRUE(built.duplicates.empty());
+  EXPECT_EQ(
+      built.index.Find("prefix77", 42, [&](std::uint32_t i) { return std::string_view(names[i]); }),
+      77u);
+}
+
+TEST(ScanNameTest, DoesNotDependOnWhatFollows) {
+  for (std::size_t length = 0; length < 70; ++length) {
+    std::string a(length + kSlack, 'x'), b(length + kSlack, '\x7f');
+    for (std::size_t i = 0; i < length; ++i) a[i] = b[i] = static_cast<char>('a' + i % 26);
+    const NameScan x = ScanName(std::string_view(a).substr(0, length));
+    const NameScan y = ScanName(std::string_view(b).substr(0, length));
+    EXPECT_EQ(x.hash, y.hash) << length;
+    EXPECT_EQ(x.notable, y.notable) << length;
+    EXPECT_FALSE(x.notable) << length;
+    EXPECT_EQ(HashName(std::string_view(a).substr(0, length)), x.hash) << length;
+  }
+}
+
+// A first look may see too much, never too little.
+TEST(ScanNameTest, SeesEveryDeceptiveByteAndEveryPairOfDots) {
+  for (std::size_t length = 2; length < 50; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string name(length, 'n');
+      name.reserve(length + kSlack);
+      for (const char c : {'\x7f', '\x80', '\xff'}) {
+        name[at] = c;
+        EXPECT_TRUE(ScanName(name).notable) << length << " " << at;
+      }
+      if (at + 1 == length) continue;
+      name[at] = name[at + 1] = '.';
+      EXPECT_TRUE(ScanName(name).notable) << length << " " << at;
+    }
+  }
+}
+
+TEST(ScanNameTest, HashesOfSimilarNamesDiffer) {
+  std::map<std::uint32_t, int> seen;
+  constexpr int kNames = 200'000;
+  for (int i = 0; i < kNames; ++i)
+    ++seen[HashName("model.layers." + std::to_string(i) + ".weight")];
+  // Random 32-bit values would have about 5 collisions.
+  EXPECT_GT(seen.size(), static_cast<std::size_t>(kNames - 50));
+}
+
+}  // namespace
+}  // namespace tensorgate::internal

@@ -1,0 +1,118 @@
+// Running out of memory at the 1st, 2nd, 3rd … allocation is a report, never a crash or an
+// exception; what an open file keeps.
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "tensorgate/safetensors.h"
+#include "tests/lib/safetensors/build.h"
+
+namespace {
+// Negative: never fails.
+long fail_after = -1;
+bool Fails() { return fail_after >= 0 && fail_after-- == 0; }
+}  // namespace
+
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* malloc(std::size_t size) { return Fails() ? nullptr : __libc_malloc(size); }
+void* calloc(std::size_t count, std::size_t size) {
+  return Fails() ? nullptr : __libc_calloc(count, size);
+}
+void* realloc(void* block, std::size_t size) {
+  return Fails() ? nullptr : __libc_realloc(block, size);
+}
+}
+
+namespace tensorgate::safetensors {
+namespace {
+
+using testing::AsBytes;
+using testing::BuildFile;
+using testing::TensorEntry;
+
+std::string Rich() {
+  std::string header = "{\"__metadata__\":{\"a\":\"b\",\"\\u0063\":\"\\n\"}";
+  for (int i = 0; i < 40; ++i)
+    header += "," + TensorEntry("t\\u0041" + std::to_string(i), "U8", "2", 78 - 2 * i, 80 - 2 * i);
+  return BuildFile(header + "}", 80);
+}
+
+// Fails one allocation after the other until `body` gets through; returns how many there were.
+template <typename Body>
+int FailEach(const Body& body) {
+  for (int i = 0; i < 10'000; ++i) {
+    fail_after = i;
+    const Report report = body();
+    const bool failed = fail_after < 0;
+    fail_after = -1;
+    if (!failed) return i;
+    if (report.verdict() == Verdict::kUndecided) {
+      EXPECT_EQ(report.findings()[0].rule, Rule::kIoOutOfMemory) << i;
+    }
+    // A buffer that could not be shrunk stays: such a failure changes nothing.
+  }
+  ADD_FAILURE() << "never got through";
+  return 0;
+}
+
+TEST(MemoryTest, EveryAllocationMayFail) {
+  const std::string good = Rich();
+  std::string bad = good;
+  bad[bad.find("\"U8\"") + 1] = 'X';
+  std::string overlapping = good;
+  overlapping[overlapping.find("[78,80]") + 2] = '7';
+  for (const std::string& file : {good, bad, overlapping}) {
+    const int count = FailEach([&] { return CheckBytes(AsBytes(file)); });
+    EXPECT_GT(count, 5);
+    FailEach([&] {
+      auto opened = File::OpenBytes(AsBytes(file));
+      return opened ? opened->report() : opened.error();
+    });
+    FailEach([&] {
+      StreamCheck stream;
+      stream.Feed(AsBytes(file));
+      return stream.Finish();
+    });
+  }
+  FailEach([] { return CheckPath("/no/such/file"); });
+}
+
+// Beyond the header's bytes a file keeps at most 0.6 of them for real headers, 1.5 at worst.
+double Kept(const std::string& header, std::size_t data) {
+  std::string file = BuildFile(header, data);
+  malloc_trim(0);
+  const struct mallinfo2 before = mallinfo2();
+  auto opened = File::OpenBytes(AsBytes(file));
+  EXPECT_TRUE(opened);
+  const struct mallinfo2 after = mallinfo2();
+  const double kept =
+      static_cast<double>(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd);
+  return (kept - static_cast<double>(header.size())) / static_cast<double>(header.size());
+}
+
+TEST(MemoryTest, AnOpenFileKeepsLittle) {
+  for (const int count : {300, 3000, 100'000}) {
+    std::string real = "{\"__metadata__\":{\"format\":\"pt\"}", minimal = "{",
+                metadata = "{\"__metadata__\":{";
+    for (int i = 0; i < count; ++i) {
+      const std::string n = std::to_string(i);
+      real += "," + TensorEntry("model.layers." + n + ".self_attn.q_proj.weight", "BF16",
+                                "4096,4096", 0, 0);
+      // No data: the shape holds a 0 in place of the last digit.
+      real.replace(real.rfind("4096]"), 4, "   0");
+      minimal += (i ? "," : "") + TensorEntry(n, "U8", "0", 0, 0);
+      metadata += (i ? ",\"" : "\"") + n + "\":\"\"";
+    }
+    EXPECT_LE(Kept(real + "}", 0), 0.6) << count;
+    EXPECT_LE(Kept(minimal + "}", 0), 1.5) << count;
+    EXPECT_LE(Kept(metadata + "}}", 0), 1.5) << count;
+  }
+}
+
+}  // namespace
+}  // namespace tensorgate::safetensors

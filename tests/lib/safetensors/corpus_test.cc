@@ -1,0 +1,118 @@
+// Every file of the corpus has the verdicts, reasons and places that its recipe states.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "tensorgate/safetensors.h"
+
+namespace tensorgate {
+namespace {
+
+namespace json = boost::json;
+
+const json::array& Entries() {
+  static const json::value manifest = [] {
+    std::ifstream file(TENSORGATE_CORPUS_DIR "/manifest.json");
+    std::stringstream text;
+    text << file.rdbuf();
+    return json::parse(text.str());
+  }();
+  return manifest.at("entries").as_array();
+}
+
+std::string Text(const json::value& value) {
+  return value.is_null() ? "" : json::value_to<std::string>(value);
+}
+
+CheckOptions OptionsOf(const json::value& entry, Profile profile) {
+  CheckOptions options;
+  options.profile = profile;
+  options.max_findings = 1000;
+  const std::map<std::string, std::uint64_t Limits::*> names = {
+      {"file_bytes", &Limits::file_bytes}, {"header_bytes", &Limits::header_bytes},
+      {"tensors", &Limits::tensors},       {"metadata_entries", &Limits::metadata_entries},
+      {"name_bytes", &Limits::name_bytes}, {"rank", &Limits::rank}};
+  for (const auto& limit : entry.at("limits").as_object()) {
+    options.limits.*names.at(limit.key()) = limit.value().to_number<std::uint64_t>();
+  }
+  return options;
+}
+
+bool Has(const Report& report, std::string_view rule) {
+  for (const Finding& finding : report.findings()) {
+    if (Info(finding.rule).id == rule) return true;
+  }
+  return false;
+}
+
+TEST(CorpusTest, EveryFileIsListedAndTheListIsNotEmpty) {
+  std::set<std::string> listed, found;
+  for (const json::value& entry : Entries()) listed.insert(Text(entry.at("path")));
+  for (const auto& file : std::filesystem::recursive_directory_iterator(TENSORGATE_CORPUS_DIR)) {
+    if (!file.is_regular_file() || file.path().filename().string().starts_with(".")) continue;
+    const std::string path = std::filesystem::relative(file.path(), TENSORGATE_CORPUS_DIR).string();
+    if (path != "manifest.json") found.insert(path);
+  }
+  EXPECT_GE(listed.size(), 250u);
+  for (const std::string& path : listed) EXPECT_TRUE(found.contains(path)) << path;
+}
+
+TEST(CorpusTest, StrictVerdictReasonAndPlace) {
+  for (const json::value& entry : Entries()) {
+    const std::string path = Text(entry.at("path"));
+    const Report report = safetensors::CheckPath(TENSORGATE_CORPUS_DIR "/" + path,
+                                                 OptionsOf(entry, Profile::kStrict));
+    const json::value& strict = entry.at("strict");
+    EXPECT_EQ(Name(report.verdict()), Text(strict.at("verdict"))) << path;
+    if (!strict.at("rule").is_null()) {
+      ASSERT_FALSE(report.findings().empty()) << path;
+      const Finding& reason = report.findings()[0];
+      EXPECT_EQ(Info(reason.rule).id, Text(strict.at("rule"))) << path;
+      if (!strict.at("offset").is_null()) {
+        EXPECT_EQ(reason.offset, strict.at("offset").to_number<std::uint64_t>()) << path;
+      }
+    }
+    if (report.verdict() == Verdict::kAccepted) {
+      for (const json::value& rule : entry.at("warns").as_array())
+        EXPECT_TRUE(Has(report, Text(rule))) << path << " " << Text(rule);
+    }
+    if (!entry.at("near").is_null()) EXPECT_FALSE(Has(report, Text(entry.at("near")))) << path;
+  }
+}
+
+TEST(CorpusTest, ReferenceVerdictAndError) {
+  for (const json::value& entry : Entries()) {
+    const std::string path = Text(entry.at("path"));
+    const Report report = safetensors::CheckPath(TENSORGATE_CORPUS_DIR "/" + path,
+                                                 OptionsOf(entry, Profile::kReference));
+    const json::value& reference = entry.at("reference");
+    EXPECT_EQ(Name(report.verdict()), Text(reference.at("verdict"))) << path;
+    if (report.verdict() == Verdict::kRejected)
+      EXPECT_EQ(report.reference_error(), Text(reference.at("error"))) << path;
+  }
+}
+
+// A rule that never fires, or whose boundary nobody shows, is not known to work.
+TEST(CorpusTest, EveryRuleFiresAndHasAnAcceptedNearMiss) {
+  std::set<std::string> fires, near;
+  for (const json::value& entry : Entries()) {
+    if (!entry.at("strict").at("rule").is_null()) fires.insert(Text(entry.at("strict").at("rule")));
+    for (const json::value& rule : entry.at("warns").as_array()) fires.insert(Text(rule));
+    if (!entry.at("near").is_null() && Text(entry.at("strict").at("verdict")) == "accepted")
+      near.insert(Text(entry.at("near")));
+  }
+  for (const RuleInfo& info : AllRules()) {
+    const std::string id(info.id);
+    if (!id.starts_with("safetensors/") && !id.starts_with("limit/")) continue;
+    EXPECT_TRUE(fires.contains(id)) << id << " never fires";
+    EXPECT_TRUE(near.contains(id)) << id << " has no accepted near miss";
+  }
+}
+
+}  // namespace
+}  // namespace tensorgate

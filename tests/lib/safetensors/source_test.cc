@@ -1,0 +1,204 @@
+// Sources: files that are none, files that change, sparse giants, callbacks that fail, limits,
+// streams.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "tensorgate/safetensors.h"
+#include "tests/lib/safetensors/build.h"
+
+namespace tensorgate::safetensors {
+namespace {
+
+using testing::AsBytes;
+using testing::BuildFile;
+using testing::TensorEntry;
+
+class SourceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = std::filesystem::temp_directory_path() / "tensorgate-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Write(const std::string& name, std::string_view content) {
+    const std::string path = folder_ / name;
+    std::ofstream(path, std::ios::binary)
+        .write(content.data(), static_cast<std::streamsize>(content.size()));
+    return path;
+  }
+  static Rule ReasonOf(const Report& report) { return report.findings()[0].rule; }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(SourceTest, WhatIsNoRegularFileIsUndecidedAndNeverHangs) {
+  const std::string fifo = folder_ / "fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  for (const std::string& path :
+       {fifo, std::string("/dev/null"), std::string("/dev/zero"), folder_.string()}) {
+    const Report report = CheckPath(path);
+    EXPECT_EQ(report.verdict(), Verdict::kUndecided) << path;
+    EXPECT_EQ(ReasonOf(report), Rule::kIoNotRegular) << path;
+  }
+  const std::string socket_path = folder_ / "socket";
+  const int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket_path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(ReasonOf(CheckPath(socket_path)), Rule::kIoNotRegular);
+  close(descriptor);
+  EXPECT_EQ(ReasonOf(CheckPath(folder_ / "none")), Rule::kIoOpenFailed);
+  EXPECT_EQ(ReasonOf(CheckPath(std::string("a\0b", 3))), Rule::kIoOpenFailed);
+}
+
+TEST_F(SourceTest, AFileThatChangesIsUndecided) {
+  const std::string path = Write("model.safetensors", testing::SmallFile());
+  auto source = FileSource::Open(path);
+  ASSERT_TRUE(source);
+  EXPECT_EQ(Check(*source).verdict(), Verdict::kAccepted);
+  // Another time of change, as a writer in place leaves it.
+  timespec times[2] = {{1, 0}, {1, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  EXPECT_EQ(ReasonOf(Check(*source)), Rule::kIoChanged);
+  std::filesystem::resize_file(path, 100);
+  EXPECT_EQ(ReasonOf(Check(*source)), Rule::kIoShortRead);
+}
+
+TEST_F(SourceTest, ADescriptorStaysTheCallers) {
+  const std::string path = Write("model.safetensors", testing::SmallFile());
+  const int descriptor = open(path.c_str(), O_RDONLY);
+  {
+    auto source = FileSource::FromDescriptor(descriptor);
+    ASSERT_TRUE(source);
+    EXPECT_EQ(Check(*source).verdict(), Verdict::kAccepted);
+  }
+  EXPECT_EQ(fcntl(descriptor, F_GETFD), 0);
+  close(descriptor);
+  EXPECT_FALSE(FileSource::FromDescriptor(-1));
+}
+
+// 100 GB of holes: 8 + n bytes and a few probes, four reads.
+TEST_F(SourceTest, AGiantIsJudgedByItsHeader) {
+  constexpr std::uint64_t kData = 100'000'000'000;
+  const std::string header = "{" + TensorEntry("a", "U8", std::to_string(kData), 0, kData) + "}";
+  const std::string path = Write("giant.safetensors", BuildFile(header));
+  if (truncate64(path.c_str(), static_cast<off64_t>(8 + header.size() + kData)) != 0)
+    GTEST_SKIP() << "no large files here";
+  auto file = FileSource::Open(path);
+  ASSERT_TRUE(file);
+  int reads = 0;
+  CallbackSource counting(file->size(), [&](std::uint64_t offset, std::span<std::byte> into) {
+    ++reads;
+    return file->Read(offset, into);
+  });
+  const Report report = Check(counting);
+  EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+  EXPECT_LE(reads, 4);
+  EXPECT_LE(report.bytes_read(), 8 + header.size() + 64 + 1024);
+  EXPECT_EQ(report.facts()->data_bytes, kData);
+}
+
+TEST(CallbackTest, FailuresAreUndecidedAndKeepTheirPlace) {
+  const std::string bytes = testing::SmallFile();
+  // Fails at the 1st, 2nd … read; each time another way.
+  for (int way = 0; way < 4; ++way) {
+    for (int failing = 0; failing < 4; ++failing) {
+      int reads = 0;
+      CallbackSource source(
+          bytes.size(),
+          [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+            if (reads++ == failing) {
+              if (way == 0)
+                return std::unexpected(
+                    Status{.rule = Rule::kIoReadFailed, .system_error = 5, .offset = offset});
+              if (way == 1) return 0;
+              if (way == 2) return into.size() + 1;
+              throw 42;
+            }
+            std::ranges::copy(AsBytes(bytes).subspan(offset, into.size()), into.begin());
+            return into.size();
+          });
+      const Report report = Check(source);
+      EXPECT_EQ(report.verdict(), Verdict::kUndecided) << way << failing;
+      EXPECT_EQ(report.findings()[0].rule, way == 1 ? Rule::kIoShortRead : Rule::kIoReadFailed)
+          << way << failing;
+    }
+  }
+  CallbackSource none(100, nullptr);
+  EXPECT_EQ(Check(none).verdict(), Verdict::kUndecided);
+}
+
+TEST(LimitsTest, AtTheLimitAndPastIt) {
+  const std::string file = testing::SmallFile();
+  const struct {
+    std::uint64_t Limits::* limit;
+    std::uint64_t enough;
+    Rule rule;
+  } cases[] = {{&Limits::file_bytes, file.size(), Rule::kLimitFileBytes},
+               {&Limits::header_bytes, file.size() - 28, Rule::kLimitHeaderBytes},
+               {&Limits::tensors, 3, Rule::kLimitTensors},
+               {&Limits::metadata_entries, 1, Rule::kLimitMetadataEntries},
+               {&Limits::name_bytes, 3, Rule::kLimitNameBytes},
+               {&Limits::rank, 2, Rule::kLimitRank}};
+  for (const auto& each : cases) {
+    CheckOptions options;
+    options.limits.*each.limit = each.enough;
+    EXPECT_EQ(CheckBytes(AsBytes(file), options).verdict(), Verdict::kAccepted)
+        << Info(each.rule).id;
+    options.limits.*each.limit = each.enough - 1;
+    const Report report = CheckBytes(AsBytes(file), options);
+    EXPECT_EQ(report.verdict(), Verdict::kUndecided) << Info(each.rule).id;
+    EXPECT_EQ(report.findings()[0].rule, each.rule);
+    StreamCheck stream(options);
+    stream.Feed(AsBytes(file));
+    EXPECT_EQ(stream.Finish().findings()[0].rule, each.rule);
+  }
+}
+
+TEST(StreamTest, RefusesEarlyAndAcceptsAtTheEnd) {
+  const std::string file = testing::SmallFile();
+  StreamCheck good;
+  for (const char& c : file) ASSERT_TRUE(good.Feed(AsBytes(std::string_view(&c, 1))));
+  EXPECT_EQ(good.Finish().verdict(), Verdict::kAccepted);
+
+  std::string bad = file;
+  bad[8] = '[';
+  StreamCheck refused;
+  EXPECT_FALSE(refused.Feed(AsBytes(std::string_view(bad).substr(0, bad.size() - 20))));
+  const Report report = refused.Finish();
+  EXPECT_EQ(report.verdict(), Verdict::kRejected);
+  EXPECT_EQ(report.size(), std::nullopt);
+
+  StreamCheck broken;
+  EXPECT_TRUE(broken.Feed(AsBytes(file)));
+  EXPECT_EQ(broken.Finish(false).verdict(), Verdict::kUndecided);
+
+  StreamCheck empty;
+  EXPECT_EQ(empty.Finish().findings()[0].rule, Rule::kStFileTooSmall);
+}
+
+// A length of 100 MB alone must not cost 100 MB.
+TEST(StreamTest, MemoryFollowsWhatHasCome) {
+  std::string file = BuildFile("{");
+  file[0] = 0;
+  file[3] = 5;  // n = 83,886,080
+  StreamCheck stream;
+  EXPECT_TRUE(stream.Feed(AsBytes(file)));
+  const Report report = stream.Finish();
+  EXPECT_EQ(report.findings()[0].rule, Rule::kStHeaderPastEnd);
+  EXPECT_EQ(report.findings()[0].allowed, file.size() - 8);
+}
+
+}  // namespace
+}  // namespace tensorgate::safetensors
