@@ -17,9 +17,8 @@ CONTEXT = {
     "status.h": ("#include <string>\nenum Outcome { kSkip, kFail, kRead };",
                  "Outcome Example(const std::string& path)"),
     "safetensors.h": ("", "int Example()"),
-    "scan.h": ("", "int Example()"),
 }
-ENDING = {"safetensors.h": "  return 0;\n", "scan.h": "  return 0;\n", "status.h": "  return kRead;\n"}
+ENDING = {"safetensors.h": "  return 0;\n", "status.h": "  return kRead;\n"}
 
 
 def example(text, marker):

@@ -63,7 +63,7 @@ class RealFiles(unittest.TestCase):
                     self.assertGreater(line["tensors"], 0)
                 else:
                     self.assertEqual(done.returncode, 3)
-                    self.assertEqual(line["class"] if "class" in line else line.get("file_class"), "model")
+                    self.assertEqual(line["class"], "model")
         self.assertGreaterEqual(accepted, 5)
 
     def test_the_reference_profile_agrees(self):
@@ -78,7 +78,7 @@ class RealFiles(unittest.TestCase):
                 with self.subTest(member["id"]):
                     done = run("inspect", "--format", "json", path)
                     self.assertEqual(done.returncode, 0)
-                    self.assertGreater(len(json.loads(done.stdout)["tensors"]), 0)
+                    self.assertGreater(len(json.loads(done.stdout)["contents"]["tensors"]), 0)
 
     def test_the_folder_as_a_whole(self):
         done = run("scan", "--format", "jsonl", FOLDER)
