@@ -7,82 +7,13 @@
 #include <optional>
 #include <utility>
 
+#include "byte_mutations.h"
 #include "mutator.h"
 #include "spelling.h"
+#include "tokens.h"
 
 namespace tensorgate::mutator {
 namespace {
-
-using Tokens = std::vector<std::string>;
-
-bool IsSpaceToken(const std::string& token) {
-  return !token.empty() && std::strchr(" \t\r\n", token[0]) != nullptr && token[0] != '\0';
-}
-bool IsString(const std::string& token) { return token.starts_with('"'); }
-bool IsNumber(const std::string& token) {
-  return !token.empty() && (token[0] == '-' || (token[0] >= '0' && token[0] <= '9'));
-}
-bool IsOpen(const std::string& token) { return token == "{" || token == "["; }
-bool IsClose(const std::string& token) { return token == "}" || token == "]"; }
-
-Tokens Tokenize(const std::string& text) {
-  Tokens tokens;
-  for (std::size_t at = 0; at < text.size();) {
-    std::size_t end = at + 1;
-    if (text[at] == '"') {
-      while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2u : 1u;
-      end = std::min(end + 1, text.size());
-    } else if (std::strchr("{}[],:", text[at]) == nullptr || text[at] == '\0') {
-      const bool space = std::strchr(" \t\r\n", text[at]) != nullptr && text[at] != '\0';
-      while (end < text.size() && std::strchr("{}[],:\"", text[end]) == nullptr &&
-             (std::strchr(" \t\r\n", text[end]) != nullptr) == space) {
-        ++end;
-      }
-    }
-    tokens.push_back(text.substr(at, end - at));
-    at = end;
-  }
-  return tokens;
-}
-
-std::string Concat(const Tokens& tokens, std::size_t begin, std::size_t end) {
-  std::string text;
-  for (std::size_t i = begin; i < end; ++i) text += tokens[i];
-  return text;
-}
-
-// One past the value that begins at `at`; containers by counting brackets.
-std::size_t ValueEnd(const Tokens& tokens, std::size_t at) {
-  std::size_t depth = 0;
-  for (; at < tokens.size(); ++at) {
-    if (IsOpen(tokens[at])) ++depth;
-    if (IsClose(tokens[at]) && depth > 0) --depth;
-    if (depth == 0) return at + 1;
-  }
-  return tokens.size();
-}
-
-struct Range {
-  std::size_t begin, end;
-};
-
-// The items of the container that opens at `open`, without the commas between them.
-std::vector<Range> Items(const Tokens& tokens, std::size_t open) {
-  std::vector<Range> items;
-  const std::size_t end = ValueEnd(tokens, open);
-  if (end == 0 || !IsClose(tokens[end - 1])) return items;
-  std::size_t begin = open + 1;
-  for (std::size_t at = begin; at + 1 < end;) {
-    if (tokens[at] == ",") {
-      items.push_back({begin, at});
-      begin = ++at;
-    } else {
-      at = ValueEnd(tokens, at);
-    }
-  }
-  if (begin + 1 < end) items.push_back({begin, end - 1});
-  return items;
-}
 
 class Mutation {
  public:
@@ -92,12 +23,12 @@ class Mutation {
   void Run() {
     const bool consistent = parts_.announced == parts_.header.size();
     const std::size_t kind = random_.Below(100);
-    if (kind < 4) return ChangeLength();
-    if (kind < 8) return ChangeData();
+    if (kind < 4) return ChangeLength(parts_, random_);
+    if (kind < 8) return ChangeData(parts_, random_);
     if (kind < 12) {
-      ChangeEnds();
+      ChangeEnds(parts_, random_);
     } else if (kind < 16) {
-      ChangeByte();
+      ChangeByte(parts_, random_);
     } else {
       ChangeTokens();
       parts_.header = Concat(tokens_, 0, tokens_.size());
@@ -106,80 +37,6 @@ class Mutation {
   }
 
  private:
-  void ChangeLength() {
-    static constexpr std::uint64_t kLengths[] = {0,
-                                                 1,
-                                                 2,
-                                                 7,
-                                                 8,
-                                                 99'999'999,
-                                                 100'000'000,
-                                                 100'000'001,
-                                                 0x7FFFFFFF,
-                                                 0x80000000,
-                                                 0xFFFFFFFF,
-                                                 0x100000000,
-                                                 0x7FFFFFFFFFFFFFFF,
-                                                 0x8000000000000000,
-                                                 0xFFFFFFFFFFFFFFF7,
-                                                 0xFFFFFFFFFFFFFFF8,
-                                                 0xFFFFFFFFFFFFFFFF};
-    switch (random_.Below(5)) {
-      case 0:
-        parts_.announced = random_.Pick(kLengths);
-        break;
-      case 1:
-        parts_.announced = parts_.header.size();
-        break;
-      case 2:
-        parts_.announced = parts_.header.size() + parts_.data.size() + random_.Below(2);
-        break;
-      default:
-        parts_.announced = parts_.announced + random_.Below(9) - 4;
-    }
-  }
-
-  void ChangeData() {
-    if (random_.Percent(50)) {
-      parts_.data.append(random_.Between(1, 9), random_.Percent(50) ? '\0' : ' ');
-    } else if (!parts_.data.empty()) {
-      parts_.data.resize(parts_.data.size() -
-                         random_.Between(1, std::min<std::size_t>(parts_.data.size(), 9)));
-    }
-  }
-
-  // Before the first byte and behind the last.
-  void ChangeEnds() {
-    static constexpr std::string_view kEnds[] = {
-        " ",        "   ",          "\t", "\n",  "\r", "\r\n", "\f", "\v", "{}",   "xyz",
-        "\xC2\xA0", "\xEF\xBB\xBF", ",",  "//c", "}",  "null", "\"", "[]", "\x1A", "        "};
-    std::string piece(random_.Percent(10) ? std::string(1, '\0')
-                                          : std::string(random_.Pick(kEnds)));
-    if (random_.Percent(25)) {
-      parts_.header.insert(0, piece);
-    } else if (random_.Percent(30)) {
-      while (!parts_.header.empty() && parts_.header.back() == ' ') parts_.header.pop_back();
-      if (random_.Percent(50)) parts_.header += piece;
-    } else {
-      parts_.header += piece;
-    }
-  }
-
-  void ChangeByte() {
-    std::string& header = parts_.header;
-    const std::size_t at = random_.Below(header.size() + 1);
-    const char byte = random_.Percent(50)
-                          ? static_cast<char>(random_.Next())
-                          : "{}[]:,\"\\0123456789eE.+-_ntfu \t\n"[random_.Below(31)];
-    if (at == header.size() || random_.Percent(30)) {
-      header.insert(at, 1, byte);
-    } else if (random_.Percent(30)) {
-      header.erase(at, 1);
-    } else {
-      header[at] = byte;
-    }
-  }
-
   void ChangeTokens() {
     switch (random_.Below(16)) {
       case 0:

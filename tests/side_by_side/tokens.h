@@ -1,0 +1,33 @@
+// A header as tokens, and whole values among them. Text that is no JSON any more still has tokens.
+#ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_TOKENS_H_
+#define TENSORGATE_TESTS_SIDE_BY_SIDE_TOKENS_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace tensorgate::mutator {
+
+using Tokens = std::vector<std::string>;
+
+struct Range {
+  std::size_t begin, end;
+};
+
+bool IsSpaceToken(const std::string& token);
+bool IsString(const std::string& token);
+bool IsNumber(const std::string& token);
+bool IsOpen(const std::string& token);
+bool IsClose(const std::string& token);
+
+/// Cuts any text into strings, white space, marks, and what stands between them.
+Tokens Tokenize(const std::string& text);
+std::string Concat(const Tokens& tokens, std::size_t begin, std::size_t end);
+/// One past the value that begins at `at`; containers by counting brackets.
+std::size_t ValueEnd(const Tokens& tokens, std::size_t at);
+/// The items of the container that opens at `open`, without the commas between them.
+std::vector<Range> Items(const Tokens& tokens, std::size_t open);
+
+}  // namespace tensorgate::mutator
+
+#endif  // TENSORGATE_TESTS_SIDE_BY_SIDE_TOKENS_H_
