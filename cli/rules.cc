@@ -36,8 +36,10 @@ std::string_view EffectName(const RuleInfo& rule) {
 // Only what Markdown would take for something else; all text is this program's own.
 std::string Markdown(std::string_view text) {
   std::string out;
+  bool code = false;
   for (const char c : text) {
-    if (std::string_view("\\*_{}[]<>#|").contains(c)) out += '\\';
+    code ^= c == '`';
+    if (!code && std::string_view("\\*_{}[]<>#|").contains(c)) out += '\\';
     out += c;
   }
   return out;

@@ -166,7 +166,8 @@ Report StreamScan::State::Finish(bool at_end) {
   const bool whole = at_end && open;
   const std::uint64_t size = whole ? bytes_read : UINT64_MAX;
   if (checking) {
-    Report report = check.Finish(at_end);
+    // Refused early: that the stream went on is no failure of it.
+    Report report = check.Finish(at_end || !open);
     if (report.verdict() != Verdict::kRejected || !IsForeign(seen(), size, {})) return report;
   } else if (!at_end && open) {
     return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);

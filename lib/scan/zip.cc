@@ -91,16 +91,20 @@ Kind DetectZip(Source& source, std::span<const std::byte> head) {
   const std::string_view tail = AsText(*tail_bytes);
   const std::size_t end = tail.rfind("PK\5\6");
   if (end == tail.npos || tail.size() - end < kEndRecord) return members.Tell();
+  // The list of members ends where the end records begin, whatever offset they tell: something may
+  // stand in front.
+  std::size_t list_end = end;
   std::uint64_t length = LittleEndian(tail, end + 12, 4);
-  std::uint64_t offset = LittleEndian(tail, end + 16, 4);
-  if (offset == UINT32_MAX || length == UINT32_MAX) {
-    const std::size_t wide = tail.rfind("PK\6\6", end);  // the ZIP64 end record
-    if (wide == tail.npos) return members.Tell();
-    length = LittleEndian(tail, wide + 40, 8);
-    offset = LittleEndian(tail, wide + 48, 8);
+  // PyTorch writes ZIP64's records for small archives, too.
+  if (end >= 20 && tail.substr(end - 20).starts_with("PK\6\7")) {
+    list_end = tail.rfind("PK\6\6", end);  // the ZIP64 end record
+    if (list_end == tail.npos) return members.Tell();
+    length = LittleEndian(tail, list_end + 40, 8);
   }
-  if (offset > source.size()) return members.Tell();
-  length = std::min({length, source.size() - offset, kDirectoryProbe});
+  const std::uint64_t before = source.size() - tail.size() + list_end;
+  if (length > before) return members.Tell();
+  const std::uint64_t offset = before - length;
+  length = std::min(length, kDirectoryProbe);
   const auto directory = ReadPart(source, offset, length);
   if (directory) AddDirectory(AsText(*directory), members);
   return members.Tell();

@@ -1,0 +1,297 @@
+"""Verdicts, exit codes, formats by content, standard input."""
+
+import hashlib
+import io
+import os
+import pickle
+import struct
+import subprocess
+import tarfile
+import unittest
+import zipfile
+
+from support import (ACCEPTED, COMMAND, GOOD, LFS, OVERLAP, PICKLE, REJECTED, UNDECIDED,
+                     UNSUPPORTED, USAGE, Case, safetensors, tensor)
+
+
+def zipped(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in members:
+            archive.writestr(name, b"x")
+    return out.getvalue()
+
+
+class ExitCodes(Case):
+    def test_each(self):
+        good, bad = self.put("a.safetensors"), self.put("b.safetensors", OVERLAP)
+        model, other = self.put("c.pkl", PICKLE), self.put("d.txt", b"hello\n")
+        missing = self.dir / "missing"
+        for paths, code in (([good], ACCEPTED), ([good, bad], REJECTED),
+                            ([bad, missing], UNDECIDED), ([missing, bad, model], UNDECIDED),
+                            ([bad, model], REJECTED), ([good, model], UNSUPPORTED),
+                            ([good, other], ACCEPTED), ([other], ACCEPTED), ([], USAGE)):
+            with self.subTest(paths=[p.name for p in paths]):
+                self.run_command("scan", *paths, code=code)
+
+    def test_empty_folder(self):
+        result = self.run_command("scan", self.dir, code=UNSUPPORTED)
+        self.assertEqual(result.stdout, b"")
+        self.assertIn(b"nothing to scan", result.stderr)
+
+    def test_usage(self):
+        path = self.put("a.safetensors")
+        for arguments in ((), ("scan",), ("frobnicate",), ("scan", "--format", "xml", path),
+                          ("scan", "--limit-tensors", "many", path), ("rules", "no/such-rule"),
+                          ("scan", "--max-findings", "0", path), ("inspect",),
+                          ("scan", "--profile", "lax", path), ("inspect", path, path),
+                          ("scan", "--limit-file-bytes", "18446744073709551616", path)):
+            with self.subTest(arguments=arguments):
+                result = self.run_command(*arguments, code=USAGE)
+                self.assertEqual(result.stdout, b"")
+                self.assertTrue(result.stderr)
+
+    def test_help_and_version(self):
+        self.assertIn(b"0 all accepted", self.run_command("--help", code=0).stdout)
+        self.assertRegex(self.run_command("--version", code=0).stdout, rb"^tensorgate \d+\.\d+\.\d+")
+
+
+class Verdicts(Case):
+    def test_accepted(self):
+        line = self.scan_one(self.put("a.safetensors"), code=ACCEPTED)
+        self.assertEqual((line["verdict"], line["tensors"], line["parameters"], line["data_bytes"]),
+                         ("accepted", 2, 6, 12))
+        self.assertEqual(line["size"], len(GOOD))
+        self.assertIsNone(line["header_sha256"])
+
+    def test_rejected(self):
+        line = self.scan_one(self.put("a.safetensors", OVERLAP), code=REJECTED)
+        finding = line["findings"][0]
+        self.assertEqual(finding["rule"], "safetensors/offsets-overlap")
+        self.assertEqual((finding["subject"], finding["found"], finding["allowed"]), ("b", 4, 8))
+        text = self.run_command("scan", self.dir / "a.safetensors").stdout.decode()
+        for part in ("rejected", "safetensors/offsets-overlap at byte", '"b"', "4", "8", "why: ", "fix: "):
+            self.assertIn(part, text)
+
+    def test_calm_when_all_is_well(self):
+        self.put("a.safetensors")
+        self.put("b.safetensors")
+        lines = self.run_command("scan", self.dir, code=ACCEPTED).stdout.decode().splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertTrue(lines[0].endswith("a.safetensors  (2 tensors, 6 parameters)"))
+        self.assertEqual(lines[2], "2 files: 2 accepted")
+
+    def test_quiet(self):
+        self.put("a.safetensors")
+        bad = self.put("b.safetensors", OVERLAP)
+        text = self.run_command("scan", "-q", self.dir, code=REJECTED).stdout.decode()
+        self.assertEqual(text.splitlines()[0].split()[-1], str(bad))
+        self.assertNotIn("a.safetensors", text)
+
+    def test_digest(self):
+        path = self.put("a.safetensors")
+        end = 8 + int.from_bytes(GOOD[:8], "little")
+        digest = hashlib.sha256(GOOD[:end]).hexdigest()
+        for name in (path, self.put("a.dat")):
+            self.assertEqual(self.scan_one("--digest", name)["header_sha256"], digest)
+        self.assertEqual(self.scan_one("--digest", "-", input=GOOD)["header_sha256"], digest)
+        bad = self.put("bad.safetensors", OVERLAP)
+        end = 8 + int.from_bytes(OVERLAP[:8], "little")
+        self.assertEqual(self.scan_one("--digest", bad)["header_sha256"],
+                         hashlib.sha256(OVERLAP[:end]).hexdigest())
+        short = self.put("short.safetensors", GOOD[:20])
+        self.assertIsNone(self.scan_one("--digest", short)["header_sha256"])
+
+    def test_limits(self):
+        path = self.put("a.safetensors")
+        size, header = len(GOOD), int.from_bytes(GOOD[:8], "little")
+        for option, limit in (("file-bytes", size), ("header-bytes", header), ("tensors", 2),
+                              ("metadata-entries", 1), ("rank", 1), ("name-bytes", 6)):
+            with self.subTest(option=option):
+                at = self.scan_one(path, f"--limit-{option}", str(limit), code=ACCEPTED)
+                self.assertEqual(at["limits"][option.replace("-", "_")], limit)
+                past = self.scan_one(path, f"--limit-{option}", str(limit - 1), code=UNDECIDED)
+                self.assertIn("limit/" + option, self.rules(past))
+
+    def test_limit_units(self):
+        path = self.put("a.safetensors")
+        for text, value in (("2k", 2000), ("2K", 2000), ("1Ki", 1024), ("3M", 3000000), ("1Gi", 2**30)):
+            line = self.scan_one(path, "--limit-file-bytes", text)
+            self.assertEqual(line["limits"]["file_bytes"], value)
+
+    def test_max_findings(self):
+        header = {f"t{i}": tensor(0, 4) for i in range(30)}
+        path = self.put("a.safetensors", safetensors(header, bytes(4)))
+        line = self.scan_one("--max-findings", "3", path, code=REJECTED)
+        self.assertEqual(len(line["findings"]), 3)
+        self.assertGreater(line["dropped_findings"], 0)
+
+    def test_reference_profile(self):
+        path = self.put("a.safetensors", safetensors(b' {"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'))
+        self.assertEqual(self.scan_one(path)["verdict"], "rejected")
+        line = self.scan_one("--profile", "reference", path, code=ACCEPTED)
+        self.assertEqual(line["profile"], "reference")
+        bad = self.put("b.safetensors", OVERLAP)
+        line = self.scan_one("--profile", "reference", bad, code=REJECTED)
+        self.assertEqual(line["reference_error"], "InvalidOffset")
+
+
+class Content(Case):
+    def kind(self, name, content):
+        line = self.scan_one(self.put(name, content))
+        return line["verdict"], line["format"], line["class"]
+
+    def test_other_formats(self):
+        tar = io.BytesIO()
+        with tarfile.open(fileobj=tar, mode="w") as archive:
+            archive.addfile(tarfile.TarInfo("sys_info"))
+        magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+        onnx = b"\x08\x08\x12\x07pytorch\x1a\x031.0\x3a\x7f"
+        saved = b"\x08\x01\x12\x80\x80\x10\x0a\x20" + bytes(60)
+        cases = (("pickle", PICKLE), ("pickle", pickle.dumps({"a": [1]}, protocol=2)),
+                 ("pickle", b"cposix\nsystem\n(S'x'\ntR."), ("pytorch-legacy", magic),
+                 ("joblib", b"\x80\x03cjoblib.numpy_pickle\nNumpyArrayWrapper\n."),
+                 ("pytorch-zip", zipped(["archive/data.pkl", "archive/data/0"])),
+                 ("torchscript", zipped(["m/data/0", "m/data.pkl", "m/constants.pkl"])),
+                 ("npz", zipped(["a.npy", "b.npy"])), ("zip", zipped(["x.txt"])),
+                 ("torch-mar", zipped(["MAR-INF/MANIFEST.json"])),
+                 ("keras-zip", zipped(["metadata.json", "config.json", "model.weights.h5"])),
+                 ("pytorch-export", zipped(["m/archive_format", "m/data.pkl"])),
+                 ("zip", b"some text in front" + zipped(["x.txt"])), ("zip", b"PK\5\6" + bytes(18)),
+                 ("pytorch-tar", tar.getvalue()), ("gguf", b"GGUF\3\0\0\0" + bytes(16)),
+                 ("hdf5", b"\x89HDF\r\n\x1a\n" + bytes(90)),
+                 ("keras-hdf5", bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(90) + b"layer_names"),
+                 ("numpy", b"\x93NUMPY\1\0" + bytes(90)), ("tflite", b"\x1c\0\0\0TFL3" + bytes(90)),
+                 ("onnx", onnx), ("tensorflow-savedmodel", saved), ("7z", b"7z\xbc\xaf\x27\x1c\0\4"),
+                 ("gzip", b"\x1f\x8b\x08\0" + bytes(20)), ("zlib", b"x\x9c\xed\xc1\x01"),
+                 ("unknown", bytes(range(200, 256)) * 3), ("executable", b"\x7fELF\2\1\1" + bytes(50)))
+        for index, (name, content) in enumerate(cases):
+            with self.subTest(format=name, index=index):
+                self.assertEqual(self.kind(f"file{index}", content), ("unsupported", name, "model"))
+                self.run_command("scan", self.dir / f"file{index}", code=UNSUPPORTED)
+
+    def test_class_other(self):
+        cases = (("text", b"Once upon a time. The end.\n"), ("json", b'{"weight_map":{}}'),
+                 ("html", b"<!DOCTYPE HTML>\n<html>"), ("xml", b"<?xml version='1.0'?>"),
+                 ("picture", b"\x89PNG\r\n\x1a\n" + bytes(40)), ("pdf", b"%PDF-1.4\n\xff\xfe"),
+                 ("empty", b""), ("git-lfs-pointer", LFS))
+        for index, (name, content) in enumerate(cases):
+            with self.subTest(format=name):
+                self.assertEqual(self.kind(f"file{index}.md", content), ("unsupported", name, "other"))
+                self.run_command("scan", self.dir / f"file{index}.md", code=ACCEPTED)
+                # Under the name of a model it is nothing to pass over.
+                self.assertEqual(self.kind(f"file{index}.bin", content)[2], "model")
+
+    def test_text_then_archive_is_no_text(self):
+        picture = b"\x89PNG\r\n\x1a\n" + bytes(40)
+        for name, content in (("a.txt", b"plain words\n"), ("b.png", picture)):
+            self.assertEqual(self.kind(name, content + zipped(["m/data.pkl"]))[1:], ("pytorch-zip", "model"))
+
+    def test_safetensors_under_any_name(self):
+        for name in ("model", "model.bin", "model.txt", "model.pkl", "MODEL.SAFETENSORS"):
+            self.assertEqual(self.scan_one(self.put(name))["verdict"], "accepted")
+        self.assertEqual(self.scan_one(self.put("bad.bin", OVERLAP), code=REJECTED)["format"],
+                         "safetensors")
+        self.assertEqual(self.scan_one(self.put("cut.bin", GOOD[:40]), code=REJECTED)["format"],
+                         "safetensors")
+
+    def test_length_bytes_of_another_format(self):
+        # A header length whose bytes begin a pickle, and one that begins zlib data.
+        for length in (0x0280, 0x9C78):
+            header = b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
+            content = safetensors(header.ljust(length))
+            self.assertEqual(self.scan_one(self.put("m.dat", content), code=ACCEPTED)["verdict"], "accepted")
+
+    def test_named_safetensors(self):
+        for content, rule in ((b"", "file-too-small"), (bytes(7), "file-too-small"),
+                              (LFS, "lfs-pointer"), (PICKLE, "foreign-format"),
+                              (b"<!DOCTYPE html>\n<html></html>", "foreign-format"),
+                              (zipped(["m/data.pkl"]), "foreign-format")):
+            with self.subTest(content=content[:20]):
+                line = self.scan_one(self.put("a.safetensors", content), code=REJECTED)
+                self.assertEqual(line["format"], "safetensors")
+                self.assertEqual(self.rules(line)[0], "safetensors/" + rule)
+
+
+class StandardInput(Case):
+    def test_whole(self):
+        line = self.scan_one("-", input=GOOD, code=ACCEPTED)
+        self.assertEqual((line["path"], line["size"], line["tensors"]), ("-", len(GOOD), 2))
+        self.assertEqual(self.scan_one("-", input=OVERLAP, code=REJECTED)["findings"][0]["rule"],
+                         "safetensors/offsets-overlap")
+        self.scan_one("-", input=GOOD[:-1], code=REJECTED)
+        self.scan_one("-", input=GOOD + b"x", code=REJECTED)
+        self.assertEqual(self.scan_one("-", input=PICKLE, code=UNSUPPORTED)["format"], "pickle")
+        self.assertEqual(self.scan_one("-", input=b"hello\n", code=ACCEPTED)["class"], "other")
+        self.assertEqual(self.scan_one("-", input=b"", code=ACCEPTED)["format"], "empty")
+
+    def test_agrees_with_files(self):
+        path = self.put("x.dat")
+        line, stream = self.scan_one(path), self.scan_one("-", input=GOOD)
+        for key in ("verdict", "findings", "size", "tensors", "header_bytes"):
+            self.assertEqual(line[key], stream[key])
+
+    def test_early_refusal(self):
+        # The writer never ends the stream: only an early verdict can come.
+        for content in (OVERLAP[:-12], safetensors(b'{"a":1}'), b"GGUF" + bytes(8000)):
+            with self.subTest(content=content[:12]):
+                read, write = os.pipe()
+                process = subprocess.Popen([COMMAND, "scan", "-"], stdin=read, stdout=subprocess.PIPE)
+                os.close(read)
+                os.write(write, content)
+                try:
+                    out, _ = process.communicate(timeout=30)
+                finally:
+                    os.close(write)
+                self.assertNotEqual(process.returncode, ACCEPTED)
+                self.assertTrue(out)
+
+    def test_not_accepted_before_the_end(self):
+        read, write = os.pipe()
+        process = subprocess.Popen([COMMAND, "scan", "-"], stdin=read, stdout=subprocess.PIPE)
+        os.close(read)
+        os.write(write, GOOD)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.communicate(timeout=0.5)
+        os.close(write)
+        out, _ = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, ACCEPTED)
+
+    def test_closed(self):
+        line = self.scan_one("-", preexec_fn=lambda: os.close(0), code=UNDECIDED)
+        self.assertEqual(self.rules(line), ["io/read-failed"])
+
+
+class Sparse(Case):
+    def test_hundred_gigabytes(self):
+        header = {"a": tensor(0, 100 * 10**9)}
+        path = self.put("big.safetensors", safetensors(header))
+        try:
+            os.truncate(path, path.stat().st_size + 100 * 10**9)
+        except OSError as error:
+            self.skipTest(f"the file system takes no such file: {error}")
+        other = self.dir / "big.dat"
+        os.link(path, other)
+        for name in (path, other):
+            line = self.scan_one(name, code=ACCEPTED, timeout=5)
+            self.assertEqual(line["data_bytes"], 100 * 10**9)
+            self.assertLess(line["bytes_read"], 8192)
+            self.assertLessEqual(self.read_calls(name), 4)
+
+    def read_calls(self, path):
+        log = self.dir / "calls"
+        try:
+            done = subprocess.run(["strace", "-f", "-o", log, "-e", "trace=pread64", COMMAND, "scan", path],
+                                  capture_output=True, timeout=30)
+        except FileNotFoundError:
+            self.skipTest("strace is not installed")
+        if done.returncode != 0:
+            self.skipTest("strace may not trace here")
+        # The loader's own reads of libc come before; those of the file ask for its offsets.
+        calls = log.read_text().splitlines()
+        opened = [call for call in calls if "ELF" not in call and "\\6\\0\\0\\0" not in call]
+        return sum("pread64" in call for call in opened)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,203 @@
+// Text and JSON of reports: nothing of a file gets through that deceives.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "lib/base/report_builder.h"
+#include "lib/base/utf8.h"
+#include "lib/json/writer.h"
+#include "tensorgate/render.h"
+#include "tensorgate/safetensors.h"
+
+namespace tensorgate {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::string_view_literals;
+
+std::string Utf8(std::uint32_t c) {
+  std::string out;
+  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
+    put(0xC0 | c >> 6), put(0x80 | (c & 63));
+  } else if (c < 0x10000) {
+    put(0xE0 | c >> 12), put(0x80 | (c >> 6 & 63)), put(0x80 | (c & 63));
+  } else {
+    put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 63)), put(0x80 | (c >> 6 & 63)),
+        put(0x80 | (c & 63));
+  }
+  return out;
+}
+
+bool HoldsDeceptive(std::string_view text) {
+  while (!text.empty()) {
+    const internal::CodePoint point = internal::DecodeUtf8(text);
+    if (point.length == 0 || internal::IsDeceptive(point.value)) return true;
+    text.remove_prefix(point.length);
+  }
+  return false;
+}
+
+TEST(EscapeForText, EachKind) {
+  EXPECT_EQ(EscapeForText("plain \xE6\xBC\xA2"), "plain \xE6\xBC\xA2");
+  EXPECT_EQ(EscapeForText("a\nb\tc\rd"), "a\\nb\\tc\\rd");
+  EXPECT_EQ(EscapeForText("a\\nb"), "a\\\\nb");
+  EXPECT_EQ(EscapeForText("\0\x1b[31m\x7f"sv), "\\x00\\x1b[31m\\x7f");
+  EXPECT_EQ(EscapeForText("\xC2\x85"), "\\x85");
+  EXPECT_EQ(EscapeForText("\xE2\x80\xAE"), "\\u{202e}");
+  EXPECT_EQ(EscapeForText("\xF3\xA0\x81\x81"), "\\u{e0041}");
+  EXPECT_EQ(EscapeForText("\xFF\xC0\x80\xED\xA0\x80"), "\\xff\\xc0\\x80\\xed\\xa0\\x80");
+}
+
+TEST(EscapeForText, CutsBetweenCharacters) {
+  EXPECT_EQ(EscapeForText("abcdef", 6), "abcdef");
+  EXPECT_EQ(EscapeForText("abcdef", 5), "abcde...");
+  EXPECT_EQ(EscapeForText("a\xE6\xBC\xA2", 3), "a...");
+  EXPECT_EQ(EscapeForText("a", 0), "...");
+  EXPECT_EQ(EscapeForText("", 0), "");
+}
+
+TEST(EscapeForText, EveryCharacterIsSafe) {
+  for (std::uint32_t c = 0; c <= 0x10FFFF; ++c) {
+    if (c >= 0xD800 && c < 0xE000) continue;
+    ASSERT_FALSE(HoldsDeceptive(EscapeForText(Utf8(c)))) << c;
+  }
+}
+
+TEST(JsonString, EveryCharacterIsSafe) {
+  for (std::uint32_t c = 0; c <= 0x10FFFF; ++c) {
+    if (c >= 0xD800 && c < 0xE000) continue;
+    std::string out;
+    internal::AppendJsonString(out, Utf8(c));
+    ASSERT_FALSE(HoldsDeceptive(out)) << c;
+    ASSERT_GE(out.size(), 3u);
+  }
+}
+
+TEST(JsonString, Escapes) {
+  const auto json = [](std::string_view text) {
+    std::string out;
+    internal::AppendJsonString(out, text);
+    return out;
+  };
+  EXPECT_EQ(json(""), "\"\"");
+  EXPECT_EQ(json("a\"\\/\n"), "\"a\\\"\\\\/\\n\"");
+  EXPECT_EQ(json("\x7f"), "\"\\u007f\"");
+  EXPECT_EQ(json("\xE2\x80\xAEx"), "\"\\u202ex\"");
+  EXPECT_EQ(json("\xF3\xA0\x81\x81"), "\"\\udb40\\udc41\"");
+  EXPECT_EQ(json("a\xFF\xC3"), "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  const std::string lengthy(10'000, 'x');  // more than one buffer
+  EXPECT_EQ(json(lengthy), "\"" + lengthy + "\"");
+}
+
+TEST(JsonWriter, CommasAndNesting) {
+  std::string out;
+  internal::JsonWriter json(out);
+  json.BeginObject();
+  json.Member("a", std::uint64_t{18446744073709551615u});
+  json.Key("b");
+  json.BeginArray();
+  json.Bool(true);
+  json.Null();
+  json.BeginArray();
+  json.EndArray();
+  json.BeginObject();
+  json.EndObject();
+  json.EndArray();
+  json.MemberOrNull("c", "");
+  json.EndObject();
+  EXPECT_EQ(out, R"({"a":18446744073709551615,"b":[true,null,[],{}],"c":null})");
+}
+
+TEST(GroupDigits, Groups) {
+  EXPECT_EQ(GroupDigits(0), "0");
+  EXPECT_EQ(GroupDigits(999), "999");
+  EXPECT_EQ(GroupDigits(1000), "1,000");
+  EXPECT_EQ(GroupDigits(UINT64_MAX), "18,446,744,073,709,551,615");
+}
+
+Report With(Rule rule, const struct Detail& detail, std::uint64_t offset = 5) {
+  ReportBuilder builder({}, "safetensors");
+  builder.SetSize(10);
+  builder.Add(rule, offset, detail);
+  return builder.Finish();
+}
+
+TEST(Message, FillsEachPlace) {
+  const Report report =
+      With(Rule::kStSizeMismatch, {.found = 7, .allowed = 8, .subject = "a\"\n\\"});
+  EXPECT_EQ(Message(report, report.findings()[0]),
+            "the range of tensor \"a\\\"\\n\\\\\" has 7 bytes, its dtype and shape need 8");
+  const Report text = With(Rule::kStDtypeUnknown, {.subject = "", .found_text = "F\x1b"});
+  EXPECT_EQ(Message(text, text.findings()[0]), "tensor \"\" has the unknown dtype F\\x1b");
+}
+
+TEST(Message, SystemErrorsInWords) {
+  const Report report = With(Rule::kIoOpenFailed, {.found = 2});
+  EXPECT_THAT(Message(report, report.findings()[0]), HasSubstr("No such file or directory"));
+}
+
+// No template is left with a field that nothing fills.
+TEST(Message, EveryRule) {
+  for (const RuleInfo& rule : AllRules()) {
+    if (rule.strict == Level::kOff && rule.reference == Level::kOff) continue;
+    ReportBuilder builder({}, "safetensors");
+    builder.Add(rule.rule, 0, {.found = 1, .allowed = 2, .subject = "name", .found_text = "text"});
+    const Report report = builder.Finish();
+    const std::string message = Message(report, report.findings()[0]);
+    for (const char* field : {"{subject}", "{found}", "{allowed}", "{text}"}) {
+      EXPECT_THAT(message, Not(HasSubstr(field))) << rule.id;
+    }
+    EXPECT_THAT(RenderText("p", report, true), HasSubstr(std::string(rule.id)));
+    EXPECT_THAT(RenderJson("p", report), HasSubstr("\"rule\":\"" + std::string(rule.id) + "\""));
+  }
+}
+
+TEST(RenderText, NotesOnlyIfVerbose) {
+  const Report report = With(Rule::kStNameLong, {.found = 300, .subject = "n"});
+  EXPECT_EQ(RenderText("x\x1b", report), "accepted     x\\x1b\n");
+  EXPECT_THAT(RenderText("x", report, true), HasSubstr("note     safetensors/name-long at byte 5"));
+}
+
+TEST(RenderText, CountsWhatWasDropped) {
+  ReportBuilder builder({.max_findings = 1}, "safetensors");
+  for (int i = 0; i < 4; ++i) builder.Add(Rule::kStNameEmpty, 1);
+  EXPECT_THAT(RenderText("x", builder.Finish()), HasSubstr("3 findings more"));
+}
+
+TEST(RenderJson, PathThatIsNotUtf8) {
+  const Report report = With(Rule::kStNameEmpty, {});
+  EXPECT_THAT(RenderJson("a\xFF", report), HasSubstr(R"("path":null,"path_base64":"Yf8=")"));
+  EXPECT_THAT(RenderJson("\xFF\xFE\xFD", report), HasSubstr(R"("path_base64":"//79")"));
+  EXPECT_THAT(RenderJson("\xFF", report), HasSubstr(R"("path_base64":"/w==")"));
+  EXPECT_THAT(RenderJson("\xC3\xA9", report),
+              HasSubstr("\"path\":\"\xC3\xA9\",\"path_base64\":null"));
+}
+
+TEST(RenderJson, SubjectsAndNumbers) {
+  const Report named = With(Rule::kStSizeMismatch, {.found = 7, .allowed = 8, .subject = ""});
+  EXPECT_THAT(RenderJson("x", named),
+              HasSubstr(R"("offset":5,"subject":"","found":7,"allowed":8,)"));
+  const Report whole = With(Rule::kStRootNotObject, {.found_text = "a string"}, 99);
+  EXPECT_THAT(RenderJson("x", whole),
+              HasSubstr(R"("offset":10,"subject":null,"found":"a string","allowed":"an object",)"));
+}
+
+TEST(RenderJson, OutOfMemory) {
+  const Report report = ReportBuilder::OutOfMemory({}, "unknown");
+  EXPECT_THAT(RenderJson("x", report),
+              HasSubstr(R"("verdict":"undecided","findings":[{"rule":"io/out-of-memory")"));
+}
+
+TEST(Versions, Spelled) {
+  EXPECT_EQ(RulesVersion().size(), 16u);
+  EXPECT_THAT(std::string(ToolVersion()), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+}
+
+}  // namespace
+}  // namespace tensorgate

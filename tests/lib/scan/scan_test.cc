@@ -1,0 +1,190 @@
+// What a file is, decided by its content; streams and hostile sources. Formats by example:
+// tests/cli/scan_test.py.
+#include "tensorgate/scan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/bytes.h"
+#include "lib/scan/detect.h"
+#include "tensorgate/render.h"
+
+namespace tensorgate {
+namespace {
+
+using namespace std::string_view_literals;
+
+std::string Safetensors(std::string header, std::size_t data = 0) {
+  std::string file;
+  for (int i = 0; i < 8; ++i) file += static_cast<char>(header.size() >> (8 * i) & 0xFF);
+  return file + header + std::string(data, '\0');
+}
+
+const std::string kGood =
+    Safetensors(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8);
+const std::string kBad =
+    Safetensors(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8);
+
+Report ScanText(std::string_view text, std::string_view name, const CheckOptions& options = {}) {
+  MemorySource source(internal::AsBytes(text));
+  return Scan(source, name, options);
+}
+
+Report Stream(std::string_view text, std::size_t chunk, bool at_end = true) {
+  StreamScan scan;
+  while (!text.empty() && scan.Feed(internal::AsBytes(text.substr(0, chunk)))) {
+    text.remove_prefix(std::min(chunk, text.size()));
+  }
+  return scan.Finish(at_end);
+}
+
+TEST(Scan, SuffixSaysHowTheUnknownIsRefused) {
+  EXPECT_EQ(ScanText("1234567", "a.safetensors").verdict(), Verdict::kRejected);
+  EXPECT_EQ(ScanText("1234567", "a.SafeTensors").verdict(), Verdict::kRejected);
+  EXPECT_EQ(ScanText("1234567", "a.txt").file_class(), FileClass::kOther);
+  EXPECT_EQ(ScanText("1234567", "a.bin").file_class(), FileClass::kModel);
+  EXPECT_EQ(ScanText("1234567", "").file_class(), FileClass::kOther);
+  EXPECT_EQ(ScanText("\xF0\xF1\xF2"sv, "").file_class(), FileClass::kModel);
+}
+
+TEST(Scan, SafetensorsUnderAnyName) {
+  for (const char* name : {"", "x", "x.pkl", "x.txt", "x.safetensors"}) {
+    EXPECT_EQ(ScanText(kGood, name).verdict(), Verdict::kAccepted) << name;
+    EXPECT_EQ(ScanText(kBad, name).verdict(), Verdict::kRejected) << name;
+    EXPECT_EQ(ScanText(kBad, name).format(), "safetensors") << name;
+  }
+}
+
+TEST(Scan, WhiteSpaceBeforeTheBrace) {
+  const std::string file = Safetensors(std::string(5000, ' ') + "{}");
+  CheckOptions reference{.profile = Profile::kReference};
+  EXPECT_EQ(ScanText(file, "x", reference).verdict(), Verdict::kAccepted);
+  EXPECT_EQ(ScanText(file, "x").verdict(), Verdict::kRejected);
+}
+
+TEST(Scan, AcceptedWhateverItsLengthLooksLike) {
+  // 80 02: a pickle of protocol 2. 1F 8B: gzip. 4D 5A: an executable. 78 9C: zlib.
+  for (const std::size_t length : {0x0280uz, 0x8B1Fuz, 0x5A4Duz, 0x9C78uz}) {
+    std::string header = R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})";
+    header.resize(length, ' ');
+    EXPECT_EQ(ScanText(Safetensors(header), "x").verdict(), Verdict::kAccepted) << length;
+    header[0] = '[';
+    EXPECT_NE(ScanText(Safetensors(header), "x").format(), "safetensors") << length;
+  }
+}
+
+TEST(Scan, ForeignSignatureIsNamedIfTheProofFails) {
+  std::string header = "{not JSON";
+  header.resize(0x0280, ' ');
+  EXPECT_EQ(ScanText(Safetensors(header), "x").format(), "pickle");
+  EXPECT_EQ(ScanText(Safetensors(header), "x.safetensors").format(), "safetensors");
+}
+
+TEST(Scan, ReadsLittle) {
+  int reads = 0;
+  std::uint64_t bytes = 0;
+  CallbackSource source(
+      kGood.size(), [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        ++reads;
+        MemorySource memory(internal::AsBytes(kGood));
+        const Result<std::size_t> count = memory.Read(offset, into);
+        bytes += *count;
+        return count;
+      });
+  EXPECT_EQ(Scan(source, "x").verdict(), Verdict::kAccepted);
+  EXPECT_EQ(reads, 1);
+  EXPECT_EQ(bytes, kGood.size());
+}
+
+TEST(Scan, FailingSources) {
+  CallbackSource fails(100, [](std::uint64_t offset, std::span<std::byte>) -> Result<std::size_t> {
+    return std::unexpected(
+        Status{.rule = Rule::kIoReadFailed, .system_error = 5, .offset = offset});
+  });
+  CallbackSource ends(100,
+                      [](std::uint64_t, std::span<std::byte>) -> Result<std::size_t> { return 0; });
+  CallbackSource lies(100, [](std::uint64_t, std::span<std::byte> into) -> Result<std::size_t> {
+    return into.size() + 1;
+  });
+  for (const char* name : {"x", "x.safetensors"}) {
+    EXPECT_EQ(Scan(fails, name).findings()[0].rule, Rule::kIoReadFailed);
+    EXPECT_EQ(Scan(ends, name).findings()[0].rule, Rule::kIoShortRead);
+    EXPECT_EQ(Scan(lies, name).verdict(), Verdict::kUndecided);
+  }
+  EXPECT_EQ(ScanPath("/nonexistent/file").findings()[0].rule, Rule::kIoOpenFailed);
+  EXPECT_EQ(ScanPath("/").findings()[0].rule, Rule::kIoNotRegular);
+}
+
+TEST(Stream, AgreesWithFiles) {
+  for (const std::string& file :
+       {kGood, kBad, kGood.substr(0, 30), kGood + "x", std::string("hello\n"),
+        std::string("1234567"), std::string(9000, 'x'),
+        std::string("GGUF") + std::string(9000, '\0')}) {
+    const Report whole = ScanText(file, "");
+    for (const std::size_t chunk : {1uz, 7uz, 8uz, 9uz, 100uz, 4096uz, 100'000uz}) {
+      const Report stream = Stream(file, chunk);
+      EXPECT_EQ(stream.verdict(), whole.verdict()) << file.substr(0, 40) << chunk;
+      EXPECT_EQ(stream.format(), whole.format()) << file.substr(0, 40) << chunk;
+      ASSERT_EQ(stream.findings().size(), whole.findings().size()) << file.substr(0, 40) << chunk;
+      for (std::size_t i = 0; i < whole.findings().size(); ++i) {
+        EXPECT_EQ(stream.findings()[i].rule, whole.findings()[i].rule);
+      }
+    }
+  }
+}
+
+TEST(Stream, BrokenOff) {
+  EXPECT_EQ(Stream(kGood, 10, false).findings()[0].rule, Rule::kIoReadFailed);
+  EXPECT_EQ(Stream("", 10, false).findings()[0].rule, Rule::kIoReadFailed);
+  EXPECT_EQ(Stream("abc", 10, false).verdict(), Verdict::kUndecided);
+  // Certain before it broke off.
+  EXPECT_EQ(Stream(kBad, 10, false).verdict(), Verdict::kRejected);
+}
+
+TEST(Stream, RefusesEarly) {
+  StreamScan scan;
+  EXPECT_FALSE(scan.Feed(internal::AsBytes(std::string_view(kBad).substr(0, kBad.size() - 8))));
+  EXPECT_FALSE(scan.Feed(internal::AsBytes(kBad)));
+  EXPECT_EQ(scan.Finish().verdict(), Verdict::kRejected);
+}
+
+// Whatever comes: one of the verdicts, findings inside the file, the same again.
+TEST(Scan, ArbitraryBytes) {
+  std::mt19937 random(1);
+  const std::vector<std::string_view> starts = {"",
+                                                "PK\3\4"sv,
+                                                "PK\5\6"sv,
+                                                "\x80\x04"sv,
+                                                "\x08\x01\x12"sv,
+                                                "\x08\x07\x12"sv,
+                                                "cos\n",
+                                                "(lp0\n",
+                                                "{\"a\":",
+                                                "\x89HDF\r\n\x1a\n"sv,
+                                                "x\0\0\0\0\0\0\0{"sv,
+                                                "\x89PNG\r\n\x1a\n"sv};
+  for (int round = 0; round < 20'000; ++round) {
+    std::string file(starts[random() % starts.size()]);
+    const std::size_t more = random() % (round % 50 == 0 ? 6000 : 80);
+    for (std::size_t i = 0; i < more; ++i)
+      file += static_cast<char>(random() % (round % 2 ? 256 : 100));
+    if (round % 3 == 0)
+      file += std::string("PK\5\6") + std::string(random() % 30, static_cast<char>(random()));
+    const char* name = round % 5 == 0 ? "a.safetensors" : "a";
+    const Report report = ScanText(file, name);
+    if (report.verdict() != Verdict::kAccepted) {
+      ASSERT_FALSE(report.findings().empty());
+    }
+    for (const Finding& finding : report.findings()) ASSERT_LE(finding.offset, file.size());
+    ASSERT_EQ(RenderJson(name, report), RenderJson(name, ScanText(file, name)));
+    Stream(file, 1 + random() % 200);
+  }
+}
+
+}  // namespace
+}  // namespace tensorgate
