@@ -10,20 +10,21 @@
 static int failures = 0;
 static int checks = 0;
 
-#define EXPECT(condition)                                                      \
-  do {                                                                         \
-    ++checks;                                                                  \
-    if (!(condition)) {                                                        \
-      ++failures;                                                              \
+#define EXPECT(condition)                                                     \
+  do {                                                                        \
+    ++checks;                                                                 \
+    if (!(condition)) {                                                       \
+      ++failures;                                                             \
       fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-    }                                                                          \
+    }                                                                         \
   } while (0)
 
 /* Writes a file of one tensor named `name`, of `end` announced and 4 present bytes. Returns its size. */
 static size_t MakeFile(unsigned char* into, size_t room, const char* name, int end) {
   char header[400];
   int length = snprintf(header, sizeof header,
-                        "{\"%s\":{\"dtype\":\"U8\",\"shape\":[%d],\"data_offsets\":[0,%d]}}", name, end, end);
+                        "{\"%s\":{\"dtype\":\"U8\",\"shape\":[%d],\"data_offsets\":[0,%d]}}", name,
+                        end, end);
   size_t total = 8 + (size_t)length + 4;
   if (length <= 0 || total > room) abort();
   memset(into, 0, total);

@@ -239,13 +239,15 @@ uint64_t tensorgate_report_bytes_read(const tensorgate_report* report) {
 
 const char* tensorgate_report_text(const tensorgate_report* report) {
   if (report == nullptr) return "";
-  Once(report->text_once, [&] { report->text = tensorgate::RenderText(report->path, report->report); });
+  Once(report->text_once,
+       [&] { report->text = tensorgate::RenderText(report->path, report->report); });
   return report->text.c_str();
 }
 
 const char* tensorgate_report_json(const tensorgate_report* report) {
   if (report == nullptr) return "";
-  Once(report->json_once, [&] { report->json = tensorgate::RenderJson(report->path, report->report); });
+  Once(report->json_once,
+       [&] { report->json = tensorgate::RenderJson(report->path, report->report); });
   return report->json.c_str();
 }
 

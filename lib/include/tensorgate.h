@@ -34,10 +34,10 @@ extern "C" {
 
 /* Values are stable; a caller must treat one it does not know as "not accepted". */
 typedef enum tensorgate_verdict {
-  TENSORGATE_ACCEPTED = 0,    /* Every check passed. */
-  TENSORGATE_REJECTED = 1,    /* A rule of severity error fired. */
-  TENSORGATE_UNDECIDED = 2,   /* Not all could be read, it changed, or a limit was hit. */
-  TENSORGATE_UNSUPPORTED = 3  /* Not a format that this library parses. */
+  TENSORGATE_ACCEPTED = 0,   /* Every check passed. */
+  TENSORGATE_REJECTED = 1,   /* A rule of severity error fired. */
+  TENSORGATE_UNDECIDED = 2,  /* Not all could be read, it changed, or a limit was hit. */
+  TENSORGATE_UNSUPPORTED = 3 /* Not a format that this library parses. */
 } tensorgate_verdict;
 
 typedef enum tensorgate_severity {
@@ -47,8 +47,8 @@ typedef enum tensorgate_severity {
 } tensorgate_severity;
 
 typedef enum tensorgate_profile {
-  TENSORGATE_STRICT = 0,    /* One meaning, every byte accounted for. */
-  TENSORGATE_REFERENCE = 1  /* A prediction of what the format's own loader accepts. */
+  TENSORGATE_STRICT = 0,   /* One meaning, every byte accounted for. */
+  TENSORGATE_REFERENCE = 1 /* A prediction of what the format's own loader accepts. */
 } tensorgate_profile;
 
 /* Fill with tensorgate_options_init(), then change what should differ. */
@@ -83,7 +83,8 @@ typedef struct tensorgate_finding {
 typedef struct tensorgate_report tensorgate_report;
 
 /* Reads up to `length` bytes at `offset` into `into`. Returns how many came (0 at the end), or -1 for a failure. */
-typedef int64_t (*tensorgate_read_function)(void* context, uint64_t offset, void* into, size_t length);
+typedef int64_t (*tensorgate_read_function)(void* context, uint64_t offset, void* into,
+                                            size_t length);
 
 /* "0.1.0" */
 TENSORGATE_C_API const char* tensorgate_version(void);
@@ -96,10 +97,12 @@ TENSORGATE_C_API void tensorgate_options_init(tensorgate_options* options);
 TENSORGATE_C_API tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
                                                             const tensorgate_options* options);
 /* Reads by pread; the descriptor stays the caller's, and its offset is not used. */
-TENSORGATE_C_API tensorgate_report* tensorgate_check_fd(int descriptor, const tensorgate_options* options);
+TENSORGATE_C_API tensorgate_report* tensorgate_check_fd(int descriptor,
+                                                        const tensorgate_options* options);
 TENSORGATE_C_API tensorgate_report* tensorgate_check_path(const char* path,
                                                           const tensorgate_options* options);
-TENSORGATE_C_API tensorgate_report* tensorgate_check_callback(uint64_t size, tensorgate_read_function read,
+TENSORGATE_C_API tensorgate_report* tensorgate_check_callback(uint64_t size,
+                                                              tensorgate_read_function read,
                                                               void* context,
                                                               const tensorgate_options* options);
 
