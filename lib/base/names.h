@@ -60,8 +60,14 @@ inline NameScan ScanName(std::string_view name) {
     std::memcpy(&value, p, sizeof value);
     return value;
   };
+  // In this order: a pair of dots may stand across two words.
+  const auto mix = [&](std::uint64_t first, std::uint64_t second) {
+    first = word(first);
+    second = word(second);
+    hash += FoldedProduct(first ^ key, second + (key >> 7 | key << 57));
+  };
   while (left > 16) {
-    hash += FoldedProduct(word(load(data)) ^ key, word(load(data + 8)) + (key >> 7 | key << 57));
+    mix(load(data), load(data + 8));
     key += 0xE7037ED1A0B428DB;
     data += 16;
     left -= 16;
@@ -76,8 +82,7 @@ inline NameScan ScanName(std::string_view name) {
     if (left != 0) std::memcpy(copy, data, left);
     data = copy;
   }
-  hash += FoldedProduct(word(load(data) & low_mask) ^ key,
-                        word(load(data + 8) & high_mask) + (key >> 7 | key << 57));
+  mix(load(data) & low_mask, load(data + 8) & high_mask);
   hash = (hash ^ name.size()) * 0x9E3779B97F4A7C15;
   return {static_cast<std::uint32_t>(hash >> 32), (seen & kHigh) != 0};
 }
