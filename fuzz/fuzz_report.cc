@@ -1,0 +1,56 @@
+// The outputs: whatever a file holds, text stays printable on one terminal, JSON parses and keeps its contract.
+#include <boost/json.hpp>
+#include <string>
+
+#include "fuzz/support.h"
+#include "lib/base/utf8.h"
+#include "tensorgate/render.h"
+
+namespace st = tensorgate::safetensors;
+using namespace tensorgate;
+
+namespace {
+
+// No character that a terminal or a log acts on, and valid UTF-8; line ends are ours.
+void CheckPrintable(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto point = tensorgate::internal::DecodeUtf8(text.substr(at));
+    FUZZ_ASSERT(point.length != 0);
+    FUZZ_ASSERT(point.value == '\n' || !tensorgate::internal::IsDeceptive(point.value));
+    at += point.length;
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = fuzz::Bytes(data, size);
+  // The path is hostile, too.
+  std::string path;
+  for (std::size_t i = 0; i < size && i < 80; ++i)
+    path.push_back(static_cast<char>(data[size - 1 - i]));
+  for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+    CheckOptions options;
+    options.profile = profile;
+    const Report report = st::CheckBytes(bytes, options);
+    for (const Finding& finding : report.findings()) {
+      const std::string message = Message(report, finding);
+      CheckPrintable(message);
+      FUZZ_ASSERT(!message.empty() && message.find('\n') == message.npos);
+    }
+    CheckPrintable(RenderText(path, report, true));
+
+    const std::string line = RenderJson(path, report);
+    CheckPrintable(line);
+    FUZZ_ASSERT(line.find('\n') == line.npos);
+    boost::system::error_code error;
+    const boost::json::value value = boost::json::parse(line, error);
+    FUZZ_ASSERT(!error);
+    FUZZ_ASSERT(value.at("verdict").as_string() == Name(report.verdict()));
+    FUZZ_ASSERT(value.at("findings").as_array().size() == report.findings().size());
+    FUZZ_ASSERT(value.at("path").is_null() != value.at("path").is_string());
+    if (value.at("path").is_string())
+      FUZZ_ASSERT(std::string_view(value.at("path").as_string()) == path);
+  }
+  return 0;
+}
