@@ -30,6 +30,7 @@ std::string_view LevelName(Level level) {
 
 std::string_view EffectName(const RuleInfo& rule) {
   if (rule.effect == Effect::kUndecided) return "undecided";
+  if (rule.id.starts_with("scan/")) return "unsupported";
   return rule.strict == Level::kError ? "rejected" : "none";
 }
 
