@@ -25,7 +25,7 @@ class HeadSource final : public Source {
   Result<void> ReadHead() {
     const std::size_t length = static_cast<std::size_t>(std::min<std::uint64_t>(size(), kScanHead));
     Result<void> read = ReadFully(inner_, 0, std::span(head_).first(length));
-    if (read) length_ = bytes_read_ = length;
+    if (read) bytes_read_ = length_ = length;
     return read;
   }
   std::span<const std::byte> head() const { return std::span(head_).first(length_); }
