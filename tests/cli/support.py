@@ -10,7 +10,14 @@ import unittest
 
 COMMAND = os.environ["TENSORGATE_COMMAND"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SANITIZED = bool(os.environ.get("TENSORGATE_SANITIZE"))
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+try:
+    import jsonschema
+    VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+except ImportError:
+    VALIDATOR = None  # the system's package python3-jsonschema; check_line stands without it
+
+SANITIZED = os.environ.get("TENSORGATE_SANITIZE") == "1"
 
 ACCEPTED, REJECTED, UNDECIDED, UNSUPPORTED, USAGE = 0, 1, 2, 3, 4
 
@@ -77,13 +84,9 @@ class Case(unittest.TestCase):
 
 def check_line(case, line):
     """What other programs lean on, whatever the file."""
-    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
-    case.assertEqual(list(line), schema["$defs"]["file"]["required"])
-    try:
-        import jsonschema
-        jsonschema.Draft202012Validator(schema).validate(line)
-    except ImportError:
-        pass  # the system's package python3-jsonschema; the checks below stand without it
+    case.assertEqual(list(line), SCHEMA["$defs"]["file"]["required"])
+    if VALIDATOR:
+        VALIDATOR.validate(line)
     errors = [finding for finding in line["findings"] if finding["severity"] == "error"]
     if line["verdict"] in ("rejected", "undecided"):
         case.assertTrue(errors)

@@ -1,0 +1,55 @@
+"""The whole corpus through the command: each line keeps the contract and tells what the manifest says."""
+
+import json
+import os
+import pathlib
+import unittest
+
+from support import UNDECIDED, Case
+
+CORPUS = pathlib.Path(os.environ.get("TENSORGATE_CORPUS_DIR", ""))
+
+
+@unittest.skipUnless((CORPUS / "manifest.json").exists(), "TENSORGATE_CORPUS_DIR names no built corpus")
+class Corpus(Case):
+    def setUp(self):
+        super().setUp()
+        manifest = json.loads((CORPUS / "manifest.json").read_text())
+        self.entries = {entry["path"]: entry for entry in manifest["entries"] if not entry["limits"]}
+        self.assertGreater(len(self.entries), 100)
+
+    def test_folder(self):
+        for profile in ("strict", "reference"):
+            seen = set()
+            for line in self.scan("--profile", profile, CORPUS, timeout=300):
+                path = os.path.relpath(line["path"], CORPUS)
+                self.assertTrue(os.path.isfile(line["path"]))
+                self.assertNotIn(path, seen)
+                seen.add(path)
+                if path not in self.entries:
+                    continue
+                with self.subTest(path=path, profile=profile):
+                    told = self.entries[path][profile]
+                    self.assertEqual(line["verdict"], told["verdict"])
+                    errors = [f for f in line["findings"] if f["severity"] == "error"]
+                    if told["rule"]:
+                        self.assertIn(told["rule"], [f["rule"] for f in errors])
+            self.assertLessEqual(set(self.entries), seen)
+
+    def test_standard_input(self):
+        for path, entry in self.entries.items():
+            if entry["big"] or entry["size"] > 1 << 20:
+                continue
+            with self.subTest(path=path), open(CORPUS / path, "rb") as file:
+                line = self.scan_one("-", stdin=file)
+                self.assertEqual(line["verdict"] == "accepted", entry["strict"]["verdict"] == "accepted")
+                self.assertNotEqual(line["verdict"], "undecided")
+
+    def test_text(self):
+        out = self.run_command("scan", "-v", CORPUS, timeout=300).stdout.decode()
+        for character in "\x1b\x07\x7f\x85\u202e\u2066\u200b\ufeff\r":
+            self.assertNotIn(character, out)
+
+
+if __name__ == "__main__":
+    unittest.main()
