@@ -38,6 +38,10 @@ class Examination {
   // Forward stream: Feed as long as it returns true, then EndOfStream.
   bool Feed(std::span<const std::byte> bytes);
   void EndOfStream();
+  /// The stream broke off; a file that was refused before stays refused.
+  void BreakOff() {
+    if (step_ != Step::kDone) Fail({.rule = Rule::kIoReadFailed, .offset = position_});
+  }
 
   void Fail(const Status& status);
   Report Finish();

@@ -196,7 +196,7 @@ Report StreamCheck::Finish(bool at_end) {
     if (at_end) {
       examination_->EndOfStream();
     } else {
-      examination_->Fail({.rule = Rule::kIoReadFailed});
+      examination_->BreakOff();
     }
     return examination_->Finish();
   } catch (const std::bad_alloc&) {

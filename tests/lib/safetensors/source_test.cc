@@ -184,6 +184,11 @@ TEST(StreamTest, RefusesEarlyAndAcceptsAtTheEnd) {
   EXPECT_TRUE(broken.Feed(AsBytes(file)));
   EXPECT_EQ(broken.Finish(false).verdict(), Verdict::kUndecided);
 
+  // Refused before it broke off: refused.
+  StreamCheck both;
+  EXPECT_FALSE(both.Feed(AsBytes(bad)));
+  EXPECT_EQ(both.Finish(false).verdict(), Verdict::kRejected);
+
   StreamCheck empty;
   EXPECT_EQ(empty.Finish().findings()[0].rule, Rule::kStFileTooSmall);
 }
