@@ -1,12 +1,25 @@
 #include "lib/json/tokens.h"
 
+#include <array>
 #include <cstdint>
 
 namespace tensorgate::json {
 namespace {
 
-constexpr std::string_view kBetween = " \t\r\n,:";
-constexpr std::string_view kDelimiters = " \t\r\n,:[]{}\"";
+// A set of characters as a table: a header may hold fifty million tokens.
+class CharacterSet {
+ public:
+  constexpr explicit CharacterSet(std::string_view members) {
+    for (const char c : members) in_.at(static_cast<unsigned char>(c)) = true;
+  }
+  bool Has(char c) const { return in_[static_cast<unsigned char>(c)]; }
+
+ private:
+  std::array<bool, 256> in_{};
+};
+
+constexpr CharacterSet kBetween(" \t\r\n,:");
+constexpr CharacterSet kDelimiters(" \t\r\n,:[]{}\"");
 
 TokenKind KindOf(char c) {
   switch (c) {
@@ -72,16 +85,16 @@ void AppendUtf8(std::string& out, std::uint32_t c) {
 }  // namespace
 
 Token TokenCursor::Next() {
-  const std::size_t begin = text_.find_first_not_of(kBetween, at_);
-  if (begin == text_.npos) return {TokenKind::kEnd, text_.size(), text_.size()};
+  std::size_t begin = at_;
+  while (begin < text_.size() && kBetween.Has(text_[begin])) ++begin;
+  if (begin >= text_.size()) return {TokenKind::kEnd, text_.size(), text_.size()};
   const TokenKind kind = KindOf(text_[begin]);
   std::size_t end = begin + 1;
   if (kind == TokenKind::kEnd) return {kind, begin, begin};
   if (kind == TokenKind::kString) {
     end = StringEnd(text_, begin);
   } else if (kind >= TokenKind::kNumber) {
-    end = text_.find_first_of(kDelimiters, begin);
-    if (end == text_.npos) end = text_.size();
+    while (end < text_.size() && !kDelimiters.Has(text_[end])) ++end;
   }
   at_ = end;
   return {kind, begin, end};

@@ -65,7 +65,7 @@ class DimensionReader {
   bool Next(std::uint64_t& value) {
     if (left_ == 0) return false;
     --left_;
-    at_ = text_.find_first_of("0123456789", at_);
+    while (at_ < text_.size() && (text_[at_] < '0' || text_[at_] > '9')) ++at_;
     value = 0;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
       value = value * 10 + static_cast<std::uint64_t>(text_[at_] - '0');
