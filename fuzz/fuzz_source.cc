@@ -15,8 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CallbackSource pieces(
       size, [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
         FUZZ_ASSERT(offset <= size && into.size() <= size - offset && !into.empty());
-        const std::size_t count = 1 + choices.Below(into.size());
-        std::ranges::copy(bytes.subspan(offset, count), into.begin());
+        const auto count = static_cast<std::size_t>(1 + choices.Below(into.size()));
+        std::ranges::copy(bytes.subspan(static_cast<std::size_t>(offset), count), into.begin());
         return count;
       });
   const Report report = st::Check(pieces);
@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             return 0;
           case 2:
             lied = true;
-            return into.size() + 1 + choices.Below(1000);
+            return into.size() + 1 + static_cast<std::size_t>(choices.Below(1000));
           case 3:
             std::ranges::fill(into, static_cast<std::byte>(choices.Below(256)));
             return into.size();
@@ -47,8 +47,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           lied = true;
           return 0;
         }
-        const auto count = std::min<std::size_t>(into.size(), size - offset);
-        std::ranges::copy(bytes.subspan(offset, count), into.begin());
+        const auto begin = static_cast<std::size_t>(offset);
+        const std::size_t count = std::min(into.size(), size - begin);
+        std::ranges::copy(bytes.subspan(begin, count), into.begin());
         return count;
       });
   const auto file = st::File::Open(hostile);

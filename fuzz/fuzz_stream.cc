@@ -16,7 +16,8 @@ void CheckStream(std::span<const std::byte> bytes, Profile profile, std::size_t 
   auto rest = bytes;
   bool wants = true;
   while (!rest.empty() && wants) {
-    const std::size_t count = std::min<std::size_t>(rest.size(), choices.Below(largest + 1));
+    const std::size_t count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), choices.Below(largest + 1)));
     wants = stream.Feed(rest.first(count));
     rest = rest.subspan(count);
   }
