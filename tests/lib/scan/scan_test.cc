@@ -21,7 +21,8 @@ using namespace std::string_view_literals;
 
 std::string Safetensors(std::string header, std::size_t data = 0) {
   std::string file;
-  for (int i = 0; i < 8; ++i) file += static_cast<char>(header.size() >> (8 * i) & 0xFF);
+  const std::uint64_t length = header.size();
+  for (int i = 0; i < 8; ++i) file += static_cast<char>(length >> (8 * i) & 0xFF);
   return file + header + std::string(data, '\0');
 }
 
