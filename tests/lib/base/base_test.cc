@@ -47,6 +47,16 @@ TEST(Utf8Test, DeceptiveCharacters) {
     EXPECT_TRUE(IsDeceptive(c)) << c;
   for (const std::uint32_t c : {0x20u, 0x7Eu, 0xA0u, 0xE9u, 0x4E2Du, 0x1F600u})
     EXPECT_FALSE(IsDeceptive(c)) << c;
+  // Controls, and what is not seen or turns the direction of a line: both ends of each range.
+  constexpr std::uint32_t kRanges[][2] = {
+      {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200F},
+      {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F}};
+  for (const auto& [first, last] : kRanges) {
+    EXPECT_FALSE(IsDeceptive(first - 1)) << first;
+    EXPECT_TRUE(IsDeceptive(first)) << first;
+    EXPECT_TRUE(IsDeceptive(last)) << last;
+    EXPECT_FALSE(IsDeceptive(last + 1)) << last;
+  }
 }
 
 std::string_view MagicOf(const std::string& text) {
@@ -66,6 +76,41 @@ TEST(MagicTest, KnowsSignaturesAndNotLengths) {
   EXPECT_EQ(MagicOf("\x80\x02\0\0\0\0\0\0{\"a"s), "");
   EXPECT_EQ(MagicOf("\x80\x04\x58\0\0\0\0\0{}"s), "");
   EXPECT_EQ(MagicOf("MZ and no more"), "");
+}
+
+TEST(MagicTest, PicklesAtTheirBoundaries) {
+  for (const char version : {'\2', '\5'}) EXPECT_EQ(MagicOf("\x80"s + version + "}q"), "a pickle");
+  for (const char version : {'\1', '\6'}) EXPECT_EQ(MagicOf("\x80"s + version + "}q"), "");
+  const auto framed = [](char size, std::uint64_t limit) {
+    const std::string text = "\x80\x04\x95"s + size + "\0\0\0\0\0\0\0."s;
+    return ForeignMagic(AsBytes(text), limit);
+  };
+  EXPECT_EQ(framed(1, 12), "a pickle");
+  EXPECT_EQ(framed(9, 20), "a pickle");
+  EXPECT_EQ(framed(0, 12), "");
+  EXPECT_EQ(framed(2, 12), "");
+  EXPECT_EQ(framed(1, 11), "");
+  EXPECT_EQ(framed(1, 10), "");
+  EXPECT_EQ(MagicOf("\x80\x04\x95\0\0\0\0\0\0\0\0"s), "");  // cut in the frame
+  EXPECT_EQ(MagicOf("\x80\x04"), "");
+  EXPECT_EQ(MagicOf("\x80\x04]"), "a pickle");
+}
+
+TEST(MagicTest, WindowsExecutablesAtTheirBoundaries) {
+  const auto with = [](unsigned char low, unsigned char high, std::uint64_t limit,
+                       std::size_t size = 64) {
+    std::string text = "MZ" + std::string(62, '\0');
+    text[60] = static_cast<char>(low);
+    text[62] = static_cast<char>(high);
+    return ForeignMagic(AsBytes(text.substr(0, size)), limit);
+  };
+  EXPECT_EQ(with(64, 0, 65), "a Windows executable");
+  EXPECT_EQ(with(128, 0, 1000), "a Windows executable");
+  EXPECT_EQ(with(64, 0, 64), "");
+  EXPECT_EQ(with(56, 0, 1000), "");
+  EXPECT_EQ(with(68, 0, 1000), "");
+  EXPECT_EQ(with(64, 1, 1000), "");
+  EXPECT_EQ(with(64, 0, 1000, 63), "");
 }
 
 TEST(MagicTest, ZipEndMustEndTheFile) {

@@ -63,6 +63,8 @@ TEST(UnescapeTest, EveryEscape) {
   EXPECT_EQ(Unescape(R"("\"\\\/\b\f\n\r\t")"), "\"\\/\b\f\n\r\t");
   EXPECT_EQ(Unescape(R"("\u0041\u00e9\u20AC\ud83d\ude00")"),
             "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+  EXPECT_EQ(Unescape(R"("\ud800\udc00\udbff\udfff\ud7ff\ue000")"),
+            "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\xED\x9F\xBF\xEE\x80\x80");
   EXPECT_EQ(Unescape(R"("\u0000")"), std::string(1, '\0'));
   EXPECT_EQ(Unescape(R"("plain")"), "plain");
 }

@@ -1,0 +1,202 @@
+// Paths that ordinary files do not take: big headers in a stream, chunks larger than what is kept,
+// names that lead out of a folder, moves and iterators of the interface.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tensorgate/safetensors.h"
+#include "tests/lib/safetensors/build.h"
+
+namespace tensorgate::safetensors {
+namespace {
+
+using testing::AsBytes;
+using testing::BuildFile;
+using testing::TensorEntry;
+
+Report Stream(std::string_view file, std::size_t chunk) {
+  StreamCheck check;
+  while (!file.empty() && check.Feed(AsBytes(file.substr(0, chunk)))) {
+    file.remove_prefix(std::min(chunk, file.size()));
+  }
+  return check.Finish();
+}
+
+void ExpectSame(const Report& stream, const Report& whole) {
+  EXPECT_EQ(stream.verdict(), whole.verdict());
+  ASSERT_EQ(stream.findings().size(), whole.findings().size());
+  for (std::size_t i = 0; i < whole.findings().size(); ++i) {
+    EXPECT_EQ(stream.findings()[i].rule, whole.findings()[i].rule);
+    EXPECT_EQ(stream.findings()[i].offset, whole.findings()[i].offset);
+  }
+}
+
+// The header's memory grows with what comes; its beginning must stay what it was.
+TEST(RarePathsTest, AHeaderOfMegabytesInAStream) {
+  const std::string value(3 << 20, 'x');
+  const std::string good = BuildFile(
+      R"({"__metadata__":{"k":")" + value + "\"}," + TensorEntry("a", "U8", "9", 0, 9) + "}", 9);
+  std::string bad = good;
+  bad[good.size() - 10] = ',';  // the last brace
+  for (const std::size_t chunk : {100uz, 700'001uz, (1uz << 20) + 8, 5uz << 20}) {
+    EXPECT_EQ(Stream(good, chunk).verdict(), Verdict::kAccepted) << chunk;
+    ExpectSame(Stream(good, chunk), CheckBytes(AsBytes(good)));
+    EXPECT_EQ(Stream(bad, chunk).verdict(), Verdict::kRejected) << chunk;
+    ExpectSame(Stream(bad, chunk), CheckBytes(AsBytes(bad)));
+  }
+}
+
+// What is kept of the data for the marks of other formats, whatever the chunks.
+TEST(RarePathsTest, MarksInTheDataOfAStream) {
+  std::string record = "PK\5\6";
+  record.resize(22);
+  for (const std::size_t size : {22uz, 64uz, 1023uz, 1024uz, 1025uz, 5000uz}) {
+    std::string file = BuildFile("{" + TensorEntry("a", "U8", std::to_string(size), 0, size) + "}",
+                                 size - record.size());
+    file += record;
+    if (size >= 64) file.replace(file.size() - size, 4, "GGUF");
+    const Report whole = CheckBytes(AsBytes(file));
+    const auto marks = std::ranges::count(whole.findings(), Rule::kStForeignMagic, &Finding::rule);
+    EXPECT_EQ(marks, 2) << size;  // where the data begin, and where they end
+    EXPECT_TRUE(std::ranges::any_of(whole.findings(), [&](const Finding& finding) {
+      return finding.rule == Rule::kStForeignMagic && finding.offset == file.size() - 22;
+    })) << size;
+    for (const std::size_t chunk : {1uz, 7uz, 8uz, 63uz, 1023uz, 1024uz, 1025uz, 3000uz, 9000uz}) {
+      SCOPED_TRACE(std::to_string(size) + " in chunks of " + std::to_string(chunk));
+      ExpectSame(Stream(file, chunk), whole);
+    }
+  }
+}
+
+bool Warns(const std::string& name, Rule rule) {
+  const std::string file = BuildFile("{" + TensorEntry(name, "U8", "1", 0, 1) + "}", 1);
+  const Report report = CheckBytes(AsBytes(file));
+  EXPECT_EQ(report.verdict(), Verdict::kAccepted) << name;
+  return std::ranges::count(report.findings(), rule, &Finding::rule) != 0;
+}
+
+TEST(RarePathsTest, NamesThatLeadOutOfAFolder) {
+  for (const char* name : {"/a", R"(\\a)", "..", "../a", "a/..", "a/../b", R"(a\\..)",
+                           R"(a\\..\\b)", R"(..\\a)", "a..b/.."}) {
+    EXPECT_TRUE(Warns(name, Rule::kStNamePath)) << name;
+  }
+  for (const char* name : {"a", "a/b", "a..b", "..a", "a..", "a/..b", "a../b", ".", "a/.", "..."}) {
+    EXPECT_FALSE(Warns(name, Rule::kStNamePath)) << name;
+  }
+}
+
+TEST(RarePathsTest, NamesThatDeceive) {
+  for (const char* name : {"\x7f", "a\xC2\x80", "\xE2\x80\xAE", R"(\n)", R"(a\u0000)"}) {
+    EXPECT_TRUE(Warns(name, Rule::kStNameControl)) << name;
+  }
+  for (const char* name : {"", "a~", "\xC2\xA1", "\xE6\xA8\xA1", R"(\u0020)"}) {
+    EXPECT_FALSE(Warns(name, Rule::kStNameControl)) << name;
+  }
+}
+
+TEST(RarePathsTest, LengthsOfNamesAtTheBoundary) {
+  EXPECT_FALSE(Warns(std::string(256, 'a'), Rule::kStNameLong));
+  EXPECT_TRUE(Warns(std::string(257, 'a'), Rule::kStNameLong));
+}
+
+// What stopped the parse, where, and the number that is told. '#' stands at the place in the header.
+TEST(RarePathsTest, PlacesAndNumbersOfWhatStopsTheParse) {
+  const struct {
+    std::string_view marked;
+    Rule rule;
+    std::uint64_t found;
+  } cases[] = {
+      {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[#]}})", Rule::kStOffsetsCount, 0},
+      {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0#]}})", Rule::kStOffsetsCount, 1},
+      {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,#2]}})", Rule::kStOffsetsCount, 3},
+      {R"({"a":[#]})", Rule::kStTensorItems, 0},
+      {R"({"a":["U8"#]})", Rule::kStTensorItems, 1},
+      {R"({"a":["U8",[1]#]})", Rule::kStTensorItems, 2},
+      {R"({"a":["U8",[1],[0,1],#4]})", Rule::kStTensorItems, 4},
+      {R"({"a":{"dtype":"U8","shape":[#[1]],"data_offsets":[0,1]}})", Rule::kStDimensionNotInteger,
+       0},
+      {R"({"a":{"dtype":#"U9","shape":[1],"data_offsets":[0,1]}})", Rule::kStDtypeUnknown, 0},
+      {R"({"a":{"dtype":#7,"shape":[1],"data_offsets":[0,1]}})", Rule::kStFieldType, 0},
+      {R"(#[1])", Rule::kStRootNotObject, 0},
+  };
+  for (const auto& each : cases) {
+    const std::size_t place = each.marked.find('#');
+    std::string header(each.marked);
+    header.erase(place, 1);
+    const Report report = CheckBytes(AsBytes(BuildFile(header, 1)));
+    ASSERT_FALSE(report.findings().empty()) << header;
+    EXPECT_EQ(report.findings()[0].rule, each.rule) << header;
+    EXPECT_EQ(report.findings()[0].offset, 8 + place) << header;
+    EXPECT_EQ(report.findings()[0].found, each.found) << header;
+  }
+}
+
+TEST(RarePathsTest, EveryTensorMisaligned) {
+  for (const char* padding : {"", " ", "  ", "   "}) {
+    const std::string file = BuildFile("{" + TensorEntry("a", "F32", "1", 0, 4) + "}" + padding, 4);
+    const Report report = CheckBytes(AsBytes(file));
+    EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStTensorMisaligned, &Finding::rule),
+              (file.size() - 4) % 4 != 0)
+        << file.size();
+  }
+}
+
+TEST(RarePathsTest, AnExponentThatNobodyReads) {
+  const auto check = [](const std::string& number) {
+    return CheckBytes(AsBytes(BuildFile(R"({"a":{"dtype":"U8","shape":[1],"x":)" + number +
+                                            R"(,"data_offsets":[0,1]}})",
+                                        1)),
+                      {.profile = Profile::kReference})
+        .verdict();
+  };
+  const std::string digits(40, '9');
+  EXPECT_EQ(check("0e" + digits), Verdict::kAccepted);
+  EXPECT_EQ(check("1e-" + digits), Verdict::kAccepted);
+  EXPECT_EQ(check("1e" + digits), Verdict::kRejected);
+  EXPECT_EQ(check("[0e" + digits + ",-1e" + digits + "]"), Verdict::kRejected);
+}
+
+TEST(RarePathsTest, OpensAPath) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / "tensorgate-rare-paths.safetensors";
+  const std::string file = testing::SmallFile();
+  std::ofstream(path, std::ios::binary) << file;
+  auto opened = File::OpenPath(path);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->file_size(), file.size());
+  const auto missing = File::OpenPath(path);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().findings()[0].rule, Rule::kIoOpenFailed);
+}
+
+TEST(RarePathsTest, IteratorsAndMoves) {
+  auto opened = File::OpenBytes(AsBytes(testing::SmallFile()));
+  auto other = File::OpenBytes(AsBytes(BuildFile("{}")));
+  ASSERT_TRUE(opened && other);
+  EXPECT_TRUE(other->tensors().empty());
+  *other = std::move(*opened);
+  EXPECT_FALSE(other->tensors().empty());
+  auto tensor = other->tensors().begin();
+  EXPECT_EQ((*tensor++).name(), "a");
+  EXPECT_EQ((*tensor).name(), "b\xC3\xA9");
+  EXPECT_FALSE((*tensor).shape().empty());
+  auto dimension = (*tensor).shape().begin();
+  EXPECT_EQ(*dimension++, 3u);
+  EXPECT_EQ(*dimension, 2u);
+  EXPECT_TRUE((*++tensor).shape().empty());
+
+  StreamCheck check;
+  StreamCheck begun;
+  EXPECT_TRUE(begun.Feed(AsBytes(testing::SmallFile())));
+  check = std::move(begun);
+  EXPECT_EQ(check.Finish().verdict(), Verdict::kAccepted);
+}
+
+}  // namespace
+}  // namespace tensorgate::safetensors
