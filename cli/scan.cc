@@ -83,7 +83,7 @@ bool Scanner::StandardInput() {
 }
 
 bool Scanner::Tell(const std::string& path, const Report& report, const std::string& digest) {
-  if (report.file_class() == FileClass::kOther) {
+  if (report.verdict() == Verdict::kUnsupported && report.file_class() == FileClass::kOther) {
     ++others_;
   } else {
     ++verdicts_[static_cast<std::size_t>(report.verdict())];
