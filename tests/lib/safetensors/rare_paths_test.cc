@@ -136,6 +136,33 @@ TEST(RarePathsTest, PlacesAndNumbersOfWhatStopsTheParse) {
   }
 }
 
+// The length of a header may be the mark of another format; it is named once the proof has failed.
+TEST(RarePathsTest, AForeignMarkIsNamedIfTheHeaderFails) {
+  std::string header = "[";
+  header.resize(0x088B1F, ' ');  // the first bytes of gzip data
+  const auto marks = [&] {
+    const Report report = CheckBytes(AsBytes(BuildFile(header)));
+    return std::ranges::count(report.findings(), Rule::kStForeignFormat, &Finding::rule);
+  };
+  EXPECT_EQ(marks(), 1);
+  header.pop_back();
+  EXPECT_EQ(marks(), 0);
+}
+
+// The reference looks at the last of equal names alone: at each name's own last.
+TEST(RarePathsTest, TheReferenceCountsTheLastOfEqualNames) {
+  const auto check = [](std::string_view first, std::string_view second, std::string_view third) {
+    std::string header = "{";
+    for (const std::string_view shape : {first, second, third})
+      header += TensorEntry("a", "U8", shape, 0, 1) + ",";
+    header += TensorEntry("b", "U8", "9", 1, 2) + "," + TensorEntry("b", "U8", "1", 1, 2) + "}";
+    return CheckBytes(AsBytes(BuildFile(header, 2)), {.profile = Profile::kReference}).verdict();
+  };
+  EXPECT_EQ(check("1", "1", "1"), Verdict::kAccepted);
+  EXPECT_EQ(check("9", "9", "1"), Verdict::kAccepted);
+  EXPECT_EQ(check("1", "1", "9"), Verdict::kRejected);
+}
+
 TEST(RarePathsTest, EveryTensorMisaligned) {
   for (const char* padding : {"", " ", "  ", "   "}) {
     const std::string file = BuildFile("{" + TensorEntry("a", "F32", "1", 0, 4) + "}" + padding, 4);
