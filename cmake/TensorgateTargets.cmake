@@ -9,6 +9,8 @@ set(TENSORGATE_QUIET "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict;-Wno-missin
 
 function(tensorgate_options target)
   target_compile_features(${target} PUBLIC cxx_std_23)
+  # Files above 2 GiB on 32 bits.
+  target_compile_definitions(${target} PRIVATE _FILE_OFFSET_BITS=64)
   set_target_properties(${target} PROPERTIES
     CXX_EXTENSIONS OFF
     CXX_VISIBILITY_PRESET hidden
