@@ -6,7 +6,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "tensorgate.h"
+#include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/scan.h"
 #include "tests/lib/safetensors/build.h"
 
 namespace {
@@ -94,6 +97,59 @@ TEST(MemoryTest, EveryAllocationMayFail) {
   }
   const std::string none = "/no/such/file";
   FailEach([&] { return OutcomeOf(CheckPath(none)); });
+}
+
+TEST(MemoryTest, EveryAllocationOfAScanMayFail) {
+  const std::string good = Rich();
+  std::string bad = good;
+  bad[bad.find("\"U8\"") + 1] = 'X';
+  for (const std::string& file : {good, bad, std::string("GGUF and more"), std::string("text")}) {
+    FailEach([&] {
+      MemorySource source(AsBytes(file));
+      return OutcomeOf(Scan(source, "x"));
+    });
+    FailEach([&] {
+      StreamScan stream;
+      stream.Feed(AsBytes(file));
+      return OutcomeOf(stream.Finish());
+    });
+    FailEach([&] {
+      tensorgate_report* report = tensorgate_check_memory(file.data(), file.size(), nullptr);
+      const auto verdict = static_cast<Verdict>(tensorgate_report_verdict(report));
+      const bool undecided = verdict == Verdict::kUndecided;
+      tensorgate_report_free(report);
+      return Outcome{verdict, undecided, Rule::kIoOutOfMemory};
+    });
+  }
+}
+
+// What cannot be rendered is empty, never cut. In JSON a message alone may be missing.
+TEST(MemoryTest, EveryAllocationOfARenderingMayFail) {
+  std::string file = Rich();
+  file[file.find("\"U8\"") + 1] = 'X';
+  const Report report = CheckBytes(AsBytes(file));
+  const auto fail_each = [](const auto& render) {
+    const std::string expected = render();
+    ASSERT_FALSE(expected.empty());
+    for (int i = 0; i < 10'000; ++i) {
+      fail_after = i;
+      const std::string text = render();
+      const bool failed = fail_after < 0;
+      fail_after = -1;
+      if (failed) {
+        ASSERT_TRUE(text.empty() || text == expected || text.ends_with("}")) << i;
+      } else {
+        ASSERT_EQ(text, expected);
+      }
+      if (!failed) return;
+    }
+    ADD_FAILURE() << "never got through";
+  };
+  fail_each([&] { return RenderJson("path/of/a/file.safetensors", report); });
+  fail_each([&] { return RenderText("path/of/a/file.safetensors", report, true); });
+  fail_each([&] { return Message(report, report.findings()[0]); });
+  fail_each([&] { return EscapeForText(std::string_view(file).substr(0, 100), 1000); });
+  fail_each([&] { return GroupDigits(12'345'678'901'234'567'890u); });
 }
 
 // Beyond the header's bytes a file keeps at most 0.6 of them for real headers, 1.5 at worst.
