@@ -136,6 +136,17 @@ TEST(RarePathsTest, PlacesAndNumbersOfWhatStopsTheParse) {
   }
 }
 
+TEST(RarePathsTest, TheFieldThatIsMissingIsNamed) {
+  for (const auto& [fields, missing] : {std::pair{R"("shape":[],"data_offsets":[0,1])", "dtype"},
+                                        {R"("dtype":"U8","data_offsets":[0,1])", "shape"},
+                                        {R"("dtype":"U8","shape":[])", "data_offsets"}}) {
+    const Report report =
+        CheckBytes(AsBytes(BuildFile(R"({"a":{)" + std::string(fields) + "}}", 1)));
+    EXPECT_EQ(report.findings()[0].rule, Rule::kStFieldMissing);
+    EXPECT_EQ(report.FoundText(report.findings()[0]), missing);
+  }
+}
+
 // The length of a header may be the mark of another format; it is named once the proof has failed.
 TEST(RarePathsTest, AForeignMarkIsNamedIfTheHeaderFails) {
   std::string header = "[";
