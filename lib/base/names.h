@@ -104,8 +104,6 @@ class NameIndex {
   std::optional<std::uint32_t> Find(std::string_view name, std::uint32_t hash,
                                     const NameAt& at) const;
 
-  std::size_t bytes() const { return slots_.capacity() * 8 + sorted_.capacity() * 4; }
-
  private:
   template <typename NameAt, typename Told>
   void BuildSorted(std::uint32_t count, const NameAt& at, const Told& on_duplicate);

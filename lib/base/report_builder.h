@@ -40,7 +40,6 @@ class ReportBuilder {
   void SetSize(std::uint64_t size) { report_.size_ = size; }
   void AddBytesRead(std::uint64_t count) { report_.bytes_read_ += count; }
   void SetFacts(const Report::Facts& facts) { report_.facts_ = facts; }
-  void SetFormat(std::string_view format) { report_.format_ = format; }
   /// The error kind of the reference where the first finding's rule does not tell it.
   void SetReferenceError(std::string_view kind) { report_.reference_error_ = kind; }
   void SetUnsupported(FileClass file_class) { report_.file_class_ = file_class; }
