@@ -145,7 +145,7 @@ class HeaderHandler : public json::HandlerBase {
       case State::kDimension:
         if (rank_++ == 0) tensor_.shape = Offset(text);
         size_.Multiply(value);
-        seen_ |= value > INT32_MAX ? kSeenNotable : 0u;
+        seen_ |= value > kLargeDimension ? kSeenNotable : 0u;
         return true;
       case State::kBegin:
         tensor_.begin = value;
@@ -266,7 +266,7 @@ class HeaderHandler : public json::HandlerBase {
     }
     const auto scan = Scan(tensor_.name, length);
     parsed_.name_hashes.PushBack(scan.hash);
-    seen_ |= scan.notable || length == 0 || length > 256 ||
+    seen_ |= scan.notable || length == 0 || length > kLongName ||
                      ((tensor_.name & kInArena) == 0 && text_[tensor_.name] == '/')
                  ? kSeenNotable
                  : 0u;
@@ -299,9 +299,7 @@ class HeaderHandler : public json::HandlerBase {
       dtype_ = *found;
       bits_ = Bits(*found);
       element_mask_ = bits_ / 8 == 0 ? 0 : bits_ / 8 - 1;
-      const bool rare = bits_ < 8 || dtype_ == DType::kF8E8M0 || dtype_ == DType::kF8E4M3FNUZ ||
-                        dtype_ == DType::kF8E5M2FNUZ || dtype_ == DType::kC64;
-      seen_ |= rare ? kSeenNotable : 0u;
+      seen_ |= IsRare(dtype_) ? kSeenNotable : 0u;
     }
     return true;
   }
@@ -317,9 +315,9 @@ class HeaderHandler : public json::HandlerBase {
                          !overflow & (tensor_.end >= tensor_.begin) & (bits % 8 == 0) &
                          (bits_ % 8 == 0 || size_.RowBitsModulo8(bits_) == 0);
     seen_ |= in_line ? 0u : kSeenOutOfLine;
-    const bool notable = (bits == 0) | (rank_ > 5) |
+    const bool notable = (bits == 0) | (rank_ > kHighRank) |
                          (((data_offset_ + tensor_.begin) & element_mask_) != 0) |
-                         (tensor_.end > (std::uint64_t{1} << 53));
+                         (tensor_.end > kExactDouble);
     seen_ |= notable ? kSeenNotable : 0u;
     expected_ = tensor_.end;
     tensor_.rank_dtype = rank_ << 5 | static_cast<std::uint32_t>(dtype_);

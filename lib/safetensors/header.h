@@ -23,6 +23,16 @@ using ShapeSize = tensorgate::internal::ShapeSize<std::uint64_t>;
 inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 inline constexpr std::size_t kLengthBytes = 8;
 
+// Beyond these a reader stumbles. The parse asks whether any tensor may be concerned, the rules tell which.
+inline constexpr std::uint64_t kLongName = 256, kHighRank = 5, kLargeDimension = INT32_MAX;
+inline constexpr std::uint64_t kExactDouble = std::uint64_t{1} << 53;
+
+/// A dtype that few readers know.
+inline bool IsRare(DType dtype) {
+  return Bits(dtype) < 8 || dtype == DType::kF8E8M0 || dtype == DType::kF8E4M3FNUZ ||
+         dtype == DType::kF8E5M2FNUZ || dtype == DType::kC64;
+}
+
 /// A text in the header, or, where it was written with escapes, decoded in the arena behind its
 /// length.
 using TextRef = std::uint32_t;

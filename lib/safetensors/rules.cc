@@ -346,8 +346,6 @@ bool IsPathOut(std::string_view name) {
   return false;
 }
 
-constexpr std::uint64_t kLongName = 256, kHighRank = 5, kExactDouble = std::uint64_t{1} << 53;
-
 void TensorWarnings(const Header& header, Collector& out) {
   Counter empty_name(Rule::kStNameEmpty), control(Rule::kStNameControl), path(Rule::kStNamePath),
       long_name(Rule::kStNameLong), rank(Rule::kStRankHigh), large(Rule::kStDimensionLarge),
@@ -367,7 +365,7 @@ void TensorWarnings(const Header& header, Collector& out) {
     bool zero = false;
     DimensionReader reader = header.Dimensions(tensor);
     for (std::uint64_t dimension; reader.Next(dimension);) {
-      if (dimension > INT32_MAX) large.Count(ordinal, dimension);
+      if (dimension > kLargeDimension) large.Count(ordinal, dimension);
       number = std::max(number, dimension);
       zero |= dimension == 0;
     }
@@ -383,17 +381,13 @@ void TensorWarnings(const Header& header, Collector& out) {
     const std::uint64_t bits = Bits(tensor.dtype());
     if (bits >= 16 && (header.data_offset() + tensor.begin) % (bits / 8) != 0)
       misaligned.Count(ordinal);
-    const DType dtype = tensor.dtype();
-    if (bits < 8 || dtype == DType::kF8E8M0 || dtype == DType::kF8E4M3FNUZ ||
-        dtype == DType::kF8E5M2FNUZ || dtype == DType::kC64) {
-      rare.Count(ordinal, {}, Name(dtype));
-    }
+    if (IsRare(tensor.dtype())) rare.Count(ordinal, {}, Name(tensor.dtype()));
   }
   for (Counter* counter : {&empty_name, &control, &path, &shared, &empty, &misaligned, &rare})
     counter->Tell(out);
   long_name.Tell(out, kLongName);
   rank.Tell(out, kHighRank);
-  large.Tell(out, INT32_MAX);
+  large.Tell(out, kLargeDimension);
   above.Tell(out, kExactDouble);
 }
 
