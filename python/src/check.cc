@@ -1,0 +1,154 @@
+#include "python/src/check.h"
+
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "python/src/file_object.h"
+#include "python/src/report.h"
+#include "tensorgate/scan.h"
+
+namespace tensorgate::python {
+namespace nb = nanobind;
+
+namespace {
+
+constexpr std::size_t kStreamBlock = 1 << 20;
+
+struct NamedLimit {
+  const char* name;
+  std::uint64_t Limits::* member;
+};
+constexpr std::array<NamedLimit, 6> kLimits{{{"file_bytes", &Limits::file_bytes},
+                                             {"header_bytes", &Limits::header_bytes},
+                                             {"tensors", &Limits::tensors},
+                                             {"metadata_entries", &Limits::metadata_entries},
+                                             {"name_bytes", &Limits::name_bytes},
+                                             {"rank", &Limits::rank}}};
+
+Report CheckDescriptor(int descriptor, const std::string& name, const CheckOptions& options) {
+  const nb::gil_scoped_release released;
+  Result<FileSource> source = FileSource::FromDescriptor(descriptor);
+  return source ? Scan(*source, name, options) : ScanFailure(source.error(), options);
+}
+
+Report CheckSeekable(nb::handle object, const std::string& name, const CheckOptions& options) {
+  FileObjectSource source(object);
+  std::optional<Report> report;
+  {
+    const nb::gil_scoped_release released;
+    report = Scan(source, name, options);
+  }
+  source.Rethrow();
+  return *std::move(report);
+}
+
+/// The rest of a stream that cannot seek.
+Report CheckStream(nb::handle object, const CheckOptions& options) {
+  const nb::object read = object.attr("read");
+  StreamScan scan(options);
+  while (true) {
+    const nb::object answer = read(kStreamBlock);
+    if (answer.is_none()) throw nb::value_error("the stream would block");
+    const BufferView view(answer);
+    if (view.bytes().empty()) return scan.Finish(true);
+    const nb::gil_scoped_release released;
+    if (!scan.Feed(view.bytes())) break;
+  }
+  return scan.Finish(false);
+}
+
+bool IsTrue(nb::handle object, const char* method) {
+  return nb::hasattr(object, method) && nb::cast<bool>(object.attr(method)());
+}
+
+ReportHandle Check(nb::handle what, nb::handle name, const std::string& profile, nb::handle limits,
+                   std::uint32_t max_findings) {
+  const CheckOptions options = MakeOptions(profile, limits, max_findings);
+  std::string given, path;
+  if (!name.is_none() && !AsPath(name, given)) throw nb::type_error("name must be a path");
+  if (AsPath(what, path)) {
+    const std::string& shown = given.empty() ? path : given;
+    const nb::gil_scoped_release released;
+    Result<FileSource> source = FileSource::Open(path);
+    return {source ? Scan(*source, shown, options) : ScanFailure(source.error(), options), shown};
+  }
+  if (PyObject_CheckBuffer(what.ptr())) {
+    const BufferView view(what);
+    const nb::gil_scoped_release released;
+    MemorySource source(view.bytes());
+    return {Scan(source, given, options), given};
+  }
+  if (!nb::hasattr(what, "read")) {
+    throw nb::type_error("check() takes a path, bytes or a file object");
+  }
+  if (const int descriptor = PlainDescriptor(what); descriptor >= 0) {
+    return {CheckDescriptor(descriptor, given, options), given};
+  }
+  if (IsTrue(what, "seekable")) return {CheckSeekable(what, given, options), given};
+  return {CheckStream(what, options), given};
+}
+
+constexpr const char* kCheckText =
+    R"(Judges a file without loading it.
+
+`what` is a path, an object with bytes (judged as they are), or a file object. Of a file object
+that can seek, all bytes are judged, wherever it stands, and its position stays; of one that
+cannot, the bytes that are left, until the verdict is certain. What a file object raises is
+passed on.
+
+`name` is a name for the report and for its suffix, by which something unrecognisable is
+refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
+accepts. `limits` caps what is accepted, by name: file_bytes, header_bytes, tensors,
+metadata_entries, name_bytes, rank.
+
+Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is
+in a file. The interpreter is free for other threads meanwhile.)";
+
+}  // namespace
+
+CheckOptions MakeOptions(const std::string& profile, nb::handle limits,
+                         std::uint32_t max_findings) {
+  CheckOptions options;
+  options.max_findings = std::max<std::uint32_t>(max_findings, 1);
+  if (profile == "reference") {
+    options.profile = Profile::kReference;
+  } else if (profile != "strict") {
+    throw nb::value_error("profile must be 'strict' or 'reference'");
+  }
+  if (limits.is_none()) return options;
+  const auto given = nb::cast<nb::dict>(nb::module_::import_("builtins").attr("dict")(limits));
+  for (const auto& [key, value] : given) {
+    std::string name;
+    if (!nb::try_cast(key, name)) throw nb::type_error("the name of a limit is a str");
+    const auto* found =
+        std::ranges::find_if(kLimits, [&](const NamedLimit& each) { return name == each.name; });
+    if (found == kLimits.end()) throw nb::value_error(("no limit '" + name + "'").c_str());
+    if (!nb::try_cast(value, options.limits.*found->member)) {
+      throw nb::type_error("a limit is a whole number, 0 or more");
+    }
+  }
+  return options;
+}
+
+bool AsPath(nb::handle object, std::string& path) {
+  PyObject* bytes = nullptr;
+  const bool is_path = PyUnicode_Check(object.ptr()) || nb::hasattr(object, "__fspath__");
+  if (!is_path) return false;
+  if (PyUnicode_FSConverter(object.ptr(), &bytes) == 0) throw nb::python_error();
+  const nb::bytes held = nb::steal<nb::bytes>(bytes);
+  path.assign(held.c_str(), held.size());
+  return true;
+}
+
+void BindCheck(nb::module_& module) {
+  module.def("check", &Check, nb::arg("what"), nb::kw_only(), nb::arg("name") = nb::none(),
+             nb::arg("profile") = "strict", nb::arg("limits") = nb::none(),
+             nb::arg("max_findings") = 20, kCheckText);
+}
+
+}  // namespace tensorgate::python

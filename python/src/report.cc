@@ -1,0 +1,194 @@
+#include "python/src/report.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "tensorgate/render.h"
+#include "tensorgate/rules.h"
+
+namespace tensorgate::python {
+namespace nb = nanobind;
+
+namespace {
+
+/// A finding, and the report that holds it.
+struct FindingHandle {
+  std::shared_ptr<const ReportHandle::Named> owner;
+  std::size_t index;
+  const Report& report() const { return owner->report; }
+  const Finding& finding() const { return report().findings()[index]; }
+  const RuleInfo& info() const { return Info(finding().rule); }
+};
+
+std::optional<std::uint64_t> If(bool there, std::uint64_t number) {
+  return there ? std::optional(number) : std::nullopt;
+}
+
+nb::object Findings(const ReportHandle& self) {
+  nb::list list;
+  for (std::size_t i = 0; i < self.shared->report.findings().size(); ++i) {
+    list.append(FindingHandle{self.shared, i});
+  }
+  return nb::tuple(list);
+}
+
+nb::object Facts(const ReportHandle& self) {
+  const std::optional<Report::Facts>& facts = self.shared->report.facts();
+  if (!facts) return nb::none();
+  nb::dict dict;
+  dict["header_bytes"] = facts->header_bytes;
+  dict["padding_bytes"] = facts->padding_bytes;
+  dict["tensors"] = facts->tensors;
+  dict["parameters"] = facts->parameters;
+  dict["data_bytes"] = facts->data_bytes;
+  dict["metadata_entries"] = facts->metadata_entries;
+  return dict;
+}
+
+std::string Text(const ReportHandle& self, bool verbose) {
+  const std::string& name = self.shared->name;
+  return RenderText(name.empty() ? "-" : name, self.shared->report, verbose);
+}
+
+std::string Line(const FindingHandle& self) {
+  return std::string(Name(self.finding().severity)) + " " + std::string(self.info().id) +
+         " at byte " + std::to_string(self.finding().offset) + ": " +
+         Message(self.report(), self.finding());
+}
+
+bool Accepted(const ReportHandle& self) {
+  return self.shared->report.verdict() == Verdict::kAccepted;
+}
+
+void BindFinding(nb::module_& module) {
+  using Self = const FindingHandle&;
+  nb::class_<FindingHandle>(module, "Finding", "A rule that fired, and where.")
+      .def_prop_ro(
+          "rule", [](Self self) { return self.info().id; },
+          "The rule's stable id, such as `safetensors/offsets-overlap`.")
+      .def_prop_ro(
+          "severity", [](Self self) { return Name(self.finding().severity); },
+          "`error`, `warning` or `note`.")
+      .def_prop_ro(
+          "offset", [](Self self) { return self.finding().offset; },
+          "Where, in bytes from the start of the file.")
+      .def_prop_ro(
+          "subject", [](Self self) { return ToText(self.report().Subject(self.finding())); },
+          "The thing concerned, such as a tensor's name, as the file has it: hostile text, at most "
+          "256 bytes of it.")
+      .def_prop_ro(
+          "found", [](Self self) { return If(self.finding().has_found, self.finding().found); },
+          "The number that was found, where it is one.")
+      .def_prop_ro(
+          "allowed",
+          [](Self self) { return If(self.finding().has_allowed, self.finding().allowed); },
+          "The number that is allowed, where it is one.")
+      .def_prop_ro(
+          "message", [](Self self) { return Message(self.report(), self.finding()); },
+          "One sentence for people; text from the file in it is escaped.")
+      .def_prop_ro(
+          "summary", [](Self self) { return self.info().summary; },
+          "What the rule is about, in one line.")
+      .def_prop_ro(
+          "why", [](Self self) { return self.info().why; },
+          "Why it matters: which reader breaks, and how.")
+      .def_prop_ro(
+          "fix", [](Self self) { return self.info().fix; }, "What to do about it.")
+      .def_prop_ro(
+          "cwe", [](Self self) { return self.info().cwe; }, "`CWE-190`, or empty.")
+      .def("__str__", &Line)
+      .def("__repr__", [](Self self) { return "<tensorgate.Finding " + Line(self) + ">"; });
+}
+
+}  // namespace
+
+nb::str ToText(std::string_view bytes) {
+  PyObject* text =
+      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "backslashreplace");
+  if (text == nullptr) throw nb::python_error();
+  return nb::steal<nb::str>(text);
+}
+
+void RaiseRefused(Report report, std::string name) {
+  nb::module_::import_("tensorgate._errors")
+      .attr("raise_refused")(ReportHandle(std::move(report), std::move(name)));
+  throw nb::type_error("tensorgate._errors.raise_refused returned");
+}
+
+void BindReport(nb::module_& module) {
+  using Self = const ReportHandle&;
+  BindFinding(module);
+  nb::class_<ReportHandle>(
+      module, "Report",
+      "The result of a check: one verdict, and the findings behind it. True if and only if it is "
+      "`accepted`.")
+      .def_prop_ro(
+          "verdict", [](Self self) { return Name(self.shared->report.verdict()); },
+          "`accepted`, `rejected`, `undecided` or `unsupported`.")
+      .def_prop_ro("accepted", &Accepted, "Every check passed.")
+      .def_prop_ro(
+          "name", [](Self self) { return ToText(self.shared->name); },
+          "The path or name that was given; empty for bytes and streams.")
+      .def_prop_ro(
+          "profile", [](Self self) { return Name(self.shared->report.profile()); },
+          "`strict` or `reference`.")
+      .def_prop_ro(
+          "scope", [](Self self) { return Name(self.shared->report.scope()); },
+          "`structure` (every structural byte; the data of tensors were not read) or `full`.")
+      .def_prop_ro(
+          "format", [](Self self) { return self.shared->report.format(); },
+          "`safetensors`, `pytorch-zip` …; `unknown` if nothing was recognised.")
+      .def_prop_ro(
+          "file_class",
+          [](Self self) -> std::optional<std::string_view> {
+            const std::optional<FileClass> file_class = self.shared->report.file_class();
+            return file_class ? std::optional(Name(*file_class)) : std::nullopt;
+          },
+          "`model` or `other`, of an unsupported file.")
+      .def_prop_ro(
+          "size", [](Self self) { return self.shared->report.size(); },
+          "Bytes of the file; None for a stream that was refused early.")
+      .def_prop_ro(
+          "bytes_read", [](Self self) { return self.shared->report.bytes_read(); },
+          "Bytes that the check read.")
+      .def_prop_ro("findings", &Findings,
+                   "As the rules are ordered; the first error is the reason for a rejection.")
+      .def_prop_ro(
+          "dropped_findings", [](Self self) { return self.shared->report.dropped_findings(); },
+          "Findings that were counted but not kept.")
+      .def_prop_ro("facts", &Facts,
+                   "What the header says, once it could be read: `tensors`, `parameters`, "
+                   "`header_bytes` …; else None.")
+      .def("text", &Text, nb::arg("verbose") = false,
+           "The report for people, as `tensorgate scan` prints it.")
+      .def(
+          "json",
+          [](Self self) {
+            const std::string& name = self.shared->name;
+            return RenderJson(name.empty() ? "-" : name, self.shared->report);
+          },
+          "One JSON object, as docs/report.schema.json describes it.")
+      .def(
+          "raise_unless_accepted",
+          [](Self self) {
+            if (!Accepted(self)) RaiseRefused(self.shared->report, self.shared->name);
+          },
+          "Raises RejectedError for every other verdict (an OSError where the system said why).")
+      .def("__bool__", &Accepted)
+      .def("__str__", [](Self self) { return Text(self, false); })
+      .def("__repr__", [](Self self) {
+        const Report& report = self.shared->report;
+        std::string text = "<tensorgate.Report " + std::string(Name(report.verdict()));
+        if (!report.findings().empty() && !Accepted(self)) {
+          text += " " + std::string(Info(report.findings()[0].rule).id);
+        }
+        return text + ">";
+      });
+}
+
+}  // namespace tensorgate::python

@@ -1,0 +1,37 @@
+// Reports as Python objects.
+#ifndef TENSORGATE_PYTHON_REPORT_H_
+#define TENSORGATE_PYTHON_REPORT_H_
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tensorgate/report.h"
+
+namespace tensorgate::python {
+
+/// What Python sees as a `Report`: a report, with the name under which its file was given ("" for
+/// bytes and streams). Findings share it.
+struct ReportHandle {
+  struct Named {
+    Report report;
+    std::string name;
+  };
+  ReportHandle(Report report, std::string name)
+      : shared(std::make_shared<const Named>(std::move(report), std::move(name))) {}
+  std::shared_ptr<const Named> shared;
+};
+
+/// Text from a file as a `str`: what is not UTF-8 comes out as `\xff`.
+nanobind::str ToText(std::string_view bytes);
+
+/// Raises `tensorgate.RejectedError`, or an `OSError` where the file could not be opened or read.
+[[noreturn]] void RaiseRefused(Report report, std::string name);
+
+void BindReport(nanobind::module_& module);
+
+}  // namespace tensorgate::python
+
+#endif  // TENSORGATE_PYTHON_REPORT_H_

@@ -1,0 +1,260 @@
+"""tensorgate.check and what it returns."""
+
+import gzip
+import io
+import json
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+import tensorgate
+
+from support import GOOD, OVERLAP, safetensors, tensor
+
+
+class Raw(io.RawIOBase):
+    """A stream that cannot seek, and gives what `parts` holds."""
+
+    def __init__(self, parts):
+        super().__init__()
+        self.parts = list(parts)
+        self.asked = 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, into):
+        self.asked += 1
+        part = self.parts.pop(0) if self.parts else b""
+        if isinstance(part, Exception):
+            raise part
+        into[:len(part)] = part
+        return len(part)
+
+
+class Seekable(io.BytesIO):
+    """A file object whose read() answers with whatever `answer` makes of the right bytes."""
+
+    def __init__(self, data, answer):
+        super().__init__(data)
+        self.answer = answer
+
+    def read(self, size=-1):
+        return self.answer(super().read(size))
+
+
+class Verdicts(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def put(self, data, name="x.safetensors"):
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+    def test_every_way_to_give_a_file(self):
+        path = self.put(GOOD)
+        with open(path, "rb") as plain, open(path, "rb", buffering=0) as raw:
+            plain.seek(5)
+            ways = [str(path), path, GOOD, bytearray(GOOD), memoryview(GOOD), io.BytesIO(GOOD),
+                    plain, raw, Raw([GOOD[:3], GOOD[3:40], GOOD[40:]])]
+            for way in ways:
+                with self.subTest(type(way).__name__):
+                    report = tensorgate.check(way)
+                    self.assertTrue(report)
+                    self.assertEqual((report.verdict, report.format, report.facts["tensors"]),
+                                     ("accepted", "safetensors", 2))
+            self.assertEqual(plain.tell(), 5)
+
+    def test_refused(self):
+        for way in (self.put(OVERLAP), OVERLAP, io.BytesIO(OVERLAP), Raw([OVERLAP])):
+            report = tensorgate.check(way, name="x.safetensors")
+            self.assertFalse(report)
+            self.assertEqual(report.verdict, "rejected")
+            finding = report.findings[0]
+            self.assertEqual((finding.rule, finding.severity, finding.subject, finding.found),
+                             ("safetensors/offsets-overlap", "error", "b", 4))
+            self.assertIn(finding.rule, str(finding))
+            self.assertIn('tensor "b"', finding.message)
+            self.assertEqual(json.loads(report.json())["verdict"], "rejected")
+            self.assertIn("why:", report.text())
+            with self.assertRaises(tensorgate.RejectedError) as caught:
+                report.raise_unless_accepted()
+            self.assertEqual((caught.exception.rule, caught.exception.offset,
+                              caught.exception.subject),
+                             (finding.rule, finding.offset, "b"))
+            self.assertIs(type(caught.exception.report), tensorgate.Report)
+
+    def test_accepted_raises_nothing(self):
+        self.assertIsNone(tensorgate.check(GOOD).raise_unless_accepted())
+
+    def test_findings_outlive_their_report(self):
+        finding = tensorgate.check(OVERLAP, name="x.safetensors").findings[0]
+        self.assertEqual(finding.subject, "b")
+
+    def test_position_of_a_seekable_object_stays(self):
+        file = io.BytesIO(GOOD)
+        file.seek(7)
+        tensorgate.check(file)
+        self.assertEqual(file.tell(), 7)
+
+    def test_a_fileno_of_other_bytes_is_not_used(self):
+        path = self.put(gzip.compress(OVERLAP), "x.gz")
+        with gzip.open(path, "rb") as file:
+            self.assertEqual(tensorgate.check(file, name="x.safetensors").verdict, "rejected")
+        path = self.put(gzip.compress(GOOD), "x.gz")
+        with gzip.open(path, "rb") as file:
+            self.assertEqual(tensorgate.check(file).verdict, "accepted")
+
+    def test_not_a_regular_file_never_blocks(self):
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        report = tensorgate.check(fifo)
+        self.assertEqual((report.verdict, report.findings[0].rule),
+                         ("undecided", "io/not-regular"))
+        with self.assertRaises(tensorgate.RejectedError):
+            report.raise_unless_accepted()
+
+    def test_missing_file(self):
+        report = tensorgate.check(self.folder / "none")
+        self.assertEqual(report.verdict, "undecided")
+        with self.assertRaises(FileNotFoundError):
+            report.raise_unless_accepted()
+
+    def test_unsupported_is_not_accepted(self):
+        report = tensorgate.check(pickle.dumps([1, 2]), name="x.pkl")
+        self.assertFalse(report)
+
+    def test_profile_and_limits(self):
+        twice = safetensors(b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},'
+                            b'"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', b"x")
+        self.assertFalse(tensorgate.check(twice, name="x.safetensors"))
+        self.assertTrue(tensorgate.check(twice, name="x.safetensors", profile="reference"))
+        report = tensorgate.check(GOOD, limits={"tensors": 1})
+        self.assertEqual(report.findings[0].rule, "limit/tensors")
+        for wrong in ({"profile": "lax"}, {"limits": {"colour": 1}}):
+            with self.assertRaises(ValueError):
+                tensorgate.check(GOOD, **wrong)
+        for limits in ({"tensors": -1}, {"tensors": "many"}, {1: 1}, 3):
+            with self.assertRaises(TypeError):
+                tensorgate.check(GOOD, limits=limits)
+
+    def test_hostile_name_stays_text(self):
+        name = "\x1b[31m\n"
+        data = safetensors({name: tensor(0, 8), "b": tensor(4, 12)}, bytes(12))
+        report = tensorgate.check(data, name="x.safetensors")
+        self.assertNotIn("\x1b", str(report) + report.json())
+
+    def test_names_of_any_bytes(self):
+        path = os.fsdecode(os.path.join(os.fsencode(self.folder), b"\xff.safetensors"))
+        with open(path, "wb") as file:
+            file.write(GOOD)
+        report = tensorgate.check(path)
+        self.assertTrue(report)
+        self.assertIn("\\xff", report.name)
+
+    def test_nothing_else_is_taken(self):
+        for wrong in (3, None, object()):
+            with self.assertRaises(TypeError):
+                tensorgate.check(wrong)
+
+
+class FailingObjects(unittest.TestCase):
+    def test_what_it_raises_comes_through(self):
+        def fail(data):
+            raise ZeroDivisionError("no luck")
+
+        with self.assertRaisesRegex(ZeroDivisionError, "no luck"):
+            tensorgate.check(Seekable(GOOD, fail))
+        with self.assertRaisesRegex(OSError, "gone"):
+            tensorgate.check(Raw([GOOD[:20], OSError("gone")]))
+
+    def test_wrong_answers(self):
+        for answer, expected in ((lambda data: data + b"x", ValueError),
+                                 (lambda data: "text", TypeError),
+                                 (lambda data: None, TypeError)):
+            with self.assertRaises(expected):
+                tensorgate.check(Seekable(GOOD, answer))
+
+    def test_short_reads_are_filled_up(self):
+        class Drip(io.BytesIO):
+            def read(self, size=-1):
+                return super().read(min(size, 3))
+
+        self.assertTrue(tensorgate.check(Drip(GOOD)))
+
+    def test_an_end_before_its_size(self):
+        report = tensorgate.check(Seekable(GOOD, lambda data: b""))
+        self.assertEqual((report.verdict, report.findings[0].rule), ("undecided", "io/short-read"))
+
+    def test_a_cut_stream_is_not_accepted(self):
+        for cut in (0, 5, 20, len(GOOD) - 1):
+            self.assertFalse(tensorgate.check(Raw([GOOD[:cut]] if cut else []), name="x.safetensors"))
+
+    def test_a_stream_is_left_once_the_verdict_is_certain(self):
+        stream = Raw([OVERLAP[:200]] + [bytes(1000)] * 100)
+        self.assertFalse(tensorgate.check(stream))
+        self.assertLess(stream.asked, 100)
+
+
+class Process(unittest.TestCase):
+    def test_threads(self):
+        failures = []
+
+        def work():
+            for _ in range(200):
+                if not tensorgate.check(GOOD) or tensorgate.check(io.BytesIO(OVERLAP)):
+                    failures.append(1)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_import_brings_no_other_package(self):
+        said = subprocess.run(
+            [sys.executable, "-c", "import sys, tensorgate; print(*(name for name in "
+             "('numpy', 'torch', 'safetensors', 'ml_dtypes') if name in sys.modules))"],
+            check=True, capture_output=True, text=True).stdout
+        self.assertEqual(said.strip(), "")
+
+    def test_handlers_for_the_safetensors_package(self):
+        try:
+            import safetensors as reference
+        except ImportError:
+            self.skipTest("the package safetensors is not installed")
+        self.assertTrue(issubclass(tensorgate.RejectedError, reference.SafetensorError))
+        self.assertIs(tensorgate.SafetensorError, reference.SafetensorError)
+
+    def test_without_the_safetensors_package(self):
+        said = subprocess.run(
+            [sys.executable, "-c", "import sys; sys.modules['safetensors'] = None\n"
+             "import tensorgate; print(tensorgate.RejectedError.__mro__[1].__module__)"],
+            check=True, capture_output=True, text=True).stdout
+        self.assertEqual(said.strip(), "tensorgate._errors")
+
+    def test_command(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "x.safetensors")
+            path.write_bytes(OVERLAP)
+            script = pathlib.Path(sys.executable).with_name("tensorgate")
+            for command in ([sys.executable, "-m", "tensorgate"], [str(script)]):
+                done = subprocess.run([*command, "scan", str(path)], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("safetensors/offsets-overlap", done.stdout)
+        said = subprocess.run([sys.executable, "-m", "tensorgate", "--version"], check=True,
+                              capture_output=True, text=True).stdout
+        self.assertIn(tensorgate.__version__, said)
+
+
+if __name__ == "__main__":
+    unittest.main()

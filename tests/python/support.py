@@ -1,0 +1,25 @@
+"""Small files for the tests of the Python package, which must be installed."""
+
+import json
+import pathlib
+import struct
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def safetensors(header, data=b""):
+    """A file's bytes; header is JSON text or something to be written as JSON."""
+    if not isinstance(header, bytes):
+        header = json.dumps(header, separators=(",", ":")).encode()
+        header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def tensor(begin, end, dtype="U8", shape=None):
+    return {"dtype": dtype, "shape": [end - begin] if shape is None else shape,
+            "data_offsets": [begin, end]}
+
+
+GOOD = safetensors({"__metadata__": {"format": "pt"}, "a": tensor(0, 8, "F32", [2]),
+                    "b": tensor(8, 12)}, struct.pack("<2f", 1.5, -2) + b"\1\2\3\4")
+OVERLAP = safetensors({"a": tensor(0, 8), "b": tensor(4, 12)}, bytes(12))
