@@ -50,6 +50,11 @@ inline std::size_t CopyBytes(std::span<const std::byte> from, std::span<std::byt
   return count;
 }
 
+/// Where in memory they begin, as a number.
+inline std::uintptr_t AddressOf(std::span<const std::byte> bytes) {
+  return reinterpret_cast<std::uintptr_t>(bytes.data());
+}
+
 /// Where `part` begins in `whole`, if it is a view of it. Compares addresses as integers: the two
 /// may be unrelated.
 inline std::optional<std::size_t> OffsetWithin(std::string_view whole, std::string_view part) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/report_builder.h"
 #include "lib/base/utf8.h"
 #include "lib/source/system_error.h"
 #include "tensorgate/render.h"
@@ -197,6 +198,17 @@ std::string Message(const Report& report, const Finding& finding) {
     out.clear();
   }
   return out;
+}
+
+std::string Message(const Status& status) {
+  try {
+    ReportBuilder builder({}, {});
+    builder.Add(status);
+    const Report report = builder.Finish();
+    return Message(report, report.findings()[0]);
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
 
 std::string RenderText(std::string_view path, const Report& report, bool verbose) {

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <tuple>
 #include <utility>
 
 #include "lib/safetensors/examination.h"
@@ -132,6 +134,22 @@ std::optional<Tensor> File::Find(std::string_view name) const {
                         [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); });
   if (!found) return std::nullopt;
   return Tensor(&header, &header.tensors[*found]);
+}
+
+std::optional<std::size_t> File::FindIndex(std::string_view name) const {
+  const Header& header = *header_;
+  const auto found =
+      header.index.Find(name, tensorgate::internal::HashName(name),
+                        [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); });
+  if (!found || header.order.empty()) return found;
+  // Ordered by (begin, end), those of equal range as in the header.
+  const auto key = [&](std::uint32_t record) {
+    const internal::TensorRecord& tensor = header.tensors[record];
+    return std::tuple(tensor.begin, tensor.end, record);
+  };
+  const auto order = header.order.span();
+  const auto at = std::ranges::lower_bound(order, key(*found), {}, key);
+  return static_cast<std::size_t>(at - order.begin());
 }
 
 std::size_t File::metadata_size() const { return header_->metadata.size(); }

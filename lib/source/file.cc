@@ -31,8 +31,27 @@ Result<FileSource> FileSource::FromDescriptor(int descriptor) {
   source.size_ = static_cast<std::uint64_t>(status.st_size);
   source.device_ = status.st_dev;
   source.inode_ = status.st_ino;
+  source.links_ = status.st_nlink;
   source.modified_ns_ = Nanoseconds(status.st_mtim);
   source.changed_ns_ = Nanoseconds(status.st_ctim);
+  return source;
+}
+
+Result<FileSource> FileSource::Duplicate(int descriptor) {
+  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) {
+    return std::unexpected(Status{.rule = Rule::kIoOpenFailed, .system_error = errno});
+  }
+  return Own(copy);
+}
+
+Result<FileSource> FileSource::Own(int descriptor) {
+  Result<FileSource> source = FromDescriptor(descriptor);
+  if (source) {
+    source->owned_ = true;
+  } else {
+    ::close(descriptor);
+  }
   return source;
 }
 
@@ -48,13 +67,7 @@ Result<FileSource> FileSource::Open(const std::string& path) {
     const Rule rule = error == ENXIO ? Rule::kIoNotRegular : Rule::kIoOpenFailed;  // a socket
     return std::unexpected(Status{.rule = rule, .system_error = error});
   }
-  Result<FileSource> source = FromDescriptor(descriptor);
-  if (source) {
-    source->owned_ = true;
-  } else {
-    ::close(descriptor);
-  }
-  return source;
+  return Own(descriptor);
 }
 
 FileSource::FileSource(FileSource&& other) noexcept
@@ -63,6 +76,7 @@ FileSource::FileSource(FileSource&& other) noexcept
       size_(other.size_),
       device_(other.device_),
       inode_(other.inode_),
+      links_(other.links_),
       modified_ns_(other.modified_ns_),
       changed_ns_(other.changed_ns_) {}
 
@@ -72,6 +86,7 @@ FileSource& FileSource::operator=(FileSource&& other) noexcept {
   size_ = other.size_;
   device_ = other.device_;
   inode_ = other.inode_;
+  links_ = other.links_;
   modified_ns_ = other.modified_ns_;
   changed_ns_ = other.changed_ns_;
   return *this;
@@ -100,7 +115,8 @@ Result<void> FileSource::Unchanged() {
   // The inode cannot differ behind one descriptor on a sound system; network file systems are not
   // always.
   if (now->size_ != size_ || now->device_ != device_ || now->inode_ != inode_ ||
-      now->modified_ns_ != modified_ns_ || now->changed_ns_ != changed_ns_) {
+      now->modified_ns_ != modified_ns_ ||
+      (now->links_ == links_ && now->changed_ns_ != changed_ns_)) {
     return std::unexpected(Status{.rule = Rule::kIoChanged});
   }
   return {};

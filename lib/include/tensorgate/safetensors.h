@@ -35,6 +35,7 @@
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
+#include "tensorgate/tensor.h"
 
 namespace tensorgate::safetensors {
 
@@ -44,12 +45,7 @@ struct TensorRecord;
 class Examination;
 }  // namespace internal
 
-/// Bytes of the file, from its first byte.
-struct ByteRange {
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-  friend bool operator==(const ByteRange&, const ByteRange&) = default;
-};
+using tensorgate::ByteRange;
 
 /// The dimensions of a tensor, read from the header's text as they are asked for: a view.
 class Shape {
@@ -172,6 +168,8 @@ class File {
   /// In the order of their data; those of equal (empty) range in the order of the header.
   TensorList tensors() const { return TensorList(header_.get()); }
   std::optional<Tensor> Find(std::string_view name) const;
+  /// Where it stands in tensors().
+  std::optional<std::size_t> FindIndex(std::string_view name) const;
 
   /// Entries of `__metadata__`, in the order of the header.
   std::size_t metadata_size() const;

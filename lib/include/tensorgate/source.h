@@ -7,7 +7,8 @@
 //   });
 //   tensorgate::Report report = tensorgate::safetensors::Check(source);
 //
-// A source is read by one thread at a time. It must outlive the call it is given to, not longer.
+// A source is read by one thread at a time, unless it says that it is concurrent. It must outlive the
+// call it is given to, not longer.
 #ifndef TENSORGATE_SOURCE_H_
 #define TENSORGATE_SOURCE_H_
 
@@ -31,6 +32,13 @@ class Source {
   virtual Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) = 0;
   /// Asked once after the last read: an error if the bytes are known to have changed meanwhile.
   virtual Result<void> Unchanged() { return {}; }
+  /// Read() may be called by several threads at once.
+  virtual bool concurrent() const { return false; }
+  /// The open file behind it, which stays the source's: to map it, or to let the system copy from
+  /// it. -1: none.
+  virtual int descriptor() const { return -1; }
+  /// All its bytes, if they are in memory as long as the source is. Empty: they are not.
+  virtual std::span<const std::byte> memory() const { return {}; }
 };
 
 /// Fills `into` from `offset` on, whatever the sizes in which the source delivers; `io/short-read`
@@ -42,6 +50,8 @@ class MemorySource final : public Source {
  public:
   explicit MemorySource(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::uint64_t size() const override { return bytes_.size(); }
+  bool concurrent() const override { return true; }
+  std::span<const std::byte> memory() const override { return bytes_; }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
 
  private:
@@ -70,21 +80,28 @@ class FileSource final : public Source {
   /// Reads from an open descriptor, which stays the caller's and must stay open; its file offset is
   /// not used.
   static Result<FileSource> FromDescriptor(int descriptor);
+  /// The same by a duplicate of its own: the caller's may be closed.
+  static Result<FileSource> Duplicate(int descriptor);
 
   FileSource(FileSource&& other) noexcept;
   FileSource& operator=(FileSource&& other) noexcept;
   ~FileSource() override;
   std::uint64_t size() const override { return size_; }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
-  /// `io/changed` if size, time of change or identity differ from when it was opened.
+  /// `io/changed` if size, time of change or identity differ from when it was opened. Only where a
+  /// name of the file was added or removed meanwhile (somebody saved over it), the time of change of
+  /// its inode is left out, since that alone moves it.
   Result<void> Unchanged() override;
+  bool concurrent() const override { return true; }
+  int descriptor() const override { return descriptor_; }
 
  private:
   FileSource() = default;
+  static Result<FileSource> Own(int descriptor);
   int descriptor_ = -1;
   bool owned_ = false;
   std::uint64_t size_ = 0;
-  std::uint64_t device_ = 0, inode_ = 0;
+  std::uint64_t device_ = 0, inode_ = 0, links_ = 0;
   std::int64_t modified_ns_ = 0, changed_ns_ = 0;
 };
 

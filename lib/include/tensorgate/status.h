@@ -3,26 +3,31 @@
 //   tensorgate::Result<tensorgate::FileSource> source = tensorgate::FileSource::Open(path);
 //   if (!source) return source.error().rule == tensorgate::Rule::kIoNotRegular ? kSkip : kFail;
 //
-// A status is 24 bytes, owns nothing and never throws.
+// A status is 24 bytes, owns nothing and never throws. `Message` gives it in words.
 #ifndef TENSORGATE_STATUS_H_
 #define TENSORGATE_STATUS_H_
 
 #include <cstdint>
 #include <expected>
+#include <string>
 
 #include "tensorgate/rules.h"
 
 namespace tensorgate {
 
 struct [[nodiscard]] Status {
-  Rule rule{};               ///< One of the `io/...` rules.
+  Rule rule{};               ///< One of the rules `io/...` (reading) and `use/...` (a call).
   int system_error = 0;      ///< errno, where the system said why.
   std::uint64_t offset = 0;  ///< Where in the file.
-  std::uint64_t found = 0;   ///< For a short read: the bytes that came.
+  std::uint64_t found =
+      0;  ///< For a short read: the bytes that came. For a call: its rule's number.
 };
 
 template <typename T>
 using Result = std::expected<T, Status>;
+
+/// One sentence: what went wrong. Empty without memory for it.
+std::string Message(const Status& status);
 
 }  // namespace tensorgate
 

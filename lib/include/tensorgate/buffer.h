@@ -1,0 +1,56 @@
+// Memory for tensors: aligned like the file that it is read from, in huge pages where it is large.
+//
+//   tensorgate::Result<tensorgate::Buffer> buffer = tensorgate::Buffer::Allocate(100'000'000);
+//   if (!buffer) return;  // io/out-of-memory
+//   std::span<std::byte> bytes = buffer->bytes();
+//   bytes[0] = std::byte{1};
+//   tensorgate::Buffer owner = std::move(*buffer);  // the bytes stay where they are
+//   std::printf("%zu bytes\n", owner.size());
+//
+// What is new in it has no value. Copying from the page cache is up to three times as slow into
+// memory that lies otherwise within its page than the file does, and first touches of 4 KiB pages
+// cost more than the copy: both is what this class is for. Owned by one, movable; one thread at a
+// time.
+#ifndef TENSORGATE_BUFFER_H_
+#define TENSORGATE_BUFFER_H_
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "tensorgate/status.h"
+
+namespace tensorgate {
+
+class Buffer {
+ public:
+  /// `size` bytes whose address is `offset` modulo the page (of 64 bytes, if there are few bytes).
+  /// 0 is aligned for every dtype. Fails with `io/out-of-memory`.
+  static Result<Buffer> Allocate(std::size_t size, std::size_t offset = 0);
+
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, {})),
+        block_(std::exchange(other.block_, {})),
+        mapped_(other.mapped_) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(block_, other.block_);
+    std::swap(mapped_, other.mapped_);
+    return *this;
+  }
+  ~Buffer();
+
+  std::size_t size() const { return bytes_.size(); }
+  std::span<std::byte> bytes() { return bytes_; }
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<std::byte> bytes_;
+  std::span<std::byte> block_;  // what was allocated
+  bool mapped_ = false;
+};
+
+}  // namespace tensorgate
+
+#endif  // TENSORGATE_BUFFER_H_

@@ -1,0 +1,220 @@
+// Opening, and what an open checkpoint shows; see load.cc for reading.
+#include "tensorgate/checkpoint.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "lib/base/report_builder.h"
+#include "lib/ops/checkpoint_data.h"
+
+namespace tensorgate {
+namespace internal {
+namespace {
+
+constexpr std::string_view kFormat = "safetensors";
+
+class SafetensorsTensors final : public PartTensors {
+ public:
+  explicit SafetensorsTensors(safetensors::File file) : file_(std::move(file)) {}
+  const safetensors::File& file() const { return file_; }
+  std::size_t size() const override { return file_.tensors().size(); }
+  std::string_view name(std::size_t index) const override { return file_.tensors()[index].name(); }
+  TensorRef tensor(std::size_t index) const override {
+    const safetensors::Tensor tensor = file_.tensors()[index];
+    TensorRef ref;
+    ref.name = tensor.name();
+    ref.dtype = tensor.dtype();
+    ref.shape = tensor.shape().ToVector();
+    ref.range = tensor.range();
+    return ref;
+  }
+  std::optional<std::size_t> Find(std::string_view name) const override {
+    return file_.FindIndex(name);
+  }
+
+ private:
+  safetensors::File file_;
+};
+
+Report Failed(const Status& status, const CheckOptions& options) {
+  ReportBuilder builder(options, kFormat);
+  builder.Add(status);
+  return builder.Finish();
+}
+
+// What a source of the caller's throws has been caught by the check.
+std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> source,
+                                          const CheckOptions& options) {
+  if (!source) return std::unexpected(Failed(source.error(), options));
+  auto part = CheckpointData::OpenPart(std::move(path),
+                                       std::make_unique<FileSource>(std::move(*source)), options);
+  if (!part) return std::unexpected(std::move(part.error()));
+  std::vector<PartData> parts;
+  parts.push_back(std::move(*part));
+  return CheckpointData::Make(std::move(parts));
+}
+
+template <typename Body>
+std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Body& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(ReportBuilder::OutOfMemory(options, kFormat));
+  }
+}
+
+}  // namespace
+
+std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
+                                                         std::unique_ptr<Source> source,
+                                                         const CheckOptions& options) {
+  if (const Result<void> host = CheckHost(std::endian::native); !host) {
+    return std::unexpected(Failed(host.error(), options));
+  }
+  std::expected<safetensors::File, Report> file = safetensors::File::Open(*source, options);
+  if (!file) return std::unexpected(std::move(file.error()));
+  auto tensors = std::make_unique<const SafetensorsTensors>(std::move(*file));
+  PartData part;
+  part.path = std::move(path);
+  part.source = std::move(source);
+  part.file = &tensors->file();
+  part.report = &part.file->report();
+  part.tensors = std::move(tensors);
+  return part;
+}
+
+Checkpoint CheckpointData::Make(std::vector<PartData> parts) {
+  auto data = std::make_unique<CheckpointData>();
+  data->parts = std::move(parts);
+  data->first.push_back(0);
+  for (const PartData& part : data->parts) {
+    data->first.push_back(data->first.back() + part.tensors->size());
+  }
+  return Checkpoint(std::move(data));
+}
+
+std::size_t CheckpointData::PartOf(std::size_t index) const {
+  return static_cast<std::size_t>(std::ranges::upper_bound(first, index) - first.begin()) - 1;
+}
+
+Result<TensorRef> CheckpointData::Tensor(std::size_t index) const {
+  if (index >= size()) {
+    return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor, .found = index});
+  }
+  const std::size_t part = PartOf(index);
+  TensorRef tensor = parts[part].tensors->tensor(index - first[part]);
+  tensor.part = part;
+  return tensor;
+}
+
+Result<void> PartData::Read(std::uint64_t offset, std::span<std::byte> into) const {
+  if (source->concurrent()) return ReadFully(*source, offset, into);
+  const std::lock_guard lock(*mutex);
+  return ReadFully(*source, offset, into);
+}
+
+Result<void> PartData::Unchanged() const {
+  if (source->concurrent()) return source->Unchanged();
+  const std::lock_guard lock(*mutex);
+  return source->Unchanged();
+}
+
+}  // namespace internal
+
+using internal::CheckpointData;
+using internal::PartData;
+
+Checkpoint::Checkpoint(std::unique_ptr<const CheckpointData> data) : data_(std::move(data)) {}
+Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
+Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
+Checkpoint::~Checkpoint() = default;
+
+std::expected<Checkpoint, Report> Checkpoint::OpenPath(const std::string& path,
+                                                       const CheckOptions& options) {
+  return internal::Guarded(
+      options, [&] { return internal::OpenOne(path, FileSource::Open(path), options); });
+}
+
+std::expected<Checkpoint, Report> Checkpoint::OpenDescriptor(int descriptor,
+                                                             const CheckOptions& options) {
+  return internal::Guarded(
+      options, [&] { return internal::OpenOne({}, FileSource::Duplicate(descriptor), options); });
+}
+
+std::expected<Checkpoint, Report> Checkpoint::OpenBytes(std::span<const std::byte> bytes,
+                                                        const CheckOptions& options) {
+  return internal::Guarded(options,
+                           [&] { return Open(std::make_unique<MemorySource>(bytes), options); });
+}
+
+std::expected<Checkpoint, Report> Checkpoint::Open(std::unique_ptr<Source> source,
+                                                   const CheckOptions& options) {
+  return internal::Guarded(options, [&]() -> std::expected<Checkpoint, Report> {
+    auto part = CheckpointData::OpenPart({}, std::move(source), options);
+    if (!part) return std::unexpected(std::move(part.error()));
+    std::vector<PartData> parts;
+    parts.push_back(std::move(*part));
+    return CheckpointData::Make(std::move(parts));
+  });
+}
+
+std::size_t Checkpoint::size() const { return data_->size(); }
+
+std::string_view Checkpoint::name(std::size_t index) const {
+  if (index >= size()) std::abort();
+  const std::size_t part = data_->PartOf(index);
+  return data_->parts[part].tensors->name(index - data_->first[part]);
+}
+
+Result<TensorRef> Checkpoint::tensor(std::size_t index) const {
+  try {
+    return data_->Tensor(index);
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
+  }
+}
+
+std::optional<std::size_t> Checkpoint::Find(std::string_view name) const {
+  for (std::size_t part = 0; part < parts(); ++part) {
+    if (const auto index = data_->parts[part].tensors->Find(name)) {
+      return data_->first[part] + *index;
+    }
+  }
+  return std::nullopt;
+}
+
+std::size_t Checkpoint::metadata_size() const {
+  const safetensors::File* file = data_->parts.front().file;
+  return file != nullptr ? file->metadata_size() : 0;
+}
+
+safetensors::MetadataEntry Checkpoint::metadata(std::size_t index) const {
+  if (index >= metadata_size()) std::abort();
+  return data_->parts.front().file->metadata(index);
+}
+
+std::optional<std::string_view> Checkpoint::FindMetadata(std::string_view key) const {
+  const safetensors::File* file = data_->parts.front().file;
+  return file != nullptr ? file->FindMetadata(key) : std::nullopt;
+}
+
+std::size_t Checkpoint::parts() const { return data_->parts.size(); }
+
+Part Checkpoint::part(std::size_t index) const {
+  if (index >= parts()) std::abort();
+  const PartData& part = data_->parts[index];
+  return {part.path, part.source->size(), part.report, part.file, part.source.get()};
+}
+
+const Report& Checkpoint::report() const { return *data_->parts.front().report; }
+
+Result<void> Checkpoint::Unchanged() const {
+  for (const PartData& part : data_->parts) {
+    if (const Result<void> unchanged = part.Unchanged(); !unchanged) return unchanged;
+  }
+  return {};
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,67 @@
+// What a checkpoint is made of.
+#ifndef TENSORGATE_OPS_CHECKPOINT_DATA_H_
+#define TENSORGATE_OPS_CHECKPOINT_DATA_H_
+
+#include <bit>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensorgate/checkpoint.h"
+
+namespace tensorgate::internal {
+
+/// The tensors of one proven file, whatever its format, in the order of their data. Read by many
+/// threads.
+class PartTensors {
+ public:
+  virtual ~PartTensors() = default;
+  virtual std::size_t size() const = 0;
+  virtual std::string_view name(std::size_t index) const = 0;
+  /// Its `part` is filled in by the checkpoint. Throws std::bad_alloc.
+  virtual TensorRef tensor(std::size_t index) const = 0;
+  virtual std::optional<std::size_t> Find(std::string_view name) const = 0;
+};
+
+struct PartData {
+  std::string path;
+  std::unique_ptr<Source> source;
+  std::unique_ptr<const PartTensors> tensors;
+  const Report* report = nullptr;           // of what `tensors` holds
+  const safetensors::File* file = nullptr;  // the same, if it is one
+  std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
+
+  /// Fills `into`. May be called by many threads; a source that is not concurrent is locked.
+  Result<void> Read(std::uint64_t offset, std::span<std::byte> into) const;
+  Result<void> Unchanged() const;
+};
+
+struct CheckpointData {
+  std::vector<PartData> parts;
+  std::vector<std::size_t> first;  // tensor of each part; the number of all at the end
+
+  /// The safetensors file of `source` as a part.
+  static std::expected<PartData, Report> OpenPart(std::string path, std::unique_ptr<Source> source,
+                                                  const CheckOptions& options);
+  /// Of one part or more.
+  static Checkpoint Make(std::vector<PartData> parts);
+
+  std::size_t size() const { return first.back(); }
+  std::size_t PartOf(std::size_t index) const;
+  /// `use/no-such-tensor` if there is none. Throws std::bad_alloc.
+  Result<TensorRef> Tensor(std::size_t index) const;
+};
+
+/// Whether tensors can be given out as they lie in files.
+constexpr Result<void> CheckHost(std::endian host) {
+  if (host == std::endian::little) return {};
+  return std::unexpected(Status{.rule = Rule::kUseBigEndian});
+}
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_OPS_CHECKPOINT_DATA_H_

@@ -1,0 +1,86 @@
+#include "tensorgate/buffer.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+
+namespace tensorgate {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+// Below this the allocator's memory, which is reused and warm, is the faster one.
+constexpr std::size_t kMapFrom = std::size_t{256} << 10;
+constexpr std::size_t kSmallAlignment = 64;
+
+std::unexpected<Status> OutOfMemory() {
+  return std::unexpected(Status{.rule = Rule::kIoOutOfMemory, .system_error = ENOMEM});
+}
+
+std::size_t RoundUp(std::size_t value, std::size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+// 4 KiB on most machines.
+std::size_t Page() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
+
+// Bytes to `unit`'s next multiple, seen as an address.
+std::size_t ToNext(const std::byte* at, std::size_t unit) {
+  return static_cast<std::size_t>(-reinterpret_cast<std::uintptr_t>(at) % unit);
+}
+
+// Whole pages; from 2 MiB on at a huge page's boundary. Empty: no memory.
+std::span<std::byte> Map(std::size_t length) {
+  const bool huge = length >= kHugePage;
+  // Half a huge page or more at the end is worth a whole one.
+  if (huge && length % kHugePage >= kHugePage / 2) length = RoundUp(length, kHugePage);
+  const std::size_t asked = huge ? length + kHugePage : length;
+  void* mapped = ::mmap(nullptr, asked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return {};
+  auto* begin = static_cast<std::byte*>(mapped);
+  if (!huge) return {begin, length};
+  const std::size_t before = ToNext(begin, kHugePage), behind = asked - before - length;
+  if (before != 0) ::munmap(begin, before);
+  begin += before;
+  if (behind != 0) ::munmap(begin + length, behind);
+  // A wish: without huge pages it is slower, not wrong.
+  ::madvise(begin, length / kHugePage * kHugePage, MADV_HUGEPAGE);
+  return {begin, length};
+}
+
+}  // namespace
+
+Result<Buffer> Buffer::Allocate(std::size_t size, std::size_t offset) {
+  Buffer buffer;
+  if (size == 0) return buffer;
+  // Room for the alignment; and no object is larger than half the address space.
+  if (size > SIZE_MAX / 2 - 2 * kHugePage) return OutOfMemory();
+  if (size < kMapFrom) {
+    offset %= kSmallAlignment;
+    const std::size_t room = size + offset + kSmallAlignment - 1;
+    auto* block = static_cast<std::byte*>(std::malloc(room));
+    if (block == nullptr) return OutOfMemory();
+    buffer.block_ = {block, room};
+    buffer.bytes_ = buffer.block_.subspan(ToNext(block, kSmallAlignment) + offset, size);
+    return buffer;
+  }
+  const std::size_t page = Page();
+  offset %= page;
+  buffer.block_ = Map(RoundUp(size + offset, page));
+  if (buffer.block_.empty()) return OutOfMemory();
+  buffer.bytes_ = buffer.block_.subspan(offset, size);
+  buffer.mapped_ = true;
+  return buffer;
+}
+
+Buffer::~Buffer() {
+  if (mapped_ && !block_.empty()) {
+    ::munmap(block_.data(), block_.size());
+  } else {
+    std::free(block_.data());
+  }
+}
+
+}  // namespace tensorgate
