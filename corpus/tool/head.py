@@ -5,15 +5,11 @@ import re
 from typing import NamedTuple
 
 from .errors import RecipeError
+from .formats import Format, format_of
 
 VERDICTS = ("accepted", "rejected", "undecided")
 FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided"}
 LIMITS = ("file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank")
-ERRORS = (
-    "HeaderTooSmall", "HeaderTooLarge", "InvalidHeaderLength", "InvalidHeader", "InvalidHeaderStart",
-    "InvalidHeaderDeserialization", "InvalidOffset", "ValidationOverflow", "MisalignedSlice",
-    "TensorInvalidInfo", "MetadataIncompleteBuffer",
-)  # fmt: skip
 READERS = {
     "CPP": "safetensors-cpp", "CC": "csafetensors", "HS": "hsnyder/safetensors.h", "GO": "nlpodyssey/safetensors",
     "MLX": "MLX", "SD": "stable-diffusion.cpp", "TG": "tinygrad", "FST": "fastsafetensors",
@@ -65,7 +61,7 @@ def split(path: str, text: str) -> tuple[list, str, int]:
     raise RecipeError(path, len(lines), "the end of the recipe: expected the line --- that ends the head")
 
 
-def parse_head(path: str, fields: list) -> Head:
+def parse_head(path: str, fields: list, format_name: str) -> Head:
     found: dict = {}
     for key, value, line in fields:
         if key not in KEYS:
@@ -75,12 +71,12 @@ def parse_head(path: str, fields: list) -> Head:
         if not value:
             raise RecipeError(path, line, f"key {key}: expected a value")
         found[key] = (value, line)
-    return _Checker(path, found).head()
+    return _Checker(path, found, format_of(format_name)).head()
 
 
 class _Checker:
-    def __init__(self, path: str, found: dict):
-        self.path, self.found = path, found
+    def __init__(self, path: str, found: dict, kind: Format):
+        self.path, self.found, self.kind = path, found, kind
 
     def fail(self, key: str, text: str):
         line = self.found[key][1] if key in self.found else 1
@@ -122,8 +118,10 @@ class _Checker:
             self.fail("offset", "expected only beside 'rule'")
         if verdict == "accepted" and reference == "rejected":
             self.fail("reference", "rejected: expected strict to refuse what the reference refuses")
-        reference_error = self.choice("reference-error", ERRORS, None)
-        if (reference_error is not None) != (reference == "rejected"):
+        if "reference-error" in self.found and not self.kind.errors:
+            self.fail("reference-error", "expected none: the reference of this format tells no kinds of errors apart")
+        reference_error = self.choice("reference-error", self.kind.errors, None)
+        if self.kind.errors and (reference_error is not None) != (reference == "rejected"):
             self.fail("reference-error", "expected exactly where the reference rejects")
         reference_rule = self.rule("reference-rule")
         if reference_rule and reference == "accepted":
@@ -165,7 +163,7 @@ class _Checker:
     def suffix(self) -> str:
         value = self.text("suffix")
         if value is None:
-            return ".safetensors"
+            return self.kind.suffix
         if value == "none":
             return ""
         if not _SUFFIX.match(value):

@@ -44,11 +44,12 @@ def compile_recipe(root: str, path: str, folder: str | None = None) -> Compiled:
     try:
         text = read(path)
         fields, body, first_line = heads.split(path, text)
-        head = heads.parse_head(path, fields)
+        base = os.path.dirname(os.path.dirname(os.path.realpath(path)))
+        head = heads.parse_head(path, fields, os.path.basename(base))
         if folder in heads.FOLDERS and head.verdict != heads.FOLDERS[folder]:
             raise RecipeError(path, 1, f"verdict {head.verdict}: expected {heads.FOLDERS[folder]} in the folder {folder}")
         compiler = Compiler(root, read)
-        templates = os.path.join(os.path.dirname(os.path.dirname(path)), TEMPLATES)
+        templates = os.path.join(base, TEMPLATES)
         if os.path.isfile(templates):
             compiler.load_templates(templates)
         compiler.compile(path, body, first_line)

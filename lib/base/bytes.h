@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,11 +29,16 @@ inline std::span<char> AsWritableText(std::span<std::byte> bytes) {
   return {reinterpret_cast<char*>(bytes.data()), bytes.size()};
 }
 
-inline std::uint64_t LoadLittleEndian64(std::span<const std::byte, 8> bytes) {
-  std::uint64_t value;
+template <std::unsigned_integral T>
+inline T LoadLittleEndian(std::span<const std::byte, sizeof(T)> bytes) {
+  T value;
   std::memcpy(&value, bytes.data(), sizeof value);
-  if constexpr (std::endian::native == std::endian::big) value = __builtin_bswap64(value);
+  if constexpr (std::endian::native == std::endian::big) value = std::byteswap(value);
   return value;
+}
+
+inline std::uint64_t LoadLittleEndian64(std::span<const std::byte, 8> bytes) {
+  return LoadLittleEndian<std::uint64_t>(bytes);
 }
 
 /// A text of at most four bytes as one number, zero bytes above it. Four bytes must be readable.

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "lib/base/magic.h"
+#include "lib/base/need.h"
 #include "lib/base/report_builder.h"
 #include "lib/safetensors/header.h"
 #include "lib/safetensors/rules.h"
@@ -19,11 +20,7 @@
 
 namespace tensorgate::safetensors::internal {
 
-/// Bytes that are wanted next: fill all of `into` from `offset` on.
-struct Need {
-  std::uint64_t offset = 0;
-  std::span<std::byte> into;
-};
+using tensorgate::internal::Need;
 
 class Examination {
  public:

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "lib/safetensors/examination.h"
+#include "lib/source/drive.h"
 #include "tensorgate/safetensors.h"
 
 namespace tensorgate::safetensors {
 
 using internal::Examination;
 using internal::Header;
-using internal::Need;
 
 namespace {
 
@@ -20,13 +20,8 @@ constexpr std::string_view kFormat = "safetensors";
 // Drives an examination by a source of random access.
 void Drive(Examination& examination, Source& source) {
   examination.Begin(source.size());
-  for (Need need = examination.Next(); !need.into.empty(); need = examination.Next()) {
-    const Result<void> read = ReadFully(source, need.offset, need.into);
-    if (!read) return examination.Fail(read.error());
-    examination.Filled(need.into.size());
-  }
-  const Result<void> unchanged = source.Unchanged();
-  if (!unchanged) examination.Fail(unchanged.error());
+  const Result<void> read = tensorgate::internal::Drive(examination, source);
+  if (!read) examination.Fail(read.error());
 }
 
 Report Failed(const Status& status, const CheckOptions& options) {

@@ -1,0 +1,161 @@
+// The reader's second half: local headers, descriptors and the claim on every byte of the file.
+#include <algorithm>
+
+#include "lib/zip/reader.h"
+
+namespace tensorgate::zip::internal {
+namespace {
+
+using tensorgate::internal::AsText;
+
+constexpr std::uint64_t kMax32 = 0xFFFFFFFF;
+// Of extra fields that a window has room for before it must grow: PyTorch pads to 64 bytes.
+constexpr std::uint64_t kExtraRoom = 160;
+
+}  // namespace
+
+// The window holds the descriptor of the member before, where it is, and the local header.
+void Reader::WantMember() {
+  const Member& member = archive_.members[member_];
+  const std::uint64_t end = archive_.directory_offset;
+  if (member.local_offset > end || end - member.local_offset < kLocalHeader) {
+    AddFor(Rule::kZipDataPastEnd, archive_.NameOffset(member), member,
+           {.found = member.local_offset, .allowed = end});
+    return Done(false);
+  }
+  std::uint64_t begin = member.local_offset;
+  if (member_ != 0) {
+    const std::uint64_t before = archive_.members[member_ - 1].data_end();
+    if (before < begin && begin - before <= kWideDescriptor) begin = before;
+  }
+  const std::uint64_t wanted =
+      member.local_offset - begin + kLocalHeader + member.name_length + kExtraRoom;
+  window_offset_ = begin;
+  window_.Resize(static_cast<std::size_t>(std::min(wanted, end - begin)));
+}
+
+void Reader::OnMember() {
+  Member& member = archive_.members[member_];
+  const std::size_t skip = static_cast<std::size_t>(member.local_offset - window_offset_);
+  const std::span<const std::byte> header = window_.span().subspan(skip);
+  const auto local = ReadLocalHeader(header.first<kLocalHeader>());
+  if (!local) {
+    AddFor(Rule::kZipLocalSignature, member.local_offset, member);
+    return Done(false);
+  }
+  const std::uint64_t length =
+      kLocalHeader + std::uint64_t{local->name_length} + local->extra_length;
+  const std::uint64_t room = archive_.directory_offset - member.local_offset;
+  if (length > room || member.packed_size > room - length) {
+    AddFor(Rule::kZipDataPastEnd, member.local_offset, member,
+           {.found = member.packed_size, .allowed = length > room ? 0 : room - length});
+    return Done(false);
+  }
+  if (length > header.size()) {  // read it again, all of it
+    window_.Resize(skip + static_cast<std::size_t>(length));
+    return;
+  }
+  if (member_ == 0) {
+    if (member.local_offset != 0) {
+      builder_.Add(Rule::kZipPrefix, 0, {.found = member.local_offset});
+    }
+  } else {
+    CloseMember(archive_.members[member_ - 1], window_.span().first(skip), member.local_offset);
+  }
+  member.data_offset = member.local_offset + length;
+  const std::size_t extra = kLocalHeader + local->name_length;
+  CheckLocal(*local, header.subspan(kLocalHeader, local->name_length),
+             header.subspan(extra, local->extra_length), member);
+  ++member_;
+  if (member_ < archive_.members.size()) return WantMember();
+  // Of the last one only the descriptor is left.
+  window_offset_ = member.data_end();
+  const std::uint64_t left = archive_.directory_offset - window_offset_;
+  window_.Resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, kWideDescriptor)));
+  step_ = Step::kLastDescriptor;
+  if (left != 0) return;
+  CloseMember(member, {}, archive_.directory_offset);
+  Done(true);
+}
+
+void Reader::CheckLocal(const CommonFields& local, std::span<const std::byte> name,
+                        std::span<const std::byte> extra_bytes, Member& member) {
+  const CommonFields& told = entries_told_[member_];
+  const std::uint64_t at = member.local_offset;
+  if (AsText(name) != archive_.NameOf(member)) {
+    AddFor(Rule::kZipNameMismatch, at + kLocalHeader, member, {.found_text = AsText(name)});
+  }
+  if (local.flags != told.flags || local.method != told.method ||
+      local.version_needed != told.version_needed || local.time != told.time ||
+      local.date != told.date) {
+    AddFor(Rule::kZipLocalMismatch, at + 4, member,
+           {.found = local.flags != told.flags ? local.flags : local.method,
+            .allowed = local.flags != told.flags ? told.flags : told.method});
+  }
+  const Extra extra = ReadExtra(extra_bytes, true);
+  const std::uint64_t extra_at = at + kLocalHeader + name.size();
+  if (extra.damaged) builder_.Add(Rule::kZipExtraDamaged, extra_at);
+  if (extra.unknown) builder_.Add(Rule::kZipExtraUnknown, extra_at, {.found = *extra.unknown});
+  member.wide = extra.has_zip64;
+  CheckLocalSizes(local, extra, member);
+}
+
+// With a descriptor the local header tells nothing: zeros. Without one it tells what the directory
+// does, in ZIP64's field if that is there.
+void Reader::CheckLocalSizes(const CommonFields& local, const Extra& extra, const Member& member) {
+  bool agree = member.has_descriptor && local.crc == 0 && local.compressed_size == 0 && local.size == 0;
+  if (!agree) {
+    CommonFields wide = local;
+    std::span<const std::byte> field = extra.zip64;
+    for (std::uint64_t* value : {&wide.size, &wide.compressed_size}) {
+      if (*value != kMax32 || field.size() < 8) continue;
+      *value = tensorgate::internal::LoadLittleEndian64(field.first<8>());
+      field = field.subspan(8);
+    }
+    agree = wide.crc == member.crc && wide.size == member.size &&
+            wide.compressed_size == member.packed_size && field.empty();
+  } else {
+    // PyTorch's writer tells there what it knows by then: sizes and offset, or zeros.
+    std::span<const std::byte> field = extra.zip64;
+    agree = field.size() <= kWideDescriptor && field.size() % 8 == 0;
+    for (; agree && !field.empty(); field = field.subspan(8)) {
+      const std::uint64_t value = tensorgate::internal::LoadLittleEndian64(field.first<8>());
+      agree = value == 0 || value == member.size || value == member.local_offset;
+    }
+  }
+  if (agree && extra.has_zip64 == !extra.zip64.empty()) return;
+  AddFor(Rule::kZipLocalSizes, member.local_offset + 14, member,
+         {.found = local.size, .allowed = member.size});
+}
+
+// What lies between a member's data and the next thing is its descriptor, and nothing else.
+// `between`: as much of it as was read, all if it is no longer than a descriptor.
+void Reader::CloseMember(const Member& member, std::span<const std::byte> between,
+                         std::uint64_t next) {
+  const std::uint64_t end = member.data_end();
+  if (next < end) {
+    AddFor(Rule::kZipOverlap, next, member, {.found = next, .allowed = end});
+    return;
+  }
+  const std::uint64_t length = next - end;
+  if (!member.has_descriptor) {
+    if (length != 0) AddFor(Rule::kZipGap, end, member, {.found = length});
+    return;
+  }
+  const std::size_t expected = member.wide ? kWideDescriptor : kDescriptor;
+  if (length > expected) {
+    AddFor(Rule::kZipGap, end + expected, member, {.found = length - expected});
+  }
+  const auto told = ReadDescriptor(between.first(std::min(between.size(), expected)), member.wide);
+  if (!told) {
+    if (length <= expected) AddFor(Rule::kZipDescriptorMissing, end, member, {.found = length});
+    return;
+  }
+  if (told->crc != member.crc || told->size != member.size ||
+      told->compressed_size != member.packed_size) {
+    AddFor(Rule::kZipDescriptorMismatch, end, member,
+           {.found = told->size, .allowed = member.size});
+  }
+}
+
+}  // namespace tensorgate::zip::internal
