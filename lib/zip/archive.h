@@ -16,7 +16,7 @@ namespace tensorgate::zip::internal {
 struct Member {
   std::uint32_t name = 0;  ///< Where it begins in the directory.
   std::uint16_t name_length = 0;
-  bool wide = false;          ///< The local header has ZIP64's field: so has the descriptor.
+  bool wide = false;  ///< The local header has ZIP64's field: so has the descriptor.
   bool has_descriptor = false;
   std::uint32_t crc = 0;
   std::uint64_t size = 0;  ///< Stored, so it is the same packed and unpacked.

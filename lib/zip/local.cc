@@ -103,7 +103,8 @@ void Reader::CheckLocal(const CommonFields& local, std::span<const std::byte> na
 // With a descriptor the local header tells nothing: zeros. Without one it tells what the directory
 // does, in ZIP64's field if that is there.
 void Reader::CheckLocalSizes(const CommonFields& local, const Extra& extra, const Member& member) {
-  bool agree = member.has_descriptor && local.crc == 0 && local.compressed_size == 0 && local.size == 0;
+  bool agree =
+      member.has_descriptor && local.crc == 0 && local.compressed_size == 0 && local.size == 0;
   if (!agree) {
     CommonFields wide = local;
     std::span<const std::byte> field = extra.zip64;

@@ -25,7 +25,9 @@ bool Agrees(std::uint64_t told, std::uint64_t value, std::uint64_t ones) {
   return told == ones || told == value;
 }
 
-bool IsUnsafeComponent(std::string_view part) { return part.empty() || part == "." || part == ".."; }
+bool IsUnsafeComponent(std::string_view part) {
+  return part.empty() || part == "." || part == "..";
+}
 
 // A name that is a plain relative path, and stays one on every system.
 bool IsSafeName(std::string_view name) {
@@ -168,7 +170,8 @@ bool Reader::OnEndRecords(const EndRecord& narrow, std::uint64_t end_offset) {
   }
   if (narrow.disk != 0 || narrow.directory_disk != 0 || end.disk != 0 || end.directory_disk != 0 ||
       end.disk_entries != end.entries) {
-    builder_.Add(Rule::kZipMultiDisk, end_offset, {.found = end.disk_entries, .allowed = end.entries});
+    builder_.Add(Rule::kZipMultiDisk, end_offset,
+                 {.found = end.disk_entries, .allowed = end.entries});
     return false;
   }
   if (end.directory_offset > records || end.directory_size > records - end.directory_offset ||
