@@ -146,6 +146,8 @@ bool AsPath(nb::handle object, std::string& path) {
 }
 
 void BindCheck(nb::module_& module) {
+  module.def("plain_descriptor", &PlainDescriptor, nb::arg("file"),
+             "The descriptor whose bytes are the file object's, or -1.");
   module.def("check", &Check, nb::arg("what"), nb::kw_only(), nb::arg("name") = nb::none(),
              nb::arg("profile") = "strict", nb::arg("limits") = nb::none(),
              nb::arg("max_findings") = 20, kCheckText);

@@ -17,18 +17,23 @@ from tensorgate._native import Finding, Report, __version__, check
 
 if TYPE_CHECKING:
     from tensorgate._errors import RejectedError, SafetensorError
+    from tensorgate.guard import guard
 
-__all__ = ["Finding", "RejectedError", "Report", "SafetensorError", "__version__", "check"]
+__all__ = ["Finding", "RejectedError", "Report", "SafetensorError", "__version__", "check", "guard"]
 
-_LAZY = {"RejectedError": "tensorgate._errors", "SafetensorError": "tensorgate._errors"}
+# Where each name is that comes when it is first asked for; submodules come as themselves.
+_LAZY = {"RejectedError": "_errors", "SafetensorError": "_errors"}
+_SUBMODULES = ("guard",)
 
 
 def __getattr__(name: str) -> object:
     import importlib
 
+    if name in _SUBMODULES:
+        return importlib.import_module(f"tensorgate.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'tensorgate' has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(_LAZY[name]), name)
+    value: object = getattr(importlib.import_module(f"tensorgate.{_LAZY[name]}"), name)
     globals()[name] = value
     return value
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from tensorgate._native import Report
 
-__all__ = ["RejectedError", "SafetensorError", "raise_refused"]
+__all__ = ["RejectedError", "SafetensorError", "raise_refused", "refusal"]
 
 try:
     # Handlers that are written for the safetensors package go on working where it is installed.
@@ -27,27 +27,39 @@ class RejectedError(SafetensorError):
     the finding that decided; `rule` is empty where there is none (a format without a parser).
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, advice: str = "") -> None:
         reason = next((each for each in report.findings if each.severity == "error"), None)
         self.report = report
         self.rule = reason.rule if reason else ""
         self.offset = reason.offset if reason else 0
         self.subject = reason.subject if reason else ""
-        text = f"{self.rule} at byte {self.offset}: {reason.message}" if reason else (
-            f"no parser for the format {report.format}: nothing is proven")
-        super().__init__(f"{report.name or 'file'} is {report.verdict}: {text}")
+        text = f"{_shown(report.name) or 'file'} is {report.verdict}"
+        if reason:
+            text += f": {self.rule} at byte {self.offset}: {reason.message}"
+        elif report.verdict == "unsupported":
+            text += f": no parser for the format {report.format}, nothing is proven"
+        super().__init__(f"{text}; {advice}" if advice else text)
 
     def __reduce__(self) -> tuple[object, ...]:
         # A report cannot be pickled; what crosses to another process is the text.
         return (SafetensorError, (str(self),))
 
 
-def raise_refused(report: Report) -> NoReturn:
-    """Raises for a report that is not `accepted`."""
+def refusal(report: Report, advice: str = "") -> Exception:
+    """What to raise for a report that is not `accepted`, or not welcome for another reason, which `advice` tells."""
     reason = next(iter(report.findings), None)
     if reason and reason.rule == "io/open-failed" and reason.found:
         if reason.found == errno.ENOENT:
             # The words of the safetensors package.
-            raise FileNotFoundError(f"No such file or directory: {report.name}")
-        raise OSError(reason.found, os.strerror(reason.found), report.name)
-    raise RejectedError(report)
+            return FileNotFoundError(f"No such file or directory: {report.name}")
+        return OSError(reason.found, os.strerror(reason.found), report.name)
+    return RejectedError(report, advice)
+
+
+def raise_refused(report: Report) -> NoReturn:
+    """Raises for a report that is not `accepted`."""
+    raise refusal(report)
+
+
+def _shown(name: str) -> str:
+    return name.encode("unicode_escape").decode("ascii") if not name.isprintable() else name

@@ -1,0 +1,123 @@
+"""What a guard lets pass: opens a file once, checks it, and hands on what was checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from tensorgate._native import check, plain_descriptor
+
+if TYPE_CHECKING:
+    from tensorgate._native import Report
+
+Formats = frozenset[str]
+
+
+class Policy:
+    """Judges what loaders are given. One object serves all threads."""
+
+    def __init__(self, allow: Iterable[str], limits: Mapping[str, int] | None) -> None:
+        if isinstance(allow, str):
+            raise TypeError("allow is a list of names")
+        self._formats: set[str] = set()
+        self._digests: set[str] = set()
+        self._limits = dict(limits) if limits else None
+        for each in allow:
+            kind, colon, digest = each.partition(":")
+            if not colon and re.fullmatch(r"[a-z0-9-]+", each):
+                self._formats.add(each)
+            elif kind == "sha256" and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+                self._digests.add(digest.lower())
+            else:
+                raise ValueError(f"allow takes names of formats and sha256:<64 digits>, not {each!r}")
+
+    @contextmanager
+    def hand_over(self, given: Any, formats: Formats, lenient: bool = False) -> Iterator[tuple[Any, Exception | None]]:
+        """What the loader shall get in place of `given`, within the context.
+
+        Raises unless it is accepted, and of a format that the loader reads; if `lenient`, an unsupported format comes
+        with the exception instead. What is neither path, bytes nor file is the loader's to refuse.
+        """
+        if isinstance(given, (str, os.PathLike)):
+            descriptor = open_once(given)
+            try:
+                with open(descriptor, "rb", closefd=False) as plain:
+                    refusal = self._judge(plain, os.fspath(given), formats, lenient)
+                yield f"/proc/self/fd/{descriptor}", refusal
+            finally:
+                os.close(descriptor)
+        elif isinstance(given, (bytes, bytearray, memoryview)):
+            data = bytes(given)
+            yield data, self._judge(data, "", formats, lenient)
+        elif hasattr(given, "read"):
+            with self._file_object(given, formats, lenient) as handed:
+                yield handed
+        else:
+            yield given, None
+
+    @contextmanager
+    def _file_object(self, file: IO[bytes], formats: Formats, lenient: bool) -> Iterator[tuple[Any, Exception | None]]:
+        name = getattr(file, "name", "")
+        name = name if isinstance(name, str) else ""
+        if not file.seekable():
+            from tensorgate._errors import SafetensorError
+
+            raise SafetensorError("a stream cannot be checked before it is read: give the loader its bytes, as in "
+                                  "io.BytesIO(stream.read())")
+        begin = file.tell()
+        if begin == 0 and plain_descriptor(file) >= 0:
+            yield file, self._judge(file, name, formats, lenient)
+            return
+        # From here on it is another file than the one that begins at 0, or one whose bytes only the object knows.
+        data = bytes(file.read())
+        copy = io.BytesIO(data)
+        refusal = self._judge(data, name, formats, lenient)
+        try:
+            yield copy, refusal
+        finally:
+            if not copy.closed:
+                file.seek(begin + copy.tell())
+
+    def _judge(self, what: IO[bytes] | bytes, name: str, formats: Formats, lenient: bool) -> Exception | None:
+        report = check(what, name=name, limits=self._limits)
+        if (report and report.format in formats) or self._allowed(report, what):
+            return None
+        from tensorgate._errors import refusal
+
+        error = refusal(report, _advice(report, formats))
+        if lenient and report.verdict == "unsupported":
+            return error
+        raise error
+
+    def _allowed(self, report: Report, what: IO[bytes] | bytes) -> bool:
+        if report.verdict == "unsupported" and report.format in self._formats:
+            return True
+        if not self._digests:
+            return False
+        if isinstance(what, bytes):
+            return hashlib.sha256(what).hexdigest() in self._digests
+        with open(f"/proc/self/fd/{what.fileno()}", "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() in self._digests
+
+
+def open_once(path: str | os.PathLike[str]) -> int:
+    """A descriptor. Opening never blocks; the check refuses what is not a regular file."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # The words of the safetensors package.
+        raise FileNotFoundError(f"No such file or directory: {os.fspath(path)}") from None
+
+
+def _advice(report: Report, formats: Formats) -> str:
+    if report:
+        return f"it is {report.format}, which this loader does not read"
+    if report.verdict != "unsupported":
+        return ""
+    return (f'if you trust it, allow this file (allow=["sha256:..."]) or its whole format (allow=["{report.format}"]) '
+            "in tensorgate.guard() or TENSORGATE_GUARD_ALLOW")

@@ -1,0 +1,419 @@
+"""tensorgate.guard: what loaders of other packages are given is checked first."""
+
+import gzip
+import io
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import unittest
+
+import tensorgate
+from tensorgate import _policy
+
+from support import GOOD, OVERLAP
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
+try:
+    import safetensors
+except ImportError:
+    safetensors = None
+try:
+    import torch
+except ImportError:
+    torch = None
+try:
+    import transformers
+except ImportError:
+    transformers = None
+
+
+class Guarded(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def put(self, data, name):
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+    def refused(self, rule=None):
+        return self.assertRaisesRegex(tensorgate.RejectedError, rule or "")
+
+
+class Pickles(Guarded):
+    def test_refused_and_allowed(self):
+        path = self.put(pickle.dumps([1, 2]), "x.pkl")
+        digest = __import__("hashlib").sha256(path.read_bytes()).hexdigest()
+        with open(path, "rb") as file, tensorgate.guard(), self.refused("no parser for the format pickle"):
+            pickle.load(file)
+        for allow in (["pickle"], [f"sha256:{digest.upper()}"]):
+            with open(path, "rb") as file, tensorgate.guard(allow=allow):
+                self.assertEqual(pickle.load(file), [1, 2])
+        with open(path, "rb") as file, tensorgate.guard(allow=["sha256:" + "0" * 64]), self.refused():
+            pickle.load(file)
+
+    def test_message_says_how_to_allow(self):
+        with tensorgate.guard(), self.refused(r'allow=\["pickle"\].*TENSORGATE_GUARD_ALLOW'):
+            pickle.load(io.BytesIO(pickle.dumps(1)))
+
+    def test_nothing_of_it_has_run(self):
+        class Evil:
+            def __reduce__(self):
+                return os.mkdir, (str(folder),)
+
+        folder = self.folder / "ran"
+        data = pickle.dumps(Evil())
+        with tensorgate.guard(), self.refused():
+            pickle.load(io.BytesIO(data))
+        self.assertFalse(folder.exists())
+        pickle.load(io.BytesIO(data))
+        self.assertTrue(folder.exists())
+
+    def test_pickles_behind_one_another(self):
+        data = pickle.dumps(1) + pickle.dumps(2)
+        path = self.put(data, "x.pkl")
+        for open_it in (lambda: io.BytesIO(data), lambda: open(path, "rb")):
+            with open_it() as file, tensorgate.guard(allow=["pickle"]):
+                self.assertEqual([pickle.load(file), pickle.load(file)], [1, 2])
+
+    def test_another_file_behind_an_accepted_one(self):
+        # The loader begins where the file object stands, and so does the check.
+        path = self.put(GOOD + pickle.dumps(1), "x")
+        with open(path, "rb") as file:
+            file.seek(len(GOOD))
+            with tensorgate.guard(), self.refused("no parser for the format pickle"):
+                pickle.load(file)
+
+    def test_accepted_but_of_another_format(self):
+        path = self.put(GOOD, "x.safetensors")
+        with open(path, "rb") as file, tensorgate.guard(), self.refused("this loader does not read"):
+            pickle.load(file)
+
+    def test_a_fileno_of_other_bytes(self):
+        path = self.put(gzip.compress(pickle.dumps(1)), "x.pkl.gz")
+        with gzip.open(path) as file, tensorgate.guard(), self.refused():
+            pickle.load(file)
+        with gzip.open(path) as file, tensorgate.guard(allow=["pickle"]):
+            self.assertEqual(pickle.load(file), 1)
+
+    def test_a_stream_is_refused(self):
+        reader, writer = os.pipe()
+        os.write(writer, pickle.dumps(1))
+        os.close(writer)
+        with open(reader, "rb") as file, tensorgate.guard(allow=["pickle"]):
+            with self.assertRaisesRegex(tensorgate.SafetensorError, "a stream cannot be checked"):
+                pickle.load(file)
+
+    def test_from_import_before_the_guard(self):
+        module = type(sys)("tensorgate_test_module")
+        module.load = pickle.load
+        sys.modules[module.__name__] = module
+        self.addCleanup(sys.modules.pop, module.__name__)
+        original = pickle.load
+        with tensorgate.guard():
+            self.assertIs(module.load, pickle.load)
+            self.assertIsNot(module.load, original)
+            late = type(sys)("tensorgate_test_late")
+            late.load = pickle.load
+            sys.modules[late.__name__] = late
+        self.addCleanup(sys.modules.pop, late.__name__)
+        self.assertIs(module.load, original)
+        self.assertIs(late.load, original)
+
+    def test_guards_within_guards(self):
+        original = pickle.load
+        with tensorgate.guard():
+            with tensorgate.guard(allow=["pickle"]):
+                self.assertEqual(pickle.load(io.BytesIO(pickle.dumps(1))), 1)
+            with self.refused():
+                pickle.load(io.BytesIO(pickle.dumps(1)))
+        self.assertIs(pickle.load, original)
+
+    def test_wrong_uses(self):
+        for allow in ("pickle", [""], ["sha256:1"], ["md5:" + "0" * 64], ["Pickle"]):
+            with self.assertRaises((TypeError, ValueError)):
+                tensorgate.guard(allow=allow)
+        with tensorgate.guard(), self.assertRaises(TypeError):
+            pickle.load()
+
+    def test_threads_come_and_go(self):
+        original = pickle.load
+        failures = []
+
+        def work():
+            for _ in range(50):
+                with tensorgate.guard():
+                    try:
+                        pickle.load(io.BytesIO(pickle.dumps(1)))
+                        failures.append("loaded")
+                    except tensorgate.RejectedError:
+                        pass
+
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertIs(pickle.load, original)
+
+
+@unittest.skipUnless(safetensors, "without the package safetensors")
+class Safetensors(Guarded):
+    def load_all(self, path):
+        from safetensors.numpy import load, load_file
+        with safetensors.safe_open(path, "np") as file:
+            names = file.keys()
+        with open(path, "rb") as plain, safetensors._safe_open_handle(plain, "np") as file:
+            self.assertEqual(file.keys(), names)
+        self.assertEqual(sorted(load_file(path)), names)
+        self.assertEqual(sorted(load(path.read_bytes())), names)
+        return names
+
+    def test_accepted(self):
+        path = self.put(GOOD, "x.safetensors")
+        with tensorgate.guard():
+            self.assertEqual(self.load_all(path), ["a", "b"])
+
+    def test_refused(self):
+        import safetensors.numpy
+        # The reference reads this one: a name twice.
+        header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+        data = len(header).to_bytes(8, "little") + header + b"x"
+        path = self.put(data, "x.safetensors")
+        self.assertEqual(self.load_all(path), ["a"])
+        with open(path, "rb") as plain:
+            for load in (lambda: safetensors.safe_open(path, "np"),
+                         lambda: safetensors.safe_open(filename=str(path), framework="np"),
+                         lambda: safetensors._safe_open_handle(plain, "np"),
+                         lambda: safetensors.deserialize(data),
+                         lambda: safetensors.numpy.load_file(path),
+                         lambda: safetensors.numpy.load(data)):
+                with tensorgate.guard(), self.refused("safetensors/"):
+                    load()
+
+    def test_missing_file(self):
+        with tensorgate.guard(), self.assertRaisesRegex(FileNotFoundError, "No such file or directory: none"):
+            safetensors.safe_open("none", "np")
+
+    def test_fifo_does_not_block(self):
+        os.mkfifo(self.folder / "fifo")
+        with tensorgate.guard(), self.refused("io/not-regular"):
+            safetensors.safe_open(self.folder / "fifo", "np")
+
+    def test_another_file_slipped_in_between(self):
+        path = self.put(GOOD, "x.safetensors")
+        real = _policy.check
+
+        def swap(*arguments, **named):
+            report = real(*arguments, **named)
+            os.replace(self.put(OVERLAP, "other"), path)
+            return report
+
+        _policy.check = swap
+        self.addCleanup(setattr, _policy, "check", real)
+        with tensorgate.guard(), safetensors.safe_open(path, "np") as file:
+            self.assertEqual(file.keys(), ["a", "b"])
+            self.assertEqual(bytes(file.get_tensor("b")), b"\1\2\3\4")
+
+    def test_descriptors_are_closed(self):
+        path = self.put(GOOD, "x.safetensors")
+        bad = self.put(OVERLAP, "y.safetensors")
+        before = len(os.listdir("/proc/self/fd"))
+        with tensorgate.guard():
+            for _ in range(5):
+                safetensors.safe_open(path, "np")
+                with self.refused():
+                    safetensors.safe_open(bad, "np")
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+@unittest.skipUnless(numpy, "without numpy")
+class Numpy(Guarded):
+    def test_without_pickles_it_is_numpy_alone(self):
+        path = self.folder / "x.npy"
+        numpy.save(path, numpy.arange(3))
+        with tensorgate.guard():
+            self.assertEqual(numpy.load(path).tolist(), [0, 1, 2])
+
+    def test_plain_arrays_load_and_objects_do_not(self):
+        plain, objects = self.folder / "x.npy", self.folder / "y.npy"
+        numpy.save(plain, numpy.arange(3))
+        numpy.save(objects, numpy.array([{}], dtype=object))
+        with tensorgate.guard():
+            self.assertEqual(numpy.load(plain, allow_pickle=True).tolist(), [0, 1, 2])
+            self.assertEqual(numpy.load(plain, "r", True).tolist(), [0, 1, 2])
+            with open(plain, "rb") as file:
+                self.assertEqual(numpy.load(file, allow_pickle=True).tolist(), [0, 1, 2])
+            with self.refused("numpy"):
+                numpy.load(objects, allow_pickle=True)
+            with self.refused("numpy"):
+                numpy.load(objects, None, True)
+        with tensorgate.guard(allow=["numpy"]):
+            self.assertEqual(numpy.load(objects, allow_pickle=True).tolist(), [{}])
+
+    def test_a_pickle_by_another_name(self):
+        path = self.put(pickle.dumps([1]), "x.npy")
+        with tensorgate.guard(), self.refused("pickle"):
+            numpy.load(path, allow_pickle=True)
+
+
+@unittest.skipUnless(torch, "without torch")
+class Torch(Guarded):
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder / "x.pt"
+        torch.save({"a": torch.ones(2)}, self.path)
+        self.format = tensorgate.check(self.path).format
+
+    def test_refused_while_there_is_no_verdict(self):
+        # What is accepted loads; what is unsupported is refused, until it is allowed.
+        legacy = io.BytesIO()
+        torch.save({"a": torch.ones(2)}, legacy, _use_new_zipfile_serialization=False)
+        for data in (self.path.read_bytes(), legacy.getvalue()):
+            report = tensorgate.check(data)
+            path = self.put(data, "y.pt")
+            for given in (path, str(path), io.BytesIO(data)):
+                if report:
+                    with tensorgate.guard():
+                        self.assertEqual(torch.load(given)["a"].tolist(), [1, 1])
+                else:
+                    with tensorgate.guard(), self.refused("no parser for the format"):
+                        torch.load(given)
+            for given in (path, io.BytesIO(data)):
+                with tensorgate.guard(allow=[report.format]):
+                    self.assertEqual(torch.load(given)["a"].tolist(), [1, 1])
+
+    def test_safetensors_for_torch(self):
+        import safetensors.torch
+        good, bad = self.put(GOOD, "x.safetensors"), self.put(OVERLAP, "y.safetensors")
+        with tensorgate.guard():
+            self.assertEqual(safetensors.torch.load_file(good)["a"].tolist(), [1.5, -2])
+            with self.refused("safetensors/offsets-overlap"):
+                safetensors.torch.load_file(bad)
+
+
+@unittest.skipUnless(torch and transformers, "without transformers and torch")
+class Transformers(Guarded):
+    def setUp(self):
+        super().setUp()
+        transformers.utils.logging.disable_progress_bar()
+
+    def model(self):
+        config = transformers.BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                                         intermediate_size=32)
+        torch.manual_seed(1)
+        return transformers.BertModel(config)
+
+    def same(self, one, other):
+        for (name, value), (name2, value2) in zip(one.state_dict().items(), other.state_dict().items(), strict=True):
+            self.assertEqual(name, name2)
+            self.assertTrue(torch.equal(value, value2), name)
+
+    def test_single_file_and_shards(self):
+        model = self.model()
+        for shard, files in (("1GB", 1), ("10KB", 3)):
+            folder = self.folder / shard
+            with tensorgate.guard():
+                model.save_pretrained(folder, max_shard_size=shard)
+                self.same(model, transformers.AutoModel.from_pretrained(folder))
+            self.assertGreaterEqual(len(list(folder.glob("*.safetensors"))), files)
+
+    def test_a_refused_file_and_a_refused_shard(self):
+        for shard in ("1GB", "10KB"):
+            folder = self.folder / shard
+            self.model().save_pretrained(folder, max_shard_size=shard)
+            path = sorted(folder.glob("*.safetensors"))[-1]
+            data = path.read_bytes()
+            path.write_bytes(data[:-1])
+            with tensorgate.guard(), self.refused("safetensors/"):
+                transformers.AutoModel.from_pretrained(folder)
+
+    def test_a_pickle_in_the_folder(self):
+        folder = self.folder / "bin"
+        self.model().save_pretrained(folder, safe_serialization=False)
+        report = tensorgate.check(folder / "pytorch_model.bin")
+        if not report:
+            with tensorgate.guard(), self.assertRaises(Exception) as caught:
+                transformers.AutoModel.from_pretrained(folder)
+            # transformers raises an error of its own; the refusal stands behind it.
+            chain, error = [], caught.exception
+            while error is not None:
+                chain.append(type(error))
+                error = error.__context__
+            self.assertIn(tensorgate.RejectedError, chain)
+        with tensorgate.guard(allow=[report.format]):
+            self.same(self.model(), transformers.AutoModel.from_pretrained(folder))
+
+
+class Processes(Guarded):
+    SCRIPT = textwrap.dedent("""
+        import io, pickle, sys
+        assert __name__ == "__main__"
+        try:
+            print(pickle.load(io.BytesIO(pickle.dumps(1))), *sys.argv[1:])
+        except Exception as error:
+            print(type(error).__name__, *sys.argv[1:])
+        """)
+
+    def run_it(self, *command, **environment):
+        done = subprocess.run([sys.executable, *map(str, command)], cwd=self.folder, text=True, capture_output=True,
+                              env={**os.environ, **environment})
+        return done.returncode, (done.stdout + done.stderr).strip()
+
+    def test_module_runs_scripts_and_modules(self):
+        self.put(self.SCRIPT.encode(), "script.py")
+        self.assertEqual(self.run_it("script.py", "x"), (0, "1 x"))
+        self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x"), (0, "RejectedError x"))
+        self.assertEqual(self.run_it("-m", "tensorgate.guard", "-m", "script", "x"), (0, "RejectedError x"))
+        self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x", TENSORGATE_GUARD_ALLOW="pickle, numpy"),
+                         (0, "1 x"))
+        self.assertEqual(self.run_it("-m", "tensorgate.guard")[0], 4)
+
+    def test_environment(self):
+        self.put(self.SCRIPT.encode(), "script.py")
+        for value, said in (("1", "RejectedError"), ("0", "1"), ("", "1")):
+            self.assertEqual(self.run_it("script.py", TENSORGATE_GUARD=value), (0, said))
+        self.assertEqual(self.run_it("-I", "script.py", TENSORGATE_GUARD="1"), (0, "RejectedError"))
+
+    def test_a_guard_that_cannot_start_stops_the_program(self):
+        code, said = self.run_it("-c", "print('ran')", TENSORGATE_GUARD="1", TENSORGATE_GUARD_ALLOW="?")
+        self.assertEqual(code, 1)
+        self.assertNotIn("ran", said)
+        self.assertIn("could not start", said)
+
+    @unittest.skipUnless(safetensors, "without the package safetensors")
+    def test_packages_that_come_later(self):
+        path = self.put(OVERLAP, "x.safetensors")
+        script = f"""
+            import tensorgate
+            with tensorgate.guard():
+                import safetensors, safetensors.numpy
+                from importlib import resources
+                assert resources.files(safetensors).joinpath("py.typed").is_file() or True
+                assert not type(safetensors.__spec__.loader).__module__.startswith("tensorgate")
+                try:
+                    safetensors.numpy.load_file({str(path)!r})
+                except tensorgate.RejectedError as error:
+                    print(error.rule)
+            try:
+                safetensors.numpy.load_file({str(path)!r})
+            except safetensors.SafetensorError as error:
+                print(type(error).__name__)
+            """
+        self.assertEqual(self.run_it("-c", textwrap.dedent(script)),
+                         (0, "safetensors/offsets-overlap\nSafetensorError"))
+
+
+if __name__ == "__main__":
+    unittest.main()
