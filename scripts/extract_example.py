@@ -12,6 +12,8 @@ import sys
 
 # What surrounds the example: declarations before the function, and the function's head.
 CONTEXT = {
+    "slice.h": ("#include <vector>",
+                "void Example(const tensorgate::Checkpoint& checkpoint, std::size_t index)"),
     "tensor.h": ("", "void Example(const tensorgate::Checkpoint& checkpoint)"),
     "source.h": ("struct Remote { tensorgate::Result<std::size_t> Fetch(std::uint64_t, std::span<std::byte>); };",
                  "void Example(Remote& remote, std::uint64_t size)"),

@@ -3,19 +3,18 @@
 #include <utility>
 
 #include "lib/ops/checkpoint_data.h"
-#include "lib/ops/jobs.h"
 #include "lib/ops/layout.h"
+#include "lib/ops/transfer.h"
 
 namespace tensorgate {
 
-using internal::CheckpointData;
 using internal::Extent;
 using internal::Guarded;
-using internal::Job;
+using internal::Transfer;
 
 namespace {
 
-constexpr std::uint64_t kLargestPage = 65536;
+constexpr std::uint64_t kLargestPage = 65536, kLine = 64;
 
 std::unexpected<Status> WrongSize(std::size_t size) {
   return std::unexpected(Status{.rule = Rule::kUseWrongSize, .found = size});
@@ -27,10 +26,66 @@ Result<std::size_t> ToSize(std::uint64_t bytes) {
   return static_cast<std::size_t>(bytes);
 }
 
-Result<Job> JobFor(const TensorRef& tensor, std::span<std::byte> into) {
-  if (into.size() != tensor.bytes()) return WrongSize(into.size());
-  return Job{tensor.part, tensor.range.offset, into};
+std::uint64_t AlignmentOf(const TensorRef& tensor) { return std::max(1u, Bits(tensor.dtype) / 8); }
+
+std::span<std::byte> At(std::span<std::byte> memory, std::uint64_t position, std::uint64_t length) {
+  return memory.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(length));
 }
+
+// Tensors in one block: first those that lie in the file as they do in memory, then those that are
+// put together from strides.
+class Places {
+ public:
+  void Add(TensorRef tensor) {
+    const bool strided = !tensor.stride.empty();
+    extents_.push_back({tensor.part, strided ? ByteRange() : tensor.range, AlignmentOf(tensor)});
+    if (strided) strided_.push_back({extents_.size() - 1, std::move(tensor), 0});
+  }
+
+  // Bytes in all; more than there can be if the number does not fit.
+  std::uint64_t LayOut() {
+    std::optional<internal::Layout> layout = internal::LayOut(extents_);
+    if (!layout) return UINT64_MAX;
+    layout_ = std::move(*layout);
+    std::uint64_t size = layout_.size;
+    for (Strided& each : strided_) {
+      const std::uint64_t begin = size + (0 - size) % kLine;
+      if (begin < size || __builtin_add_overflow(begin, each.tensor.bytes(), &size)) {
+        return UINT64_MAX;
+      }
+      each.position = begin;
+    }
+    return size;
+  }
+
+  Result<void> AddTo(Transfer& transfer, std::span<std::byte> memory,
+                     std::vector<std::span<std::byte>>& tensors) {
+    for (const internal::Stretch& stretch : layout_.stretches) {
+      transfer.AddRange(stretch.part, stretch.range.offset,
+                        At(memory, stretch.position, stretch.range.length));
+    }
+    tensors.reserve(extents_.size());
+    for (std::size_t i = 0; i < extents_.size(); ++i) {
+      tensors.push_back(At(memory, layout_.positions[i], extents_[i].range.length));
+    }
+    for (const Strided& each : strided_) {
+      tensors[each.index] = At(memory, each.position, each.tensor.bytes());
+      const Result<void> added = transfer.AddTensor(each.tensor, tensors[each.index]);
+      if (!added) return added;
+    }
+    return {};
+  }
+
+ private:
+  struct Strided {
+    std::size_t index;
+    TensorRef tensor;
+    std::uint64_t position;
+  };
+  std::vector<Extent> extents_;
+  std::vector<Strided> strided_;
+  internal::Layout layout_;
+};
 
 }  // namespace
 
@@ -46,9 +101,9 @@ Result<Buffer> Checkpoint::Read(std::size_t index, const LoadOptions& options) c
     if (!tensor) return std::unexpected(tensor.error());
     const Result<std::size_t> size = ToSize(tensor->bytes());
     if (!size) return std::unexpected(size.error());
-    const std::size_t align = std::max(1u, Bits(tensor->dtype) / 8);
-    const auto offset = static_cast<std::size_t>(tensor->range.offset % kLargestPage);
-    Result<Buffer> buffer = Buffer::Allocate(*size, offset % align == 0 ? offset : 0);
+    const bool aligned = tensor->range.offset % AlignmentOf(*tensor) == 0;
+    Result<Buffer> buffer = Buffer::Allocate(
+        *size, aligned ? static_cast<std::size_t>(tensor->range.offset % kLargestPage) : 0);
     if (!buffer) return buffer;
     const Result<void> read = ReadInto(index, buffer->bytes(), options);
     if (!read) return std::unexpected(read.error());
@@ -66,61 +121,51 @@ Result<void> Checkpoint::ReadRange(std::size_t part, std::uint64_t offset,
     if (offset > size || into.size() > size - offset) {
       return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor, .found = offset});
     }
-    const Job job{part, offset, into};
-    return ReadJobs(*data_, std::span(&job, 1), options);
+    Transfer transfer(*data_, options);
+    transfer.AddRange(part, offset, into);
+    return transfer.Run();
   });
 }
 
 Result<void> Checkpoint::LoadInto(std::span<const Destination> into,
                                   const LoadOptions& options) const {
   return Guarded([&]() -> Result<void> {
-    std::vector<Job> jobs;
-    jobs.reserve(into.size());
-    for (const Destination& each : into) {
-      const Result<TensorRef> tensor = data_->Tensor(each.index);
+    // In the order of the data, as disks like it.
+    std::vector<std::pair<std::size_t, std::span<std::byte>>> sorted;
+    sorted.reserve(into.size());
+    for (const Destination& each : into) sorted.emplace_back(each.index, each.into);
+    std::ranges::sort(sorted, {}, [](const auto& each) { return each.first; });
+    Transfer transfer(*data_, options);
+    for (const auto& [index, bytes] : sorted) {
+      const Result<TensorRef> tensor = data_->Tensor(index);
       if (!tensor) return std::unexpected(tensor.error());
-      const Result<Job> job = JobFor(*tensor, each.into);
-      if (!job) return std::unexpected(job.error());
-      jobs.push_back(*job);
+      if (bytes.size() != tensor->bytes()) return WrongSize(bytes.size());
+      const Result<void> added = transfer.AddTensor(*tensor, bytes);
+      if (!added) return added;
     }
-    std::ranges::sort(jobs, {}, [](const Job& job) { return std::pair(job.part, job.offset); });
-    return ReadJobs(*data_, jobs, options);
+    return transfer.Run();
   });
 }
 
 Result<Loaded> Checkpoint::Load(std::span<const std::size_t> which,
                                 const LoadOptions& options) const {
   return Guarded([&]() -> Result<Loaded> {
-    std::vector<Extent> extents;
-    extents.reserve(which.size());
+    Places places;
     for (const std::size_t index : which) {
-      const Result<TensorRef> tensor = data_->Tensor(index);
+      Result<TensorRef> tensor = data_->Tensor(index);
       if (!tensor) return std::unexpected(tensor.error());
-      extents.push_back({tensor->part, tensor->range, std::max(1u, Bits(tensor->dtype) / 8)});
+      places.Add(std::move(*tensor));
     }
-    const auto layout = internal::LayOut(extents);
-    const Result<std::size_t> size = ToSize(layout ? layout->size : UINT64_MAX);
-    if (!layout || !size) return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
-    Loaded loaded;
+    const Result<std::size_t> size = ToSize(places.LayOut());
+    if (!size) return std::unexpected(size.error());
     Result<Buffer> buffer = Buffer::Allocate(*size);
     if (!buffer) return std::unexpected(buffer.error());
+    Loaded loaded;
     loaded.buffer_ = std::move(*buffer);
-    const auto at = [&](std::uint64_t position, std::uint64_t length) {
-      return loaded.buffer_.bytes().subspan(static_cast<std::size_t>(position),
-                                            static_cast<std::size_t>(length));
-    };
-    std::vector<Job> jobs;
-    jobs.reserve(layout->stretches.size());
-    for (const internal::Stretch& stretch : layout->stretches) {
-      jobs.push_back(
-          {stretch.part, stretch.range.offset, at(stretch.position, stretch.range.length)});
-    }
-    const Result<void> read = ReadJobs(*data_, jobs, options);
-    if (!read) return std::unexpected(read.error());
-    loaded.tensors_.reserve(which.size());
-    for (std::size_t i = 0; i < which.size(); ++i) {
-      loaded.tensors_.push_back(at(layout->positions[i], extents[i].range.length));
-    }
+    Transfer transfer(*data_, options);
+    Result<void> done = places.AddTo(transfer, loaded.buffer_.bytes(), loaded.tensors_);
+    if (done) done = transfer.Run();
+    if (!done) return std::unexpected(done.error());
     return loaded;
   });
 }

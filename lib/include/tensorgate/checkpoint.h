@@ -42,6 +42,7 @@
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/slice.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 #include "tensorgate/tensor.h"
@@ -88,6 +89,12 @@ class Loaded {
   friend class Checkpoint;
   Buffer buffer_;
   std::vector<std::span<std::byte>> tensors_;
+};
+
+/// A part of a tensor, in C order.
+struct Slice {
+  std::vector<std::uint64_t> shape;
+  Buffer buffer;
 };
 
 /// One file of a checkpoint.
@@ -143,6 +150,14 @@ class Checkpoint {
   /// Bytes of a part as they stand in its file.
   Result<void> ReadRange(std::size_t part, std::uint64_t offset, std::span<std::byte> into,
                          const LoadOptions& options = {}) const;
+
+  /// What `subscripts` choose of a tensor, and what reading it costs.
+  Result<SlicePlan> PlanSlice(std::size_t index, std::span<const Subscript> subscripts) const;
+  /// Fills `into`, which must have the slice's number of bytes (`SlicePlan::bytes`).
+  Result<void> ReadSliceInto(std::size_t index, std::span<const Subscript> subscripts,
+                             std::span<std::byte> into, const LoadOptions& options = {}) const;
+  Result<Slice> ReadSlice(std::size_t index, std::span<const Subscript> subscripts,
+                          const LoadOptions& options = {}) const;
 
   /// Many tensors into one block that is laid out as the files are, so that neighbours come in one
   /// go. Memory: the tensors', and less than a page for each group of neighbours.

@@ -19,8 +19,7 @@ struct [[nodiscard]] Status {
   Rule rule{};               ///< One of the rules `io/...` (reading) and `use/...` (a call).
   int system_error = 0;      ///< errno, where the system said why.
   std::uint64_t offset = 0;  ///< Where in the file.
-  std::uint64_t found =
-      0;  ///< For a short read: the bytes that came. For a call: its rule's number.
+  std::uint64_t found = 0;   ///< The rule's number; `io/...` have one if they count bytes.
 };
 
 template <typename T>
