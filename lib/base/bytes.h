@@ -17,6 +17,9 @@
 TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
+/// Bytes that are readable behind a header's text: short texts are compared by whole words.
+inline constexpr std::size_t kSlack = 16;
+
 inline std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -41,12 +44,12 @@ inline std::uint64_t LoadLittleEndian64(std::span<const std::byte, 8> bytes) {
   return LoadLittleEndian<std::uint64_t>(bytes);
 }
 
-/// A text of at most four bytes as one number, zero bytes above it. Four bytes must be readable.
-inline std::uint32_t ShortWord(std::string_view text) {
-  std::uint32_t word;
+/// A text of one to eight bytes as one number, zero bytes above it. Eight bytes must be readable.
+inline std::uint64_t ShortWord(std::string_view text) {
+  std::uint64_t word;
   std::memcpy(&word, text.data(), sizeof word);
-  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap32(word);
-  return text.empty() ? 0 : word & 0xFFFFFFFFu >> (32 - 8 * text.size());
+  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+  return word & ~std::uint64_t{0} >> (64 - 8 * text.size());
 }
 
 /// Copies what fits of `from` into `into`; returns how many bytes.

@@ -56,6 +56,19 @@ struct ShapeSize {
   constexpr T RowBitsModulo8(T bits) const { return static_cast<T>((last % 8) * (bits % 8) % 8); }
 };
 
+/// The elements of a shape while it is plain: no dimension is 0 or above `kLarge`, and the product
+/// fits. Any other shape is for ShapeSize.
+template <std::unsigned_integral T, T kLarge>
+struct PlainShape {
+  T elements = 1;
+  bool plain = true;
+
+  constexpr void Multiply(T dimension) {
+    plain &= static_cast<T>(dimension - 1) < kLarge;
+    plain &= !MultiplyOverflows(elements, dimension);
+  }
+};
+
 /// A forward-only ledger of claimed ranges: tells how each next range lies to those before.
 template <std::unsigned_integral T>
 class Claims {

@@ -15,13 +15,17 @@
 TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
-/// Bytes that must be readable behind every text given to ScanName, and the header.
-inline constexpr std::size_t kSlack = 16;
-
 struct NameScan {
   std::uint32_t hash;
-  bool notable;  ///< Holds DEL or a byte above it, or "..": look closer.
+  bool notable;  ///< Begins with '/', or holds DEL, a byte above it, or "..": look closer.
 };
+
+template <typename Word>
+Word LoadWord(const char* at) {
+  Word word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
 
 inline std::uint64_t FoldedProduct(std::uint64_t a, std::uint64_t b) {
 #ifdef __SIZEOF_INT128__
@@ -33,62 +37,82 @@ inline std::uint64_t FoldedProduct(std::uint64_t a, std::uint64_t b) {
 #endif
 }
 
-/// Hash and a first look at a name, eight bytes at a time. `kSlack` bytes behind it must be
-/// readable; they do not change the result. The hash has no secret: equal hashes are settled by the
-/// bytes, and NameIndex bounds what chosen collisions cost.
-template <bool kReadsBehind = true>
+/// Takes a name by pieces that may overlap, but not leave a byte or a pair of bytes out.
+class NameScanner {
+ public:
+  NameScanner(std::size_t size, bool notable) : hash_(size), word_seen_(notable ? kHigh : 0) {}
+
+  /// Sixteen bytes, and the pair of the last with the one behind them.
+  void Block(const char* at) {
+    Mix(LoadWord<std::uint64_t>(at), LoadWord<std::uint64_t>(at + 8));
+    See(LoadWord<Bytes>(at), LoadWord<Bytes>(at + 1));
+  }
+  void LastBlock(const char* at) {
+    Mix(LoadWord<std::uint64_t>(at), LoadWord<std::uint64_t>(at + 8));
+    const auto bytes = LoadWord<Bytes>(at);
+    See(bytes, __builtin_shufflevector(bytes, Bytes{}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+                                       14, 15, 16));
+  }
+  void Words(std::uint64_t first, std::uint64_t second) {
+    Mix(first, second);
+    SeeWord(first);
+    SeeWord(second);
+  }
+  NameScan Finish() const {
+    const auto halves = __builtin_bit_cast(Halves, bytes_seen_);
+    return {static_cast<std::uint32_t>(hash_ * 0x9E3779B97F4A7C15 >> 32),
+            ((halves[0] | halves[1] | word_seen_) & kHigh) != 0};
+  }
+
+ private:
+  using Bytes = signed char __attribute__((vector_size(16)));
+  using Halves = std::uint64_t __attribute__((vector_size(16)));
+  static constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  static constexpr signed char kDot = '.', kTilde = '~';
+
+  void Mix(std::uint64_t first, std::uint64_t second) {
+    hash_ += FoldedProduct(first ^ key_, second + (key_ >> 7 | key_ << 57));
+    key_ += 0xE7037ED1A0B428DB;
+  }
+  // In both, bit 7 of a byte tells. A byte above 0x7E shows in itself or in itself + 1.
+  void See(Bytes bytes, Bytes next) {
+    bytes_seen_ |=
+        bytes | (bytes > Bytes{} + kTilde) | ((bytes == Bytes{} + kDot) & (next == Bytes{} + kDot));
+  }
+  void SeeWord(std::uint64_t word) {
+    const std::uint64_t x = word ^ kOnes * kDot;
+    const std::uint64_t dots = (x - kOnes) & ~x & kHigh;  // and perhaps a '/' behind one
+    word_seen_ |= word | (word + kOnes) | (dots & dots << 8);
+  }
+
+  std::uint64_t hash_, word_seen_, key_ = 0xA0761D6478BD642F;
+  Bytes bytes_seen_{};
+};
+
+/// Hash and a first look at a name. The hash has no secret: equal hashes are settled by the bytes,
+/// and NameIndex bounds what chosen collisions cost.
 inline NameScan ScanName(std::string_view name) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
-  constexpr std::uint64_t kDots = 0x2E2E2E2E2E2E2E2E;
-  const char* data = name.data();
-  std::size_t left = name.size();
-  std::uint64_t hash = 0, seen = 0, last_dots = 0, key = 0xA0761D6478BD642F;
-  const auto word = [&](std::uint64_t value) {
-    // A byte above 0x7E shows in bit 7 of itself or of itself + 1 (all lower bytes are below 0x80
-    // then).
-    seen |= value | (value + kOnes);
-    // Two dots side by side, also across words. A '/' after a dot may count as one: looked at
-    // again.
-    const std::uint64_t x = value ^ kDots;
-    const std::uint64_t dots = (x - kOnes) & ~x & kHigh;
-    seen |= dots & (dots << 8 | last_dots >> 56);
-    last_dots = dots;
-    return value;
-  };
-  const auto load = [](const char* p) {
-    std::uint64_t value;
-    std::memcpy(&value, p, sizeof value);
-    return value;
-  };
-  // In this order: a pair of dots may stand across two words.
-  const auto mix = [&](std::uint64_t first, std::uint64_t second) {
-    first = word(first);
-    second = word(second);
-    hash += FoldedProduct(first ^ key, second + (key >> 7 | key << 57));
-  };
-  while (left > 16) {
-    mix(load(data), load(data + 8));
-    key += 0xE7037ED1A0B428DB;
-    data += 16;
-    left -= 16;
+  const char* at = name.data();
+  const std::size_t size = name.size();
+  NameScanner scanner(size, size != 0 && *at == '/');
+  if (size >= 16) [[likely]] {
+    const char* last = at + (size - 16);
+    for (; at < last; at += 16) scanner.Block(at);
+    scanner.LastBlock(last);
+  } else if (size >= 8) {
+    scanner.Words(LoadWord<std::uint64_t>(at), LoadWord<std::uint64_t>(at + size - 8));
+  } else if (size >= 4) {
+    scanner.Words(LoadWord<std::uint32_t>(at), LoadWord<std::uint32_t>(at + size - 4));
+  } else if (size > 0) {
+    const auto byte = [&](std::size_t i) {
+      return std::uint64_t{static_cast<unsigned char>(at[i])};
+    };
+    scanner.Words(byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16, 0);
   }
-  const std::uint64_t low_mask = left >= 8 ? ~0ull : (1ull << (8 * left)) - 1;
-  const std::uint64_t high_mask = left <= 8    ? 0
-                                  : left >= 16 ? ~0ull
-                                               : (1ull << (8 * (left - 8))) - 1;
-  char copy[16];
-  if constexpr (!kReadsBehind) {
-    std::memset(copy, 0, sizeof copy);
-    if (left != 0) std::memcpy(copy, data, left);
-    data = copy;
-  }
-  mix(load(data) & low_mask, load(data + 8) & high_mask);
-  hash = (hash ^ name.size()) * 0x9E3779B97F4A7C15;
-  return {static_cast<std::uint32_t>(hash >> 32), (seen & kHigh) != 0};
+  return scanner.Finish();
 }
 
-/// The same hash for a name behind which nothing may be read.
-inline std::uint32_t HashName(std::string_view name) { return ScanName<false>(name).hash; }
+inline std::uint32_t HashName(std::string_view name) { return ScanName(name).hash; }
 
 /// Finds equal names among many, and a name among them. The names stay where they are; `at(i)`
 /// gives the i-th.
@@ -108,7 +132,10 @@ class NameIndex {
   template <typename NameAt, typename Told>
   void BuildSorted(std::uint32_t count, const NameAt& at, const Told& on_duplicate);
 
-  PodBuffer<std::uint64_t> slots_;   // hash << 32 | index + 1; 0 is free. Open addressing, linear.
+  // The upper bits of the hash, then index + 1 in as many bits as the number of names needs; 0 is
+  // free. Open addressing, linear, from the slot that the hash's lower bits say.
+  PodBuffer<std::uint32_t> slots_;
+  std::uint32_t index_mask_ = 0;
   PodBuffer<std::uint32_t> sorted_;  // by name, where hashes were of no use
 };
 

@@ -19,7 +19,9 @@ void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
   const std::size_t capacity = std::bit_ceil(std::size_t{count} + count / 3 + 1);
   const std::size_t mask = capacity - 1;
   slots_.AssignZero(capacity);
-  const std::span<std::uint64_t> slots = slots_.span();
+  index_mask_ = ~std::uint32_t{0} >> std::countl_zero(count);
+  const std::uint32_t index_mask = index_mask_;
+  const std::span<std::uint32_t> slots = slots_.span();
   const std::span<const std::uint32_t> hash_at = hashes.span();
   // A good hash needs about two probes a name; far beyond that someone chose the names.
   std::uint64_t probes_left = std::uint64_t{count} * 16 + 4096;
@@ -29,14 +31,14 @@ void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
     const std::uint32_t hash = hash_at[i];
     std::size_t slot = hash & mask;
     while (true) {
-      const std::uint64_t entry = slots[slot];
+      const std::uint32_t entry = slots[slot];
       if (entry == 0) {
-        slots[slot] = std::uint64_t{hash} << 32 | (i + 1);
+        slots[slot] = (hash & ~index_mask) | (i + 1);
         break;
       }
-      if (entry >> 32 == hash) {
-        const auto first = static_cast<std::uint32_t>(entry) - 1;
-        if (at(first) == at(i)) {
+      if (((entry ^ hash) & ~index_mask) == 0) {
+        const std::uint32_t first = (entry & index_mask) - 1;
+        if (hash_at[first] == hash && at(first) == at(i)) {
           on_duplicate(i, first);
           break;
         }
@@ -93,11 +95,11 @@ std::optional<std::uint32_t> NameIndex::Find(std::string_view name, std::uint32_
     return *found;
   }
   if (slots_.empty()) return std::nullopt;
-  const std::span<const std::uint64_t> slots = slots_.span();
+  const std::span<const std::uint32_t> slots = slots_.span();
   const std::size_t mask = slots.size() - 1;
   for (std::size_t slot = hash & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
-    const auto index = static_cast<std::uint32_t>(slots[slot]) - 1;
-    if (slots[slot] >> 32 == hash && at(index) == name) return index;
+    const std::uint32_t index = (slots[slot] & index_mask_) - 1;
+    if (((slots[slot] ^ hash) & ~index_mask_) == 0 && at(index) == name) return index;
   }
   return std::nullopt;
 }

@@ -72,24 +72,28 @@ Shape::Iterator& Shape::Iterator::operator++() {
   return *this;
 }
 
-std::string_view Tensor::name() const { return header_->NameOf(*record_); }
-DType Tensor::dtype() const { return record_->dtype(); }
-std::size_t Tensor::rank() const { return record_->rank(); }
-Shape Tensor::shape() const { return {header_->text().substr(record_->shape), record_->rank()}; }
+std::string_view Tensor::name() const { return header_->NameOf(header_->tensors[record_]); }
+DType Tensor::dtype() const { return header_->tensors[record_].dtype(); }
+std::size_t Tensor::rank() const { return header_->tensors[record_].rank(); }
+Shape Tensor::shape() const {
+  const internal::TensorRecord& record = header_->tensors[record_];
+  return {header_->text().substr(record.shape), record.rank()};
+}
 ByteRange Tensor::range() const {
-  return {header_->data_offset() + record_->begin, record_->end - record_->begin};
+  const std::uint64_t begin = header_->BeginOf(record_);
+  return {header_->data_offset() + begin, header_->tensors[record_].end - begin};
 }
 
 std::uint64_t Tensor::elements() const {
-  const internal::ShapeSize size = header_->SizeOf(*record_);
+  const internal::ShapeSize size = header_->SizeOf(header_->tensors[record_]);
   return size.zero ? 0 : size.nonzero;
 }
 
 std::size_t TensorList::size() const { return header_->tensors.size(); }
 
 Tensor TensorList::operator[](std::size_t index) const {
-  const std::size_t record = header_->order.empty() ? index : header_->order[index];
-  return {header_, &header_->tensors[record]};
+  if (index >= size()) std::abort();
+  return {header_, header_->order.empty() ? index : header_->order[index]};
 }
 
 File::File(std::unique_ptr<const Header> header, Report report)
@@ -128,7 +132,7 @@ std::optional<Tensor> File::Find(std::string_view name) const {
       header.index.Find(name, tensorgate::internal::HashName(name),
                         [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); });
   if (!found) return std::nullopt;
-  return Tensor(&header, &header.tensors[*found]);
+  return Tensor(&header, *found);
 }
 
 std::optional<std::size_t> File::FindIndex(std::string_view name) const {
@@ -139,8 +143,7 @@ std::optional<std::size_t> File::FindIndex(std::string_view name) const {
   if (!found || header.order.empty()) return found;
   // Ordered by (begin, end), those of equal range as in the header.
   const auto key = [&](std::uint32_t record) {
-    const internal::TensorRecord& tensor = header.tensors[record];
-    return std::tuple(tensor.begin, tensor.end, record);
+    return std::tuple(header.BeginOf(record), header.tensors[record].end, record);
   };
   const auto order = header.order.span();
   const auto at = std::ranges::lower_bound(order, key(*found), {}, key);

@@ -1,9 +1,58 @@
 // The rare paths of the handler.
-#include "lib/safetensors/handler.h"
+#include "lib/base/utf8.h"
+#include "lib/json/number.h"
+#include "lib/safetensors/handler_events.h"
 
 namespace tensorgate::safetensors::internal {
 
 using json::TokenKind;
+
+HeaderHandler::HeaderHandler(Header& header, const Limits& limits, ParsedHeader& parsed)
+    : text_(header.text()),
+      data_offset_(header.data_offset()),
+      limits_(limits),
+      header_(header),
+      parsed_(parsed) {
+  // 50 bytes are the smallest plain entry; untouched memory costs nothing.
+  tensors_.Reserve(text_.size() / 50 + 1);
+  name_hashes_.Reserve(text_.size() / 50 + 1);
+}
+
+void HeaderHandler::Finish() {
+  tensors_.ShrinkToFit();
+  begins_.ShrinkToFit();
+  header_.metadata.ShrinkToFit();
+  header_.tensors = std::move(tensors_);
+  header_.begins = std::move(begins_);
+  parsed_.name_hashes = std::move(name_hashes_);
+  parsed_.dimensions = dimensions_;
+  parsed_.parameters = parameters_;
+  parsed_.seen = seen_;
+}
+
+bool HeaderHandler::AddPart(std::string_view part) {
+  if (state_ != State::kPieces) {
+    interrupted_ = state_;
+    state_ = State::kPieces;
+    parts_.clear();
+  }
+  parts_.append(part);
+  return true;
+}
+
+// The whole text of a token whose last part this is; valid until the next event.
+std::string_view HeaderHandler::Whole(std::string_view part) {
+  if (state_ != State::kPieces) return part;
+  state_ = interrupted_;
+  parts_.append(part);
+  return parts_;
+}
+
+// Keeps a text: by its place in the header, or, where it was written with escapes, in the arena.
+TextRef HeaderHandler::Keep(std::string_view text) {
+  const auto offset = tensorgate::internal::OffsetWithin(text_, text);
+  return offset ? static_cast<TextRef>(*offset) : Store(text);
+}
 
 TextRef HeaderHandler::Store(std::string_view text) {
   std::string& arena = header_.arena;
@@ -11,7 +60,47 @@ TextRef HeaderHandler::Store(std::string_view text) {
   for (int shift = 24; shift >= 0; shift -= 8) arena.push_back(static_cast<char>(length >> shift));
   const auto ref = static_cast<TextRef>(arena.size());
   arena.append(text);
+  seen_ |= kSeenNotable | kSeenNotableKey;
   return ref | kInArena;
+}
+
+bool HeaderHandler::EscapedName(std::string_view name, Error& error) {
+  tensor_.name = Store(name);
+  return BeginTensor(name, error);
+}
+
+// A tensor that is out of line, or that may deserve a warning.
+bool HeaderHandler::EndUnusualTensor() {
+  ShapeSize size;
+  bool notable = rank_ > kHighRank || tensor_.end > kExactDouble;
+  DimensionReader dimensions = header_.Dimensions(tensor_);
+  for (std::uint64_t dimension; dimensions.Next(dimension);) {
+    size.Multiply(dimension);
+    notable |= dimension > kLargeDimension;
+  }
+  const std::uint64_t bits = Bits(dtype_);
+  const std::uint64_t total = size.TotalBits(bits);
+  const bool as_long = !size.HiddenOverflow(bits) && total % 8 == 0 &&
+                       size.RowBitsModulo8(bits) == 0 && tensor_.end >= begin_ &&
+                       tensor_.end - begin_ == total / 8;
+  if (in_line_ && (!as_long || begin_ != expected_)) LeaveLine();
+  if (!in_line_) begins_.PushBack(begin_);
+  notable |= size.zero || (bits >= 16 && (data_offset_ + begin_) % (bits / 8) != 0);
+  if (notable) seen_ |= kSeenNotable;
+  const std::uint64_t elements = size.zero ? 0 : size.nonzero_overflows ? UINT64_MAX : size.nonzero;
+  parameters_ = tensorgate::internal::SaturatingAdd(parameters_, elements);
+  return AddTensor();
+}
+
+// From here on the begins are kept.
+void HeaderHandler::LeaveLine() {
+  in_line_ = false;
+  seen_ |= kSeenOutOfLine;
+  std::uint64_t begin = 0;
+  for (const TensorRecord& tensor : tensors_.span()) {
+    begins_.PushBack(begin);
+    begin = tensor.end;
+  }
 }
 
 bool HeaderHandler::BeginMetadata(Error& error) {
@@ -53,7 +142,7 @@ bool HeaderHandler::OtherObjectEnd(Error& error) {
       state_ = State::kRoot;
       return true;
     case State::kDtypeMapEnd:
-      return FieldDone(kDtypeField);
+      return FieldDone(State::kShape);
     case State::kUnknown:
       --unknown_depth_;
       return ScalarDone();
@@ -84,6 +173,7 @@ bool HeaderHandler::OtherArray(Error& error) {
 bool HeaderHandler::OtherArrayEnd(Error& error) {
   switch (state_) {
     case State::kItemsEnd:
+      fields_ = kAllFields;
       return EndTensor(error);
     case State::kUnknown:
       --unknown_depth_;
@@ -121,28 +211,17 @@ bool HeaderHandler::OtherField(Field field, std::string_view key, Error& error) 
 }
 
 bool HeaderHandler::OtherKey(std::string_view part, Error& error) {
+  const std::string_view key = Whole(part);
   switch (state_) {
-    case State::kMetadataKey: {
-      std::uint32_t length = 0;
-      TakeText(part, key_, length);
-      if (length > limits_.name_bytes || header_.metadata.size() >= limits_.metadata_entries) {
-        const bool name = length > limits_.name_bytes;
-        stopped_ = {.rule = name ? Rule::kLimitNameBytes : Rule::kLimitMetadataEntries,
-                    .kind = TokenKind::kString,
-                    .names_key = true,
-                    .found = length,
-                    .allowed = name ? limits_.name_bytes : limits_.metadata_entries};
-        return Stop(error);
-      }
-      parsed_.key_hashes.PushBack(Scan(key_, length).hash);
-      if (length == 5 || length == 12 || length == 17) seen_ |= kSeenNotableKey;
-      state_ = State::kMetadataValue;
-      return true;
-    }
+    case State::kMetadataKey:
+      return KeepMetadataKey(key, error);
+    case State::kRoot:
+      return EscapedName(key, error);
+    case State::kField:
+      return FieldKey(key, error);
     case State::kDtypeMap:
-      if (!SetDtype(Whole(part), error)) return false;
       state_ = State::kDtypeMapValue;
-      return true;
+      return SetDtype(key, error);
     case State::kDtypeMapEnd:
       stopped_ = {.rule = Rule::kStFieldType,
                   .kind = TokenKind::kString,
@@ -150,23 +229,74 @@ bool HeaderHandler::OtherKey(std::string_view part, Error& error) {
                   .found_text = "an object of several entries"};
       return Stop(error);
     default:
-      Whole(part);
       return true;
   }
 }
 
-bool HeaderHandler::OtherString(std::string_view part, Error& error) {
-  if (state_ == State::kMetadataValue) [[likely]] {
-    MetadataRecord record{.key = key_, .value = 0};
-    std::uint32_t length = 0;
-    TakeText(part, record.value, length);
-    header_.metadata.PushBack(record);
-    state_ = State::kMetadataKey;
-    return true;
+bool HeaderHandler::KeepMetadataKey(std::string_view key, Error& error) {
+  key_ = Keep(key);
+  if (key.size() > limits_.name_bytes || header_.metadata.size() >= limits_.metadata_entries) {
+    const bool name = key.size() > limits_.name_bytes;
+    stopped_ = {.rule = name ? Rule::kLimitNameBytes : Rule::kLimitMetadataEntries,
+                .kind = TokenKind::kString,
+                .names_key = true,
+                .found = key.size(),
+                .allowed = name ? limits_.name_bytes : limits_.metadata_entries};
+    return Stop(error);
   }
-  Whole(part);
+  parsed_.key_hashes.PushBack(tensorgate::internal::HashName(key));
+  if (key.size() == 5 || key.size() == 12 || key.size() == 17) seen_ |= kSeenNotableKey;
+  state_ = State::kMetadataValue;
+  return true;
+}
+
+bool HeaderHandler::OtherString(std::string_view part, Error& error) {
+  const std::string_view text = Whole(part);
+  switch (state_) {
+    case State::kMetadataValue:
+      header_.metadata.PushBack({.key = key_, .value = Keep(text)});
+      state_ = State::kMetadataKey;
+      return true;
+    case State::kDtype:
+      return OtherDtype(text, error);
+    case State::kUnknown:
+      return ScalarDone();
+    default:
+      return Unexpected(TokenKind::kString, error);
+  }
+}
+
+// Another dtype than the tensor before has.
+bool HeaderHandler::OtherDtype(std::string_view name, Error& error) {
+  return SetDtype(name, error) && FieldDone(State::kShape);
+}
+
+bool HeaderHandler::SetDtype(std::string_view name, Error& error) {
+  const std::optional<DType> found = FindDType(name);
+  if (!found) {
+    stopped_ = {.rule = Rule::kStDtypeUnknown,
+                .kind = TokenKind::kString,
+                .names_tensor = true,
+                .found_text = std::string(name)};
+    return Stop(error);
+  }
+  dtype_ = *found;
+  const bool in_header = tensorgate::internal::OffsetWithin(text_, name).has_value();
+  dtype_size_ = in_header && name.size() <= 8 ? name.size() : kNoWord;
+  if (dtype_size_ != kNoWord) dtype_word_ = tensorgate::internal::ShortWord(name);
+  // Elements below a byte are never plain.
+  const std::uint64_t bytes = Bits(dtype_) / 8;
+  element_bytes_ = bytes;
+  element_mask_ = bytes - 1;
+  if (IsRare(dtype_)) seen_ |= kSeenNotable;
+  return true;
+}
+
+bool HeaderHandler::on_double(double, Text text, Error& error) { return OtherNumber(text, error); }
+
+bool HeaderHandler::on_bool(bool value, Error& error) {
   if (state_ == State::kUnknown) return ScalarDone();
-  return Unexpected(TokenKind::kString, error);
+  return Unexpected(value ? TokenKind::kTrue : TokenKind::kFalse, error);
 }
 
 bool HeaderHandler::OtherNumber(std::string_view text, Error& error) {
@@ -197,12 +327,10 @@ bool HeaderHandler::on_null(Error& error) {
   }
 }
 
-bool HeaderHandler::UnknownDtype(std::string_view name, Error& error) {
-  stopped_ = {.rule = Rule::kStDtypeUnknown,
-              .kind = TokenKind::kString,
-              .names_tensor = true,
-              .found_text = std::string(name)};
-  return Stop(error);
+// A value of a field that is not known.
+bool HeaderHandler::ScalarDone() {
+  if (unknown_depth_ == 0) state_ = State::kField;
+  return true;
 }
 
 bool HeaderHandler::MissingField(Error& error) {
@@ -228,12 +356,12 @@ bool HeaderHandler::TensorLimit(Error& error) {
   return Stop(error);
 }
 
-bool HeaderHandler::Limit(Rule rule, std::uint64_t limit, Error& error) {
-  stopped_ = {.rule = rule,
+bool HeaderHandler::RankLimit(Error& error) {
+  stopped_ = {.rule = Rule::kLimitRank,
               .kind = TokenKind::kArrayEnd,
               .at_tensor_key = true,
               .names_tensor = true,
-              .allowed = limit};
+              .allowed = limits_.rank};
   return Stop(error);
 }
 

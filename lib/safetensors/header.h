@@ -26,6 +26,9 @@ inline constexpr std::size_t kLengthBytes = 8;
 // Beyond these a reader stumbles. The parse asks whether any tensor may be concerned, the rules tell which.
 inline constexpr std::uint64_t kLongName = 256, kHighRank = 5, kLargeDimension = INT32_MAX;
 inline constexpr std::uint64_t kExactDouble = std::uint64_t{1} << 53;
+using PlainShape = tensorgate::internal::PlainShape<std::uint64_t, kLargeDimension>;
+
+inline constexpr std::string_view kMetadataName = "__metadata__";
 
 /// A dtype that few readers know.
 inline bool IsRare(DType dtype) {
@@ -37,9 +40,10 @@ inline bool IsRare(DType dtype) {
 /// length.
 using TextRef = std::uint32_t;
 inline constexpr TextRef kInArena = 0x8000'0000;
+inline constexpr std::size_t kArenaLength = 4;
 
 struct TensorRecord {
-  std::uint64_t begin, end;  // data_offsets
+  std::uint64_t end;  // of data_offsets; Header::BeginOf tells the begin
   TextRef name;
   std::uint32_t name_length;
   std::uint32_t shape;       // where the first dimension's digits stand in the header
@@ -48,7 +52,7 @@ struct TensorRecord {
   std::uint32_t rank() const { return rank_dtype >> 5; }
   DType dtype() const { return static_cast<DType>(rank_dtype & 31); }
 };
-static_assert(sizeof(TensorRecord) == 32 && kDTypeCount <= 32 &&
+static_assert(sizeof(TensorRecord) == 24 && kDTypeCount <= 32 &&
               kMaxHeaderBytes / 2 < (1u << 27) - 1);
 
 struct MetadataRecord {
@@ -96,6 +100,7 @@ struct Header {
   std::size_t padding = 0;     // white space behind the JSON
   std::uint64_t file_size = 0;
   PodBuffer<TensorRecord> tensors;  // in the order of the header
+  PodBuffer<std::uint64_t> begins;  // empty if each tensor begins where the one before it ends
   PodBuffer<std::uint32_t> order;   // in the order of the data; empty if that is the header's
   PodBuffer<MetadataRecord> metadata;
   std::string arena;
@@ -109,6 +114,9 @@ struct Header {
   std::string_view Text(TextRef ref, std::size_t length) const {
     return (ref & kInArena) != 0 ? std::string_view(arena).substr(ref & ~kInArena, length)
                                  : text().substr(ref, length);
+  }
+  std::uint64_t BeginOf(std::size_t tensor) const {
+    return !begins.empty() ? begins[tensor] : tensor == 0 ? 0 : tensors[tensor - 1].end;
   }
   std::string_view NameOf(const TensorRecord& record) const {
     return Text(record.name, record.name_length);

@@ -5,7 +5,7 @@
 #include "lib/base/utf8.h"
 #include "lib/json/number.h"
 #include "lib/json/tokens.h"
-#include "lib/safetensors/handler.h"
+#include "lib/safetensors/handler_events.h"
 
 namespace tensorgate::safetensors::internal {
 namespace {
@@ -58,7 +58,6 @@ ParseFailure FromHandler(const HeaderHandler& handler, const Header& header, std
   failure.found_text = stopped.found_text;
   if (stopped.names_tensor) failure.subject = handler.TensorName();
   if (stopped.names_key) failure.subject = handler.MetadataKey();
-  if (!stopped.subject.empty()) failure.subject = stopped.subject;
   const Token token = stopped.at_tensor_key ? TensorKey(text, handler.tensor_ordinal())
                                             : TokenAtStop(text, stop, stopped.kind);
   failure.offset = token.begin;
@@ -132,7 +131,9 @@ std::string_view Header::TextAt(TextRef ref) const {
   // The length stands before the text, so that a text may hold any character.
   const std::string_view length =
       std::string_view(arena).substr((ref & ~kInArena) - kArenaLength, kArenaLength);
-  return rest.substr(0, ArenaLength(length));
+  std::uint32_t count = 0;
+  for (const char c : length) count = count << 8 | static_cast<unsigned char>(c);
+  return rest.substr(0, count);
 }
 
 ParsedHeader ParseHeader(Header& header, const Limits& limits) {
@@ -151,6 +152,7 @@ ParsedHeader ParseHeader(Header& header, const Limits& limits) {
                        .found_text = std::string(header.text().substr(token.begin, token.size()))};
     } else {
       header.tensors.Clear();
+      header.begins.Clear();
       header.metadata.Clear();
       header.arena.clear();
       parsed = ParsedHeader();

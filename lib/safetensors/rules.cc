@@ -214,16 +214,14 @@ void SortByOffset(Header& header) {
     std::uint32_t index;
     auto operator<=>(const Key&) const = default;
   };
+  if (header.begins.empty()) return;
   const auto tensors = header.tensors.span();
-  const auto in_order = [](const TensorRecord& a, const TensorRecord& b) {
-    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
-  };
-  if (std::is_sorted(tensors.begin(), tensors.end(), in_order)) return;
   PodBuffer<Key> keys;
   keys.Resize(tensors.size());
   for (std::uint32_t i = 0; i < tensors.size(); ++i)
-    keys.span()[i] = {tensors[i].begin, tensors[i].end, i};
-  std::sort(keys.span().begin(), keys.span().end());
+    keys.span()[i] = {header.begins[i], tensors[i].end, i};
+  if (std::ranges::is_sorted(keys.span())) return;
+  std::ranges::sort(keys.span());
   header.order.Resize(tensors.size());
   for (std::uint32_t i = 0; i < tensors.size(); ++i) header.order.span()[i] = keys.span()[i].index;
 }
@@ -232,6 +230,7 @@ void SortByOffset(Header& header) {
 bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
   const TensorRecord& tensor = header.tensors[ordinal];
   const std::uint64_t bits = Bits(tensor.dtype());
+  const std::uint64_t begin = header.BeginOf(ordinal);
   const ShapeSize size = header.SizeOf(tensor);
   if (size.Overflow(bits)) {
     out.Add({.rule = Rule::kStShapeOverflow, .place = Place::kShape, .ordinal = ordinal});
@@ -259,11 +258,11 @@ bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
              .found = fits ? std::optional(row) : std::nullopt});
     failed = true;
   }
-  if (tensor.begin <= tensor.end && tensor.end - tensor.begin != total / 8) {
+  if (begin <= tensor.end && tensor.end - begin != total / 8) {
     out.Add({.rule = Rule::kStSizeMismatch,
              .place = Place::kOffsets,
              .ordinal = ordinal,
-             .found = tensor.end - tensor.begin,
+             .found = tensor.end - begin,
              .allowed = total / 8});
     failed = true;
   }
@@ -278,8 +277,8 @@ DataEnd CheckTensors(const Header& header, const std::vector<bool>& counts, Coll
     const std::uint32_t ordinal = header.order.empty() ? i : header.order.span()[i];
     if (!out.strict() && !counts.empty() && !counts[ordinal]) continue;
     const TensorRecord& tensor = header.tensors[ordinal];
-    const std::uint64_t before = claims.end();
-    const Claims::Result result = claims.Claim(tensor.begin, tensor.end);
+    const std::uint64_t before = claims.end(), begin = header.BeginOf(ordinal);
+    const Claims::Result result = claims.Claim(begin, tensor.end);
     bool failed = result != Claims::Result::kNext;
     if (failed) {
       const bool reversed = result == Claims::Result::kReversed;
@@ -289,8 +288,8 @@ DataEnd CheckTensors(const Header& header, const std::vector<bool>& counts, Coll
       out.Add({.rule = rule,
                .place = Place::kOffsets,
                .ordinal = ordinal,
-               .found = reversed ? tensor.end : tensor.begin,
-               .allowed = reversed ? tensor.begin : before});
+               .found = reversed ? tensor.end : begin,
+               .allowed = reversed ? begin : before});
     }
     if (out.strict() || !failed) failed |= CheckShape(header, ordinal, out);
     if (failed && !out.strict()) break;
@@ -361,6 +360,7 @@ void TensorWarnings(const Header& header, Collector& out) {
     if (IsPathOut(name)) path.Count(ordinal);
     if (name.size() > kLongName) long_name.Count(ordinal, name.size());
     if (tensor.rank() > kHighRank) rank.Count(ordinal, tensor.rank());
+    const std::uint64_t begin = header.BeginOf(ordinal);
     std::uint64_t number = tensor.end;
     bool zero = false;
     DimensionReader reader = header.Dimensions(tensor);
@@ -373,14 +373,13 @@ void TensorWarnings(const Header& header, Collector& out) {
     if (zero) {
       empty.Count(ordinal);
       const auto begins_here = [&](std::uint32_t j) {
-        return tensors[header.order.empty() ? j : header.order.span()[j]].begin == tensor.begin;
+        return header.BeginOf(header.order.empty() ? j : header.order.span()[j]) == begin;
       };
       if ((i > 0 && begins_here(i - 1)) || (i + 1 < tensors.size() && begins_here(i + 1)))
         shared.Count(ordinal);
     }
     const std::uint64_t bits = Bits(tensor.dtype());
-    if (bits >= 16 && (header.data_offset() + tensor.begin) % (bits / 8) != 0)
-      misaligned.Count(ordinal);
+    if (bits >= 16 && (header.data_offset() + begin) % (bits / 8) != 0) misaligned.Count(ordinal);
     if (IsRare(tensor.dtype())) rare.Count(ordinal, {}, Name(tensor.dtype()));
   }
   for (Counter* counter : {&empty_name, &control, &path, &shared, &empty, &misaligned, &rare})

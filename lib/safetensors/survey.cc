@@ -1,6 +1,6 @@
 #include "lib/safetensors/survey.h"
 
-#include "lib/safetensors/handler.h"
+#include "lib/safetensors/header.h"
 
 namespace tensorgate::safetensors::internal {
 

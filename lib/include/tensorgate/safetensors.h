@@ -41,7 +41,6 @@ namespace tensorgate::safetensors {
 
 namespace internal {
 struct Header;
-struct TensorRecord;
 class Examination;
 }  // namespace internal
 
@@ -101,10 +100,9 @@ class Tensor {
  private:
   friend class File;
   friend class TensorList;
-  Tensor(const internal::Header* header, const internal::TensorRecord* record)
-      : header_(header), record_(record) {}
+  Tensor(const internal::Header* header, std::size_t record) : header_(header), record_(record) {}
   const internal::Header* header_;
-  const internal::TensorRecord* record_;
+  std::size_t record_;
 };
 
 /// All tensors in the order of their data: a view into the `File`.

@@ -106,6 +106,39 @@ TEST(ShapeSizeTest, RandomProductsAgreeWith128Bits) {
 #endif
 }
 
+// Plain shapes have the elements that ShapeSize counts; the others are exactly those with a dimension of 0 or above the
+// bound, and those that do not fit.
+template <std::uint8_t kLarge>
+void ComparePlain8(std::vector<std::uint8_t> dimensions) {
+  PlainShape<std::uint8_t, kLarge> shape;
+  unsigned product = 1;
+  bool plain = true;
+  for (const std::uint8_t dimension : dimensions) {
+    shape.Multiply(dimension);
+    plain &= dimension != 0 && dimension <= kLarge;
+    if (plain) product *= dimension;
+    plain &= product <= 255;
+  }
+  ASSERT_EQ(shape.plain, plain);
+  if (plain) ASSERT_EQ(shape.elements, product);
+}
+
+TEST(PlainShapeTest, EveryShapeOfThreeDimensionsAtEightBits) {
+  ComparePlain8<127>({});
+  for (unsigned a = 0; a < 256; ++a) {
+    for (unsigned b = 0; b < 256; ++b) {
+      for (unsigned c = 0; c < 256; ++c) {
+        const std::vector<std::uint8_t> dimensions = {static_cast<std::uint8_t>(a),
+                                                      static_cast<std::uint8_t>(b),
+                                                      static_cast<std::uint8_t>(c)};
+        ComparePlain8<127>(dimensions);
+        ComparePlain8<255>(dimensions);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(SaturatingAddTest, EverySumAtEightBits) {
   for (unsigned a = 0; a < 256; ++a) {
     for (unsigned b = 0; b < 256; ++b) {
