@@ -14,6 +14,7 @@ import sys
 CONTEXT = {
     "slice.h": ("#include <vector>",
                 "void Example(const tensorgate::Checkpoint& checkpoint, std::size_t index)"),
+    "mapping.h": ("", "void Example(const tensorgate::Checkpoint& checkpoint)"),
     "tensor.h": ("", "void Example(const tensorgate::Checkpoint& checkpoint)"),
     "source.h": ("struct Remote { tensorgate::Result<std::size_t> Fetch(std::uint64_t, std::span<std::byte>); };",
                  "void Example(Remote& remote, std::uint64_t size)"),

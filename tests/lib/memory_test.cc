@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <string>
 
 #include "tensorgate.h"
+#include "tensorgate/checkpoint.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
@@ -14,7 +17,7 @@
 
 namespace {
 // Negative: never fails.
-long fail_after = -1;
+std::atomic<long> fail_after = -1;
 bool Fails() { return fail_after >= 0 && fail_after-- == 0; }
 }  // namespace
 
@@ -121,6 +124,54 @@ TEST(MemoryTest, EveryAllocationOfAScanMayFail) {
       return Outcome{verdict, undecided, Rule::kIoOutOfMemory};
     });
   }
+}
+
+TEST(MemoryTest, EveryAllocationOfAReadMayFail) {
+  const std::string file = Rich();
+  const auto whole = Checkpoint::OpenBytes(AsBytes(file));
+  ASSERT_TRUE(whole);
+  const auto told = [](const auto& result) {
+    return result ? Outcome{Verdict::kAccepted, false, Rule{}}
+                  : Outcome{Verdict::kUndecided, true, result.error().rule};
+  };
+  EXPECT_GT(FailEach([&] {
+              const auto opened = Checkpoint::OpenBytes(AsBytes(file));
+              return OutcomeOf(opened ? opened->report() : opened.error());
+            }),
+            5);
+  const std::string path = "/no/such/file";
+  FailEach([&] { return OutcomeOf(Checkpoint::OpenPath(path).error()); });
+  const std::size_t which[] = {3, 4, 7};
+  const Subscript odd[] = {Subscript::Range({}, {}, -1)};
+  LoadOptions options;
+  options.threads = 3;
+  EXPECT_GT(FailEach([&] { return told(whole->tensor(3)); }), 0);
+  EXPECT_GT(FailEach([&] { return told(whole->Read(3)); }), 2);
+  EXPECT_GT(FailEach([&] { return told(whole->Load(which, options)); }), 5);
+  EXPECT_GT(FailEach([&] { return told(whole->LoadAll(options)); }), 5);
+  EXPECT_GT(FailEach([&] { return told(whole->PlanSlice(3, odd)); }), 3);
+  EXPECT_GT(FailEach([&] { return told(whole->ReadSlice(3, odd)); }), 5);
+}
+
+// Threads that cannot be started are done without.
+TEST(MemoryTest, EveryAllocationOfAParallelReadMayFail) {
+  constexpr std::size_t kData = 20'000'000;
+  const std::string file =
+      BuildFile("{" + TensorEntry("a", "U8", std::to_string(kData), 0, kData) + "}", kData);
+  const auto checkpoint = Checkpoint::OpenBytes(AsBytes(file));
+  ASSERT_TRUE(checkpoint);
+  std::string into(kData, 1);
+  const Destination destination[] = {{0, std::as_writable_bytes(std::span(into))}};
+  LoadOptions options;
+  options.threads = 2;
+  options.block = 1 << 20;
+  FailEach([&] {
+    const Result<void> read = checkpoint->LoadInto(destination, options);
+    if (!read) return Outcome{Verdict::kUndecided, true, read.error().rule};
+    EXPECT_EQ(into.find_first_not_of('\0'), into.npos);
+    std::ranges::fill(into, 1);
+    return Outcome{Verdict::kAccepted, false, Rule{}};
+  });
 }
 
 // What cannot be rendered is empty, never cut. In JSON a message alone may be missing.

@@ -40,6 +40,7 @@
 
 #include "tensorgate/buffer.h"
 #include "tensorgate/limits.h"
+#include "tensorgate/mapping.h"
 #include "tensorgate/report.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/slice.h"
@@ -165,6 +166,10 @@ class Checkpoint {
   Result<Loaded> LoadAll(const LoadOptions& options = {}) const;
   /// Many tensors, each into memory of the caller's, which must not overlap.
   Result<void> LoadInto(std::span<const Destination> into, const LoadOptions& options = {}) const;
+
+  /// A part's file through a private mapping: nothing is read yet. Its risk is told in mapping.h.
+  /// Fails with `use/not-mappable` where the source is no file and not memory.
+  Result<Mapping> Map(std::size_t part, const MapOptions& options = {}) const;
 
   /// `io/changed` if a file of it is known to have changed since it was opened.
   Result<void> Unchanged() const;
