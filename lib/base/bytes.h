@@ -44,6 +44,11 @@ inline std::uint64_t LoadLittleEndian64(std::span<const std::byte, 8> bytes) {
   return LoadLittleEndian<std::uint64_t>(bytes);
 }
 
+inline void StoreLittleEndian64(std::uint64_t value, std::span<std::byte, 8> bytes) {
+  if constexpr (std::endian::native == std::endian::big) value = __builtin_bswap64(value);
+  std::memcpy(bytes.data(), &value, sizeof value);
+}
+
 /// A text of one to eight bytes as one number, zero bytes above it. Eight bytes must be readable.
 inline std::uint64_t ShortWord(std::string_view text) {
   std::uint64_t word;

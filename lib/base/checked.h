@@ -13,6 +13,12 @@ template <std::unsigned_integral T>
   return __builtin_mul_overflow(a, b, &a);
 }
 
+/// a + b into `a`; true, with `a` unusable, if it does not fit.
+template <std::unsigned_integral T>
+[[nodiscard]] constexpr bool AddOverflows(T& a, T b) {
+  return __builtin_add_overflow(a, b, &a);
+}
+
 template <std::unsigned_integral T>
 constexpr T SaturatingAdd(T a, T b) {
   T sum;

@@ -78,6 +78,8 @@ void AppendJsonString(std::string& out, std::string_view text) {
   AppendWithoutDeceptive(out, written);
 }
 
+void AppendPlainJsonString(std::string& out, std::string_view text) { Serialize(out, text); }
+
 void JsonWriter::Separate() {
   if (comma_) out_ += ',';
   comma_ = true;

@@ -15,6 +15,11 @@ namespace tensorgate::internal {
 /// U+FFFD. Throws std::bad_alloc.
 void AppendJsonString(std::string& out, std::string_view text);
 
+/// Appends `text`, which must be valid UTF-8, as a JSON string with only the escapes that JSON
+/// demands: a control character as \b, \f, \n, \r, \t or \u00xx, the quote and the backslash.
+/// For files; nothing here is fit to be shown. Throws std::bad_alloc.
+void AppendPlainJsonString(std::string& out, std::string_view text);
+
 /// Objects and arrays in the order in which they are written; commas are its business, nesting the
 /// caller's.
 class JsonWriter {

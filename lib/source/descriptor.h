@@ -22,6 +22,8 @@ class Descriptor {
   }
   bool valid() const { return descriptor_ >= 0; }
   int get() const { return descriptor_; }
+  /// The caller closes it.
+  int Release() { return std::exchange(descriptor_, -1); }
 
  private:
   int descriptor_ = -1;

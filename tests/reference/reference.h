@@ -28,6 +28,30 @@ int64_t tg_reference_tensors(const uint8_t* data, size_t size, tg_reference_tens
 /// Runs `SafeTensors::read_metadata` and frees its result. Returns one of TG_REFERENCE_*.
 int tg_reference_read_metadata(const uint8_t* data, size_t size);
 
+struct tg_reference_named_tensor {
+  const uint8_t* name;
+  size_t name_size;
+  size_t dtype;  // number in the crate's enumeration
+  const uint64_t* shape;
+  size_t rank;
+  const uint8_t* data;
+  size_t size;
+};
+
+struct tg_reference_metadata_entry {
+  const uint8_t* key;
+  size_t key_size;
+  const uint8_t* value;
+  size_t value_size;
+};
+
+/// What the crate's `serialize` writes, to be given to tg_reference_free; NULL if it refuses. `metadata` NULL: none. Texts
+/// must be UTF-8.
+uint8_t* tg_reference_serialize(const struct tg_reference_named_tensor* tensors, size_t count,
+                                const struct tg_reference_metadata_entry* metadata,
+                                size_t metadata_count, size_t* size);
+void tg_reference_free(uint8_t* data, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,6 +4,7 @@
 //! A panic of the crate is caught and told, never printed: a differential test must be able to say
 //! that the reference panicked, and go on.
 
+use safetensors::tensor::{serialize, Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use std::ffi::c_char;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -153,4 +154,115 @@ pub unsafe extern "C" fn tg_reference_read_metadata(data: *const u8, size: usize
         Some(Ok(())) => ACCEPTED,
         Some(Err(_)) => REJECTED,
     }
+}
+
+/// A tensor for the crate's writer.
+#[repr(C)]
+pub struct NamedTensor {
+    name: *const u8,
+    name_size: usize,
+    dtype: usize,
+    shape: *const u64,
+    rank: usize,
+    data: *const u8,
+    size: usize,
+}
+
+/// A metadata entry for the crate's writer.
+#[repr(C)]
+pub struct MetadataEntry {
+    key: *const u8,
+    key_size: usize,
+    value: *const u8,
+    value_size: usize,
+}
+
+/// In the order of the crate's enumeration.
+const DTYPES: [Dtype; 22] = [
+    Dtype::BOOL,
+    Dtype::F4,
+    Dtype::F6_E2M3,
+    Dtype::F6_E3M2,
+    Dtype::U8,
+    Dtype::I8,
+    Dtype::F8_E5M2,
+    Dtype::F8_E4M3,
+    Dtype::F8_E8M0,
+    Dtype::F8_E4M3FNUZ,
+    Dtype::F8_E5M2FNUZ,
+    Dtype::I16,
+    Dtype::U16,
+    Dtype::F16,
+    Dtype::BF16,
+    Dtype::I32,
+    Dtype::U32,
+    Dtype::F32,
+    Dtype::C64,
+    Dtype::F64,
+    Dtype::I64,
+    Dtype::U64,
+];
+
+/// # Safety
+/// As `bytes`; what is there must be UTF-8.
+unsafe fn text(data: *const u8, size: usize) -> String {
+    String::from_utf8(bytes(data, size).to_vec()).expect("UTF-8")
+}
+
+/// # Safety
+/// As `slice::from_raw_parts`, but null is allowed for none.
+unsafe fn items<'a, T>(data: *const T, count: usize) -> &'a [T] {
+    if count == 0 {
+        &[]
+    } else {
+        std::slice::from_raw_parts(data, count)
+    }
+}
+
+/// Serialises tensors; `metadata` null: none. Null if the crate refuses or panics; else the bytes, to
+/// be given back to `tg_reference_free`.
+///
+/// # Safety
+/// All pointers must point to as much as their sizes say; texts must be UTF-8.
+#[no_mangle]
+pub unsafe extern "C" fn tg_reference_serialize(
+    tensors: *const NamedTensor,
+    count: usize,
+    metadata: *const MetadataEntry,
+    metadata_count: usize,
+    size: *mut usize,
+) -> *mut u8 {
+    let serialized = guarded(|| {
+        let views: Vec<(String, TensorView)> = items(tensors, count)
+            .iter()
+            .map(|tensor| {
+                let shape = items(tensor.shape, tensor.rank).iter().map(|&d| d as usize).collect();
+                let data = bytes(tensor.data, tensor.size);
+                let view = TensorView::new(DTYPES[tensor.dtype], shape, data).expect("a tensor");
+                (text(tensor.name, tensor.name_size), view)
+            })
+            .collect();
+        let entries = (!metadata.is_null()).then(|| {
+            items(metadata, metadata_count)
+                .iter()
+                .map(|e| (text(e.key, e.key_size), text(e.value, e.value_size)))
+                .collect()
+        });
+        serialize(views, entries).ok()
+    });
+    match serialized {
+        Some(Some(file)) => {
+            let file = file.into_boxed_slice();
+            *size = file.len();
+            Box::into_raw(file).cast()
+        }
+        _ => std::ptr::null_mut(),
+    }
+}
+
+/// # Safety
+/// `data` and `size` must come from `tg_reference_serialize`.
+#[no_mangle]
+pub unsafe extern "C" fn tg_reference_free(data: *mut u8, size: usize) {
+    drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(data, size)));
 }

@@ -1,0 +1,35 @@
+#include "lib/ops/save_checks.h"
+
+#include <bit>
+
+namespace tensorgate::internal {
+namespace {
+
+constexpr std::uint64_t kLeastAlignment = 8, kLargestAlignment = 1 << 20;
+
+}  // namespace
+
+Result<void> CheckSaveOptions(const SaveOptions& options) {
+  if (!std::has_single_bit(options.alignment) || options.alignment < kLeastAlignment ||
+      options.alignment > kLargestAlignment) {
+    return Refuse(Rule::kSaveMisuse);
+  }
+  return {};
+}
+
+Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number) {
+  const Result<std::uint64_t> size = safetensors::internal::TensorBytes(tensor.dtype, tensor.shape);
+  if (!size) return Refuse(size.error().rule, number);
+  const auto* memory = std::get_if<std::span<const std::byte>>(&tensor.data);
+  if (memory != nullptr && memory->size() != *size) return Refuse(Rule::kSaveWrongSize, number);
+  return size;
+}
+
+Result<FileLayout> LayOutFile(std::span<const TensorSpec> specs, const SaveOptions& options) {
+  return safetensors::internal::LayOut(specs,
+                                       {.metadata = options.metadata ? &*options.metadata : nullptr,
+                                        .alignment = options.alignment,
+                                        .as_given = options.order == TensorOrder::kAsGiven});
+}
+
+}  // namespace tensorgate::internal

@@ -1,0 +1,47 @@
+// What saving to a file and to memory check alike.
+#ifndef TENSORGATE_OPS_SAVE_CHECKS_H_
+#define TENSORGATE_OPS_SAVE_CHECKS_H_
+
+#include <cstdint>
+#include <new>
+#include <span>
+
+#include "lib/safetensors/layout.h"
+#include "tensorgate/save.h"
+
+namespace tensorgate::internal {
+
+using safetensors::internal::FileLayout;
+using safetensors::internal::TensorSpec;
+
+inline std::unexpected<Status> Refuse(Rule rule, std::uint64_t found = 0) {
+  return std::unexpected(Status{.rule = rule, .found = found});
+}
+
+/// What memory that runs out, and callbacks that throw, become.
+template <typename Call>
+auto Guarded(const Call& call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return Refuse(Rule::kIoOutOfMemory);
+  } catch (...) {
+    return Refuse(Rule::kIoReadFailed);
+  }
+}
+
+Result<void> CheckSaveOptions(const SaveOptions& options);
+
+/// Bytes of a tensor; what it holds in memory must be as many.
+Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number);
+
+/// Throws std::bad_alloc.
+Result<FileLayout> LayOutFile(std::span<const TensorSpec> specs, const SaveOptions& options);
+
+inline TensorSpec SpecOf(const TensorData& tensor) {
+  return {tensor.name, tensor.dtype, tensor.shape};
+}
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_OPS_SAVE_CHECKS_H_

@@ -1,0 +1,91 @@
+#include "lib/ops/sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/bytes.h"
+
+namespace tensorgate::internal {
+namespace {
+
+// A block is written when it is full and stays in the processor's cache until then.
+constexpr std::size_t kBlock = 1 << 20;
+// From here on the copy into a block costs more than a call of its own.
+constexpr std::size_t kDirect = 128 << 10;
+
+}  // namespace
+
+Result<std::span<std::byte>> MemorySink::Room(std::uint64_t wanted) {
+  return rest_.first(static_cast<std::size_t>(std::min<std::uint64_t>(wanted, rest_.size())));
+}
+
+Result<void> MemorySink::Append(std::span<const std::byte> bytes) {
+  CopyBytes(bytes, rest_);
+  rest_ = rest_.subspan(bytes.size());
+  return {};
+}
+
+Result<void> MemorySink::Skip(std::uint64_t count) {
+  rest_ = rest_.subspan(static_cast<std::size_t>(count));
+  return {};
+}
+
+Result<std::span<std::byte>> FileSink::Room(std::uint64_t wanted) {
+  if (block_.size() == 0) {
+    Result<Buffer> block = Buffer::Allocate(kBlock);
+    if (!block) return std::unexpected(block.error());
+    block_ = *std::move(block);
+  }
+  // Blocks end where blocks of the file end, so that all but the first are written page to page.
+  std::size_t capacity = kBlock - static_cast<std::size_t>(position_ % kBlock);
+  if (used_ == capacity) {
+    const Result<void> flushed = Flush();
+    if (!flushed) return std::unexpected(flushed.error());
+    capacity = kBlock;
+  }
+  const std::uint64_t room = std::min<std::uint64_t>(wanted, capacity - used_);
+  return block_.bytes().subspan(used_, static_cast<std::size_t>(room));
+}
+
+Result<void> FileSink::Append(std::span<const std::byte> bytes) {
+  if (bytes.size() >= kDirect) {
+    const Result<void> flushed = Flush();
+    if (!flushed) return flushed;
+    const Result<void> written = file_.WriteAt(position_, bytes);
+    if (written) position_ += bytes.size();
+    return written;
+  }
+  while (!bytes.empty()) {
+    const Result<std::span<std::byte>> room = Room(bytes.size());
+    if (!room) return std::unexpected(room.error());
+    const std::size_t count = CopyBytes(bytes, *room);
+    Filled(count);
+    bytes = bytes.subspan(count);
+  }
+  return {};
+}
+
+Result<std::uint64_t> FileSink::Copy(int from, std::uint64_t offset, std::uint64_t length) {
+  const Result<void> flushed = Flush();
+  if (!flushed) return std::unexpected(flushed.error());
+  const Result<std::uint64_t> copied = file_.CopyAt(position_, from, offset, length);
+  if (copied) position_ += *copied;
+  return copied;
+}
+
+Result<void> FileSink::Skip(std::uint64_t count) {
+  const Result<void> flushed = Flush();
+  if (flushed) position_ += count;
+  return flushed;
+}
+
+Result<void> FileSink::Flush() {
+  if (used_ == 0) return {};
+  const Result<void> written = file_.WriteAt(position_, block_.bytes().first(used_));
+  if (!written) return written;
+  position_ += used_;
+  used_ = 0;
+  return {};
+}
+
+}  // namespace tensorgate::internal

@@ -1,0 +1,63 @@
+// Where a file's bytes go, in order: a new file, by blocks, or memory.
+#ifndef TENSORGATE_OPS_SINK_H_
+#define TENSORGATE_OPS_SINK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "lib/source/new_file.h"
+#include "tensorgate/buffer.h"
+#include "tensorgate/status.h"
+
+namespace tensorgate::internal {
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Room for the next bytes: from one byte to `wanted`, which is not 0.
+  virtual Result<std::span<std::byte>> Room(std::uint64_t wanted) = 0;
+  /// `count` bytes of the room were filled.
+  virtual void Filled(std::size_t count) = 0;
+  virtual Result<void> Append(std::span<const std::byte> bytes) = 0;
+  /// The next bytes by the kernel; returns how many it copied, 0 if it cannot.
+  virtual Result<std::uint64_t> Copy(int from, std::uint64_t offset, std::uint64_t length) = 0;
+  /// Bytes are left out, which are written otherwise.
+  virtual Result<void> Skip(std::uint64_t count) = 0;
+  virtual Result<void> Flush() = 0;
+};
+
+class MemorySink final : public Sink {
+ public:
+  explicit MemorySink(std::span<std::byte> into) : rest_(into) {}
+  Result<std::span<std::byte>> Room(std::uint64_t wanted) override;
+  void Filled(std::size_t count) override { rest_ = rest_.subspan(count); }
+  Result<void> Append(std::span<const std::byte> bytes) override;
+  Result<std::uint64_t> Copy(int, std::uint64_t, std::uint64_t) override { return 0; }
+  Result<void> Skip(std::uint64_t count) override;
+  Result<void> Flush() override { return {}; }
+
+ private:
+  std::span<std::byte> rest_;
+};
+
+class FileSink final : public Sink {
+ public:
+  explicit FileSink(NewFile& file) : file_(file) {}
+  Result<std::span<std::byte>> Room(std::uint64_t wanted) override;
+  void Filled(std::size_t count) override { used_ += count; }
+  Result<void> Append(std::span<const std::byte> bytes) override;
+  Result<std::uint64_t> Copy(int from, std::uint64_t offset, std::uint64_t length) override;
+  Result<void> Skip(std::uint64_t count) override;
+  Result<void> Flush() override;
+
+ private:
+  NewFile& file_;
+  Buffer block_;
+  std::uint64_t position_ = 0;  // in the file, of what the block holds
+  std::size_t used_ = 0;
+};
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_OPS_SINK_H_

@@ -1,0 +1,434 @@
+// How files appear: whole or not at all, with the right mode, whatever stood there and whatever goes wrong.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "tensorgate/save.h"
+#include "tests/lib/ops/made_tensors.h"
+
+namespace tensorgate {
+namespace {
+
+namespace fs = std::filesystem;
+using safetensors::File;
+
+class SaveFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "tensorgate-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    path_ = folder_ / "model.safetensors";
+    bytes_.resize(300'000);
+    for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::byte>(i * 13 >> 2);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  TensorData Tensor(std::string name = "a", std::size_t size = 300'000) {
+    return {.name = std::move(name),
+            .shape = {size},
+            .data = std::span<const std::byte>(bytes_).first(size)};
+  }
+  Result<void> SaveOne(const TensorData& tensor, const SaveOptions& options = {}) {
+    return Save(path_, std::span(&tensor, 1), options);
+  }
+  std::string Content(const fs::path& path) const {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void Put(std::string_view content) { std::ofstream(path_, std::ios::binary) << content; }
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      names.push_back(entry.path().filename());
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+  // The old file stands, and nothing else.
+  void ExpectOld(std::string_view content = "old") {
+    EXPECT_EQ(Names(), std::vector<std::string>{"model.safetensors"});
+    EXPECT_EQ(Content(path_), content);
+  }
+  static mode_t ModeOf(const fs::path& path) {
+    struct stat status{};
+    EXPECT_EQ(lstat(path.c_str(), &status), 0);
+    return status.st_mode & 07777;
+  }
+
+  fs::path folder_;
+  std::string path_;
+  std::vector<std::byte> bytes_;
+};
+
+TEST_F(SaveFileTest, WritesWhatMemoryGets) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    mutator::Random random(seed);
+    const testing::MadeTensors made = testing::MakeTensors(random);
+    SaveOptions options;
+    options.metadata = testing::MakeMetadata(random);
+    options.sync = seed % 50 == 0;
+    ASSERT_TRUE(Save(path_, made.tensors, options));
+    const auto expected = Serialize(made.tensors, options);
+    const std::string content = Content(path_);
+    ASSERT_TRUE(std::ranges::equal(std::as_bytes(std::span(content)), *expected));
+  }
+  EXPECT_EQ(Names(), std::vector<std::string>{"model.safetensors"});
+}
+
+TEST_F(SaveFileTest, ModeIsANewFilesOrTheOldOnes) {
+  const mode_t mask = umask(027);
+  ASSERT_TRUE(SaveOne(Tensor()));
+  EXPECT_EQ(ModeOf(path_), 0640u);
+  for (const mode_t mode : {0600u, 0666u, 0444u}) {
+    ASSERT_EQ(chmod(path_.c_str(), mode), 0);
+    ASSERT_TRUE(SaveOne(Tensor()));
+    EXPECT_EQ(ModeOf(path_), mode);
+  }
+  umask(mask);
+}
+
+TEST_F(SaveFileTest, ALinkIsReplacedAndWhatItLedToStays) {
+  const fs::path blob = folder_ / "blob";
+  std::ofstream(blob) << "blob";
+  fs::create_symlink("blob", path_);
+  ASSERT_TRUE(SaveOne(Tensor()));
+  EXPECT_FALSE(fs::is_symlink(path_));
+  EXPECT_EQ(Content(blob), "blob");
+}
+
+TEST_F(SaveFileTest, WhatIsNoFileIsRefused) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_EQ(SaveOne(Tensor()).error().rule, Rule::kIoNotRegular);
+  fs::remove(path_);
+  fs::create_directory(path_);
+  EXPECT_EQ(SaveOne(Tensor()).error().rule, Rule::kIoNotRegular);
+  const TensorData tensor = Tensor();
+  for (const fs::path& path :
+       {folder_ / "none" / "x", fs::path(), folder_ / "", folder_ / std::string("a\0b", 3)}) {
+    const auto saved = Save(path, std::span(&tensor, 1));
+    ASSERT_FALSE(saved);
+    EXPECT_EQ(saved.error().rule, Rule::kSaveCreateFailed) << path;
+    EXPECT_NE(saved.error().system_error, 0);
+  }
+}
+
+TEST_F(SaveFileTest, ARelativePathIsOfTheFolderAtCreation) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  auto writer = Writer::Create("model.safetensors");
+  fs::current_path(before);
+  ASSERT_TRUE(writer && writer->Add(Tensor()) && writer->Finish());
+  EXPECT_TRUE(File::OpenPath(path_));
+}
+
+TEST_F(SaveFileTest, TheFileThatIsReadMayBeSavedOver) {
+  ASSERT_TRUE(SaveOne(Tensor("a")));
+  const std::string before = Content(path_);
+  // Mapped, as a loader has it.
+  const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  void* map = mmap(nullptr, before.size(), PROT_READ, MAP_SHARED, descriptor, 0);
+  close(descriptor);
+  ASSERT_NE(map, MAP_FAILED);
+  const std::span mapped(static_cast<const std::byte*>(map), before.size());
+  // From the mapping, and from a source of the same file.
+  const TensorData from_map{.name = "bb", .shape = {300'000}, .data = mapped.last(300'000)};
+  ASSERT_TRUE(SaveOne(from_map));
+  EXPECT_TRUE(std::ranges::equal(mapped, std::as_bytes(std::span(before))));
+  auto source = FileSource::Open(path_);
+  ASSERT_TRUE(source);
+  const auto file = File::Open(*source);
+  const TensorData from_source{
+      .name = "ccc", .shape = {300'000}, .data = SourceData{&*source, file->data_offset()}};
+  ASSERT_TRUE(SaveOne(from_source));
+  EXPECT_TRUE(std::ranges::equal(mapped, std::as_bytes(std::span(before))));
+  munmap(map, before.size());
+  const std::string after = Content(path_);
+  EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(after)).last(300'000), bytes_));
+}
+
+TEST_F(SaveFileTest, CopiesByTheKernelFromAnyOffset) {
+  std::string content(5'000'000, '\0');
+  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 31 >> 4);
+  const fs::path other = folder_ / "other";
+  std::ofstream(other, std::ios::binary) << content;
+  auto source = FileSource::Open(other);
+  ASSERT_TRUE(source);
+  ASSERT_GE(source->descriptor(), 0);
+  std::string expected;
+  std::vector<TensorData> tensors;
+  // Two that are one run, one apart, one from memory between, and a repeated one.
+  for (const auto& [offset, size] :
+       {std::pair{7u, 1'000'000u}, {1'000'007u, 500'000u}, {0u, 5'000'000u}, {4'999'999u, 1u}}) {
+    tensors.push_back({.name = "t" + std::to_string(tensors.size()),
+                       .shape = {size},
+                       .data = SourceData{&*source, offset}});
+    expected += content.substr(offset, size);
+    if (tensors.size() == 2) {
+      tensors.push_back(Tensor("t2", 1000));
+      for (std::size_t i = 0; i < 1000; ++i) expected += static_cast<char>(bytes_[i]);
+    }
+  }
+  ASSERT_TRUE(Save(path_, tensors));
+  const std::string after = Content(path_);
+  EXPECT_TRUE(after.ends_with(expected));
+  EXPECT_TRUE(File::OpenPath(path_));
+}
+
+TEST_F(SaveFileTest, AfterAFailureTheOldFileStands) {
+  Put("old");
+  int calls = 0;
+  const std::vector<TensorData> tensors = {
+      Tensor(),
+      {.name = "b",
+       .shape = {4'000'000},
+       .data = DataCallback([&](std::uint64_t, std::span<std::byte>) -> Result<void> {
+         if (++calls == 3) throw std::runtime_error("broken");
+         return {};
+       })}};
+  EXPECT_EQ(Save(path_, tensors).error().rule, Rule::kIoReadFailed);
+  EXPECT_EQ(calls, 3);
+  ExpectOld();
+  std::atomic<bool> cancel = true;
+  EXPECT_EQ(SaveOne(Tensor(), {.cancel = &cancel}).error().rule, Rule::kUseCancelled);
+  ExpectOld();
+  {
+    auto writer = Writer::Create(path_);
+    ASSERT_TRUE(writer && writer->Add(Tensor()));
+    TensorData pushed{.name = "p", .shape = {10}, .data = PushedData()};
+    ASSERT_TRUE(writer->Add(pushed));
+    ASSERT_TRUE(writer->Write("p", std::span(bytes_).first(5)));
+  }
+  ExpectOld();
+}
+
+TEST_F(SaveFileTest, AFileTooLargeIsAnErrorAndNotASignal) {
+  Put("old");
+  // In a child: limits cannot be raised again by everyone.
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{100'000, 100'000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const auto saved = SaveOne(Tensor());
+    _exit(!saved && saved.error().rule == Rule::kSaveWriteFailed &&
+                  saved.error().system_error == EFBIG
+              ? 0
+              : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  ExpectOld();
+}
+
+TEST_F(SaveFileTest, AFullDiskLeavesTheOldFile) {
+  const fs::path disk = folder_ / "disk";
+  fs::create_directory(disk);
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=256k") != 0) {
+    GTEST_SKIP() << "mounting a small file system needs root";
+  }
+  path_ = disk / "model.safetensors";
+  Put("old");
+  for (const bool by_kernel : {false, true}) {
+    TensorData tensor = Tensor();
+    const fs::path other = folder_ / "other";
+    std::ofstream(other) << std::string(300'000, 'x');
+    auto source = FileSource::Open(other);
+    if (by_kernel) tensor.data = SourceData{&*source, 0};
+    const auto saved = SaveOne(tensor);
+    ASSERT_FALSE(saved);
+    EXPECT_EQ(saved.error().rule, Rule::kSaveWriteFailed);
+    EXPECT_EQ(saved.error().system_error, ENOSPC);
+    EXPECT_EQ(Content(path_), "old");
+    EXPECT_EQ(std::distance(fs::directory_iterator(disk), {}), 1);
+  }
+  // What fits is saved: nothing was left that would be in its way.
+  EXPECT_TRUE(SaveOne(Tensor("a", 200'000)));
+  EXPECT_EQ(umount(disk.c_str()), 0);
+}
+
+TEST_F(SaveFileTest, KilledInTheMiddleItLeavesTheOldFile) {
+  Put("old");
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const TensorData tensor{
+        .name = "a",
+        .shape = {8'000'000},
+        .data = DataCallback([&](std::uint64_t offset, std::span<std::byte>) -> Result<void> {
+          if (offset < 4'000'000) return {};
+          static_cast<void>(!write(ends[1], "x", 1));
+          pause();
+          return {};
+        })};
+    static_cast<void>(SaveOne(tensor));
+    _exit(0);
+  }
+  char told = 0;
+  ASSERT_EQ(read(ends[0], &told, 1), 1);
+  kill(child, SIGKILL);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  close(ends[0]);
+  close(ends[1]);
+  EXPECT_EQ(Content(path_), "old");
+  // Nothing but the old file, or where the system has no nameless files one that says what it is.
+  for (const std::string& name : Names()) {
+    if (name == "model.safetensors") continue;
+    EXPECT_TRUE(name.starts_with(".model.safetensors.tensorgate-partial-")) << name;
+  }
+}
+
+TEST_F(SaveFileTest, PushedInAnyOrder) {
+  auto writer = Writer::Create(path_);
+  ASSERT_TRUE(writer);
+  const auto add = [&](std::string name, std::uint64_t size) {
+    return writer->Add({.name = std::move(name), .shape = {size}, .data = PushedData()});
+  };
+  ASSERT_TRUE(add("b", 100'000));
+  ASSERT_TRUE(add("a", 200'000));
+  ASSERT_TRUE(add("empty", 0));
+  ASSERT_TRUE(writer->Add(Tensor("c", 1000)));
+  const std::span<const std::byte> bytes(bytes_);
+  ASSERT_TRUE(writer->Write("b", bytes.first(60'000)));
+  ASSERT_TRUE(writer->Write("a", bytes.first(200'000)));
+  EXPECT_EQ(add("late", 1).error().rule, Rule::kSaveMisuse);
+  EXPECT_EQ(writer->Write("none", {}).error().rule, Rule::kSaveMisuse);
+  EXPECT_EQ(writer->Write("c", {}).error().rule, Rule::kSaveMisuse);
+  EXPECT_EQ(writer->Write("a", bytes.first(1)).error().rule, Rule::kSaveWrongSize);
+  ASSERT_TRUE(writer->Write("b", bytes.subspan(60'000, 40'000)));
+  ASSERT_TRUE(writer->Finish());
+  EXPECT_EQ(writer->Finish().error().rule, Rule::kSaveMisuse);
+  EXPECT_EQ(writer->Add(Tensor()).error().rule, Rule::kSaveMisuse);
+
+  const std::vector<TensorData> same = {Tensor("a", 200'000), Tensor("b", 100'000),
+                                        Tensor("c", 1000), Tensor("empty", 0)};
+  const std::string content = Content(path_);
+  EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(content)), *Serialize(same)));
+}
+
+TEST_F(SaveFileTest, WhatWasPushedInPartIsNotSaved) {
+  Put("old");
+  auto writer = Writer::Create(path_);
+  ASSERT_TRUE(writer->Add(Tensor("x", 1)));
+  ASSERT_TRUE(writer->Add({.name = "a", .shape = {10}, .data = PushedData()}));
+  ASSERT_TRUE(writer->Write("a", std::span(bytes_).first(9)));
+  const auto finished = writer->Finish();
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().rule, Rule::kSaveWrongSize);
+  EXPECT_EQ(finished.error().found, 1u);
+  EXPECT_EQ(writer->Write("a", std::span(bytes_).first(1)).error().rule, Rule::kSaveWrongSize);
+  ExpectOld();
+}
+
+// The shards and the index are checked as a whole elsewhere; here what is in the folder.
+class ShardsTest : public SaveFileTest {
+ protected:
+  Result<void> SaveShards(std::uint64_t most, const std::vector<std::size_t>& sizes) {
+    std::vector<TensorData> tensors;
+    for (const std::size_t size : sizes) {
+      tensors.push_back(Tensor("t" + std::to_string(tensors.size()), size));
+    }
+    return Save(path_, tensors, {.metadata = Metadata{{"format", "pt"}}, .max_shard_bytes = most});
+  }
+  std::string NamesOf(const std::string& shard) {
+    const auto file = File::OpenPath(folder_ / shard);
+    if (!file) return "refused";
+    EXPECT_EQ(file->FindMetadata("format"), "pt");
+    std::string names;
+    for (const safetensors::Tensor tensor : file->tensors()) names.append(tensor.name()) += ' ';
+    return names;
+  }
+};
+
+TEST_F(ShardsTest, AreFilledInTheOrderGiven) {
+  // 100 and 50 fit, 200 does not any more; 400 is larger than a shard and goes before the open one.
+  ASSERT_TRUE(SaveShards(300, {100, 50, 200, 400, 100, 1}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{
+                         "model-00001-of-00004.safetensors", "model-00002-of-00004.safetensors",
+                         "model-00003-of-00004.safetensors", "model-00004-of-00004.safetensors",
+                         "model.safetensors.index.json"}));
+  EXPECT_EQ(NamesOf("model-00001-of-00004.safetensors"), "t0 t1 ");
+  EXPECT_EQ(NamesOf("model-00002-of-00004.safetensors"), "t3 ");
+  EXPECT_EQ(NamesOf("model-00003-of-00004.safetensors"), "t2 t4 ");
+  EXPECT_EQ(NamesOf("model-00004-of-00004.safetensors"), "t5 ");
+  EXPECT_EQ(Content(folder_ / "model.safetensors.index.json"),
+            "{\n  \"metadata\": {\n    \"total_size\": 851\n  },\n  \"weight_map\": {\n"
+            "    \"t0\": \"model-00001-of-00004.safetensors\",\n"
+            "    \"t1\": \"model-00001-of-00004.safetensors\",\n"
+            "    \"t2\": \"model-00003-of-00004.safetensors\",\n"
+            "    \"t3\": \"model-00002-of-00004.safetensors\",\n"
+            "    \"t4\": \"model-00003-of-00004.safetensors\",\n"
+            "    \"t5\": \"model-00004-of-00004.safetensors\"\n  }\n}\n");
+}
+
+TEST_F(ShardsTest, TheFormerCheckpointOfTheNameIsReplaced) {
+  std::ofstream(folder_ / "model-notes.safetensors") << "kept";
+  std::ofstream(folder_ / "other-00001-of-00002.safetensors") << "kept";
+  std::ofstream(folder_ / "model-0001-of-0002.safetensors") << "kept";
+  ASSERT_TRUE(SaveShards(1000, {100, 100}));
+  EXPECT_EQ(NamesOf("model.safetensors"), "t0 t1 ");
+  ASSERT_TRUE(SaveShards(100, {100, 100, 100}));
+  EXPECT_FALSE(fs::exists(path_));
+  ASSERT_TRUE(SaveShards(200, {100, 100, 100}));
+  EXPECT_EQ(Names(), (std::vector<std::string>{
+                         "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+                         "model-0001-of-0002.safetensors", "model-notes.safetensors",
+                         "model.safetensors.index.json", "other-00001-of-00002.safetensors"}));
+  ASSERT_TRUE(SaveShards(300, {100, 100, 100}));
+  EXPECT_EQ(Names(),
+            (std::vector<std::string>{"model-0001-of-0002.safetensors", "model-notes.safetensors",
+                                      "model.safetensors", "other-00001-of-00002.safetensors"}));
+}
+
+TEST_F(ShardsTest, NothingIsLeftOfShardsThatFail) {
+  Put("old");
+  int calls = 0;
+  std::vector<TensorData> tensors = {Tensor("a"), Tensor("b")};
+  tensors[1].data = DataCallback([&](std::uint64_t, std::span<std::byte>) -> Result<void> {
+    ++calls;
+    return std::unexpected(Status{.rule = Rule::kIoReadFailed});
+  });
+  EXPECT_FALSE(Save(path_, tensors, {.max_shard_bytes = 300'000}));
+  EXPECT_EQ(calls, 1);
+  ExpectOld();
+}
+
+TEST_F(ShardsTest, MoreThanFilesMayBeOpen) {
+  const std::vector<std::size_t> sizes(300, 10);
+  ASSERT_TRUE(SaveShards(10, sizes));
+  EXPECT_EQ(Names().size(), 301u);
+  EXPECT_EQ(NamesOf("model-00300-of-00300.safetensors"), "t299 ");
+}
+
+TEST_F(ShardsTest, NeedTheSuffixAndUtf8) {
+  for (const std::string name : {"model", "model.bin", "m\xff.safetensors"}) {
+    EXPECT_EQ(Writer::Create(folder_ / name, {.max_shard_bytes = 1}).error().rule,
+              Rule::kSaveMisuse);
+  }
+}
+
+TEST_F(ShardsTest, DuplicatesAreFoundAcrossShards) {
+  const std::vector<TensorData> tensors = {Tensor("a", 10), Tensor("b", 10), Tensor("a", 10)};
+  const auto saved = Save(path_, tensors, {.max_shard_bytes = 10});
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().rule, Rule::kSaveNameDuplicate);
+  EXPECT_EQ(saved.error().found, 2u);
+  EXPECT_TRUE(Names().empty());
+}
+
+}  // namespace
+}  // namespace tensorgate
