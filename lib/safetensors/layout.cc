@@ -20,8 +20,6 @@ using tensorgate::internal::AddOverflows;
 using tensorgate::internal::AppendPlainJsonString;
 using tensorgate::internal::ValidUtf8Length;
 
-constexpr std::string_view kMetadataName = "__metadata__";
-
 std::unexpected<Status> Refuse(Rule rule, std::uint64_t found) {
   return std::unexpected(Status{.rule = rule, .found = found});
 }
