@@ -1,5 +1,6 @@
 #include "lib/json/number.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string_view>
@@ -152,7 +153,10 @@ std::optional<std::size_t> TameExponents(std::span<char> text) {
     if (number.size() - digits < kLongExponent) continue;
     if (number.find_first_not_of("0123456789", digits) != number.npos) continue;
     if (!SerdeReadsFinite(number)) return token.begin;
-    for (char& c : text.subspan(token.begin + digits, number.size() - digits)) c = '0';
+    const std::span<char> exponent = text.subspan(token.begin + digits, number.size() - digits);
+    std::ranges::fill(exponent, '0');
+    // Without a negative exponent a long significand might be infinite: the smallest that fits.
+    if (number[mark + 1] == '-') std::ranges::fill(exponent.last(kLongExponent), '9');
   }
   return std::nullopt;
 }

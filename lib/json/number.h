@@ -15,9 +15,9 @@ namespace tensorgate::json {
 bool SerdeReadsFinite(std::string_view number);
 
 /// Numbers whose exponent Boost before 1.83 cannot hold, in JSON that is well-formed but for them:
-/// judges each by SerdeReadsFinite and overwrites the exponents of the finite ones by zeros, so
-/// that it can be read. Returns where a number stands that is not finite; nothing is changed behind
-/// it.
+/// judges each by SerdeReadsFinite and overwrites the exponents of the finite ones (negative ones by
+/// -999999999, others by zero), so that they can be read and are still finite. Returns where a
+/// number stands that is not finite; nothing is changed behind it.
 std::optional<std::size_t> TameExponents(std::span<char> text);
 
 }  // namespace tensorgate::json
