@@ -91,6 +91,23 @@ static void TestOptions(void) {
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNDECIDED);
   EXPECT(strstr(tensorgate_report_json(report), "limit/header-bytes") != NULL);
   tensorgate_report_free(report);
+  /* The reference reads what strict refuses; a profile of a later version is the strict one. */
+  tensorgate_options_init(&options);
+  memmove(file + 9, file + 8, size - 12);
+  file[8] = ' ';
+  ++file[0];
+  report = tensorgate_check_memory(file, size + 1, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
+  tensorgate_report_free(report);
+  options.profile = TENSORGATE_REFERENCE;
+  report = tensorgate_check_memory(file, size + 1, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
+  tensorgate_report_free(report);
+  options.profile = 99;
+  report = tensorgate_check_memory(file, size + 1, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
+  tensorgate_report_free(report);
+  size = MakeFile(file, sizeof file, "w", 4);
   /* An older caller, whose structure ends before the limits: they are the defaults. */
   options.struct_size = offsetof(tensorgate_options, max_file_bytes);
   report = tensorgate_check_memory(file, size, &options);
@@ -107,6 +124,11 @@ static void TestOptions(void) {
   tensorgate_options_init(&options);
   EXPECT(options.max_rank == UINT64_C(0xeeeeeeeeeeeeeeee));
   EXPECT(options.max_header_bytes == 100000000);
+  /* Nor anything if it says that it has nothing. */
+  options.struct_size = 1;
+  options.max_findings = 7;
+  tensorgate_options_init(&options);
+  EXPECT(options.max_findings == 7);
 }
 
 static void TestShortFinding(void) {
@@ -198,12 +220,15 @@ static void TestNonsense(void) {
   tensorgate_report_free(report);
   report = tensorgate_check_memory(NULL, 0, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
+  EXPECT(tensorgate_report_tensor_count(report) == 0);
   tensorgate_report_free(report);
   tensorgate_report_free(NULL);
   tensorgate_options_init(NULL);
   EXPECT(tensorgate_report_verdict(NULL) == undecided);
   EXPECT(tensorgate_report_finding_count(NULL) == 0);
   EXPECT(tensorgate_report_tensor_count(NULL) == 0);
+  EXPECT(tensorgate_report_dropped_findings(NULL) == 0);
+  EXPECT(tensorgate_report_bytes_read(NULL) == 0);
   EXPECT(strcmp(tensorgate_report_text(NULL), "") == 0);
   EXPECT(strcmp(tensorgate_report_json(NULL), "") == 0);
   EXPECT(strlen(tensorgate_version()) >= 5);

@@ -17,7 +17,7 @@ constexpr RuleInfo kRules[] = {
 #undef TENSORGATE_RULE
 };
 
-constexpr bool IdsAreUnique() {
+consteval bool IdsAreUnique() {
   for (const RuleInfo& a : kRules) {
     for (const RuleInfo& b : kRules) {
       if (&a != &b && a.id == b.id) return false;

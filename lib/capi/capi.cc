@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -65,9 +66,13 @@ CheckOptions ToOptions(const tensorgate_options* given) {
     std::memcpy(&all, given, std::min(given->struct_size, sizeof all));
   }
   CheckOptions options;
-  // A profile of a later version is not known here: the strictest answer is the safe one.
-  options.profile = all.profile == TENSORGATE_REFERENCE ? tensorgate::Profile::kReference
-                                                        : tensorgate::Profile::kStrict;
+  // A profile of a later version is not known here: the strictest answer is the safe one. C may put
+  // any number there, which C++ must not read as one of the enumeration.
+  std::underlying_type_t<tensorgate_profile> profile;
+  static_assert(sizeof profile == sizeof all.profile);
+  std::memcpy(&profile, &all.profile, sizeof profile);
+  options.profile = profile == TENSORGATE_REFERENCE ? tensorgate::Profile::kReference
+                                                    : tensorgate::Profile::kStrict;
   options.max_findings = std::max<std::uint32_t>(all.max_findings, 1);
   options.limits.file_bytes = all.max_file_bytes;
   options.limits.header_bytes = all.max_header_bytes;

@@ -71,12 +71,11 @@ void Parse(std::string_view text, std::size_t max_depth, const After& after,
     } else {
       end.result = ParseResult::kSyntax;
       end.reason = error == bj::error::incomplete ? "it ends too early"
+                   // Which of the three depends on how much text follows.
                    : error == bj::error::illegal_leading_surrogate ||
                            error == bj::error::illegal_trailing_surrogate ||
-                           error == bj::error::expected_utf16_escape
-                       ? "a surrogate stands alone"
-                   : error == bj::error::expected_hex_digit
-                       ? "a hexadecimal digit is missing"
+                           error == bj::error::expected_hex_digit
+                       ? "an escape that means no character"
                        : "a character that does not belong here";
     }
   }

@@ -9,7 +9,7 @@ namespace {
 // A set of characters as a table: a header may hold fifty million tokens.
 class CharacterSet {
  public:
-  constexpr explicit CharacterSet(std::string_view members) {
+  consteval explicit CharacterSet(std::string_view members) {
     for (const char c : members) in_.at(static_cast<unsigned char>(c)) = true;
   }
   bool Has(char c) const { return in_[static_cast<unsigned char>(c)]; }

@@ -15,8 +15,8 @@ constexpr std::string_view At(const std::array<std::string_view, N>& names, std:
 // FNV-1a over what decides verdicts: ids, order, effect and severities.
 struct Hash {
   std::uint64_t value = 0xCBF29CE484222325;
-  constexpr void Add(std::uint64_t byte) { value = (value ^ byte) * 0x100000001B3; }
-  constexpr void AddRule(std::string_view id, Effect effect, Level strict, Level reference) {
+  consteval void Add(std::uint64_t byte) { value = (value ^ byte) * 0x100000001B3; }
+  consteval void AddRule(std::string_view id, Effect effect, Level strict, Level reference) {
     for (const char c : id) Add(static_cast<unsigned char>(c));
     Add(static_cast<std::uint64_t>(effect));
     Add(static_cast<std::uint64_t>(strict));
@@ -24,7 +24,7 @@ struct Hash {
   }
 };
 
-constexpr std::array<char, 16> MakeRulesVersion() {
+consteval std::array<char, 16> MakeRulesVersion() {
   using enum Effect;
   using enum Level;
   Hash hash;

@@ -117,9 +117,8 @@ void AppendCount(std::string& out, std::uint64_t number, std::string_view one,
 
 void AppendSummary(std::string& out, const Report& report) {
   if (report.verdict() == Verdict::kUnsupported) {
-    out.append("  (").append(report.format());
-    if (report.file_class()) out.append(", ").append(Name(*report.file_class()));
-    out += ')';
+    out.append("  (").append(report.format()).append(", ");
+    out.append(Name(*report.file_class())) += ')';
   } else if (report.verdict() == Verdict::kAccepted && report.facts()) {
     out += "  (";
     AppendCount(out, report.facts()->tensors, "tensor", "tensors");

@@ -212,10 +212,7 @@ void Examination::ProbeMagics() {
 
 void Examination::Remember(std::span<const std::byte> bytes) {
   head_size_ += CopyBytes(bytes, std::span(head_).subspan(head_size_));
-  const std::uint64_t data = kLengthBytes + length_;
-  if (position_ + bytes.size() <= data || step_ == Step::kLength) return;
-  const std::uint64_t skip = position_ < data ? data - position_ : 0;
-  bytes = bytes.subspan(static_cast<std::size_t>(skip));
+  if (step_ != Step::kTail) return;  // of the data nothing has come
   data_probe_size_ += CopyBytes(bytes, std::span(data_probe_).subspan(data_probe_size_));
   // The tail slides: keep the last bytes of what has come.
   if (bytes.size() >= tail_.size()) {

@@ -250,12 +250,10 @@ bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
   }
   bool failed = false;
   if (out.strict() && tensor.rank() != 0 && size.RowBitsModulo8(bits) != 0) {
-    std::uint64_t row = size.last;
-    const bool fits = !tensorgate::internal::MultiplyOverflows(row, bits);
     out.Add({.rule = Rule::kStSubByteRow,
              .place = Place::kShape,
              .ordinal = ordinal,
-             .found = fits ? std::optional(row) : std::nullopt});
+             .found = size.last * bits});  // as no product of the dimensions overflows
     failed = true;
   }
   if (begin <= tensor.end && tensor.end - begin != total / 8) {
@@ -328,8 +326,9 @@ class Counter {
 
 bool IsDeceptiveName(std::string_view name) {
   for (std::size_t at = 0; at < name.size();) {
+    // What is no UTF-8 decodes to NUL.
     const auto point = tensorgate::internal::DecodeUtf8(name.substr(at));
-    if (point.length == 0 || tensorgate::internal::IsDeceptive(point.value)) return true;
+    if (tensorgate::internal::IsDeceptive(point.value)) return true;
     at += point.length;
   }
   return false;

@@ -39,6 +39,7 @@ TEST(Utf8Test, TakesExactlyWhatRfc3629Allows) {
     EXPECT_EQ(ValidUtf8Length("ok"s + bad), 2u) << bad;
   }
   EXPECT_EQ(DecodeUtf8("\xF0\x9F\x98\x80").value, 0x1F600u);
+  EXPECT_EQ(DecodeUtf8("").length, 0u);
 }
 
 TEST(Utf8Test, DeceptiveCharacters) {
@@ -137,6 +138,18 @@ TEST(PodBufferTest, GrowsShrinksMoves) {
   EXPECT_THROW(other.Reserve(static_cast<std::size_t>(-1) / 2), std::bad_alloc);
 }
 
+TEST(PodBufferTest, Zeros) {
+  PodBuffer<int> buffer;
+  buffer.PushBack(7);
+  buffer.AssignZero(3);
+  EXPECT_EQ(buffer.size(), 3u);
+  EXPECT_EQ(buffer[2], 0);
+  buffer.AssignZero(0);
+  EXPECT_TRUE(buffer.empty());
+  buffer.PushBack(8);
+  EXPECT_EQ(buffer[0], 8);
+}
+
 TEST(PodBufferDeathTest, AnIndexPastTheEndEndsTheProgram) {
   PodBuffer<int> buffer;
   buffer.PushBack(1);
@@ -205,6 +218,26 @@ TEST(ReportBuilderTest, UndecidedWinsAndWarningsDoNotReject) {
   EXPECT_EQ(both.Finish().verdict(), Verdict::kUndecided);
 }
 
+TEST(ReportBuilderTest, ARuleThatIsOffInTheProfileSaysNothing) {
+  ReportBuilder builder({.profile = Profile::kReference}, "test");
+  builder.Add(Rule::kStSubByteRow, 0);
+  const Report report = builder.Finish();
+  EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+  EXPECT_TRUE(report.findings().empty());
+}
+
+TEST(ReportBuilderTest, AFindingOfAnotherReportHasNoText) {
+  ReportBuilder builder({}, "test");
+  builder.Add(Rule::kStOffsetsHole, 0, {.subject = "name", .found_text = "text"});
+  Finding foreign = builder.Finish().findings()[0];
+  const Report report = ReportBuilder({}, "test").Finish();
+  EXPECT_EQ(report.Subject(foreign), "");
+  EXPECT_EQ(report.FoundText(foreign), "");
+  foreign.text_begin = 1;
+  EXPECT_EQ(report.Subject(foreign), "");
+  EXPECT_EQ(report.FoundText(foreign), "");
+}
+
 TEST(ReportBuilderTest, LongSubjectsAreCutAndTextStaysBounded) {
   CheckOptions options;
   options.max_findings = 1;
@@ -215,6 +248,23 @@ TEST(ReportBuilderTest, LongSubjectsAreCutAndTextStaysBounded) {
   const Report report = builder.Finish();
   EXPECT_EQ(report.Subject(report.findings()[0]).size(), 256u);
   EXPECT_EQ(report.findings()[0].offset, 900'001u);
+}
+
+TEST(ReportBuilderTest, WhatIsKeptKeepsItsTextWhenTheRestGoes) {
+  ReportBuilder builder({.max_findings = 3}, "test");
+  for (std::uint64_t i = 0; i < 2000; ++i) {
+    const std::string name = std::to_string(i) + std::string(300, 'n');
+    builder.Add(Rule::kStSizeMismatch, 10'000 - i,
+                {.subject = name, .found_text = std::to_string(10'000 - i)});
+  }
+  const Report report = builder.Finish();
+  ASSERT_EQ(report.findings().size(), 3u);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    const Finding& finding = report.findings()[i];
+    EXPECT_EQ(finding.offset, 8001 + i);
+    EXPECT_TRUE(report.Subject(finding).starts_with(std::to_string(1999 - i) + "n"));
+    EXPECT_EQ(report.FoundText(finding), std::to_string(8001 + i));
+  }
 }
 
 }  // namespace

@@ -54,6 +54,12 @@ void CompareWithMap(std::size_t count, std::size_t different, bool collide) {
   }
 }
 
+TEST(NameIndexTest, HoldsNothing) {
+  const auto at = [](std::uint32_t) { return std::string_view("a"); };
+  EXPECT_EQ(NameIndex().Find("a", HashName("a"), at), std::nullopt);
+  EXPECT_EQ(Build({}, false).index.Find("a", HashName("a"), at), std::nullopt);
+}
+
 TEST(NameIndexTest, AgreesWithAMap) {
   for (const std::size_t count : {1u, 2u, 3u, 10u, 100u, 5000u}) {
     CompareWithMap(count, count, false);

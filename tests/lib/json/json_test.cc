@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/json/events.h"
 #include "lib/json/number.h"
 #include "lib/json/tokens.h"
 
@@ -13,7 +14,8 @@ TEST(SerdeReadsFiniteTest, AgreesWithWhatWasMeasured) {
   const std::string nines(309, '9');
   for (const char* infinite :
        {"1e309", "-1e309", "1e308000", "1.7976931348623159e308", "1e2147483647", "1e2147483648",
-        "1E99999999999", "17976931348623159e292", "123456789012345678901234567890e300"}) {
+        "1E99999999999", "17976931348623159e292", "123456789012345678901234567890e300",
+        "184467440737095516160e2147483647", "1844674407370955161600e2147483646"}) {
     EXPECT_FALSE(SerdeReadsFinite(infinite)) << infinite;
   }
   EXPECT_FALSE(SerdeReadsFinite(nines + "9"));
@@ -66,6 +68,65 @@ TEST(TokenCursorTest, EndsInsideOfWhatIsNotJson) {
       EXPECT_LE(token.end, text.size());
     }
   }
+}
+
+TEST(TokenCursorTest, SkipsWhatIsCutToItsEnd) {
+  const std::string text = R"([1,{"a":[2)";
+  TokenCursor cursor(text);
+  EXPECT_FALSE(cursor.SkipValue(cursor.Next()));
+  EXPECT_FALSE(cursor.SkipValue(Token()));
+}
+
+TEST(TokensTest, EveryKindHasItsWords) {
+  const std::string text = R"({[""-1 true false null)";
+  TokenCursor cursor(text);
+  std::vector<std::string_view> words;
+  while (const Token token = cursor.Next()) words.push_back(Words(token.kind));
+  EXPECT_EQ(words, (std::vector<std::string_view>{"an object", "an array", "a string", "a number",
+                                                  "true", "false", "null"}));
+  EXPECT_EQ(Words(TokenKind::kEnd), "nothing");
+}
+
+TEST(ParseTest, SaysWhyATextIsNotJson) {
+  class Nothing : public HandlerBase {
+   public:
+    bool on_object_begin(Error&) { return true; }
+    bool on_object_end(std::size_t, Error&) { return true; }
+    bool on_array_begin(Error&) { return true; }
+    bool on_array_end(std::size_t, Error&) { return true; }
+    bool on_key_part(Text, std::size_t, Error&) { return true; }
+    bool on_key(Text, std::size_t, Error&) { return true; }
+    bool on_string_part(Text, std::size_t, Error&) { return true; }
+    bool on_string(Text, std::size_t, Error&) { return true; }
+    bool on_int64(std::int64_t, Text, Error&) { return true; }
+    bool on_uint64(std::uint64_t, Text, Error&) { return true; }
+    bool on_double(double, Text, Error&) { return true; }
+    bool on_bool(bool, Error&) { return true; }
+    bool on_null(Error&) { return true; }
+  };
+  const auto reason = [](std::string_view text) {
+    std::string why;
+    Parse<Nothing>(text, 4, [&](Nothing&, const ParseEnd& end) { why = end.reason; });
+    return why;
+  };
+  EXPECT_EQ(reason("[1"), "it ends too early");
+  const std::string more = " and so on, as long as you please";
+  for (const std::string& end : {std::string("\""), more}) {
+    for (const char* escape : {R"("\udc00)", R"("\ud800\u0041)", R"("\u00g0)", R"("\ud800\ug000)"})
+      EXPECT_EQ(reason(escape + end), "an escape that means no character") << escape << end;
+    for (const char* escape : {R"("\x20)", R"("\ud800x)", R"("\ud800\n)"})
+      EXPECT_EQ(reason(escape + end), "a character that does not belong here") << escape << end;
+  }
+  EXPECT_EQ(reason("[1;2]"), "a character that does not belong here");
+  EXPECT_EQ(reason("[1,2]"), "");
+}
+
+TEST(UnescapeTest, WhatIsCutStaysInside) {
+  EXPECT_EQ(Unescape(""), "");
+  EXPECT_EQ(Unescape("\""), "");
+  EXPECT_EQ(Unescape(R"("a\")"), "a\\");
+  EXPECT_EQ(Unescape(R"("\u12")"), "u12");
+  EXPECT_EQ(Unescape(R"("\ud83d")"), "\xED\xA0\xBD");
 }
 
 TEST(UnescapeTest, EveryEscape) {

@@ -8,6 +8,7 @@
 #include "lib/base/report_builder.h"
 #include "lib/base/utf8.h"
 #include "lib/json/writer.h"
+#include "lib/source/system_error.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
 
@@ -103,6 +104,7 @@ TEST(JsonWriter, CommasAndNesting) {
   json.Key("b");
   json.BeginArray();
   json.Bool(true);
+  json.Bool(false);
   json.Null();
   json.BeginArray();
   json.EndArray();
@@ -111,7 +113,7 @@ TEST(JsonWriter, CommasAndNesting) {
   json.EndArray();
   json.MemberOrNull("c", "");
   json.EndObject();
-  EXPECT_EQ(out, R"({"a":18446744073709551615,"b":[true,null,[],{}],"c":null})");
+  EXPECT_EQ(out, R"({"a":18446744073709551615,"b":[true,false,null,[],{}],"c":null})");
 }
 
 TEST(GroupDigits, Groups) {
@@ -140,6 +142,13 @@ TEST(Message, FillsEachPlace) {
 TEST(Message, SystemErrorsInWords) {
   const Report report = With(Rule::kIoOpenFailed, {.found = 2});
   EXPECT_THAT(Message(report, report.findings()[0]), HasSubstr("No such file or directory"));
+  // No error that the system knows: the number alone.
+  for (const std::uint64_t number :
+       {std::uint64_t{0}, std::uint64_t{60'000}, std::uint64_t{0x1'0000}, UINT64_MAX}) {
+    const Report strange = With(Rule::kIoOpenFailed, {.found = number});
+    EXPECT_THAT(Message(strange, strange.findings()[0]), HasSubstr(std::to_string(number)));
+    EXPECT_EQ(internal::SystemErrorText(number), "") << number;
+  }
 }
 
 // No template is left with a field that nothing fills.
@@ -156,6 +165,12 @@ TEST(Message, EveryRule) {
     EXPECT_THAT(RenderText("p", report, true), HasSubstr(std::string(rule.id)));
     EXPECT_THAT(RenderJson("p", report), HasSubstr("\"rule\":\"" + std::string(rule.id) + "\""));
   }
+}
+
+TEST(RenderText, NamesWhatIsUnsupported) {
+  ReportBuilder builder({}, "gguf");
+  builder.SetUnsupported(FileClass::kModel);
+  EXPECT_EQ(RenderText("x", builder.Finish()), "unsupported  x  (gguf, model)\n");
 }
 
 TEST(RenderText, NotesOnlyIfVerbose) {
@@ -188,10 +203,30 @@ TEST(RenderJson, SubjectsAndNumbers) {
               HasSubstr(R"("offset":10,"subject":null,"found":"a string","allowed":"an object",)"));
 }
 
+// A subject is cut at a number of bytes: what is left of a character goes, other bytes that are no
+// UTF-8 are shown as such.
+TEST(RenderJson, ACutCharacterIsLeftOut) {
+  const std::string cut = std::string(255, 'n') + "\xC3\xA9";
+  const Report at_end = With(Rule::kStNameEmpty, {.subject = cut});
+  EXPECT_THAT(RenderJson("x", at_end), HasSubstr("\"subject\":\"" + std::string(255, 'n') + "\","));
+  const Report inside = With(Rule::kStNameEmpty, {.subject = "a\xFF\xC3 and more"});
+  EXPECT_THAT(RenderJson("x", inside), HasSubstr("\"a\xEF\xBF\xBD\xEF\xBF\xBD and more\""));
+}
+
 TEST(RenderJson, OutOfMemory) {
   const Report report = ReportBuilder::OutOfMemory({}, "unknown");
   EXPECT_THAT(RenderJson("x", report),
               HasSubstr(R"("verdict":"undecided","findings":[{"rule":"io/out-of-memory")"));
+}
+
+TEST(Names, OfValuesThatNobodyDefined) {
+  EXPECT_EQ(Name(Verdict::kUnsupported), "unsupported");
+  EXPECT_EQ(Name(Scope::kFull), "full");
+  for (const std::string_view name :
+       {Name(static_cast<Verdict>(4)), Name(static_cast<Profile>(2)), Name(static_cast<Scope>(2)),
+        Name(static_cast<Severity>(3)), Name(static_cast<FileClass>(2))}) {
+    EXPECT_EQ(name, "unknown");
+  }
 }
 
 TEST(Versions, Spelled) {

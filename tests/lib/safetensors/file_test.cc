@@ -38,6 +38,9 @@ TEST(FileTest, ShowsTensorsInTheOrderOfTheirDataAndByName) {
   EXPECT_EQ(file.Find("")->elements(), 0u);
   EXPECT_FALSE(file.Find("first"));
   EXPECT_EQ(file.file_size(), file.data_offset() + 32);
+  EXPECT_NE(file.Find("")->range(), (ByteRange{file.data_offset() + 8, 1}));
+  EXPECT_NE(late->range(), (ByteRange{file.data_offset(), 24}));
+  EXPECT_FALSE(Open(BuildFile("{}")).Find("late"));
 }
 
 TEST(FileTest, ShowsMetadataAndHeader) {

@@ -174,6 +174,24 @@ TEST(RarePathsTest, TheReferenceCountsTheLastOfEqualNames) {
   EXPECT_EQ(check("1", "1", "9"), Verdict::kRejected);
 }
 
+// Of equal names the reference reads the last; ranges of the others may lie anywhere.
+TEST(RarePathsTest, AnEmptyTensorThatTheReferenceDoesNotRead) {
+  const auto notes = [](const std::string& lost) {
+    const Report report =
+        CheckBytes(AsBytes(BuildFile("{" + lost + "," + TensorEntry("a", "U8", "1", 0, 1) + "," +
+                                         TensorEntry("b", "U8", "6", 1, 7) + "," +
+                                         TensorEntry("c", "U8", "1", 7, 8) + "}",
+                                     8)),
+                   {.profile = Profile::kReference});
+    EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+    return std::ranges::count(report.findings(), Rule::kStEmptySharedBegin, &Finding::rule);
+  };
+  EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 5, 5)), 0);
+  EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 9, 9)), 0);
+  EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 7, 7)), 1);
+  EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 7, 9)), 1);
+}
+
 TEST(RarePathsTest, EveryTensorMisaligned) {
   for (const char* padding : {"", " ", "  ", "   "}) {
     const std::string file = BuildFile("{" + TensorEntry("a", "F32", "1", 0, 4) + "}" + padding, 4);
@@ -233,7 +251,8 @@ TEST(RarePathsTest, IteratorsAndMoves) {
   StreamCheck begun;
   EXPECT_TRUE(begun.Feed(AsBytes(testing::SmallFile())));
   check = std::move(begun);
-  EXPECT_EQ(check.Finish().verdict(), Verdict::kAccepted);
+  StreamCheck moved(std::move(check));
+  EXPECT_EQ(moved.Finish().verdict(), Verdict::kAccepted);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
@@ -86,6 +88,74 @@ TEST_F(SourceTest, ADescriptorStaysTheCallers) {
   EXPECT_EQ(fcntl(descriptor, F_GETFD), 0);
   close(descriptor);
   EXPECT_FALSE(FileSource::FromDescriptor(-1));
+}
+
+// Behind a descriptor another file may come to stand: each thing that tells two apart does.
+TEST_F(SourceTest, ADescriptorThatBecomesAnotherFileIsUndecided) {
+  const std::string empty = Write("empty", ""), other = Write("other", ""),
+                    full = Write("full", "x");
+  const auto after = [&](auto change) {
+    const int descriptor = open(empty.c_str(), O_RDONLY);
+    auto source = FileSource::FromDescriptor(descriptor);
+    EXPECT_TRUE(source && source->Unchanged());
+    change(descriptor);
+    const Result<void> same = source->Unchanged();
+    close(descriptor);
+    return same ? Rule{} : same.error().rule;
+  };
+  const auto becomes = [&](const std::string& path) {
+    return after([&](int descriptor) {
+      const int second = open(path.c_str(), O_RDONLY);
+      ASSERT_EQ(dup2(second, descriptor), descriptor);
+      close(second);
+    });
+  };
+  EXPECT_EQ(becomes(full), Rule::kIoChanged);
+  EXPECT_EQ(becomes(other), Rule::kIoChanged);
+  EXPECT_EQ(becomes("/proc/self/limits"), Rule::kIoChanged);  // of another device, and size 0
+  EXPECT_EQ(becomes("/dev/null"), Rule::kIoNotRegular);
+  EXPECT_EQ(after([](int descriptor) { fchmod(descriptor, 0400); }), Rule::kIoChanged);
+  EXPECT_EQ(after([](int descriptor) { close(descriptor); }), Rule::kIoOpenFailed);
+}
+
+TEST_F(SourceTest, ReadsThatTheSystemRefuses) {
+  const std::string path = Write("model.safetensors", testing::SmallFile());
+  const int write_only = open(path.c_str(), O_WRONLY);
+  auto source = FileSource::FromDescriptor(write_only);
+  ASSERT_TRUE(source);
+  const Report report = Check(*source);
+  EXPECT_EQ(ReasonOf(report), Rule::kIoReadFailed);
+  EXPECT_EQ(report.findings()[0].found, std::uint64_t{EBADF});
+  close(write_only);
+
+  auto open_file = FileSource::Open(path);
+  ASSERT_TRUE(open_file);
+  std::byte byte;
+  EXPECT_EQ(open_file->Read(UINT64_MAX, std::span(&byte, 1)), 0u);
+  EXPECT_EQ(open_file->Read(std::uint64_t{INT64_MAX} + 1, std::span(&byte, 1)), 0u);
+  EXPECT_EQ(open_file->Read(testing::SmallFile().size(), std::span(&byte, 1)), 0u);
+}
+
+TEST_F(SourceTest, FilesMove) {
+  auto small = FileSource::Open(Write("small", "12"));
+  auto large = FileSource::Open(Write("large", "12345"));
+  ASSERT_TRUE(small && large);
+  FileSource moved(std::move(*small));
+  EXPECT_EQ(moved.size(), 2u);
+  moved = std::move(*large);
+  EXPECT_EQ(moved.size(), 5u);
+  EXPECT_TRUE(moved.Unchanged());
+  std::array<std::byte, 8> bytes;
+  EXPECT_EQ(moved.Read(0, bytes), 5u);
+}
+
+TEST(MemorySourceTest, EndsWhereItsBytesEnd) {
+  MemorySource source(AsBytes("abc"));
+  std::byte byte{};
+  EXPECT_EQ(source.Read(2, std::span(&byte, 1)), 1u);
+  EXPECT_EQ(byte, std::byte{'c'});
+  EXPECT_EQ(source.Read(3, std::span(&byte, 1)), 0u);
+  EXPECT_EQ(source.Read(UINT64_MAX, std::span(&byte, 1)), 0u);
 }
 
 // 100 GB of holes: 8 + n bytes and a few probes, four reads.

@@ -84,30 +84,137 @@ TEST(ArchiveTest, IsNamedByItsMembers) {
   EXPECT_EQ(FormatOf(wrong), "zip");
 }
 
-TEST(ArchiveTest, KnownByMoreThanASignature) {
+// Reads after the first ones fail.
+Report ScanWhileReadable(std::string_view file, int reads) {
+  MemorySource memory(internal::AsBytes(file));
+  CallbackSource source(
+      file.size(), [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        if (reads-- <= 0) return std::unexpected(Status{.rule = Rule::kIoReadFailed});
+        return memory.Read(offset, into);
+      });
+  return Scan(source, "x");
+}
+
+TEST(ArchiveTest, OfWhichOnlyAPartCanBeRead) {
+  const std::string first_says = Zip({"a/data.pkl", "a/constants.pkl"});
+  EXPECT_EQ(ScanWhileReadable(first_says, 3).format(), "torchscript");
+  EXPECT_EQ(ScanWhileReadable(first_says, 2).format(), "torchscript");
+  // From here on the first member's name is all there is.
+  const std::string large = first_says.substr(0, 40) + std::string(70'000, '\0') + first_says;
+  EXPECT_EQ(ScanWhileReadable(large, 3).format(), "torchscript");
+  EXPECT_EQ(ScanWhileReadable(large, 2).format(), "pytorch-zip");
+  EXPECT_EQ(ScanWhileReadable(large, 1).format(), "pytorch-zip");
+  EXPECT_EQ(ScanWhileReadable(large, 0).verdict(), Verdict::kUndecided);
+  // Not even the end of what only might carry an archive.
+  const std::string text(5000, 'x');
+  EXPECT_EQ(ScanWhileReadable(text, 1).format(), "text");
+}
+
+TEST(ArchiveTest, OddRecords) {
+  const std::string whole = Zip({"x", "a/data.pkl"}, true);
+  const std::size_t locator = whole.size() - 22 - 20;
+  // A ZIP64 locator without the record, and with one that the file's end cuts.
+  std::string lone = whole;
+  lone.replace(lone.find("PK\6\6"), 4, "none");
+  EXPECT_EQ(FormatOf(lone), "zip");
+  std::string cut = lone;
+  cut.replace(locator + 8, 4, "PK\6\6");
+  EXPECT_EQ(FormatOf(cut), "zip");
+  // An entry that runs past the list, and a list that begins with something else.
+  std::string past = Zip({"x", "a/data.pkl"});
+  const std::size_t list = past.find("PK\1\2");
+  Put(past, list + 46 + 6 + 28, 0xFFFF, 2);
+  EXPECT_EQ(FormatOf(past), "zip");
+  std::string other = Zip({"x", "a/data.pkl"});
+  other[list] = 'Q';
+  EXPECT_EQ(FormatOf(other), "zip");
+  // Archives without members, and in several parts.
+  std::string empty = "PK\5\6";
+  empty.resize(22);
+  EXPECT_EQ(FormatOf(empty), "zip");
+  EXPECT_EQ(FormatOf("PK\7\10PK\3\4 and the rest of it"), "zip");
+  EXPECT_EQ(FormatOf("PK\3\4"), "zip");
+}
+
+// A tar archive whose first member has that name; `spaces` before its checksum.
+std::string Tar(const std::string& name, int spaces = 0) {
   std::string tar(1024, '\0');
-  tar.replace(0, 10, "./sys_info");
+  tar.replace(0, name.size(), name);
   unsigned sum = 8 * ' ';
   for (const char c : tar) sum += static_cast<unsigned char>(c);
-  const char octal[] = {static_cast<char>('0' + sum / 512), static_cast<char>('0' + sum / 64 % 8),
-                        static_cast<char>('0' + sum / 8 % 8), static_cast<char>('0' + sum % 8)};
-  tar.replace(148, 4, octal, 4);
-  EXPECT_EQ(FormatOf(tar), "pytorch-tar");
-  tar[2] = 't';  // one more than 's'
-  tar[151] = static_cast<char>(tar[151] == '7' ? '0' : tar[151] + 1);
-  if (tar[151] != '0') {
-    EXPECT_EQ(FormatOf(tar), "tar");
-  }
+  std::string octal(static_cast<std::size_t>(spaces), ' ');
+  for (int shift = 9; shift >= 0; shift -= 3) octal += static_cast<char>('0' + (sum >> shift & 7));
+  return tar.replace(148, octal.size(), octal);
+}
 
+TEST(ArchiveTest, TarsByTheirFirstMember) {
+  for (const char* name : {"./sys_info", "sys_info", "./pickle", "storages", "tensors"}) {
+    EXPECT_EQ(FormatOf(Tar(name)), "pytorch-tar") << name;
+    EXPECT_EQ(FormatOf(Tar(name, 3)), "pytorch-tar") << name;
+  }
+  EXPECT_EQ(FormatOf(Tar("model.bin")), "tar");
+  EXPECT_EQ(FormatOf(Tar("./tensors/0")), "tar");
+  std::string wrong = Tar("model.bin");
+  wrong[0] = 'n';
+  EXPECT_EQ(FormatOf(wrong), "unknown");
+  EXPECT_EQ(FormatOf(std::string_view(Tar("model.bin")).substr(0, 511)), "unknown");
+  EXPECT_EQ(FormatOf(Tar("")), "unknown");
+}
+
+TEST(ArchiveTest, Pickles) {
+  EXPECT_EQ(FormatOf("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv),
+            "pytorch-legacy");
+  EXPECT_EQ(FormatOf("\x80\x04\x95 joblib.numpy_pickle"sv), "joblib");
+  EXPECT_EQ(FormatOf("\x80\3cjoblib.something\nelse\n."sv), "joblib");
+  for (const std::string_view head : {"\x80\x04\x95 else"sv, "\x80\0."sv, "\x80\x05."sv})
+    EXPECT_EQ(FormatOf(head), "pickle");
+  for (const std::string_view head : {"\x80\x06."sv, "\x80\x80."sv, "\x80\x04"sv, "\x81\x04."sv})
+    EXPECT_EQ(FormatOf(head), "unknown");
+  // Of protocol 0.
+  for (const std::string_view head :
+       {"cos\nsystem\n(S'x'\ntR."sv, "cos\nsystem\n(S'x"sv, "(S'x'\nios\nsystem\n."sv, "(lp0\n."sv,
+        "((((((((((((((((((((((((((and so on"sv})
+    EXPECT_EQ(FormatOf(head), "pickle");
+  for (const std::string_view head :
+       {"."sv, ".end"sv, "cos"sv, "cos\nsystem"sv, "S'x"sv, "(((((((((((((((((((((((((!"sv, "(("sv})
+    EXPECT_EQ(FormatOf(head), "text");
+}
+
+TEST(ArchiveTest, ProtocolBuffers) {
+  // ONNX: ir_version, then the producer, then the graph (7) or the opset (8).
+  EXPECT_EQ(FormatOf("\x08\x07\x12\x02pt\x3a\x01x"sv), "onnx");
+  EXPECT_EQ(FormatOf("\x08\x20\x12\x02pt\x42\x01x"sv), "onnx");
+  EXPECT_EQ(FormatOf("\x08\x07\x10\x01\x3a\x01x."sv), "onnx");
+  // A saved model: schema 1, then a meta graph of some size that begins with its own field 1.
+  EXPECT_EQ(FormatOf("\x08\x01\x12\x41\x0a\x02pt and so on"sv), "tensorflow-savedmodel");
+  for (const std::string_view other : {
+           "\x08\x01\x12\x40\x0a\x02pt and so on"sv,  // too small
+           "\x08\x01\x12\x41\x12\x02pt and so on"sv,  // begins with another field
+           "\x08\x01\x10\x41\x0a\x02pt and so on"sv,  // a number
+           "\x08\x01\x1a\x41\x0a\x02pt and so on"sv,  // another field
+           "\x08\x02\x12\x41\x0a\x02pt and so on"sv,  // another schema
+           "\x08\x21\x12\x02pt\x3a\x01x"sv,           // no version
+           "\x08\0\x12\x02pt\x3a\x01x"sv,
+           "\x08\x07\x12\x02pt\x3a"sv,          // cut
+           "\x08\x07\x12\x02pt\x38\x01"sv,      // the graph as a number
+           "\x08\x07\x0a\x02pt\x3a\x01x"sv,     // field 1 again
+           "\x08\x07\xd2\x01\x01p\x3a\x01x"sv,  // field 26
+           "\x08\x07\x11pppppppp\x3a\x01x"sv,   // eight fixed bytes
+           "\x08\x07\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"sv,
+           "\x08\x07\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"sv,
+       }) {
+    EXPECT_EQ(FormatOf(other), "unknown") << other;
+  }
+  EXPECT_EQ(FormatOf("\x08\x07\x12\x04pppp"sv), "unknown");  // no more than the producer
+}
+
+TEST(ArchiveTest, KnownByMoreThanASignature) {
   EXPECT_EQ(FormatOf("\x89HDF\r\n\x1a\n and so on"sv), "hdf5");
   for (const char* mark : {"keras_version", "model_weights", "layer_names"})
     EXPECT_EQ(FormatOf("\x89HDF\r\n\x1a\n"s.append(mark)), "keras-hdf5") << mark;
   EXPECT_EQ(FormatOf(std::string(512, '\0') + "\x89HDF\r\n\x1a\n"), "hdf5");
-  EXPECT_EQ(FormatOf("\x80\x04\x95 joblib.numpy_pickle"sv), "joblib");
-  EXPECT_EQ(FormatOf("\x80\x04\x95 else"sv), "pickle");
-  EXPECT_EQ(FormatOf("cos\nsystem\n(S'x'\ntR."sv), "pickle");
-  EXPECT_EQ(FormatOf("cos\nsystem\n(S'x"sv), "pickle");
-  for (const std::string_view head : {"x\x01\xff\xfe"sv, "x\x5e\xff\xfe"sv, "x\x9c\xff\xfe"sv})
+  for (const std::string_view head :
+       {"x\x01\xff\xfe"sv, "x\x5e\xff\xfe"sv, "x\x9c\xff\xfe"sv, "x\xda\xff\xfe"sv})
     EXPECT_EQ(FormatOf(head), "zlib");
 }
 
@@ -122,6 +229,10 @@ TEST(ArchiveTest, Texts) {
   EXPECT_EQ(FormatOf("Just words, that end."), "text");
   EXPECT_EQ(FormatOf("Words, and \xC3\xA9"), "text");
   EXPECT_EQ(FormatOf("Words, cut in \xC3"), "unknown");
+  // What is looked at may end within a character.
+  EXPECT_EQ(FormatOf(std::string(4095, 'w') + "\xC3\xA9"), "text");
+  EXPECT_EQ(FormatOf(std::string(4093, 'w') + "\xC3 and so on"), "text");
+  EXPECT_EQ(FormatOf(std::string(4092, 'w') + "\xC3 and so on"), "unknown");
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <string_view>
@@ -121,10 +124,68 @@ TEST(Scan, FailingSources) {
   EXPECT_EQ(ScanPath("/").findings()[0].rule, Rule::kIoNotRegular);
 }
 
+TEST(Scan, WhatFailsAfterTheHead) {
+  const std::string header =
+      R"({"a":{"dtype":"U8","shape":[9000],"data_offsets":[0,9000]}})" + std::string(5000, ' ');
+  const std::string file = Safetensors(header, 9000);
+  int left = 1;
+  MemorySource memory(internal::AsBytes(file));
+  CallbackSource source(
+      file.size(), [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        if (left-- == 0) return std::unexpected(Status{.rule = Rule::kIoReadFailed});
+        return memory.Read(offset, into);
+      });
+  const Report report = Scan(source, "x");
+  EXPECT_EQ(report.findings()[0].rule, Rule::kIoReadFailed);
+  EXPECT_EQ(report.format(), "safetensors");
+}
+
+TEST(Scan, WhatChangesIsUndecidedWhateverItIs) {
+  class Changing : public Source {
+   public:
+    explicit Changing(std::string_view text) : memory_(internal::AsBytes(text)) {}
+    std::uint64_t size() const override { return memory_.size(); }
+    Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
+      return memory_.Read(offset, into);
+    }
+    Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+
+   private:
+    MemorySource memory_;
+  };
+  for (const std::string_view file : {"some text"sv, "GGUF and so on"sv, std::string_view(kGood)}) {
+    Changing source(file);
+    EXPECT_EQ(Scan(source, "x").findings()[0].rule, Rule::kIoChanged) << file;
+  }
+}
+
+TEST(Scan, APath) {
+  const std::filesystem::path path = std::filesystem::temp_directory_path() /
+                                     ("tensorgate-scan-test-" + std::to_string(::getpid()));
+  std::ofstream(path, std::ios::binary) << kGood;
+  EXPECT_EQ(ScanPath(path).verdict(), Verdict::kAccepted);
+  std::filesystem::remove(path);
+}
+
+// The length of a header may begin another format, whose name stands if the proof fails.
+TEST(Scan, AFailedProofUnderAnotherSignature) {
+  const auto format = [](std::string_view start, std::string_view header) {
+    std::string file(start);
+    file.resize(8);
+    return std::string(ScanText(file.append(header), "x").format());
+  };
+  EXPECT_EQ(format("PK\3\4", "{not JSON"), "zip");
+  EXPECT_EQ(format("PK\3", "{not JSON"), "safetensors");
+}
+
 TEST(Stream, AgreesWithFiles) {
   for (const std::string& file :
        {kGood, kBad, kGood.substr(0, 30), kGood + "x", std::string("hello\n"),
         std::string("1234567"), std::string(9000, 'x'),
+        Safetensors(kGood.substr(8, kGood.size() - 16) + std::string(9000, ' '), 8),
+        Safetensors(kBad.substr(8, kBad.size() - 16) + std::string(9000, ' '), 8),
+        "PK\3\4" + std::string(9000, '\0'), std::string("PK\3\4 ends", 9),
+        std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' '),
         std::string("GGUF") + std::string(9000, '\0')}) {
     const Report whole = ScanText(file, "");
     for (const std::size_t chunk : {1uz, 7uz, 8uz, 9uz, 100uz, 4096uz, 100'000uz}) {
@@ -145,6 +206,8 @@ TEST(Stream, BrokenOff) {
   EXPECT_EQ(Stream("abc", 10, false).verdict(), Verdict::kUndecided);
   // Certain before it broke off.
   EXPECT_EQ(Stream(kBad, 10, false).verdict(), Verdict::kRejected);
+  EXPECT_EQ(Stream(std::string(9000, 'x'), 10, false).format(), "text");
+  EXPECT_EQ(Stream(std::string(100, 'x'), 10, false).verdict(), Verdict::kUndecided);
 }
 
 TEST(Stream, RefusesEarly) {
@@ -152,6 +215,16 @@ TEST(Stream, RefusesEarly) {
   EXPECT_FALSE(scan.Feed(internal::AsBytes(std::string_view(kBad).substr(0, kBad.size() - 8))));
   EXPECT_FALSE(scan.Feed(internal::AsBytes(kBad)));
   EXPECT_EQ(scan.Finish().verdict(), Verdict::kRejected);
+}
+
+TEST(Stream, Moves) {
+  StreamScan begun;
+  EXPECT_TRUE(begun.Feed(internal::AsBytes(std::string_view(kGood).substr(0, 20))));
+  StreamScan moved(std::move(begun));
+  StreamScan assigned;
+  assigned = std::move(moved);
+  EXPECT_TRUE(assigned.Feed(internal::AsBytes(std::string_view(kGood).substr(20))));
+  EXPECT_EQ(assigned.Finish().verdict(), Verdict::kAccepted);
 }
 
 // Whatever comes: one of the verdicts, findings inside the file, the same again.

@@ -1,0 +1,199 @@
+// Folders and links: what is visited, in which order, and what is not entered. By the command:
+// tests/cli/files_test.py.
+#include "lib/source/walk.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace tensorgate::internal {
+namespace {
+
+namespace fs = std::filesystem;
+
+class WalkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "tensorgate-walk-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    root_ = name;
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  void Put(const std::string& name) {
+    fs::create_directories((root_ / name).parent_path());
+    std::ofstream(root_ / name) << "content";
+  }
+  void Link(const std::string& target, const std::string& name) {
+    fs::create_directories((root_ / name).parent_path());
+    fs::create_symlink(target, root_ / name);
+  }
+  /// "path" of what was opened, "path: rule" of what was not; paths from the root on.
+  std::vector<std::string> Visits(const std::string& below = "", WalkOptions options = {}) {
+    std::vector<std::string> visits;
+    const std::string root = root_ / below;
+    EXPECT_TRUE(Walk(root, options, [&](const std::string& path, Result<FileSource> file) {
+      std::string visit = path.starts_with(root) ? path.substr(root.size()) : path;
+      if (visit.starts_with('/')) visit.erase(0, 1);
+      if (!file) visit.append(": ").append(Info(file.error().rule).id);
+      visits.push_back(visit);
+      return true;
+    }));
+    return visits;
+  }
+  std::vector<std::string> Followed(const std::string& below = "") {
+    return Visits(below, {.follow_links = true, .skip = {}});
+  }
+
+  fs::path root_;
+};
+
+using Strings = std::vector<std::string>;
+
+TEST_F(WalkTest, BytewiseByName) {
+  for (const char* name : {"b", "a/z", "a/y/1", "a.b", "a-b", "C", "\xC3\xA9"}) Put(name);
+  fs::create_directory(root_ / "empty");
+  EXPECT_EQ(Visits(), (Strings{"C", "a/y/1", "a/z", "a-b", "a.b", "b", "\xC3\xA9"}));
+  EXPECT_EQ(Visits("a/"), (Strings{"y/1", "z"}));
+  EXPECT_EQ(Visits("b"), (Strings{""}));
+}
+
+TEST_F(WalkTest, WhatCannotBeOpened) {
+  EXPECT_EQ(Visits("none"), (Strings{": io/open-failed"}));
+  EXPECT_EQ(Visits(std::string("a\0b", 3)), (Strings{": io/open-failed"}));
+  ASSERT_EQ(mkfifo((root_ / "fifo").c_str(), 0600), 0);
+  EXPECT_EQ(Visits(), (Strings{"fifo: io/not-regular"}));
+  EXPECT_EQ(Visits("fifo"), (Strings{": io/not-regular"}));
+}
+
+TEST_F(WalkTest, AVisitMayEndIt) {
+  for (const char* name : {"a", "b/c", "d"}) Put(name);
+  Link("nowhere", "e");
+  for (const int enough : {1, 2, 3, 4}) {
+    int visits = 0;
+    EXPECT_FALSE(Walk(root_, {}, [&](const std::string&, const Result<FileSource>&) {
+      return ++visits < enough;
+    }));
+    EXPECT_EQ(visits, enough);
+  }
+  EXPECT_FALSE(Walk(root_ / "none", {}, [](const std::string&, const auto&) { return false; }));
+}
+
+TEST_F(WalkTest, TheFileThatIsWritten) {
+  Put("a");
+  Put("b");
+  struct stat status;
+  ASSERT_EQ(stat((root_ / "a").c_str(), &status), 0);
+  EXPECT_EQ(Visits("", {.skip = {static_cast<std::uint64_t>(status.st_dev),
+                                 static_cast<std::uint64_t>(status.st_ino)}}),
+            (Strings{"b"}));
+}
+
+TEST_F(WalkTest, LinksThatAreFound) {
+  Put("outside/m");
+  Link("../outside/m", "in/file");
+  Link("../outside", "in/folder");
+  Link("nowhere", "in/none");
+  EXPECT_EQ(Visits("in"), (Strings{"file: io/link-not-followed", "folder: io/link-not-followed",
+                                   "none: io/link-not-followed"}));
+  EXPECT_EQ(Followed("in"), (Strings{"file", "folder/m", "none: io/open-failed"}));
+  // The one that is named is followed.
+  EXPECT_EQ(Visits("in/file"), (Strings{""}));
+  EXPECT_EQ(Visits("in/folder"), (Strings{"m"}));
+}
+
+TEST_F(WalkTest, LoopsAndSecondWays) {
+  Put("d/m");
+  Link("..", "d/up");
+  Link("d", "e");
+  EXPECT_EQ(Followed(), (Strings{"d/m", "d/up: io/link-not-followed"}));
+}
+
+TEST_F(WalkTest, BlobsOfAHubCache) {
+  Put("models--a/blobs/0123");
+  Put("models--a/blobs/sub/0123");
+  Put("models--a/blobs2/0123");
+  ASSERT_EQ(mkfifo((root_ / "models--a/blobs/fifo").c_str(), 0600), 0);
+  const std::string snapshot = "models--a/snapshots/rev/";
+  Link("../../blobs/0123", snapshot + "good");
+  Link("../../../blobs/0123", snapshot + "deeper/good");
+  Link("../../blobs/0123", snapshot + "deeper/short");  // would have to be in snapshots/blobs
+  Link("../blobs/0123", snapshot + "too-near");
+  Link("../../blobs2/0123", snapshot + "other-folder");
+  Link("../../blobs/sub/0123", snapshot + "below");
+  Link("../../blobs/", snapshot + "folder");
+  Link("../../blobs/.", snapshot + "dot");
+  Link("../../blobs/..", snapshot + "dots");
+  Link("../../blobs/none", snapshot + "none");
+  Link("../../blobs/fifo", snapshot + "pipe");
+  Link("/etc/hostname", snapshot + "absolute");
+  EXPECT_EQ(Visits("models--a/snapshots"),
+            (Strings{"rev/absolute: io/link-not-followed", "rev/below: io/link-not-followed",
+                     "rev/deeper/good", "rev/deeper/short: io/link-not-followed",
+                     "rev/dot: io/link-not-followed", "rev/dots: io/link-not-followed",
+                     "rev/folder: io/link-not-followed", "rev/good",
+                     "rev/none: io/link-not-followed", "rev/other-folder: io/link-not-followed",
+                     "rev/pipe: io/not-regular", "rev/too-near: io/link-not-followed"}));
+  // The folder above must be called snapshots, and blobs must be a folder of its own.
+  Put("models--b/blobs/0123");
+  Link("../../blobs/0123", "models--b/elsewhere/rev/good");
+  EXPECT_EQ(Visits("models--b/elsewhere"), (Strings{"rev/good: io/link-not-followed"}));
+  Put("models--b/snapshots/rev/m");
+  EXPECT_EQ(Visits("models--b/elsewhere"), (Strings{"rev/good: io/link-not-followed"}));
+  Link("../models--a/blobs", "models--c/blobs");
+  Link("../../blobs/0123", "models--c/snapshots/rev/good");
+  EXPECT_EQ(Visits("models--c/snapshots"), (Strings{"rev/good: io/link-not-followed"}));
+  Link("../../../../../../../../../../blobs/0123", "models--d/snapshots/rev/high");
+  EXPECT_EQ(Visits("models--d"), (Strings{"snapshots/rev/high: io/link-not-followed"}));
+}
+
+TEST_F(WalkTest, AsDeepAsItMayBe) {
+  const int begun = open(root_.c_str(), O_RDONLY | O_DIRECTORY);
+  int folder = dup(begun);
+  for (int depth = 0; depth < 258; ++depth) {
+    ASSERT_EQ(mkdirat(folder, "d", 0700), 0);
+    const int below = openat(folder, "d", O_RDONLY | O_DIRECTORY);
+    close(openat(below, "m", O_WRONLY | O_CREAT, 0600));
+    close(folder);
+    folder = below;
+  }
+  close(folder);
+  close(begun);
+  const Strings visits = Visits();
+  ASSERT_EQ(visits.size(), 256u);  // 255 files below the root, and the folder that is too deep
+  EXPECT_TRUE(visits[0].ends_with("d: io/open-failed"));
+  EXPECT_EQ(visits.back(), "d/m");
+}
+
+// Each way to run out of descriptors is told; nothing is left out without a word.
+TEST_F(WalkTest, NoDescriptorsLeft) {
+  Put("a/m");
+  Link("../../../blobs/0123", "a/snapshots/rev/l");
+  Put("a/blobs/0123");
+  rlimit usual;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const int first = open("/dev/null", O_RDONLY);  // the lowest that is free
+  close(first);
+  std::size_t most = 0;
+  for (int left = 0; left < 8; ++left) {
+    const rlimit tight{static_cast<rlim_t>(first + left), usual.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    const Strings strict = Visits(), followed = Followed();
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    ASSERT_FALSE(strict.empty() || followed.empty()) << left;
+    EXPECT_GE(strict.size(), most) << left;
+    most = strict.size();
+    if (left < 2) EXPECT_TRUE(strict[0].ends_with(": io/open-failed")) << left << strict[0];
+  }
+  EXPECT_EQ(Visits(), (Strings{"a/blobs/0123", "a/m", "a/snapshots/rev/l: io/link-not-followed"}));
+}
+
+}  // namespace
+}  // namespace tensorgate::internal
