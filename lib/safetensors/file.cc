@@ -25,9 +25,18 @@ void Drive(Examination& examination, Source& source) {
 }
 
 Report Failed(const Status& status, const CheckOptions& options) {
-  ReportBuilder builder(options, kFormat);
-  builder.Add(status);
-  return builder.Finish();
+  try {
+    ReportBuilder builder(options, kFormat);
+    builder.Add(status);
+    return builder.Finish();
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::OutOfMemory(options, kFormat);
+  }
+}
+
+CheckOptions Strict(CheckOptions options) {
+  options.profile = Profile::kStrict;
+  return options;
 }
 
 // One examination of `source`; `header` gets what an accepted file has. A source of the caller's
@@ -44,17 +53,6 @@ Report Examine(Source& source, const CheckOptions& options, std::unique_ptr<cons
     return ReportBuilder::OutOfMemory(options, kFormat);
   } catch (...) {
     return ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed);
-  }
-}
-
-Report ExaminePath(const std::string& path, const CheckOptions& options,
-                   std::unique_ptr<const Header>* header) {
-  Result<FileSource> source = FileSource::Open(path);
-  if (source) return Examine(*source, options, header);
-  try {
-    return Failed(source.error(), options);
-  } catch (const std::bad_alloc&) {
-    return ReportBuilder::OutOfMemory(options, kFormat);
   }
 }
 
@@ -103,21 +101,16 @@ File& File::operator=(File&&) noexcept = default;
 File::~File() = default;
 
 std::expected<File, Report> File::Open(Source& source, const CheckOptions& options) {
-  CheckOptions strict = options;
-  strict.profile = Profile::kStrict;
   std::unique_ptr<const Header> header;
-  Report report = Examine(source, strict, &header);
+  Report report = Examine(source, Strict(options), &header);
   if (!header) return std::unexpected(std::move(report));
   return File(std::move(header), std::move(report));
 }
 
 std::expected<File, Report> File::OpenPath(const std::string& path, const CheckOptions& options) {
-  CheckOptions strict = options;
-  strict.profile = Profile::kStrict;
-  std::unique_ptr<const Header> header;
-  Report report = ExaminePath(path, strict, &header);
-  if (!header) return std::unexpected(std::move(report));
-  return File(std::move(header), std::move(report));
+  Result<FileSource> source = FileSource::Open(path);
+  if (!source) return std::unexpected(Failed(source.error(), Strict(options)));
+  return Open(*source, options);
 }
 
 std::expected<File, Report> File::OpenBytes(std::span<const std::byte> bytes,
@@ -176,7 +169,8 @@ Report Check(Source& source, const CheckOptions& options) {
 }
 
 Report CheckPath(const std::string& path, const CheckOptions& options) {
-  return ExaminePath(path, options, nullptr);
+  Result<FileSource> source = FileSource::Open(path);
+  return source ? Check(*source, options) : Failed(source.error(), options);
 }
 
 Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options) {
