@@ -6,18 +6,13 @@
 #include <utility>
 
 #include "mutator.h"
+#include "options.h"
 #include "oracle.h"
 #include "reference.h"
 #include "tensorgate/safetensors.h"
 
 namespace tensorgate::side_by_side {
 namespace {
-
-const CheckOptions kByReference = [] {
-  CheckOptions options;
-  options.profile = Profile::kReference;
-  return options;
-}();
 
 using oracle::OracleTensor;
 

@@ -107,7 +107,7 @@ constexpr std::string_view kFloats[] = {"1.0",
 
 std::string RandomNumber(Random& random) {
   const std::string sign = random.Percent(15) ? "-" : "";
-  switch (random.Below(9)) {
+  switch (random.Below(10)) {
     case 0:
     case 1:
       return sign + std::string(random.Pick(kIntegers));
@@ -133,6 +133,10 @@ std::string RandomNumber(Random& random) {
              NoLeadingZero(Digits(random, random.Between(1, 24))) + "e" +
              std::to_string(zeros + random.Between(300, 312));
     }
+    case 8:  // as many digits, and an exponent that is long because of its zeros or its size
+      return sign + NoLeadingZero(Digits(random, random.Between(1, 330))) + "e" +
+             (random.Percent(60) ? "-" : "") + std::string(random.Below(12), '0') +
+             Digits(random, random.Between(1, 12));
     default: {
       std::string number = sign + NoLeadingZero(Digits(random, random.Between(1, 22)));
       if (random.Percent(50)) number += "." + Digits(random, random.Between(1, 22));

@@ -11,16 +11,11 @@
 #include "json_tree.h"
 #include "mutator.h"
 #include "natural.h"
+#include "options.h"
 #include "tensorgate/safetensors.h"
 
 namespace tensorgate::side_by_side {
 namespace {
-
-const CheckOptions kByReference = [] {
-  CheckOptions options;
-  options.profile = Profile::kReference;
-  return options;
-}();
 
 using oracle::Examine;
 using oracle::IsFiniteInSerdeJson;

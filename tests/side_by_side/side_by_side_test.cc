@@ -18,18 +18,13 @@
 #include "crafted.h"
 #include "judge.h"
 #include "mutator.h"
+#include "options.h"
 #include "reference.h"
 #include "spelling.h"
 #include "tensorgate/safetensors.h"
 
 namespace tensorgate::side_by_side {
 namespace {
-
-const CheckOptions kByReference = [] {
-  CheckOptions options;
-  options.profile = Profile::kReference;
-  return options;
-}();
 
 // A file seen as memory: some of the corpus are sparse and large.
 class Mapped {
