@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lib/base/report_builder.h"
+#include "lib/report/message.h"
 #include "tensorgate/render.h"
 #include "tensorgate/report.h"
 #include "tensorgate/rules.h"
@@ -206,7 +207,9 @@ int tensorgate_report_finding(const tensorgate_report* report, size_t index,
   Once(report->messages_once, [&] {
     std::vector<std::string> made;
     made.reserve(all.size());
-    for (const Finding& each : all) made.push_back(tensorgate::Message(report->report, each));
+    for (const Finding& each : all) {
+      tensorgate::internal::AppendMessage(made.emplace_back(), report->report, each);
+    }
     report->messages = std::move(made);
   });
   const Finding& from = all[index];

@@ -6,6 +6,7 @@
 
 #include "lib/base/utf8.h"
 #include "lib/json/writer.h"
+#include "lib/report/message.h"
 #include "tensorgate/render.h"
 
 namespace tensorgate {
@@ -62,7 +63,9 @@ void WriteFinding(JsonWriter& json, const Report& report, const Finding& finding
   } else {
     json.MemberOrNull("allowed", info.allowed);
   }
-  json.Member("message", Message(report, finding));
+  std::string message;
+  internal::AppendMessage(message, report, finding);
+  json.Member("message", message);
   json.EndObject();
 }
 

@@ -7,6 +7,7 @@
 
 #include "lib/base/report_builder.h"
 #include "lib/base/utf8.h"
+#include "lib/report/message.h"
 #include "lib/source/system_error.h"
 #include "tensorgate/render.h"
 
@@ -75,7 +76,9 @@ void AppendFound(std::string& out, const Finding& finding) {
   if (!meaning.empty()) out.append(", ").append(meaning);
 }
 
-void AppendMessage(std::string& out, const Report& report, const Finding& finding) {
+}  // namespace
+
+void internal::AppendMessage(std::string& out, const Report& report, const Finding& finding) {
   std::string_view rest = Info(finding.rule).message;
   while (!rest.empty()) {
     const std::size_t open = rest.find('{');
@@ -98,6 +101,8 @@ void AppendMessage(std::string& out, const Report& report, const Finding& findin
     rest.remove_prefix(field.size());
   }
 }
+
+namespace {
 
 void AppendGrouped(std::string& out, std::uint64_t number) {
   std::string digits;
@@ -140,7 +145,7 @@ void AppendFinding(std::string& out, const Report& report, const Finding& findin
   out.append(info.id).append(" at byte ");
   AppendNumber(out, finding.offset);
   out.append(": ");
-  AppendMessage(out, report, finding);
+  internal::AppendMessage(out, report, finding);
   out += '\n';
   if (finding.severity == Severity::kNote) return;
   AppendLine(out, "allowed: ", info.allowed);
@@ -192,7 +197,7 @@ std::string GroupDigits(std::uint64_t number) {
 std::string Message(const Report& report, const Finding& finding) {
   std::string out;
   try {
-    AppendMessage(out, report, finding);
+    internal::AppendMessage(out, report, finding);
   } catch (const std::bad_alloc&) {
     out.clear();
   }
