@@ -5,18 +5,25 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "lib/source/descriptor.h"
 
 namespace tensorgate::internal {
 namespace {
 
 namespace fs = std::filesystem;
+
+using Strings = std::vector<std::string>;
 
 class WalkTest : public ::testing::Test {
  protected:
@@ -55,8 +62,6 @@ class WalkTest : public ::testing::Test {
   fs::path root_;
 };
 
-using Strings = std::vector<std::string>;
-
 TEST_F(WalkTest, BytewiseByName) {
   for (const char* name : {"b", "a/z", "a/y/1", "a.b", "a-b", "C", "\xC3\xA9"}) Put(name);
   fs::create_directory(root_ / "empty");
@@ -83,7 +88,48 @@ TEST_F(WalkTest, AVisitMayEndIt) {
     }));
     EXPECT_EQ(visits, enough);
   }
-  EXPECT_FALSE(Walk(root_ / "none", {}, [](const std::string&, const auto&) { return false; }));
+  for (const char* named : {"none", "a"}) {
+    EXPECT_FALSE(Walk(root_ / named, {}, [](const std::string&, const auto&) { return false; }));
+  }
+}
+
+// Between the list of a folder and its entries anything may happen.
+TEST_F(WalkTest, WhatGoesWhileItIsWalked) {
+  for (const char* name : {"a", "b", "c/d"}) Put(name);
+  Link("a", "e");
+  Strings rules;
+  EXPECT_TRUE(Walk(root_, {}, [&](const std::string&, const Result<FileSource>& file) {
+    for (const char* name : {"b", "c", "e"}) fs::remove_all(root_ / name);
+    rules.emplace_back(file ? "" : Info(file.error().rule).id);
+    return true;
+  }));
+  EXPECT_EQ(rules, (Strings{"", "io/open-failed", "io/open-failed", "io/open-failed"}));
+}
+
+TEST_F(WalkTest, ASocketThatIsNamed) {
+  const std::string path = root_ / "socket";
+  const int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(Visits("socket"), (Strings{": io/not-regular"}));
+  EXPECT_EQ(Visits(), (Strings{"socket: io/not-regular"}));
+  close(descriptor);
+}
+
+TEST(DescriptorTest, ClosesWhatItHolds) {
+  const int number = open("/dev/null", O_RDONLY);
+  {
+    Descriptor first(number);
+    Descriptor second;
+    EXPECT_FALSE(second.valid());
+    second = std::move(first);
+    EXPECT_EQ(second.get(), number);
+    EXPECT_FALSE(first.valid());
+    EXPECT_EQ(fcntl(number, F_GETFD), 0);
+  }
+  EXPECT_EQ(fcntl(number, F_GETFD), -1);
 }
 
 TEST_F(WalkTest, TheFileThatIsWritten) {
