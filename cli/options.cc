@@ -72,6 +72,7 @@ void AddCheckOptions(CLI::App& app, Options& options) {
   AddLimit(app, "metadata-entries", limits.metadata_entries, "Entries of __metadata__");
   AddLimit(app, "name-bytes", limits.name_bytes, "Bytes of a name");
   AddLimit(app, "rank", limits.rank, "Dimensions of a tensor");
+  AddLimit(app, "pickle-operations", limits.pickle_operations, "Opcodes of a pickle");
 }
 
 void AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from .errors import RecipeError
 from .expr import Unresolved
+from .pickles import OPCODES as PICKLE_OPCODES, emit_opcode, parse_opcode
 
 
 class Directive(NamedTuple):
@@ -134,6 +135,14 @@ def _emit_caller_block(compiler, scope, node):
     compiler.emit_caller_block(scope, node)
 
 
+def _parse_pickle(parser, token):
+    return (parser.block_of(OPCODES),)
+
+
+def _emit_block(compiler, scope, node):
+    compiler.run(node.args[0], scope)
+
+
 def _parse_file(parser, token):
     return parser.expect("string", "the file's name in quotes").value, parser.block()
 
@@ -154,8 +163,11 @@ TABLE = {
     "include": Directive(_parse_include, _emit_include, '"path": the body of another recipe, or an .inc file'),
     "template": Directive(_parse_template, _emit_template, "NAME(FIELD=DEFAULT, ...) { ... }: defines one"),
     "block": Directive(_parse_nothing, _emit_caller_block, "in a template: the block it was called with"),
+    "pickle": Directive(_parse_pickle, _emit_block, "{ OPCODE ARGUMENT ... }: a pickle by its opcodes"),
     "file": Directive(_parse_file, _emit_file, '"name" { ... }: one of several files'),
 }
+# The words that a pickle block knows beside them.
+OPCODES = {name: Directive(parse_opcode, emit_opcode, "an opcode") for name in PICKLE_OPCODES}
 for _width in (1, 2, 4, 8):
     for _prefix, _signed in (("u", False), ("i", True)):
         for _order, _name in (("", "little"),) if _width == 1 else (("le", "little"), ("be", "big")):

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import re
 
+from .pickles import lines_of
+
 _PERIODIC = re.compile(rb"(.{1,8}?)\1{23,}", re.DOTALL)
 _TEXT = re.compile(rb"[ -~\n\r\t]{8,}")
 _BREAK = re.compile(rb'.*?(?:\},(?=[ \t\r\n]*")|\Z)', re.DOTALL)
@@ -65,6 +67,8 @@ def recipe_of(data: bytes, verdict: str | None, rule: str | None, about: str) ->
         head += ["# As the reference says; delete both lines and write 'reference: accepted' if it accepts.",
                  "reference: rejected", "reference-error: InvalidHeaderDeserialization"]  # fmt: skip
     length = int.from_bytes(data[:8], "little")
+    if data[:1] == b"\x80" and data[1:2] <= b"\x05":
+        return "\n".join([*head, "---", *lines_of(data, quote, body_of)]) + "\n"
     if len(data) >= 8 and length <= len(data) - 8 and b"\0" not in data[8 : 8 + min(length, 4)] and length:
         lines = ["header {"] + ["  " + line for line in body_of(data[8 : 8 + length], _header_lines)] + ["}"]
         lines += body_of(data[8 + length :])

@@ -79,6 +79,14 @@ class Parser(ExprParser):
         self._depth -= 1
         return nodes
 
+    def block_of(self, words: dict) -> list[Node]:
+        """A block in which `words` are directives too."""
+        outer, self._directives = self._directives, {**self._directives, **words}
+        try:
+            return self.block()
+        finally:
+            self._directives = outer
+
     def _items(self, end: str) -> list[Node]:
         nodes = []
         while True:

@@ -32,6 +32,15 @@ inline std::span<char> AsWritableText(std::span<std::byte> bytes) {
   return {reinterpret_cast<char*>(bytes.data()), bytes.size()};
 }
 
+/// The number at the beginning of `text`, which must be long enough.
+template <std::integral T>
+inline T LoadLittleEndian(std::string_view text) {
+  T value;
+  std::memcpy(&value, text.data(), sizeof value);
+  if constexpr (std::endian::native == std::endian::big) value = std::byteswap(value);
+  return value;
+}
+
 template <std::unsigned_integral T>
 inline T LoadLittleEndian(std::span<const std::byte, sizeof(T)> bytes) {
   T value;
@@ -76,6 +85,15 @@ inline std::optional<std::size_t> OffsetWithin(std::string_view whole, std::stri
                                 reinterpret_cast<std::uintptr_t>(whole.data());
   if (offset > whole.size() || part.size() > whole.size() - offset) return std::nullopt;
   return offset;
+}
+
+/// Where `part` begins in `whole`, if it is a view of it.
+template <typename T>
+inline std::optional<std::size_t> IndexWithin(std::span<const T> whole, std::span<const T> part) {
+  const std::optional<std::size_t> offset =
+      OffsetWithin(AsText(std::as_bytes(whole)), AsText(std::as_bytes(part)));
+  if (!offset) return std::nullopt;
+  return *offset / sizeof(T);
 }
 
 }  // namespace tensorgate::internal

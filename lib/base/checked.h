@@ -75,6 +75,36 @@ struct PlainShape {
   }
 };
 
+/// How far a strided view reaches into its storage, from its dimensions and strides, taken one by one, in elements.
+template <std::unsigned_integral T>
+class ViewReach {
+ public:
+  explicit constexpr ViewReach(T offset) : offset_(offset), last_(offset) {}
+
+  constexpr void Add(T dimension, T stride) {
+    if (dimension == 0) {
+      empty_ = true;
+      return;
+    }
+    T step = static_cast<T>(dimension - 1);
+    overflows_ |= MultiplyOverflows(step, stride) || __builtin_add_overflow(last_, step, &last_);
+  }
+
+  /// Every element lies among `elements`; a view without any begins there or at their end.
+  constexpr bool Inside(T elements) const {
+    return empty_ ? offset_ <= elements : !overflows_ && last_ < elements;
+  }
+
+  /// The last element's index, or the greatest number if it is not one; of a view without elements the offset.
+  constexpr T last() const { return empty_ ? offset_ : overflows_ ? static_cast<T>(~T{0}) : last_; }
+
+ private:
+  T offset_;
+  T last_;
+  bool empty_ = false;
+  bool overflows_ = false;
+};
+
 /// A forward-only ledger of claimed ranges: tells how each next range lies to those before.
 template <std::unsigned_integral T>
 class Claims {

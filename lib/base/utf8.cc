@@ -1,5 +1,7 @@
 #include "lib/base/utf8.h"
 
+#include "lib/base/bytes.h"
+
 namespace tensorgate::internal {
 namespace {
 
@@ -16,6 +18,14 @@ constexpr Lead kLeads[] = {
     {0xEE, 0xEF, 0x80, 0xBF, 3, 0x0F}, {0xF0, 0xF0, 0x90, 0xBF, 4, 0x07},
     {0xF1, 0xF3, 0x80, 0xBF, 4, 0x07}, {0xF4, 0xF4, 0x80, 0x8F, 4, 0x07},
 };
+
+constexpr std::uint64_t kHigh = 0x8080808080808080;
+
+// U+D800 to U+DFFF, as "surrogatepass" spells them.
+bool IsSurrogate(std::string_view text) {
+  return text.size() >= 3 && text[0] == '\xED' && (text[1] & 0xE0) == 0xA0 &&
+         (text[2] & 0xC0) == 0x80;
+}
 
 }  // namespace
 
@@ -38,12 +48,19 @@ CodePoint DecodeUtf8(std::string_view text) {
   return {};
 }
 
-std::size_t ValidUtf8Length(std::string_view text) {
+std::size_t ValidUtf8Length(std::string_view text, bool surrogates) {
   std::size_t offset = 0;
   while (offset < text.size()) {
-    const CodePoint point = DecodeUtf8(text.substr(offset));
-    if (point.length == 0) return offset;
-    offset += point.length;
+    // Names are ASCII nearly always: eight characters at a time.
+    while (text.size() - offset >= 8 &&
+           (LoadLittleEndian<std::uint64_t>(text.substr(offset)) & kHigh) == 0) {
+      offset += 8;
+    }
+    const std::string_view rest = text.substr(offset);
+    if (rest.empty()) break;
+    const CodePoint point = DecodeUtf8(rest);
+    if (point.length == 0 && !(surrogates && IsSurrogate(rest))) return offset;
+    offset += point.length == 0 ? 3 : point.length;
   }
   return offset;
 }

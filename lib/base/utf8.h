@@ -16,8 +16,9 @@ struct CodePoint {
 /// The first character of `text` (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
 CodePoint DecodeUtf8(std::string_view text);
 
-/// Offset of the first byte that is not valid UTF-8; text.size() if all is.
-std::size_t ValidUtf8Length(std::string_view text);
+/// Offset of the first byte that is not valid UTF-8; text.size() if all is. `surrogates`: U+D800 to U+DFFF may be
+/// spelled too, as Python's "surrogatepass" writes them.
+std::size_t ValidUtf8Length(std::string_view text, bool surrogates = false);
 
 /// Control characters (C0, DEL, C1), line separators, bidirectional controls and invisible format
 /// characters.

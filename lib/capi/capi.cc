@@ -81,6 +81,7 @@ CheckOptions ToOptions(const tensorgate_options* given) {
   options.limits.metadata_entries = all.max_metadata_entries;
   options.limits.name_bytes = all.max_name_bytes;
   options.limits.rank = all.max_rank;
+  options.limits.pickle_operations = all.max_pickle_operations;
   return options;
 }
 
@@ -138,6 +139,7 @@ void tensorgate_options_init(tensorgate_options* options) {
   all.max_metadata_entries = defaults.limits.metadata_entries;
   all.max_name_bytes = defaults.limits.name_bytes;
   all.max_rank = defaults.limits.rank;
+  all.max_pickle_operations = defaults.limits.pickle_operations;
   std::memcpy(options, &all, std::min(options->struct_size, sizeof all));
 }
 

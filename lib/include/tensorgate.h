@@ -63,6 +63,7 @@ typedef struct tensorgate_options {
   uint64_t max_metadata_entries;
   uint64_t max_name_bytes;
   uint64_t max_rank;
+  uint64_t max_pickle_operations;
 } tensorgate_options;
 
 /* One rule that fired. Offsets are in bytes from the start of the file. */

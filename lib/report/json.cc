@@ -78,6 +78,7 @@ void WriteLimits(JsonWriter& json, const Limits& limits) {
   json.Member("metadata_entries", limits.metadata_entries);
   json.Member("name_bytes", limits.name_bytes);
   json.Member("rank", limits.rank);
+  json.Member("pickle_operations", limits.pickle_operations);
   json.EndObject();
 }
 

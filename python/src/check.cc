@@ -23,12 +23,13 @@ struct NamedLimit {
   const char* name;
   std::uint64_t Limits::* member;
 };
-constexpr std::array<NamedLimit, 6> kLimits{{{"file_bytes", &Limits::file_bytes},
+constexpr std::array<NamedLimit, 7> kLimits{{{"file_bytes", &Limits::file_bytes},
                                              {"header_bytes", &Limits::header_bytes},
                                              {"tensors", &Limits::tensors},
                                              {"metadata_entries", &Limits::metadata_entries},
                                              {"name_bytes", &Limits::name_bytes},
-                                             {"rank", &Limits::rank}}};
+                                             {"rank", &Limits::rank},
+                                             {"pickle_operations", &Limits::pickle_operations}}};
 
 Report CheckDescriptor(int descriptor, const std::string& name, const CheckOptions& options) {
   const nb::gil_scoped_release released;
@@ -104,7 +105,7 @@ passed on.
 `name` is a name for the report and for its suffix, by which something unrecognisable is
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
 accepts. `limits` caps what is accepted, by name: file_bytes, header_bytes, tensors,
-metadata_entries, name_bytes, rank.
+metadata_entries, name_bytes, rank, pickle_operations.
 
 Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is
 in a file. The interpreter is free for other threads meanwhile.)";

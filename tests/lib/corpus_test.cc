@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "lib/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
 #include "tests/lib/zip/check.h"
 
@@ -37,7 +38,8 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
   const std::map<std::string, std::uint64_t Limits::*> names = {
       {"file_bytes", &Limits::file_bytes}, {"header_bytes", &Limits::header_bytes},
       {"tensors", &Limits::tensors},       {"metadata_entries", &Limits::metadata_entries},
-      {"name_bytes", &Limits::name_bytes}, {"rank", &Limits::rank}};
+      {"name_bytes", &Limits::name_bytes}, {"rank", &Limits::rank},
+      {"pickle_operations", &Limits::pickle_operations}};
   // The reference knows no limits: its entry speaks of the file alone.
   if (profile == Profile::kReference) return options;
   for (const auto& limit : entry.at("limits").as_object()) {
@@ -46,10 +48,15 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
   return options;
 }
 
+Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
+  Result<FileSource> source = FileSource::Open(path);
+  return torch::CheckPickle(*source, options);
+}
+
 // Each folder of the corpus has its checker.
 Report CheckEntry(const json::value& entry, Profile profile) {
   const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> checkers = {
-      {"safetensors", safetensors::CheckPath}, {"zip", testing::CheckZipPath}};
+      {"safetensors", safetensors::CheckPath}, {"zip", testing::CheckZipPath}, {"pickle", CheckPicklePath}};
   const std::string path = TENSORGATE_CORPUS_DIR "/" + Text(entry.at("path"));
   return checkers.at(Text(entry.at("format")))(path, OptionsOf(entry, profile));
 }

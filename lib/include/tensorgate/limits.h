@@ -34,6 +34,9 @@ struct Limits {
   std::uint64_t name_bytes = 100'000'000;
   /// Dimensions of one tensor. The format has no cap of its own.
   std::uint64_t rank = 100'000'000;
+  /// Opcodes of one pickle; 30 a tensor are usual, so that the default is for more than a million.
+  /// Each costs at most 80 bytes of memory.
+  std::uint64_t pickle_operations = 50'000'000;
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };

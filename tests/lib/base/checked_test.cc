@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <random>
 #include <vector>
 
@@ -172,6 +174,52 @@ TEST(ClaimsTest, EveryPairOfRangesAgainstAMapOfBytes) {
         }
       }
     }
+  }
+}
+
+// A view's reach against the sum of its definition, which cannot overflow here.
+struct Extent {
+  unsigned dimension, stride;
+};
+
+bool ReachAgrees(unsigned offset, std::initializer_list<Extent> extents, unsigned elements) {
+  ViewReach<std::uint8_t> reach(static_cast<std::uint8_t>(offset));
+  std::uint64_t last = offset;
+  bool empty = false;
+  for (const auto& [dimension, stride] : extents) {
+    reach.Add(static_cast<std::uint8_t>(dimension), static_cast<std::uint8_t>(stride));
+    if (dimension == 0) empty = true;
+    if (dimension != 0) last += std::uint64_t{dimension - 1} * stride;
+  }
+  const bool inside = empty ? offset <= elements : last < elements;
+  const std::uint64_t told = empty ? offset : std::min<std::uint64_t>(last, 255);
+  return reach.Inside(static_cast<std::uint8_t>(elements)) == inside && reach.last() == told;
+}
+
+TEST(ViewReachTest, EveryViewOfOneDimensionAtEightBits) {
+  for (unsigned offset = 0; offset < 256; ++offset) {
+    ASSERT_TRUE(ReachAgrees(offset, {}, offset));
+    for (unsigned dimension = 0; dimension < 256; ++dimension) {
+      bool agrees = true;
+      for (unsigned stride = 0; stride < 256; ++stride) {
+        // Storages at the boundary: one too small, just enough.
+        const unsigned last = dimension == 0 ? offset : offset + (dimension - 1) * stride;
+        agrees &= ReachAgrees(offset, {{dimension, stride}}, std::min(last, 255u));
+        agrees &= ReachAgrees(offset, {{dimension, stride}}, std::min(last + 1, 255u));
+      }
+      ASSERT_TRUE(agrees) << offset << " " << dimension;
+    }
+  }
+}
+
+TEST(ViewReachTest, ViewsOfTwoDimensionsAtEightBits) {
+  std::mt19937 random(1);
+  const auto number = [&] { return static_cast<unsigned>(random() % (random() % 2 == 0 ? 256u : 8u)); };
+  for (int i = 0; i < 2'000'000; ++i) {
+    const unsigned offset = number(), elements = number();
+    const Extent a = {number(), number()}, b = {number(), number()};
+    ASSERT_TRUE(ReachAgrees(offset, {a, b}, elements))
+        << offset << " " << a.dimension << " " << a.stride << " " << b.dimension << " " << b.stride << " " << elements;
   }
 }
 

@@ -1,0 +1,35 @@
+#include "lib/pickle/decode.h"
+
+namespace tensorgate::pickle {
+
+bool Decoder::Line(std::string_view& text, std::size_t& end) {
+  const std::string_view rest = input_.substr(end);
+  const std::size_t length = rest.find('\n');
+  if (length == rest.npos) return Fail(DecodeError::kTruncated);
+  text = rest.substr(0, length);
+  end += length + 1;
+  return true;
+}
+
+bool Decoder::Frame(Event& event, std::string_view rest) {
+  if (rest.size() < 8) return Fail(DecodeError::kTruncated);
+  const std::uint64_t length = internal::LoadLittleEndian<std::uint64_t>(rest);
+  if (length > rest.size() - 8) return Fail(DecodeError::kFramePastEnd, length);
+  event.number = length;
+  Finish(event, event.offset + 9);
+  frame_end_ = at_ + static_cast<std::size_t>(length);
+  return true;
+}
+
+Rule RuleOf(DecodeError error) {
+  switch (error) {
+    case DecodeError::kUnknownOpcode: return Rule::kPickleOpcodeUnknown;
+    case DecodeError::kNegativeLength: return Rule::kPickleLengthNegative;
+    case DecodeError::kFramePastEnd: return Rule::kPickleFramePastEnd;
+    case DecodeError::kNone:
+    case DecodeError::kTruncated: break;
+  }
+  return Rule::kPickleTruncated;
+}
+
+}  // namespace tensorgate::pickle

@@ -1,0 +1,41 @@
+// Finds a key that stands twice in a mapping or set, by Python's equality.
+#ifndef TENSORGATE_PICKLE_KEYS_H_
+#define TENSORGATE_PICKLE_KEYS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/pod_buffer.h"
+#include "lib/pickle/value.h"
+
+namespace tensorgate::pickle {
+
+class KeyCheck {
+ public:
+  explicit KeyCheck(const Values& values) : values_(values) {}
+
+  /// Where the second of two equal keys stands in the pickle; 0 where that is not known. Of keys that strict refuses
+  /// (Machine::CheckKey) equality is not told.
+  std::optional<std::uint64_t> FindDuplicate(const Value& object);
+
+ private:
+  // Two keys are equal if and only if their spellings are. A string spells itself; all else begins with a byte that no
+  // UTF-8 has.
+  std::string_view Spell(const Value& key);
+  void SpellScalar(const Value& key);
+
+  struct Place {
+    std::uint64_t begin;
+    std::uint64_t length;
+  };
+  const Values& values_;
+  internal::PodBuffer<std::uint32_t> hashes_;
+  internal::PodBuffer<Place> places_;  // in the pickle, or behind its end in `spelled_`
+  std::string spelled_;
+};
+
+}  // namespace tensorgate::pickle
+
+#endif  // TENSORGATE_PICKLE_KEYS_H_

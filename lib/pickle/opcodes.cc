@@ -1,0 +1,52 @@
+#include "lib/pickle/opcodes.h"
+
+#include <array>
+
+namespace tensorgate::pickle {
+namespace {
+
+constexpr std::array<OpcodeInfo, kOpcodeCount> kOpcodes = {{
+#define TENSORGATE_OPCODE(op, text, code, protocol, argument, pops, pushes, marks, use) \
+  {Op::op, text, protocol, Argument::argument, pops, pushes, Marks::marks, Use::use},
+#include "lib/pickle/opcodes.def"
+#undef TENSORGATE_OPCODE
+}};
+
+// Row + 1 by code; 0: no opcode.
+constexpr std::array<std::uint8_t, 256> kRows = [] {
+  std::array<std::uint8_t, 256> rows{};
+  for (std::size_t i = 0; i < kOpcodes.size(); ++i) {
+    rows[static_cast<std::uint8_t>(kOpcodes[i].op)] = static_cast<std::uint8_t>(i + 1);
+  }
+  return rows;
+}();
+
+}  // namespace
+
+std::span<const OpcodeInfo> Opcodes() { return kOpcodes; }
+
+const OpcodeInfo* FindOpcode(std::uint8_t code) {
+  const std::size_t row = kRows[code];
+  return row == 0 ? nullptr : &kOpcodes[row - 1];
+}
+
+const OpcodeInfo* FindOpcode(std::string_view name) {
+  for (const OpcodeInfo& info : kOpcodes) {
+    if (info.name == name) return &info;
+  }
+  return nullptr;
+}
+
+Rule RefusedBy(Use use) {
+  switch (use) {
+    case Use::kText: return Rule::kPickleOpcodeText;
+    case Use::kCall: return Rule::kPickleOpcodeCall;
+    case Use::kStackGlobal: return Rule::kPickleStackGlobal;
+    case Use::kExtension: return Rule::kPickleOpcodeExtension;
+    case Use::kTorch:
+    case Use::kOutside: break;
+  }
+  return Rule::kPickleOpcodeOutside;
+}
+
+}  // namespace tensorgate::pickle

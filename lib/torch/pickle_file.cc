@@ -1,0 +1,63 @@
+#include "lib/torch/pickle_file.h"
+
+#include <new>
+
+#include "lib/base/pod_buffer.h"
+#include "lib/torch/rebuild.h"
+
+namespace tensorgate::torch {
+namespace {
+
+constexpr std::string_view kFormat = "pickle";
+
+Report Check(Source& source, const CheckOptions& options) {
+  ReportBuilder builder(options, kFormat);
+  const std::uint64_t size = source.size();
+  builder.SetSize(size);
+  if (size > options.limits.file_bytes) {
+    builder.Add(Rule::kLimitFileBytes, 0, {.found = size, .allowed = options.limits.file_bytes});
+    return builder.Finish();
+  }
+  if (size > options.limits.header_bytes) {
+    builder.Add(Rule::kLimitHeaderBytes, 0, {.found = size, .allowed = options.limits.header_bytes});
+    return builder.Finish();
+  }
+  internal::PodBuffer<std::byte> bytes;
+  bytes.Resize(static_cast<std::size_t>(size));
+  Result<void> read = ReadFully(source, 0, bytes.span());
+  if (read) {
+    builder.AddBytesRead(size);
+    read = source.Unchanged();
+  }
+  if (!read) {
+    builder.Add(read.error());
+    return builder.Finish();
+  }
+  Rebuild rebuild(Form::kZip);
+  pickle::Machine machine(bytes.span(), rebuild, options);
+  const pickle::Outcome outcome = machine.Run();
+  AddFacts(builder, outcome, 0);
+  if (outcome.complete && outcome.end < size) {
+    builder.Add(Rule::kPickleTrailingBytes, outcome.end, {.found = size - outcome.end});
+  }
+  return builder.Finish();
+}
+
+}  // namespace
+
+void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome, std::uint64_t base) {
+  for (const pickle::Fact& fact : outcome.facts) {
+    builder.Add(fact.rule, base + fact.offset,
+                {.found = fact.found, .allowed = fact.allowed, .found_text = fact.text});
+  }
+}
+
+Report CheckPickle(Source& source, const CheckOptions& options) {
+  try {
+    return Check(source, options);
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::OutOfMemory(options, kFormat);
+  }
+}
+
+}  // namespace tensorgate::torch

@@ -1,0 +1,20 @@
+// A bare pickle, judged: a checkpoint's data.pkl out of its archive. Its storages are elsewhere and not judged.
+#ifndef TENSORGATE_TORCH_PICKLE_FILE_H_
+#define TENSORGATE_TORCH_PICKLE_FILE_H_
+
+#include "lib/base/report_builder.h"
+#include "lib/pickle/machine.h"
+#include "tensorgate/report.h"
+#include "tensorgate/source.h"
+
+namespace tensorgate::torch {
+
+/// What a machine found, with places from `base` on.
+void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome, std::uint64_t base);
+
+/// The whole file is read; above Limits::header_bytes it is undecided. Never throws.
+Report CheckPickle(Source& source, const CheckOptions& options);
+
+}  // namespace tensorgate::torch
+
+#endif  // TENSORGATE_TORCH_PICKLE_FILE_H_

@@ -1,0 +1,292 @@
+#include "lib/torch/rebuild.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "lib/base/checked.h"
+#include "lib/base/names.h"
+#include "lib/torch/globals.h"
+#include "lib/torch/plain_calls.h"
+
+namespace tensorgate::torch {
+namespace {
+
+using pickle::Kind;
+using pickle::Machine;
+using pickle::Value;
+using Items = std::span<const Value>;
+
+constexpr std::uint64_t kMostBytes = INT64_MAX;
+// Keys are compared with each other: in no profile they may be of any length.
+constexpr std::size_t kLongestKey = 4096;
+
+bool IsKey(std::string_view key) {
+  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.";
+  return !key.empty() && key.size() <= 64 && key.find_first_not_of(kAlphabet) == key.npos && key != "." &&
+         key != "..";
+}
+
+bool IsLocation(std::string_view location) {
+  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz_:";
+  return !location.empty() && location.size() <= 32 && location.find_first_not_of(kAlphabet) == location.npos;
+}
+
+bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
+
+}  // namespace
+
+std::optional<Value> Rebuild::Find(std::string_view module, std::string_view name, bool& alias) const {
+  const std::optional<FoundGlobal> found = FindGlobal(module, name);
+  if (!found) return std::nullopt;
+  alias = found->alias;
+  const GlobalInfo& info = Globals()[found->index];
+  if (info.role == Role::kDtype) return Value::Of(Kind::kDtype, info.detail);
+  if (info.role == Role::kQscheme) return Value::Of(Kind::kQscheme, info.detail);
+  return Value::Of(Kind::kGlobal, found->index);
+}
+
+std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function, const Value& arguments) {
+  const GlobalInfo& info = Globals()[function];
+  const Items items = machine.values().Items(arguments);
+  switch (info.role) {
+    case Role::kRebuildTensor: return Tensor(machine, items, 1);
+    case Role::kRebuildTensorV2: return Tensor(machine, items, 2);
+    case Role::kRebuildTensorV3: return Tensor(machine, items, 3);
+    case Role::kRebuildParameter: return Parameter(machine, items, false);
+    case Role::kRebuildParameterWithState: return Parameter(machine, items, true);
+    case Role::kRefused:
+      machine.Tell(info.rule, {.text = std::string(info.module) + "." + std::string(info.name)});
+      return std::nullopt;
+    default: return CallPlain(machine, info, items);
+  }
+}
+
+std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const Value& arguments) {
+  const GlobalInfo& info = Globals()[type];
+  std::string subject = std::string(info.module) + "." + std::string(info.name);
+  const Role role = info.role;
+  const bool empty = machine.values().Items(arguments).empty();
+  const bool plain = role == Role::kOrderedDict || role == Role::kCounter || role == Role::kSet || role == Role::kByteArray;
+  if (!machine.Tell(Rule::kTorchNewObject, {.text = subject})) return std::nullopt;
+  if (plain && empty) return CallPlain(machine, info, {});
+  machine.Tell(role == Role::kRefused ? info.rule : Rule::kTorchCallArguments, {.text = std::move(subject)});
+  return std::nullopt;
+}
+
+bool Rebuild::Build(Machine& machine, const Value& target, const Value&) {
+  machine.Tell(Rule::kTorchBuildTarget, {.text = std::string(Name(target.kind))});
+  return false;
+}
+
+// ---- Tensors.
+
+std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version) {
+  const std::size_t required = version == 1 ? 4 : version == 2 ? 6 : 7;
+  const std::size_t optional = version == 1 ? 0 : 1;
+  if (items.size() < required || items.size() > required + optional) {
+    return BadCall(machine, "argument count", items.size());
+  }
+  if (items[0].kind != Kind::kStorage) return BadArgument(machine, items, 0);
+  if (!IsUnsigned(items[1])) return BadArgument(machine, items, 1);
+  if (items[2].kind != Kind::kTuple) return BadArgument(machine, items, 2);
+  if (items[3].kind != Kind::kTuple) return BadArgument(machine, items, 3);
+  const StorageValue& storage = storages_[static_cast<std::size_t>(items[0].bits)];
+  TensorValue tensor = {.storage = static_cast<std::uint32_t>(items[0].bits),
+                        .dtype = storage.dtype,
+                        .offset = items[1].bits,
+                        .shape = items[2],
+                        .stride = items[3]};
+  if (version != 1) {
+    if (items[4].kind != Kind::kBool) return BadArgument(machine, items, 4);
+    tensor.requires_grad = items[4].bits != 0;
+    if (!Hooks(machine, items[5])) return std::nullopt;
+  }
+  if (version == 3) {
+    if (items[6].kind != Kind::kDtype) return BadArgument(machine, items, 6);
+    tensor.dtype = static_cast<ScalarType>(items[6].bits);
+    // Types with a storage class of their own do not travel this way.
+    if (!storage.untyped || !Info(tensor.dtype).storage.empty()) {
+      if (!machine.Tell(Rule::kTorchDtypeUnexpected, {.text = std::string(Info(tensor.dtype).name)})) return std::nullopt;
+    }
+  }
+  if (!Info(tensor.dtype).tensors) {
+    machine.Tell(Rule::kTorchDtypeUnsupported, {.text = std::string(Info(tensor.dtype).name)});
+    return std::nullopt;
+  }
+  if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 4);
+  if (items.size() > required && !CheckTensorMetadata(machine, items[required])) return std::nullopt;
+  tensor.place = machine.at();
+  if (!View(machine, tensor, storage)) return std::nullopt;
+  tensors_.PushBack(tensor);
+  return Value::Of(Kind::kTensor, tensors_.size() - 1);
+}
+
+// What stands in the hooks would be called by a backward pass.
+bool Rebuild::Hooks(Machine& machine, const Value& hooks) {
+  if (hooks.kind == Kind::kNone) return true;
+  if (!IsMapping(hooks.kind)) {
+    machine.Tell(Rule::kTorchCallArguments, {.text = "backward_hooks: " + std::string(Name(hooks.kind))});
+    return false;
+  }
+  if (hooks_.empty() || hooks_[hooks_.size() - 1].bits != hooks.bits) hooks_.PushBack(hooks);
+  return true;
+}
+
+bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& storage) {
+  const Items shape = machine.values().Items(tensor.shape), stride = machine.values().Items(tensor.stride);
+  if (!machine.Charge(shape.size() / 8)) return false;
+  if (shape.size() != stride.size()) {
+    machine.Tell(Rule::kTorchCallArguments, {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
+    return false;
+  }
+  internal::ShapeSize<std::uint64_t> size;
+  internal::ViewReach<std::uint64_t> reach(tensor.offset);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (!IsUnsigned(shape[i]) || !IsUnsigned(stride[i])) {
+      machine.Tell(Rule::kTorchCallArguments, {.found = i, .text = "size or stride"});
+      return false;
+    }
+    size.Multiply(shape[i].bits);
+    reach.Add(shape[i].bits, stride[i].bits);
+  }
+  const std::uint64_t item = Info(tensor.dtype).bytes;
+  // Bytes of the storage that are a whole element of the tensor's type; they are the same but for a tensor of v3.
+  const std::uint64_t room = storage.bytes / item;
+  tensor.elements = size.zero ? 0 : size.nonzero;
+  if (size.Overflow(item) || (!size.zero && tensor.elements > kMostBytes / item)) {
+    machine.Tell(Rule::kTorchTensorOverflow, {.allowed = kMostBytes});
+    return false;
+  }
+  if (!reach.Inside(room)) {
+    const Rule rule = size.zero ? Rule::kTorchViewOutsideEmpty : Rule::kTorchViewOutside;
+    if (!machine.Tell(rule, {.found = reach.last(), .allowed = room, .text = std::string(storage.key)})) return false;
+  }
+  return tensor.elements <= room || machine.Tell(Rule::kTorchViewExpands, {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
+}
+
+std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool state) {
+  if (items.size() != (state ? 4 : 3)) return BadCall(machine, "argument count", items.size());
+  if (items[0].kind != Kind::kTensor) return BadArgument(machine, items, 0);
+  if (items[1].kind != Kind::kBool) return BadArgument(machine, items, 1);
+  TensorValue tensor = tensors_[static_cast<std::size_t>(items[0].bits)];
+  tensor.is_parameter = true;
+  tensor.requires_grad = items[1].bits != 0;
+  tensor.place = machine.at();
+  if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 1);
+  if (!Hooks(machine, items[2])) return std::nullopt;
+  // Attributes are set on the object whatever their names.
+  const bool empty = !state || items[3].kind == Kind::kNone ||
+                     (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty());
+  if (!empty) {
+    machine.Tell(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
+    return std::nullopt;
+  }
+  tensors_.PushBack(tensor);
+  return Value::Of(Kind::kTensor, tensors_.size() - 1);
+}
+
+// ---- Storages.
+
+std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
+  const Items items = machine.values().Items(id);
+  const std::size_t length = form_ == Form::kZip ? 5 : 6;
+  if (id.kind != Kind::kTuple || items.size() != length || !items[0].IsString() ||
+      machine.values().Text(items[0]) != "storage") {
+    machine.Tell(Rule::kTorchPersistentId, {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
+    return std::nullopt;
+  }
+  StorageValue storage;
+  if (!ReadStorage(machine, items, storage)) return std::nullopt;
+  // A view of a storage: no writer since PyTorch 0.4 has it, and two keys then share bytes.
+  if (form_ == Form::kLegacy && items[5].kind != Kind::kNone) {
+    machine.Tell(Rule::kTorchPersistentId, {.found = 5, .text = std::string(Name(items[5].kind))});
+    return std::nullopt;
+  }
+  storages_.PushBack(storage);
+  return Value::Of(Kind::kStorage, storages_.size() - 1);
+}
+
+bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
+  const auto bad = [&](std::size_t index) {
+    machine.Tell(Rule::kTorchPersistentId, {.found = index, .text = std::string(Name(id[index].kind))});
+    return false;
+  };
+  const pickle::Values& values = machine.values();
+  if (id[1].kind != Kind::kGlobal) return bad(1);
+  const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
+  if (type.role != Role::kStorage && type.role != Role::kUntypedStorage) {
+    machine.Tell(Rule::kTorchStorageType, {.text = std::string(type.module) + "." + std::string(type.name)});
+    return false;
+  }
+  if (!id[2].IsString()) return bad(2);
+  if (!id[3].IsString()) return bad(3);
+  if (!IsUnsigned(id[4])) return bad(4);
+  storage = {.key = values.Text(id[2]),
+             .location = values.Text(id[3]),
+             .dtype = static_cast<ScalarType>(type.detail),
+             .untyped = type.role == Role::kUntypedStorage,
+             .numel = id[4].bits,
+             .bytes = id[4].bits,
+             .offset = machine.at()};
+  if (!IsKey(storage.key)) {
+    const bool tolerated = machine.Tell(Rule::kTorchStorageKey, {.text = std::string(storage.key.substr(0, 256))});
+    if (!tolerated || storage.key.size() > kLongestKey) return false;
+  }
+  if (!IsLocation(storage.location) && !machine.Tell(Rule::kTorchStorageLocation, {.text = std::string(storage.location.substr(0, 256))})) return false;
+  if (storage.location == "meta") {
+    machine.Tell(Rule::kTorchStorageMeta, {.text = std::string(storage.key.substr(0, 256))});
+    return false;
+  }
+  if (internal::MultiplyOverflows(storage.bytes, std::uint64_t{Info(storage.dtype).bytes}) || storage.bytes > kMostBytes) {
+    machine.Tell(Rule::kTorchStorageOverflow, {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
+    return false;
+  }
+  return true;
+}
+
+bool Rebuild::Finish(Machine& machine) {
+  for (const Value& hooks : hooks_.span()) {
+    const std::size_t count = machine.values().Items(hooks).size();
+    if (count != 0 && !machine.Tell(Rule::kTorchTensorHooks, {.found = count})) return false;
+  }
+  return UnifyStorages(machine);
+}
+
+// One entry a key. PyTorch gives every later use of a key what the first one made.
+bool Rebuild::UnifyStorages(Machine& machine) {
+  const std::span<StorageValue> all = storages_.span();
+  internal::PodBuffer<std::uint32_t> hashes, places;
+  hashes.Resize(all.size());
+  places.Resize(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    hashes[i] = internal::HashName(all[i].key.substr(0, 256));
+    places[i] = UINT32_MAX;
+  }
+  bool good = true;
+  const auto told = [&](std::uint32_t later, std::uint32_t first) {
+    const StorageValue &a = all[first], &b = all[later];
+    const bool same = a.location == b.location && a.dtype == b.dtype && a.untyped == b.untyped && a.numel == b.numel;
+    if (!same && good) {
+      good = machine.Tell(Rule::kTorchStorageDisagrees, {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
+    }
+    places[later] = first;
+  };
+  internal::NameIndex index;
+  index.Build(hashes, [&](std::uint32_t i) { return all[i].key; }, told);
+  if (!good) return false;
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    if (places[i] == UINT32_MAX) {
+      all[kept] = all[i];
+      places[i] = kept++;
+    } else {
+      places[i] = places[places[i]];
+    }
+  }
+  storages_.Resize(kept);
+  for (TensorValue& tensor : tensors_.span()) tensor.storage = places[tensor.storage];
+  return true;
+}
+
+}  // namespace tensorgate::torch

@@ -1,0 +1,156 @@
+// The machine: values as they are built, sharing, bounds. What each rule refuses is in corpus/pickle.
+#include "lib/pickle/machine.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "lib/torch/rebuild.h"
+
+namespace tensorgate::pickle {
+namespace {
+
+using namespace std::string_literals;
+
+struct Ran {
+  explicit Ran(std::string_view text, const CheckOptions& options = {}, std::size_t begin = 0)
+      : bytes(text), rebuild(torch::Form::kZip), machine(internal::AsBytes(bytes), rebuild, options), outcome(machine.Run(begin)) {}
+  Rule rule() const { return outcome.facts.back().rule; }
+  std::string bytes;
+  torch::Rebuild rebuild;
+  Machine machine;
+  Outcome outcome;
+};
+
+CheckOptions Reference() {
+  CheckOptions options;
+  options.profile = Profile::kReference;
+  return options;
+}
+
+std::string Put(std::uint32_t index) {
+  std::string text = "r";
+  for (unsigned shift = 0; shift < 32; shift += 8) text.push_back(static_cast<char>(index >> shift & 0xFF));
+  return text;
+}
+
+TEST(MachineTest, LongsAreRead) {
+  const std::pair<std::string, std::int64_t> small[] = {
+      {"\x8A\x00"s, 0},          {"\x8A\x01\xFF"s, -1}, {"\x8A\x02\xFF\x00"s, 255},
+      {"\x8A\x02\x00\x80"s, -32768}, {"\x8A\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F"s, INT64_MAX},
+      {"\x8A\x08\x00\x00\x00\x00\x00\x00\x00\x80"s, INT64_MIN},
+      {"\x8A\x0A\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00"s, 5},
+      {"\x8A\x0A\xFB\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s, -5},
+      {"J\xFE\xFF\xFF\xFF"s, -2}, {"M\xFF\xFF"s, 65535}};
+  for (const auto& [bytes, number] : small) {
+    const Ran ran("\x80\x02"s + bytes + ".");
+    ASSERT_TRUE(ran.outcome.complete);
+    EXPECT_EQ(ran.outcome.root.kind, Kind::kInt);
+    EXPECT_EQ(ran.outcome.root.Int(), number);
+  }
+  Ran big("\x80\x02\x8A\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01."s);
+  ASSERT_EQ(big.outcome.root.kind, Kind::kBigInt);
+  EXPECT_EQ(big.machine.values().Text(big.outcome.root), "\0\0\0\0\0\0\0\0\1"s);
+  const Ran boundary("\x80\x02\x8A\x09\x00\x00\x00\x00\x00\x00\x00\x80\x00."s);  // 2^63
+  EXPECT_EQ(boundary.outcome.root.kind, Kind::kBigInt);
+}
+
+TEST(MachineTest, AListThatTwoHoldIsOne) {
+  // ([], [] the same), then 7 is appended to it.
+  Ran appended("\x80\x02]q\0h\0\x86h\0K\7a\x86."s);
+  ASSERT_TRUE(appended.outcome.complete);
+  Values& values = appended.machine.values();
+  const Value pair = values.Items(appended.outcome.root)[0];
+  ASSERT_EQ(values.Items(pair).size(), 2u);
+  for (const Value& list : values.Items(pair)) {
+    ASSERT_EQ(values.Items(list).size(), 1u);
+    EXPECT_EQ(values.Items(list)[0].Int(), 7);
+  }
+}
+
+TEST(MachineTest, ListsThatGrowInTurnsKeepTheirItems) {
+  std::string bytes = "\x80\x02]q\0]q\1\x86"s;
+  for (int i = 0; i < 200; ++i) {
+    for (char list : {'\0', '\1'}) bytes += "h"s + list + "K" + static_cast<char>(i) + "a\x86"s;
+  }
+  Ran ran(bytes + ".");
+  ASSERT_EQ(ran.rule(), Rule::kPickleNesting);
+  Ran reference(bytes + ".", Reference());
+  ASSERT_TRUE(reference.outcome.complete);
+  Values& values = reference.machine.values();
+  Value at = reference.outcome.root;
+  const Value list = values.Items(at)[1];
+  ASSERT_EQ(values.Items(list).size(), 200u);
+  for (std::size_t i = 0; i < 200; ++i) EXPECT_EQ(values.Items(list)[i].bits, i);
+}
+
+TEST(MachineTest, AttributesAreACopy) {
+  Ran ran("\x80\x02""ccollections\nOrderedDict\n)R}q\0X\1\0\0\0aK\1sbh\0X\1\0\0\0bK\2s\x86."s);
+  ASSERT_TRUE(ran.outcome.complete);
+  Values& values = ran.machine.values();
+  const Value ordered = values.Items(ran.outcome.root)[0];
+  EXPECT_EQ(values.Items(values.Attributes(ordered)).size(), 2u);
+  EXPECT_EQ(values.Items(values.Items(ran.outcome.root)[1]).size(), 4u);
+}
+
+TEST(MachineTest, OneAfterTheOther) {
+  const std::string bytes = "\x80\x02N.\x80\x02K\5.";
+  const Ran first(bytes);
+  EXPECT_EQ(first.outcome.end, 4u);
+  const Ran second(bytes, {}, first.outcome.end);
+  ASSERT_TRUE(second.outcome.complete);
+  EXPECT_EQ(second.outcome.root.Int(), 5);
+  EXPECT_EQ(second.outcome.end, bytes.size());
+}
+
+TEST(MachineTest, EndsEarlyWhereverItIsCut) {
+  const std::string bytes = "\x80\x02}q\0(X\1\0\0\0aK\1X\1\0\0\0b]q\1K\2au."s;
+  ASSERT_TRUE(Ran(bytes).outcome.complete);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const Ran ran(std::string_view(bytes).substr(0, size));
+    EXPECT_FALSE(ran.outcome.complete) << size;
+    EXPECT_LE(ran.outcome.end, size);
+  }
+}
+
+// Each would cost the square of its size, or more, if it were not bounded.
+TEST(MachineTest, BombsEndInTimeThatTheirSizeGives) {
+  const std::size_t kCount = 200'000;
+  std::string far = "\x80\x02N"s, laughs = "\x80\x02Nq\0"s, calls, keys;
+  for (std::uint32_t i = 0; i < kCount; ++i) far += Put(4'000'000'000u - i);
+  for (std::uint32_t i = 0; i < kCount; ++i) laughs += "h\0h\0h\0\x87"s + "\x85";
+  // One list of pairs, copied by every call.
+  calls = "\x80\x02]q\0("s;
+  for (std::size_t i = 0; i < kCount; ++i) calls += "NN\x86";
+  calls += "eccollections\nOrderedDict\nq\1h\0\x85q\2"s;
+  for (std::size_t i = 0; i < kCount; ++i) calls += "h\1h\2R"s;
+  // One long key in many dicts.
+  keys = "\x80\x02X\0\0\x10\0"s + std::string(1 << 20, 'a') + "q\0]("s;
+  for (std::size_t i = 0; i < kCount; ++i) keys += "}h\0NsK\1Ns"s;
+  keys += "e";
+  for (const std::string* bytes : {&far, &laughs, &calls, &keys}) {
+    for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+      CheckOptions options;
+      options.profile = profile;
+      const auto begin = std::chrono::steady_clock::now();
+      const Ran ran(*bytes + ".", options);
+      const auto took = std::chrono::steady_clock::now() - begin;
+      EXPECT_FALSE(ran.outcome.complete && profile == Profile::kStrict);
+      EXPECT_LT(std::chrono::duration<double>(took).count(), 20.0);
+    }
+  }
+}
+
+TEST(MachineTest, OperationsAreLimited) {
+  CheckOptions options;
+  options.limits.pickle_operations = 3;
+  EXPECT_TRUE(Ran("\x80\x02N."s, options).outcome.complete);
+  options.limits.pickle_operations = 2;
+  const Ran ran("\x80\x02N."s, options);
+  EXPECT_FALSE(ran.outcome.complete);
+  EXPECT_EQ(ran.rule(), Rule::kLimitPickleOperations);
+}
+
+}  // namespace
+}  // namespace tensorgate::pickle

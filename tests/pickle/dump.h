@@ -1,0 +1,17 @@
+// A value tree as one line of text, the same for equal trees: what the comparison with PyTorch compares.
+#ifndef TENSORGATE_TESTS_PICKLE_DUMP_H_
+#define TENSORGATE_TESTS_PICKLE_DUMP_H_
+
+#include <string>
+
+#include "lib/pickle/value.h"
+#include "lib/torch/rebuild.h"
+
+namespace tensorgate::test {
+
+/// The grammar is that of dump() in compare_with_torch.py. Shared parts are written again and again: for small pickles.
+std::string Dump(const pickle::Values& values, const torch::Rebuild& rebuild, const pickle::Value& value);
+
+}  // namespace tensorgate::test
+
+#endif  // TENSORGATE_TESTS_PICKLE_DUMP_H_
