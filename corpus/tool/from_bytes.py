@@ -63,11 +63,12 @@ def recipe_of(data: bytes, verdict: str | None, rule: str | None, about: str) ->
         head.append(f"rule: {rule}")
     if verdict is None:
         head.append("unsure: written by from-bytes and not judged yet")
-    if verdict == "rejected":
+    is_pickle = data[:1] == b"\x80" and data[1:2] <= b"\x05"
+    if verdict == "rejected" and not is_pickle:
         head += ["# As the reference says; delete both lines and write 'reference: accepted' if it accepts.",
                  "reference: rejected", "reference-error: InvalidHeaderDeserialization"]  # fmt: skip
     length = int.from_bytes(data[:8], "little")
-    if data[:1] == b"\x80" and data[1:2] <= b"\x05":
+    if is_pickle:
         return "\n".join([*head, "---", *lines_of(data, quote, body_of)]) + "\n"
     if len(data) >= 8 and length <= len(data) - 8 and b"\0" not in data[8 : 8 + min(length, 4)] and length:
         lines = ["header {"] + ["  " + line for line in body_of(data[8 : 8 + length], _header_lines)] + ["}"]

@@ -23,11 +23,15 @@ bool Decoder::Frame(Event& event, std::string_view rest) {
 
 Rule RuleOf(DecodeError error) {
   switch (error) {
-    case DecodeError::kUnknownOpcode: return Rule::kPickleOpcodeUnknown;
-    case DecodeError::kNegativeLength: return Rule::kPickleLengthNegative;
-    case DecodeError::kFramePastEnd: return Rule::kPickleFramePastEnd;
+    case DecodeError::kUnknownOpcode:
+      return Rule::kPickleOpcodeUnknown;
+    case DecodeError::kNegativeLength:
+      return Rule::kPickleLengthNegative;
+    case DecodeError::kFramePastEnd:
+      return Rule::kPickleFramePastEnd;
     case DecodeError::kNone:
-    case DecodeError::kTruncated: break;
+    case DecodeError::kTruncated:
+      break;
   }
   return Rule::kPickleTruncated;
 }

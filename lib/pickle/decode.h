@@ -27,9 +27,10 @@ struct Event {
   bool crosses_frame = false;  ///< Begins within a frame and ends behind it.
   std::size_t offset = 0;      ///< Of the opcode.
   std::size_t end = 0;         ///< Behind its argument.
-  std::uint64_t number = 0;    ///< Signed ones in two's complement; a float's bits; a text's length.
-  std::string_view text;       ///< The argument's bytes without length or line feed; the module of GLOBAL.
-  std::string_view name;       ///< The second line of GLOBAL and INST.
+  std::uint64_t number = 0;  ///< Signed ones in two's complement; a float's bits; a text's length.
+  std::string_view
+      text;  ///< The argument's bytes without length or line feed; the module of GLOBAL.
+  std::string_view name;  ///< The second line of GLOBAL and INST.
 
   double Float() const { return std::bit_cast<double>(number); }
   std::int64_t Signed() const { return static_cast<std::int64_t>(number); }
@@ -110,7 +111,8 @@ inline bool Decoder::Sized(Event& event, std::string_view rest) {
   if (rest.size() < sizeof(Length)) return Fail(DecodeError::kTruncated);
   const Length length = internal::LoadLittleEndian<Length>(rest);
   if constexpr (std::is_signed_v<Length>) {
-    if (length < 0) return Fail(DecodeError::kNegativeLength, static_cast<std::uint64_t>(-std::int64_t{length}));
+    if (length < 0)
+      return Fail(DecodeError::kNegativeLength, static_cast<std::uint64_t>(-std::int64_t{length}));
   }
   rest.remove_prefix(sizeof(Length));
   event.number = static_cast<std::uint64_t>(length);
@@ -126,19 +128,28 @@ inline bool Decoder::Sized(Event& event, std::string_view rest) {
   event.offset = at_;
   const std::string_view rest = input_.substr(at_ + 1);
   switch (kArguments[code]) {
-    case static_cast<std::uint8_t>(Argument::kNone): return Finish(event, at_ + 1);
-    case static_cast<std::uint8_t>(Argument::kUint8): return Fixed<std::uint8_t>(event, rest);
-    case static_cast<std::uint8_t>(Argument::kUint16): return Fixed<std::uint16_t>(event, rest);
-    case static_cast<std::uint8_t>(Argument::kInt32): return Fixed<std::int32_t>(event, rest);
-    case static_cast<std::uint8_t>(Argument::kUint32): return Fixed<std::uint32_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kNone):
+      return Finish(event, at_ + 1);
+    case static_cast<std::uint8_t>(Argument::kUint8):
+      return Fixed<std::uint8_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kUint16):
+      return Fixed<std::uint16_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kInt32):
+      return Fixed<std::int32_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kUint32):
+      return Fixed<std::uint32_t>(event, rest);
     case static_cast<std::uint8_t>(Argument::kFloat64):
       if (!Fixed<std::int64_t>(event, rest)) return false;
       event.number = __builtin_bswap64(event.number);
       return true;
-    case static_cast<std::uint8_t>(Argument::kSized8): return Sized<std::uint8_t>(event, rest);
-    case static_cast<std::uint8_t>(Argument::kSized32): return Sized<std::uint32_t>(event, rest);
-    case static_cast<std::uint8_t>(Argument::kSizedInt32): return Sized<std::int32_t>(event, rest);
-    case static_cast<std::uint8_t>(Argument::kSized64): return Sized<std::uint64_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kSized8):
+      return Sized<std::uint8_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kSized32):
+      return Sized<std::uint32_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kSizedInt32):
+      return Sized<std::int32_t>(event, rest);
+    case static_cast<std::uint8_t>(Argument::kSized64):
+      return Sized<std::uint64_t>(event, rest);
     case static_cast<std::uint8_t>(Argument::kLine): {
       std::size_t end = at_ + 1;
       return Line(event.text, end) && Finish(event, end);
@@ -147,8 +158,10 @@ inline bool Decoder::Sized(Event& event, std::string_view rest) {
       std::size_t end = at_ + 1;
       return Line(event.text, end) && Line(event.name, end) && Finish(event, end);
     }
-    case static_cast<std::uint8_t>(Argument::kFrame): return Frame(event, rest);
-    default: return Fail(DecodeError::kUnknownOpcode, code);
+    case static_cast<std::uint8_t>(Argument::kFrame):
+      return Frame(event, rest);
+    default:
+      return Fail(DecodeError::kUnknownOpcode, code);
   }
 }
 

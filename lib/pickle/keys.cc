@@ -34,7 +34,8 @@ void KeyCheck::SpellScalar(const Value& key) {
   if (text) bits = key.length;
   spelled_.push_back('\xFF');
   spelled_.push_back(static_cast<char>(kind));
-  for (unsigned shift = 0; shift < 64; shift += 8) spelled_.push_back(static_cast<char>(bits >> shift & 0xFF));
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    spelled_.push_back(static_cast<char>(bits >> shift & 0xFF));
   if (text) spelled_.append(values_.Text(key));
 }
 
@@ -62,13 +63,15 @@ std::optional<std::uint64_t> KeyCheck::FindDuplicate(const Value& object) {
     const Value& key = items[i * step];
     const std::string_view text = Spell(key);
     const bool string = key.kind == Kind::kString;
-    places_[i] = {.begin = string ? key.bits : pickle.size() + (spelled_.size() - text.size()), .length = text.size()};
+    places_[i] = {.begin = string ? key.bits : pickle.size() + (spelled_.size() - text.size()),
+                  .length = text.size()};
     if (count > kFew) hashes_[i] = internal::HashName(text);
   }
   const auto at = [&](std::uint32_t i) {
     const Place& place = places_[i];
     if (place.begin < pickle.size() || place.length == 0) {
-      return pickle.substr(static_cast<std::size_t>(place.begin), static_cast<std::size_t>(place.length));
+      return pickle.substr(static_cast<std::size_t>(place.begin),
+                           static_cast<std::size_t>(place.length));
     }
     return std::string_view(spelled_).substr(static_cast<std::size_t>(place.begin - pickle.size()),
                                              static_cast<std::size_t>(place.length));

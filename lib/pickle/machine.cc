@@ -23,7 +23,8 @@ constexpr bool IsImmutable(Kind kind) { return kind >= Kind::kTuple && kind <= K
 
 bool Machine::Tell(Rule rule, Fact fact) {
   fact.rule = rule;
-  const bool first = std::ranges::none_of(outcome_.facts, [&](const Fact& each) { return each.rule == rule; });
+  const bool first =
+      std::ranges::none_of(outcome_.facts, [&](const Fact& each) { return each.rule == rule; });
   const RuleInfo& info = Info(rule);
   const Level level = options_.profile == Profile::kStrict ? info.strict : info.reference;
   if (first && level != Level::kOff) {
@@ -36,7 +37,8 @@ bool Machine::Tell(Rule rule, Fact fact) {
 bool Machine::Charge(std::uint64_t count) {
   charged_ += std::min<std::uint64_t>(count, UINT32_MAX);
   if (charged_ <= 1'000'000 + outcome_.operations) return true;
-  return Tell(Rule::kPickleExpansion, {.found = charged_, .allowed = 1'000'000 + outcome_.operations});
+  return Tell(Rule::kPickleExpansion,
+              {.found = charged_, .allowed = 1'000'000 + outcome_.operations});
 }
 
 Outcome Machine::Run(std::size_t begin) {
@@ -67,54 +69,93 @@ Outcome Machine::Run(std::size_t begin) {
 }
 
 bool Machine::Execute(const Event& event) {
-  if (event.offset == begin_ && event.op != Op::kProto && !Tell(Rule::kPickleProtoMissing)) return false;
+  if (event.offset == begin_ && event.op != Op::kProto && !Tell(Rule::kPickleProtoMissing))
+    return false;
   switch (event.op) {
     case Op::kBinGet:
-    case Op::kLongBinGet: return Get(event.number);
+    case Op::kLongBinGet:
+      return Get(event.number);
     case Op::kBinPut:
-    case Op::kLongBinPut: return Put(event.number);
-    case Op::kMark: PushMark(); return true;
-    case Op::kBinUnicode: return PushString(event, true);
-    case Op::kShortBinString: return PushString(event, false);
+    case Op::kLongBinPut:
+      return Put(event.number);
+    case Op::kMark:
+      PushMark();
+      return true;
+    case Op::kBinUnicode:
+      return PushString(event, true);
+    case Op::kShortBinString:
+      return PushString(event, false);
     case Op::kBinInt:
     case Op::kBinInt1:
-    case Op::kBinInt2: Push(Value::Of(Kind::kInt, event.number)); return true;
-    case Op::kBinFloat: Push(Value::Of(Kind::kFloat, event.number)); return true;
-    case Op::kLong1: PushLong(event); return true;
-    case Op::kNone: Push(Value::Of(Kind::kNone)); return true;
-    case Op::kNewTrue: Push(Value::Of(Kind::kBool, 1)); return true;
-    case Op::kNewFalse: Push(Value::Of(Kind::kBool, 0)); return true;
-    case Op::kEmptyTuple: Push(Make(Kind::kTuple, {})); return true;
-    case Op::kEmptyList: Push(Make(Kind::kList, {})); return true;
-    case Op::kEmptyDict: Push(Make(Kind::kDict, {})); return true;
-    case Op::kEmptySet: Push(Make(Kind::kSet, {})); return true;
-    case Op::kTuple1: return Has(1) && PushTuple(1);
-    case Op::kTuple2: return Has(2) && PushTuple(2);
-    case Op::kTuple3: return Has(3) && PushTuple(3);
+    case Op::kBinInt2:
+      Push(Value::Of(Kind::kInt, event.number));
+      return true;
+    case Op::kBinFloat:
+      Push(Value::Of(Kind::kFloat, event.number));
+      return true;
+    case Op::kLong1:
+      PushLong(event);
+      return true;
+    case Op::kNone:
+      Push(Value::Of(Kind::kNone));
+      return true;
+    case Op::kNewTrue:
+      Push(Value::Of(Kind::kBool, 1));
+      return true;
+    case Op::kNewFalse:
+      Push(Value::Of(Kind::kBool, 0));
+      return true;
+    case Op::kEmptyTuple:
+      Push(Make(Kind::kTuple, {}));
+      return true;
+    case Op::kEmptyList:
+      Push(Make(Kind::kList, {}));
+      return true;
+    case Op::kEmptyDict:
+      Push(Make(Kind::kDict, {}));
+      return true;
+    case Op::kEmptySet:
+      Push(Make(Kind::kSet, {}));
+      return true;
+    case Op::kTuple1:
+      return Has(1) && PushTuple(1);
+    case Op::kTuple2:
+      return Has(2) && PushTuple(2);
+    case Op::kTuple3:
+      return Has(3) && PushTuple(3);
     case Op::kTuple: {
       const std::optional<std::uint32_t> count = TakeMark();
       return count && PushTuple(*count);
     }
-    case Op::kReduce: return Has(2) && Reduce();
-    case Op::kBinPersId: return Has(1) && Persistent();
-    case Op::kSetItem: return Has(3) && SetItems(2);
+    case Op::kReduce:
+      return Has(2) && Reduce();
+    case Op::kBinPersId:
+      return Has(1) && Persistent();
+    case Op::kSetItem:
+      return Has(3) && SetItems(2);
     case Op::kSetItems: {
       const std::optional<std::uint32_t> count = TakeMark();
       return count && Has(std::size_t{*count} + 1) && SetItems(*count);
     }
-    case Op::kAppend: return Has(2) && AppendItems(1);
+    case Op::kAppend:
+      return Has(2) && AppendItems(1);
     case Op::kAppends: {
       const std::optional<std::uint32_t> count = TakeMark();
       return count && Has(std::size_t{*count} + 1) && AppendItems(*count);
     }
-    case Op::kGlobal: return PushGlobal(event);
-    case Op::kBuild: return Has(2) && Build();
-    case Op::kNewObj: return Has(2) && NewObject();
+    case Op::kGlobal:
+      return PushGlobal(event);
+    case Op::kBuild:
+      return Has(2) && Build();
+    case Op::kNewObj:
+      return Has(2) && NewObject();
     case Op::kProto:
       if (event.offset != begin_ && !Tell(Rule::kPickleProtoLate)) return false;
       return event.number == 2 || Tell(Rule::kPickleProtoVersion, {.found = event.number});
-    case Op::kStop: return Has(1) && Stop();
-    default: return Refuse(*FindOpcode(static_cast<std::uint8_t>(event.op)));
+    case Op::kStop:
+      return Has(1) && Stop();
+    default:
+      return Refuse(*FindOpcode(static_cast<std::uint8_t>(event.op)));
   }
 }
 
@@ -168,7 +209,8 @@ bool Machine::Get(std::uint64_t index) {
       Push(value);
       return true;
     }
-  } else if (const auto far = far_memo_.find(static_cast<std::uint32_t>(index)); far != far_memo_.end()) {
+  } else if (const auto far = far_memo_.find(static_cast<std::uint32_t>(index));
+             far != far_memo_.end()) {
     Push(far->second);
     return true;
   }
@@ -196,7 +238,8 @@ bool Machine::Put(std::uint64_t index) {
     return true;
   }
   Value& slot = memo_[static_cast<std::size_t>(index)];
-  if (slot.kind != Kind::kUndefined && !Tell(Rule::kPickleMemoRedefined, {.found = index})) return false;
+  if (slot.kind != Kind::kUndefined && !Tell(Rule::kPickleMemoRedefined, {.found = index}))
+    return false;
   slot = Top();
   return true;
 }
@@ -212,12 +255,15 @@ bool Machine::PutFar(std::uint32_t index) {
 bool Machine::PushString(const Event& event, bool surrogates) {
   const std::size_t valid = internal::ValidUtf8Length(event.text);
   if (valid != event.text.size()) [[unlikely]] {
-    const bool surrogate = surrogates && internal::ValidUtf8Length(event.text, true) == event.text.size();
+    const bool surrogate =
+        surrogates && internal::ValidUtf8Length(event.text, true) == event.text.size();
     const Rule rule = surrogate ? Rule::kPickleStringSurrogate : Rule::kPickleStringEncoding;
     if (!Tell(rule, {.found = valid}) || !surrogate) return false;
   }
   const std::size_t offset = event.end - event.text.size();
-  Push({.kind = Kind::kString, .length = static_cast<std::uint32_t>(event.text.size()), .bits = offset});
+  Push({.kind = Kind::kString,
+        .length = static_cast<std::uint32_t>(event.text.size()),
+        .bits = offset});
   return true;
 }
 
@@ -231,11 +277,15 @@ void Machine::PushLong(const Event& event) {
   }
   if (digits.size() > 8) {
     const std::size_t offset = event.end - event.text.size();
-    return Push({.kind = Kind::kBigInt, .length = static_cast<std::uint32_t>(digits.size()), .bits = offset});
+    return Push({.kind = Kind::kBigInt,
+                 .length = static_cast<std::uint32_t>(digits.size()),
+                 .bits = offset});
   }
   std::uint64_t number = 0;
-  for (std::size_t i = digits.size(); i-- != 0;) number = number << 8 | static_cast<unsigned char>(digits[i]);
-  if (!digits.empty() && digits.size() < 8 && (digits.back() & 0x80) != 0) number |= ~0ull << (8 * digits.size());
+  for (std::size_t i = digits.size(); i-- != 0;)
+    number = number << 8 | static_cast<unsigned char>(digits[i]);
+  if (!digits.empty() && digits.size() < 8 && (digits.back() & 0x80) != 0)
+    number |= ~0ull << (8 * digits.size());
   Push(Value::Of(Kind::kInt, number));
 }
 
@@ -343,7 +393,8 @@ bool Machine::CallTarget(const Value& function, const Value& arguments) {
 bool Machine::Reduce() {
   const Value arguments = Pop(), function = Pop();
   if (!CallTarget(function, arguments)) return false;
-  const std::optional<Value> result = policy_.Call(*this, static_cast<Global>(function.bits), arguments);
+  const std::optional<Value> result =
+      policy_.Call(*this, static_cast<Global>(function.bits), arguments);
   if (result) Push(*result);
   return result.has_value();
 }

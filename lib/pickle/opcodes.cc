@@ -39,12 +39,17 @@ const OpcodeInfo* FindOpcode(std::string_view name) {
 
 Rule RefusedBy(Use use) {
   switch (use) {
-    case Use::kText: return Rule::kPickleOpcodeText;
-    case Use::kCall: return Rule::kPickleOpcodeCall;
-    case Use::kStackGlobal: return Rule::kPickleStackGlobal;
-    case Use::kExtension: return Rule::kPickleOpcodeExtension;
+    case Use::kText:
+      return Rule::kPickleOpcodeText;
+    case Use::kCall:
+      return Rule::kPickleOpcodeCall;
+    case Use::kStackGlobal:
+      return Rule::kPickleStackGlobal;
+    case Use::kExtension:
+      return Rule::kPickleOpcodeExtension;
     case Use::kTorch:
-    case Use::kOutside: break;
+    case Use::kOutside:
+      break;
   }
   return Rule::kPickleOpcodeOutside;
 }

@@ -59,8 +59,10 @@ class Walk {
 
  private:
   bool Enter(const Value& value) {
-    if (value.kind == Kind::kGlobal) return Count(kWeightOfValue, 0) && machine_.Tell(Rule::kPickleResultCallable);
-    if (value.kind == Kind::kStorage) return Count(kWeightOfValue, 0) && machine_.Tell(Rule::kTorchResultStorage);
+    if (value.kind == Kind::kGlobal)
+      return Count(kWeightOfValue, 0) && machine_.Tell(Rule::kPickleResultCallable);
+    if (value.kind == Kind::kStorage)
+      return Count(kWeightOfValue, 0) && machine_.Tell(Rule::kTorchResultStorage);
     if (!IsObject(value.kind)) return Count(kWeightOfValue + value.length, 0);
     Visit& visit = visits_[static_cast<std::size_t>(value.bits)];
     if (visit.state == Visit::kOpen) return machine_.Tell(Rule::kPickleCycle);
@@ -123,7 +125,8 @@ bool Machine::CheckResult(const Value& root) {
   Walk walk(*this, values_);
   if (!walk.Run(root)) return false;
   const std::uint64_t most = kFreeExpansion + kExpansion * std::uint64_t{input_.size() - begin_};
-  if (walk.weight() > most && !Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most})) {
+  if (walk.weight() > most &&
+      !Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most})) {
     return false;
   }
   KeyCheck keys(values_);

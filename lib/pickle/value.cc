@@ -8,9 +8,10 @@ namespace tensorgate::pickle {
 
 std::string_view Name(Kind kind) {
   constexpr std::array<std::string_view, 24> kNames = {
-      "nothing", "None",    "bool",   "int",       "int",  "float", "str",         "bytes",
-      "dtype",   "layout",  "qscheme", "tuple",    "Size", "complex", "device",    "bytearray",
-      "list",    "dict",    "OrderedDict", "Counter", "set", "Tensor", "Storage",  "function or class"};
+      "nothing",     "None",    "bool",   "int",       "int",     "float",
+      "str",         "bytes",   "dtype",  "layout",    "qscheme", "tuple",
+      "Size",        "complex", "device", "bytearray", "list",    "dict",
+      "OrderedDict", "Counter", "set",    "Tensor",    "Storage", "function or class"};
   static_assert(kNames.size() == static_cast<std::size_t>(Kind::kGlobal) + 1);
   return kNames[static_cast<std::size_t>(kind)];
 }
@@ -59,7 +60,8 @@ std::span<Value> Values::Extend(Object& object, std::uint32_t count) {
       object.capacity = static_cast<std::uint32_t>(capacity);
     }
   }
-  const std::span<Value> added = pool_.span().subspan(std::size_t{object.begin} + object.size, count);
+  const std::span<Value> added =
+      pool_.span().subspan(std::size_t{object.begin} + object.size, count);
   object.size = static_cast<std::uint32_t>(size);
   return added;
 }

@@ -36,8 +36,8 @@ enum class Kind : std::uint8_t {
   kQscheme,
   kTuple,  ///< An object, as the kinds below.
   kSize,
-  kComplex,  ///< Items: real, imaginary.
-  kDevice,   ///< Items: type, and index if it has one.
+  kComplex,    ///< Items: real, imaginary.
+  kDevice,     ///< Items: type, and index if it has one.
   kByteArray,  ///< Items: the bytes, if any.
   kList,
   kDict,  ///< Items: key, value, key, value …
@@ -90,13 +90,16 @@ class Values {
   std::span<const Value> Items(const Value& value) const;
   /// Of a string (UTF-8), bytes (as UTF-8, see DecodeBytes) or large integer.
   std::string_view Text(const Value& value) const {
-    return value.length == 0 ? std::string_view() : pickle_.substr(static_cast<std::size_t>(value.bits), value.length);
+    return value.length == 0 ? std::string_view()
+                             : pickle_.substr(static_cast<std::size_t>(value.bits), value.length);
   }
   std::string DecodeBytes(const Value& value) const;
   /// The attributes that BUILD gave to an OrderedDict; kUndefined if none.
   Value Attributes(const Value& value) const;
 
-  const Object& object(const Value& value) const { return objects_[static_cast<std::size_t>(value.bits)]; }
+  const Object& object(const Value& value) const {
+    return objects_[static_cast<std::size_t>(value.bits)];
+  }
   std::size_t object_count() const { return objects_.size(); }
   std::string_view pickle() const { return pickle_; }
 

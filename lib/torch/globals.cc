@@ -31,7 +31,8 @@ constexpr GlobalInfo kNamed[] = {
     {"torch", "Size", kSize},
     {"torch", "device", kDevice},
     {"torch.serialization", "_get_layout", kGetLayout},
-    {"torch.storage", "UntypedStorage", kUntypedStorage, static_cast<std::uint8_t>(ScalarType::kUint8)},
+    {"torch.storage", "UntypedStorage", kUntypedStorage,
+     static_cast<std::uint8_t>(ScalarType::kUint8)},
     {"torch", "per_tensor_affine", kQscheme, 0},
     {"torch", "per_tensor_symmetric", kQscheme, 1},
     {"torch", "per_channel_affine", kQscheme, 2},
@@ -51,9 +52,10 @@ constexpr GlobalInfo kNamed[] = {
 };
 
 constexpr std::string_view kTensorClasses[] = {
-    "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "LongTensor", "IntTensor", "ShortTensor",
-    "CharTensor",  "ByteTensor",   "BoolTensor"};
-constexpr std::string_view kTensorModules[] = {"torch", "torch.cuda", "torch.sparse", "torch.cuda.sparse"};
+    "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "LongTensor",
+    "IntTensor",   "ShortTensor",  "CharTensor", "ByteTensor",     "BoolTensor"};
+constexpr std::string_view kTensorModules[] = {"torch", "torch.cuda", "torch.sparse",
+                                               "torch.cuda.sparse"};
 
 constexpr std::size_t kLegacyStorages = 17;  // the types with a storage class of their own
 constexpr std::size_t kCount = std::size(kNamed) + kScalarTypeCount + 2 * kLegacyStorages +
@@ -74,7 +76,8 @@ const std::array<GlobalInfo, kCount>& Table() {
       }
     }
     for (const std::string_view module : kTensorModules) {
-      for (const std::string_view name : kTensorClasses) all[count++] = Refused(module, name, Rule::kTorchTensorClass);
+      for (const std::string_view name : kTensorClasses)
+        all[count++] = Refused(module, name, Rule::kTorchTensorClass);
     }
     return all;
   }();
@@ -112,7 +115,8 @@ std::optional<FoundGlobal> FindGlobal(std::string_view module, std::string_view 
   }
   module = Renamed(module);
   for (std::uint16_t i = 0; i < all.size(); ++i) {
-    if (all[i].module != "__builtin__" && JoinedEqual(module, name, all[i])) return FoundGlobal{i, true};
+    if (all[i].module != "__builtin__" && JoinedEqual(module, name, all[i]))
+      return FoundGlobal{i, true};
   }
   return std::nullopt;
 }

@@ -14,23 +14,23 @@
 namespace tensorgate::torch {
 
 enum class Role : std::uint8_t {
-  kRebuildTensor,    // storage, offset, size, stride
-  kRebuildTensorV2,  // … requires_grad, backward_hooks, [metadata]
-  kRebuildTensorV3,  // … requires_grad, backward_hooks, dtype, [metadata]
+  kRebuildTensor,              // storage, offset, size, stride
+  kRebuildTensorV2,            // … requires_grad, backward_hooks, [metadata]
+  kRebuildTensorV3,            // … requires_grad, backward_hooks, dtype, [metadata]
   kRebuildParameter,           // tensor, requires_grad, backward_hooks
   kRebuildParameterWithState,  // … state
-  kOrderedDict,  // nothing, or a list of pairs
-  kCounter,      // nothing, or a dict
-  kSet,          // nothing, or a list
-  kByteArray,    // nothing, bytes, or text and "latin-1"
-  kComplex,      // real, imaginary
-  kEncode,       // text, "latin1"
-  kSize,         // a tuple of sizes
-  kDevice,       // type, [index]
-  kGetLayout,    // name
-  kDtype,        // a value; `detail` is its ScalarType
-  kQscheme,      // a value
-  kStorage,      // names a storage's type, never called; `detail` is its ScalarType
+  kOrderedDict,                // nothing, or a list of pairs
+  kCounter,                    // nothing, or a dict
+  kSet,                        // nothing, or a list
+  kByteArray,                  // nothing, bytes, or text and "latin-1"
+  kComplex,                    // real, imaginary
+  kEncode,                     // text, "latin1"
+  kSize,                       // a tuple of sizes
+  kDevice,                     // type, [index]
+  kGetLayout,                  // name
+  kDtype,                      // a value; `detail` is its ScalarType
+  kQscheme,                    // a value
+  kStorage,                    // names a storage's type, never called; `detail` is its ScalarType
   kUntypedStorage,
   kRefused,  // PyTorch calls it; here `rule` says why not
 };

@@ -19,7 +19,8 @@ Report Check(Source& source, const CheckOptions& options) {
     return builder.Finish();
   }
   if (size > options.limits.header_bytes) {
-    builder.Add(Rule::kLimitHeaderBytes, 0, {.found = size, .allowed = options.limits.header_bytes});
+    builder.Add(Rule::kLimitHeaderBytes, 0,
+                {.found = size, .allowed = options.limits.header_bytes});
     return builder.Finish();
   }
   internal::PodBuffer<std::byte> bytes;

@@ -19,8 +19,10 @@ std::optional<pickle::Value> CallPlain(pickle::Machine& machine, const GlobalInf
 bool CheckTensorMetadata(pickle::Machine& machine, const pickle::Value& metadata);
 
 /// `torch/call-arguments` is told; always nothing.
-std::optional<pickle::Value> BadCall(pickle::Machine& machine, std::string subject, std::uint64_t found);
-std::optional<pickle::Value> BadArgument(pickle::Machine& machine, std::span<const pickle::Value> arguments,
+std::optional<pickle::Value> BadCall(pickle::Machine& machine, std::string subject,
+                                     std::uint64_t found);
+std::optional<pickle::Value> BadArgument(pickle::Machine& machine,
+                                         std::span<const pickle::Value> arguments,
                                          std::size_t index);
 
 /// A layout by its number (Value::bits of Kind::kLayout): "torch.strided". A qscheme: "torch.per_tensor_affine".

@@ -22,21 +22,24 @@ constexpr std::uint64_t kMostBytes = INT64_MAX;
 constexpr std::size_t kLongestKey = 4096;
 
 bool IsKey(std::string_view key) {
-  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.";
-  return !key.empty() && key.size() <= 64 && key.find_first_not_of(kAlphabet) == key.npos && key != "." &&
-         key != "..";
+  constexpr std::string_view kAlphabet =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.";
+  return !key.empty() && key.size() <= 64 && key.find_first_not_of(kAlphabet) == key.npos &&
+         key != "." && key != "..";
 }
 
 bool IsLocation(std::string_view location) {
   constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz_:";
-  return !location.empty() && location.size() <= 32 && location.find_first_not_of(kAlphabet) == location.npos;
+  return !location.empty() && location.size() <= 32 &&
+         location.find_first_not_of(kAlphabet) == location.npos;
 }
 
 bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
 
 }  // namespace
 
-std::optional<Value> Rebuild::Find(std::string_view module, std::string_view name, bool& alias) const {
+std::optional<Value> Rebuild::Find(std::string_view module, std::string_view name,
+                                   bool& alias) const {
   const std::optional<FoundGlobal> found = FindGlobal(module, name);
   if (!found) return std::nullopt;
   alias = found->alias;
@@ -46,19 +49,26 @@ std::optional<Value> Rebuild::Find(std::string_view module, std::string_view nam
   return Value::Of(Kind::kGlobal, found->index);
 }
 
-std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function, const Value& arguments) {
+std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
+                                   const Value& arguments) {
   const GlobalInfo& info = Globals()[function];
   const Items items = machine.values().Items(arguments);
   switch (info.role) {
-    case Role::kRebuildTensor: return Tensor(machine, items, 1);
-    case Role::kRebuildTensorV2: return Tensor(machine, items, 2);
-    case Role::kRebuildTensorV3: return Tensor(machine, items, 3);
-    case Role::kRebuildParameter: return Parameter(machine, items, false);
-    case Role::kRebuildParameterWithState: return Parameter(machine, items, true);
+    case Role::kRebuildTensor:
+      return Tensor(machine, items, 1);
+    case Role::kRebuildTensorV2:
+      return Tensor(machine, items, 2);
+    case Role::kRebuildTensorV3:
+      return Tensor(machine, items, 3);
+    case Role::kRebuildParameter:
+      return Parameter(machine, items, false);
+    case Role::kRebuildParameterWithState:
+      return Parameter(machine, items, true);
     case Role::kRefused:
       machine.Tell(info.rule, {.text = std::string(info.module) + "." + std::string(info.name)});
       return std::nullopt;
-    default: return CallPlain(machine, info, items);
+    default:
+      return CallPlain(machine, info, items);
   }
 }
 
@@ -67,10 +77,12 @@ std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const V
   std::string subject = std::string(info.module) + "." + std::string(info.name);
   const Role role = info.role;
   const bool empty = machine.values().Items(arguments).empty();
-  const bool plain = role == Role::kOrderedDict || role == Role::kCounter || role == Role::kSet || role == Role::kByteArray;
+  const bool plain = role == Role::kOrderedDict || role == Role::kCounter || role == Role::kSet ||
+                     role == Role::kByteArray;
   if (!machine.Tell(Rule::kTorchNewObject, {.text = subject})) return std::nullopt;
   if (plain && empty) return CallPlain(machine, info, {});
-  machine.Tell(role == Role::kRefused ? info.rule : Rule::kTorchCallArguments, {.text = std::move(subject)});
+  machine.Tell(role == Role::kRefused ? info.rule : Rule::kTorchCallArguments,
+               {.text = std::move(subject)});
   return std::nullopt;
 }
 
@@ -107,7 +119,9 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
     tensor.dtype = static_cast<ScalarType>(items[6].bits);
     // Types with a storage class of their own do not travel this way.
     if (!storage.untyped || !Info(tensor.dtype).storage.empty()) {
-      if (!machine.Tell(Rule::kTorchDtypeUnexpected, {.text = std::string(Info(tensor.dtype).name)})) return std::nullopt;
+      if (!machine.Tell(Rule::kTorchDtypeUnexpected,
+                        {.text = std::string(Info(tensor.dtype).name)}))
+        return std::nullopt;
     }
   }
   if (!Info(tensor.dtype).tensors) {
@@ -115,7 +129,8 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
     return std::nullopt;
   }
   if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 4);
-  if (items.size() > required && !CheckTensorMetadata(machine, items[required])) return std::nullopt;
+  if (items.size() > required && !CheckTensorMetadata(machine, items[required]))
+    return std::nullopt;
   tensor.place = machine.at();
   if (!View(machine, tensor, storage)) return std::nullopt;
   tensors_.PushBack(tensor);
@@ -126,7 +141,8 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
 bool Rebuild::Hooks(Machine& machine, const Value& hooks) {
   if (hooks.kind == Kind::kNone) return true;
   if (!IsMapping(hooks.kind)) {
-    machine.Tell(Rule::kTorchCallArguments, {.text = "backward_hooks: " + std::string(Name(hooks.kind))});
+    machine.Tell(Rule::kTorchCallArguments,
+                 {.text = "backward_hooks: " + std::string(Name(hooks.kind))});
     return false;
   }
   if (hooks_.empty() || hooks_[hooks_.size() - 1].bits != hooks.bits) hooks_.PushBack(hooks);
@@ -134,10 +150,12 @@ bool Rebuild::Hooks(Machine& machine, const Value& hooks) {
 }
 
 bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& storage) {
-  const Items shape = machine.values().Items(tensor.shape), stride = machine.values().Items(tensor.stride);
+  const Items shape = machine.values().Items(tensor.shape),
+              stride = machine.values().Items(tensor.stride);
   if (!machine.Charge(shape.size() / 8)) return false;
   if (shape.size() != stride.size()) {
-    machine.Tell(Rule::kTorchCallArguments, {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
+    machine.Tell(Rule::kTorchCallArguments,
+                 {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
     return false;
   }
   internal::ShapeSize<std::uint64_t> size;
@@ -160,9 +178,14 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   }
   if (!reach.Inside(room)) {
     const Rule rule = size.zero ? Rule::kTorchViewOutsideEmpty : Rule::kTorchViewOutside;
-    if (!machine.Tell(rule, {.found = reach.last(), .allowed = room, .text = std::string(storage.key)})) return false;
+    if (!machine.Tell(rule,
+                      {.found = reach.last(), .allowed = room, .text = std::string(storage.key)}))
+      return false;
   }
-  return tensor.elements <= room || machine.Tell(Rule::kTorchViewExpands, {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
+  return tensor.elements <= room ||
+         machine.Tell(
+             Rule::kTorchViewExpands,
+             {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
 }
 
 std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool state) {
@@ -193,7 +216,8 @@ std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
   const std::size_t length = form_ == Form::kZip ? 5 : 6;
   if (id.kind != Kind::kTuple || items.size() != length || !items[0].IsString() ||
       machine.values().Text(items[0]) != "storage") {
-    machine.Tell(Rule::kTorchPersistentId, {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
+    machine.Tell(Rule::kTorchPersistentId,
+                 {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
     return std::nullopt;
   }
   StorageValue storage;
@@ -209,14 +233,16 @@ std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
 
 bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   const auto bad = [&](std::size_t index) {
-    machine.Tell(Rule::kTorchPersistentId, {.found = index, .text = std::string(Name(id[index].kind))});
+    machine.Tell(Rule::kTorchPersistentId,
+                 {.found = index, .text = std::string(Name(id[index].kind))});
     return false;
   };
   const pickle::Values& values = machine.values();
   if (id[1].kind != Kind::kGlobal) return bad(1);
   const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
   if (type.role != Role::kStorage && type.role != Role::kUntypedStorage) {
-    machine.Tell(Rule::kTorchStorageType, {.text = std::string(type.module) + "." + std::string(type.name)});
+    machine.Tell(Rule::kTorchStorageType,
+                 {.text = std::string(type.module) + "." + std::string(type.name)});
     return false;
   }
   if (!id[2].IsString()) return bad(2);
@@ -230,16 +256,22 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
              .bytes = id[4].bits,
              .offset = machine.at()};
   if (!IsKey(storage.key)) {
-    const bool tolerated = machine.Tell(Rule::kTorchStorageKey, {.text = std::string(storage.key.substr(0, 256))});
+    const bool tolerated =
+        machine.Tell(Rule::kTorchStorageKey, {.text = std::string(storage.key.substr(0, 256))});
     if (!tolerated || storage.key.size() > kLongestKey) return false;
   }
-  if (!IsLocation(storage.location) && !machine.Tell(Rule::kTorchStorageLocation, {.text = std::string(storage.location.substr(0, 256))})) return false;
+  if (!IsLocation(storage.location) &&
+      !machine.Tell(Rule::kTorchStorageLocation,
+                    {.text = std::string(storage.location.substr(0, 256))}))
+    return false;
   if (storage.location == "meta") {
     machine.Tell(Rule::kTorchStorageMeta, {.text = std::string(storage.key.substr(0, 256))});
     return false;
   }
-  if (internal::MultiplyOverflows(storage.bytes, std::uint64_t{Info(storage.dtype).bytes}) || storage.bytes > kMostBytes) {
-    machine.Tell(Rule::kTorchStorageOverflow, {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
+  if (internal::MultiplyOverflows(storage.bytes, std::uint64_t{Info(storage.dtype).bytes}) ||
+      storage.bytes > kMostBytes) {
+    machine.Tell(Rule::kTorchStorageOverflow,
+                 {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
     return false;
   }
   return true;
@@ -266,9 +298,11 @@ bool Rebuild::UnifyStorages(Machine& machine) {
   bool good = true;
   const auto told = [&](std::uint32_t later, std::uint32_t first) {
     const StorageValue &a = all[first], &b = all[later];
-    const bool same = a.location == b.location && a.dtype == b.dtype && a.untyped == b.untyped && a.numel == b.numel;
+    const bool same = a.location == b.location && a.dtype == b.dtype && a.untyped == b.untyped &&
+                      a.numel == b.numel;
     if (!same && good) {
-      good = machine.Tell(Rule::kTorchStorageDisagrees, {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
+      good = machine.Tell(Rule::kTorchStorageDisagrees,
+                          {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
     }
     places[later] = first;
   };

@@ -31,7 +31,7 @@ enum class Form : std::uint8_t {
 /// A storage, as a persistent id names it. Its bytes are elsewhere: the record `data/<key>`, or behind the stream's pickles.
 struct StorageValue {
   std::string_view key, location;
-  ScalarType dtype{};      ///< kUint8 if untyped.
+  ScalarType dtype{};  ///< kUint8 if untyped.
   bool untyped = false;
   std::uint64_t numel = 0;
   std::uint64_t bytes = 0;   ///< numel * size of an element; at most 2^63-1.
@@ -57,27 +57,34 @@ class Rebuild final : public pickle::Policy {
   std::span<const TensorValue> tensors() const { return tensors_.span(); }
   std::span<const StorageValue> storages() const { return storages_.span(); }
 
-  std::optional<pickle::Value> Find(std::string_view module, std::string_view name, bool& alias) const override;
+  std::optional<pickle::Value> Find(std::string_view module, std::string_view name,
+                                    bool& alias) const override;
   std::optional<pickle::Value> Call(pickle::Machine& machine, pickle::Global function,
                                     const pickle::Value& arguments) override;
   std::optional<pickle::Value> New(pickle::Machine& machine, pickle::Global type,
                                    const pickle::Value& arguments) override;
-  bool Build(pickle::Machine& machine, const pickle::Value& target, const pickle::Value& state) override;
-  std::optional<pickle::Value> Persistent(pickle::Machine& machine, const pickle::Value& id) override;
+  bool Build(pickle::Machine& machine, const pickle::Value& target,
+             const pickle::Value& state) override;
+  std::optional<pickle::Value> Persistent(pickle::Machine& machine,
+                                          const pickle::Value& id) override;
   bool Finish(pickle::Machine& machine) override;
 
  private:
-  std::optional<pickle::Value> Tensor(pickle::Machine& machine, std::span<const pickle::Value> arguments, int version);
-  std::optional<pickle::Value> Parameter(pickle::Machine& machine, std::span<const pickle::Value> arguments, bool state);
+  std::optional<pickle::Value> Tensor(pickle::Machine& machine,
+                                      std::span<const pickle::Value> arguments, int version);
+  std::optional<pickle::Value> Parameter(pickle::Machine& machine,
+                                         std::span<const pickle::Value> arguments, bool state);
   bool Hooks(pickle::Machine& machine, const pickle::Value& hooks);
   bool View(pickle::Machine& machine, TensorValue& tensor, const StorageValue& storage);
-  bool ReadStorage(pickle::Machine& machine, std::span<const pickle::Value> id, StorageValue& storage);
+  bool ReadStorage(pickle::Machine& machine, std::span<const pickle::Value> id,
+                   StorageValue& storage);
   bool UnifyStorages(pickle::Machine& machine);
 
   Form form_;
   internal::PodBuffer<TensorValue> tensors_;
-  internal::PodBuffer<StorageValue> storages_;  // while the machine runs, one for each persistent id
-  internal::PodBuffer<pickle::Value> hooks_;    // that must still be empty at the end
+  internal::PodBuffer<StorageValue>
+      storages_;                              // while the machine runs, one for each persistent id
+  internal::PodBuffer<pickle::Value> hooks_;  // that must still be empty at the end
 };
 
 }  // namespace tensorgate::torch

@@ -66,8 +66,9 @@ struct ScalarInfo {
   std::string_view name;     ///< "float32", a member of the module torch.
   std::string_view storage;  ///< "FloatStorage"; "" where the type travels in an UntypedStorage.
   std::uint8_t bytes;        ///< Of one element in a storage; a packed pair counts as one element.
-  bool tensors;    ///< Tensors of it can be rebuilt here: plain numbers, not quantised, of whole bytes.
-  bool gradients;  ///< They can require gradients.
+  bool
+      tensors;  ///< Tensors of it can be rebuilt here: plain numbers, not quantised, of whole bytes.
+  bool gradients;              ///< They can require gradients.
   std::optional<DType> dtype;  ///< The same numbers under safetensors' names, if it has them.
 };
 

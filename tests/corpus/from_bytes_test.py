@@ -1,5 +1,6 @@
 """from-bytes: what it writes builds to the bytes it was given, for the whole corpus and for random files."""
 import os
+import pickle
 import random
 import unittest
 
@@ -26,6 +27,26 @@ class FromBytes(CorpusCase):
             self.there_and_back(compiled.output.to_bytes(), path)
             count += 1
         self.assertGreater(count, 250)
+
+    def test_every_pickle_of_the_corpus(self):
+        count = 0
+        for format_name, folder, _, path in recipes(CORPUS):
+            if format_name == "pickle":
+                data = compile_recipe(CORPUS, path, folder).output.to_bytes()
+                text = self.there_and_back(data, path)
+                if data[:2] == b"\x80\x02":
+                    self.assertIn("pickle {\n  PROTO", text)
+                count += 1
+        self.assertGreater(count, 250)
+
+    def test_pickles_of_every_protocol(self):
+        value = {"a": [1, 2.5, -3, 2**70, None, True, b"x\xff", "\u20ac", (1, 2), {3}], "b": Exception("c")}
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+            data = pickle.dumps(value, protocol)
+            text = self.there_and_back(data)
+            self.assertNotIn("hex", text)
+            for length in range(0, len(data), 7):
+                self.there_and_back(data[:length] + b"\xff")
 
     def test_random_bytes(self):
         source = random.Random(1)

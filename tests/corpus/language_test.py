@@ -1,5 +1,6 @@
 """The language: what each directive writes."""
 import os
+import pickle
 import struct
 import unittest
 import zlib
@@ -33,6 +34,36 @@ class Strings(CorpusCase):
 
     def test_hex_and_comments(self):
         self.assertEqual(self.bytes_of('hex "00 fF\ta0" # "x"\n'), b"\x00\xff\xa0")
+
+
+class Pickles(CorpusCase):
+    def test_a_pickle(self):
+        body = 'pickle { PROTO 2 GLOBAL "evil_mod" "evil_fn" EMPTY_TUPLE REDUCE STOP }'
+        self.assertEqual(self.bytes_of(body), b"\x80\x02cevil_mod\nevil_fn\n)R.")
+
+    def test_arguments(self):
+        self.assertEqual(self.bytes_of("pickle { BININT -2 BININT1 255 BININT2 0x102 }"), b"J\xfe\xff\xff\xffK\xffM\2\1")
+        self.assertEqual(self.bytes_of('pickle { BINUNICODE "ab" SHORT_BINSTRING "c" }'), b"X\2\0\0\0abU\1c")
+        self.assertEqual(self.bytes_of('pickle { BINFLOAT "1.5" INT "5" }'), b"G" + struct.pack(">d", 1.5) + b"I5\n")
+        self.assertEqual(self.bytes_of('pickle { LONG1 -2**63 LONG1 "\\0" }'), b"\x8a\x08" + b"\0" * 7 + b"\x80\x8a\1\0")
+        for value in (0, 1, -1, 127, 128, -128, -129, 255, 256, 2**70, -(2**70)):
+            text = str(value) if value >= 0 else f"-{-value}"
+            self.assertEqual(self.bytes_of(f"pickle {{ LONG1 {text} }}")[2:], pickle.encode_long(value))
+
+    def test_lies_and_labels(self):
+        self.assertEqual(self.bytes_of('pickle { BINUNICODE(length=9) "a" BINSTRING(length=-1) "" }'),
+                         b"X\x09\0\0\0aT\xff\xff\xff\xff")
+        self.assertEqual(self.bytes_of("pickle { FRAME len(a..b) label a NONE STOP label b }"), b"\x95\2" + bytes(7) + b"N.")
+
+    def test_other_directives_inside(self):
+        self.assertEqual(self.bytes_of("pickle { u8 0xff repeat 2 { NONE } }"), b"\xffNN")
+        self.assertEqual(self.bytes_of('template t(k) { pickle { BINUNICODE $k } } pickle { t("a") STOP }'), b"X\1\0\0\0a.")
+
+    def test_opcodes_stand_in_pickles_alone(self):
+        self.assertIn("directive STOP", str(self.message_of("STOP")))
+        self.assertIn("expected a text", str(self.message_of("pickle { BINUNICODE 5 }")))
+        self.assertIn("unsigned integer", str(self.message_of("pickle { BININT1 256 }")))
+        self.assertIn("length", str(self.message_of('pickle { BINUNICODE(size=1) "a" }')))
 
 
 class Layout(CorpusCase):

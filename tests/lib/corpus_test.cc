@@ -36,9 +36,12 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
   options.profile = profile;
   options.max_findings = 1000;
   const std::map<std::string, std::uint64_t Limits::*> names = {
-      {"file_bytes", &Limits::file_bytes}, {"header_bytes", &Limits::header_bytes},
-      {"tensors", &Limits::tensors},       {"metadata_entries", &Limits::metadata_entries},
-      {"name_bytes", &Limits::name_bytes}, {"rank", &Limits::rank},
+      {"file_bytes", &Limits::file_bytes},
+      {"header_bytes", &Limits::header_bytes},
+      {"tensors", &Limits::tensors},
+      {"metadata_entries", &Limits::metadata_entries},
+      {"name_bytes", &Limits::name_bytes},
+      {"rank", &Limits::rank},
       {"pickle_operations", &Limits::pickle_operations}};
   // The reference knows no limits: its entry speaks of the file alone.
   if (profile == Profile::kReference) return options;
@@ -56,7 +59,9 @@ Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
 // Each folder of the corpus has its checker.
 Report CheckEntry(const json::value& entry, Profile profile) {
   const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> checkers = {
-      {"safetensors", safetensors::CheckPath}, {"zip", testing::CheckZipPath}, {"pickle", CheckPicklePath}};
+      {"safetensors", safetensors::CheckPath},
+      {"zip", testing::CheckZipPath},
+      {"pickle", CheckPicklePath}};
   const std::string path = TENSORGATE_CORPUS_DIR "/" + Text(entry.at("path"));
   return checkers.at(Text(entry.at("format")))(path, OptionsOf(entry, profile));
 }

@@ -30,34 +30,57 @@ std::string Hex(std::uint64_t bits) {
 
 class Dumper {
  public:
-  Dumper(const pickle::Values& values, const torch::Rebuild& rebuild) : values_(values), rebuild_(rebuild) {}
+  Dumper(const pickle::Values& values, const torch::Rebuild& rebuild)
+      : values_(values), rebuild_(rebuild) {}
 
   std::string Text(const Value& value) const {
     switch (value.kind) {
-      case Kind::kNone: return "None";
-      case Kind::kBool: return value.bits != 0 ? "True" : "False";
-      case Kind::kInt: return "i" + std::to_string(value.Int());
-      case Kind::kBigInt: return "I" + Hex(values_.Text(value));
-      case Kind::kFloat: return "f" + Hex(value.bits);
-      case Kind::kString: return "s" + Hex(values_.Text(value));
-      case Kind::kBytes: return "b" + Hex(values_.DecodeBytes(value));
-      case Kind::kDtype: return "t" + std::string(torch::Info(static_cast<torch::ScalarType>(value.bits)).name);
-      case Kind::kLayout: return "l" + std::string(torch::LayoutName(value.bits));
-      case Kind::kQscheme: return "q" + std::string(torch::QschemeName(value.bits));
-      case Kind::kTuple: return "(" + Items(value) + ")";
-      case Kind::kSize: return "Size(" + Items(value) + ")";
-      case Kind::kComplex: return "complex(" + Items(value) + ")";
-      case Kind::kDevice: return "device(" + Items(value) + ")";
-      case Kind::kByteArray: return "bytearray(" + Items(value) + ")";
-      case Kind::kList: return "[" + Items(value) + "]";
-      case Kind::kDict: return "{" + Pairs(value) + "}";
-      case Kind::kCounter: return "Counter{" + Pairs(value) + "}";
-      case Kind::kOrderedDict: return "Ordered{" + Pairs(value) + "}" + Attributes(value);
-      case Kind::kSet: return "Set" + Set(value);
-      case Kind::kTensor: return Tensor(rebuild_.tensors()[static_cast<std::size_t>(value.bits)]);
+      case Kind::kNone:
+        return "None";
+      case Kind::kBool:
+        return value.bits != 0 ? "True" : "False";
+      case Kind::kInt:
+        return "i" + std::to_string(value.Int());
+      case Kind::kBigInt:
+        return "I" + Hex(values_.Text(value));
+      case Kind::kFloat:
+        return "f" + Hex(value.bits);
+      case Kind::kString:
+        return "s" + Hex(values_.Text(value));
+      case Kind::kBytes:
+        return "b" + Hex(values_.DecodeBytes(value));
+      case Kind::kDtype:
+        return "t" + std::string(torch::Info(static_cast<torch::ScalarType>(value.bits)).name);
+      case Kind::kLayout:
+        return "l" + std::string(torch::LayoutName(value.bits));
+      case Kind::kQscheme:
+        return "q" + std::string(torch::QschemeName(value.bits));
+      case Kind::kTuple:
+        return "(" + Items(value) + ")";
+      case Kind::kSize:
+        return "Size(" + Items(value) + ")";
+      case Kind::kComplex:
+        return "complex(" + Items(value) + ")";
+      case Kind::kDevice:
+        return "device(" + Items(value) + ")";
+      case Kind::kByteArray:
+        return "bytearray(" + Items(value) + ")";
+      case Kind::kList:
+        return "[" + Items(value) + "]";
+      case Kind::kDict:
+        return "{" + Pairs(value) + "}";
+      case Kind::kCounter:
+        return "Counter{" + Pairs(value) + "}";
+      case Kind::kOrderedDict:
+        return "Ordered{" + Pairs(value) + "}" + Attributes(value);
+      case Kind::kSet:
+        return "Set" + Set(value);
+      case Kind::kTensor:
+        return Tensor(rebuild_.tensors()[static_cast<std::size_t>(value.bits)]);
       case Kind::kUndefined:
       case Kind::kStorage:
-      case Kind::kGlobal: break;
+      case Kind::kGlobal:
+        break;
     }
     return "?";
   }
@@ -71,7 +94,8 @@ class Dumper {
   std::string Pairs(const Value& value) const {
     std::string text;
     const auto items = values_.Items(value);
-    for (std::size_t i = 0; i + 1 < items.size(); i += 2) text += Text(items[i]) + ":" + Text(items[i + 1]) + ",";
+    for (std::size_t i = 0; i + 1 < items.size(); i += 2)
+      text += Text(items[i]) + ":" + Text(items[i + 1]) + ",";
     return text;
   }
   std::string Attributes(const Value& value) const {
@@ -88,9 +112,11 @@ class Dumper {
   }
   std::string Tensor(const torch::TensorValue& tensor) const {
     const torch::StorageValue& storage = rebuild_.storages()[tensor.storage];
-    return std::string(tensor.is_parameter ? "Parameter" : "Tensor") + "<" + std::string(torch::Info(tensor.dtype).name) +
-           " " + std::to_string(tensor.offset) + " (" + Items(tensor.shape) + ") (" + Items(tensor.stride) + ") " +
-           (tensor.requires_grad ? "True" : "False") + " " + Hex(storage.key) + " " + std::to_string(storage.bytes) + ">";
+    return std::string(tensor.is_parameter ? "Parameter" : "Tensor") + "<" +
+           std::string(torch::Info(tensor.dtype).name) + " " + std::to_string(tensor.offset) +
+           " (" + Items(tensor.shape) + ") (" + Items(tensor.stride) + ") " +
+           (tensor.requires_grad ? "True" : "False") + " " + Hex(storage.key) + " " +
+           std::to_string(storage.bytes) + ">";
   }
 
   const pickle::Values& values_;

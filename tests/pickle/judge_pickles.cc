@@ -20,7 +20,8 @@ struct Judged {
   std::size_t end = 0;
 };
 
-Judged Judge(std::span<const std::byte> bytes, tensorgate::Profile profile, tensorgate::torch::Form form) {
+Judged Judge(std::span<const std::byte> bytes, tensorgate::Profile profile,
+             tensorgate::torch::Form form) {
   tensorgate::torch::Rebuild rebuild(form);
   tensorgate::CheckOptions options;
   options.profile = profile;
@@ -29,7 +30,9 @@ Judged Judge(std::span<const std::byte> bytes, tensorgate::Profile profile, tens
   if (outcome.complete) {
     // What reference alone accepts may hold itself.
     const bool strict = profile == tensorgate::Profile::kStrict;
-    return {"accepted", strict ? tensorgate::test::Dump(machine.values(), rebuild, outcome.root) : "-", outcome.end};
+    return {"accepted",
+            strict ? tensorgate::test::Dump(machine.values(), rebuild, outcome.root) : "-",
+            outcome.end};
   }
   return {std::string(tensorgate::Info(outcome.facts.back().rule).id), "-", outcome.end};
 }
@@ -42,11 +45,13 @@ int main(int count, char** arguments) {
   std::vector<std::byte> bytes;
   std::array<char, 4> length;
   while (std::fread(length.data(), 1, length.size(), stdin) == length.size()) {
-    bytes.resize(tensorgate::internal::LoadLittleEndian<std::uint32_t>(std::string_view(length.data(), length.size())));
+    bytes.resize(tensorgate::internal::LoadLittleEndian<std::uint32_t>(
+        std::string_view(length.data(), length.size())));
     if (std::fread(bytes.data(), 1, bytes.size(), stdin) != bytes.size()) return 1;
     const Judged strict = Judge(bytes, tensorgate::Profile::kStrict, form);
     const Judged reference = Judge(bytes, tensorgate::Profile::kReference, form);
-    std::printf("%s %s %zu %s\n", strict.verdict.c_str(), reference.verdict.c_str(), strict.end, strict.dump.c_str());
+    std::printf("%s %s %zu %s\n", strict.verdict.c_str(), reference.verdict.c_str(), strict.end,
+                strict.dump.c_str());
     std::fflush(stdout);
   }
   return 0;

@@ -214,12 +214,15 @@ TEST(ViewReachTest, EveryViewOfOneDimensionAtEightBits) {
 
 TEST(ViewReachTest, ViewsOfTwoDimensionsAtEightBits) {
   std::mt19937 random(1);
-  const auto number = [&] { return static_cast<unsigned>(random() % (random() % 2 == 0 ? 256u : 8u)); };
+  const auto number = [&] {
+    return static_cast<unsigned>(random() % (random() % 2 == 0 ? 256u : 8u));
+  };
   for (int i = 0; i < 2'000'000; ++i) {
     const unsigned offset = number(), elements = number();
     const Extent a = {number(), number()}, b = {number(), number()};
     ASSERT_TRUE(ReachAgrees(offset, {a, b}, elements))
-        << offset << " " << a.dimension << " " << a.stride << " " << b.dimension << " " << b.stride << " " << elements;
+        << offset << " " << a.dimension << " " << a.stride << " " << b.dimension << " " << b.stride
+        << " " << elements;
   }
 }
 

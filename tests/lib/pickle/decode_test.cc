@@ -29,19 +29,31 @@ struct Sample {
 
 Sample SampleOf(Argument argument) {
   switch (argument) {
-    case Argument::kNone: return {""s, 0, "", ""};
-    case Argument::kUint8: return {"\xFE"s, 0xFE, "", ""};
-    case Argument::kUint16: return {"\x01\xFF"s, 0xFF01, "", ""};
-    case Argument::kInt32: return {"\xFE\xFF\xFF\xFF"s, ~1ull, "", ""};
-    case Argument::kUint32: return {"\xFE\xFF\xFF\xFF"s, 0xFFFFFFFE, "", ""};
-    case Argument::kFloat64: return {"\x3F\xF8\0\0\0\0\0\0"s, 0x3FF8000000000000, "", ""};
-    case Argument::kLine: return {"ab\n"s, 0, "ab", ""};
-    case Argument::kTwoLines: return {"ab\ncde\n"s, 0, "ab", "cde"};
-    case Argument::kSized8: return {"\x02xy"s, 2, "xy", ""};
+    case Argument::kNone:
+      return {""s, 0, "", ""};
+    case Argument::kUint8:
+      return {"\xFE"s, 0xFE, "", ""};
+    case Argument::kUint16:
+      return {"\x01\xFF"s, 0xFF01, "", ""};
+    case Argument::kInt32:
+      return {"\xFE\xFF\xFF\xFF"s, ~1ull, "", ""};
+    case Argument::kUint32:
+      return {"\xFE\xFF\xFF\xFF"s, 0xFFFFFFFE, "", ""};
+    case Argument::kFloat64:
+      return {"\x3F\xF8\0\0\0\0\0\0"s, 0x3FF8000000000000, "", ""};
+    case Argument::kLine:
+      return {"ab\n"s, 0, "ab", ""};
+    case Argument::kTwoLines:
+      return {"ab\ncde\n"s, 0, "ab", "cde"};
+    case Argument::kSized8:
+      return {"\x02xy"s, 2, "xy", ""};
     case Argument::kSized32:
-    case Argument::kSizedInt32: return {"\x02\0\0\0xy"s, 2, "xy", ""};
-    case Argument::kSized64: return {"\x02\0\0\0\0\0\0\0xy"s, 2, "xy", ""};
-    case Argument::kFrame: return {"\0\0\0\0\0\0\0\0"s, 0, "", ""};
+    case Argument::kSizedInt32:
+      return {"\x02\0\0\0xy"s, 2, "xy", ""};
+    case Argument::kSized64:
+      return {"\x02\0\0\0\0\0\0\0xy"s, 2, "xy", ""};
+    case Argument::kFrame:
+      return {"\0\0\0\0\0\0\0\0"s, 0, "", ""};
   }
   return {};
 }

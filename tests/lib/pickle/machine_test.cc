@@ -15,7 +15,10 @@ using namespace std::string_literals;
 
 struct Ran {
   explicit Ran(std::string_view text, const CheckOptions& options = {}, std::size_t begin = 0)
-      : bytes(text), rebuild(torch::Form::kZip), machine(internal::AsBytes(bytes), rebuild, options), outcome(machine.Run(begin)) {}
+      : bytes(text),
+        rebuild(torch::Form::kZip),
+        machine(internal::AsBytes(bytes), rebuild, options),
+        outcome(machine.Run(begin)) {}
   Rule rule() const { return outcome.facts.back().rule; }
   std::string bytes;
   torch::Rebuild rebuild;
@@ -31,18 +34,23 @@ CheckOptions Reference() {
 
 std::string Put(std::uint32_t index) {
   std::string text = "r";
-  for (unsigned shift = 0; shift < 32; shift += 8) text.push_back(static_cast<char>(index >> shift & 0xFF));
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    text.push_back(static_cast<char>(index >> shift & 0xFF));
   return text;
 }
 
 TEST(MachineTest, LongsAreRead) {
   const std::pair<std::string, std::int64_t> small[] = {
-      {"\x8A\x00"s, 0},          {"\x8A\x01\xFF"s, -1}, {"\x8A\x02\xFF\x00"s, 255},
-      {"\x8A\x02\x00\x80"s, -32768}, {"\x8A\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F"s, INT64_MAX},
+      {"\x8A\x00"s, 0},
+      {"\x8A\x01\xFF"s, -1},
+      {"\x8A\x02\xFF\x00"s, 255},
+      {"\x8A\x02\x00\x80"s, -32768},
+      {"\x8A\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F"s, INT64_MAX},
       {"\x8A\x08\x00\x00\x00\x00\x00\x00\x00\x80"s, INT64_MIN},
       {"\x8A\x0A\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00"s, 5},
       {"\x8A\x0A\xFB\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s, -5},
-      {"J\xFE\xFF\xFF\xFF"s, -2}, {"M\xFF\xFF"s, 65535}};
+      {"J\xFE\xFF\xFF\xFF"s, -2},
+      {"M\xFF\xFF"s, 65535}};
   for (const auto& [bytes, number] : small) {
     const Ran ran("\x80\x02"s + bytes + ".");
     ASSERT_TRUE(ran.outcome.complete);
@@ -86,7 +94,9 @@ TEST(MachineTest, ListsThatGrowInTurnsKeepTheirItems) {
 }
 
 TEST(MachineTest, AttributesAreACopy) {
-  Ran ran("\x80\x02""ccollections\nOrderedDict\n)R}q\0X\1\0\0\0aK\1sbh\0X\1\0\0\0bK\2s\x86."s);
+  Ran ran(
+      "\x80\x02"
+      "ccollections\nOrderedDict\n)R}q\0X\1\0\0\0aK\1sbh\0X\1\0\0\0bK\2s\x86."s);
   ASSERT_TRUE(ran.outcome.complete);
   Values& values = ran.machine.values();
   const Value ordered = values.Items(ran.outcome.root)[0];
