@@ -4,7 +4,10 @@
 #include <string>
 
 #include "python/src/check.h"
+#include "python/src/checkpoint.h"
+#include "python/src/memory.h"
 #include "python/src/report.h"
+#include "python/src/save.h"
 #include "tensorgate/render.h"
 
 NB_MODULE(_native, module) {
@@ -12,4 +15,7 @@ NB_MODULE(_native, module) {
   module.attr("RULES_VERSION") = std::string(tensorgate::RulesVersion()).c_str();
   tensorgate::python::BindReport(module);
   tensorgate::python::BindCheck(module);
+  tensorgate::python::BindMemory(module);
+  tensorgate::python::BindCheckpoint(module);
+  tensorgate::python::BindSave(module);
 }

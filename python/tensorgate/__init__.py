@@ -13,17 +13,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensorgate._native import Finding, Report, __version__, check
+from tensorgate._native import Finding, Report, TensorSpec, __version__, check, serialize, serialize_file
 
 if TYPE_CHECKING:
-    from tensorgate._errors import RejectedError, SafetensorError
+    from tensorgate._errors import OperationError, RejectedError, SafetensorError
+    from tensorgate._open import _safe_open_handle, safe_open
+    from tensorgate._raw import deserialize
     from tensorgate.guard import guard
 
-__all__ = ["Finding", "RejectedError", "Report", "SafetensorError", "__version__", "check", "guard"]
+__all__ = [
+    "Finding", "OperationError", "RejectedError", "Report", "SafetensorError", "TensorSpec", "__version__", "check",
+    "deserialize", "guard", "safe_open", "serialize", "serialize_file",
+]
 
 # Where each name is that comes when it is first asked for; submodules come as themselves.
-_LAZY = {"RejectedError": "_errors", "SafetensorError": "_errors"}
-_SUBMODULES = ("guard",)
+_LAZY = {
+    "OperationError": "_errors", "RejectedError": "_errors", "SafetensorError": "_errors", "deserialize": "_raw",
+    "safe_open": "_open", "_safe_open_handle": "_open",
+}
+_SUBMODULES = ("guard", "numpy", "torch")
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from tensorgate._native import Report
 
-__all__ = ["RejectedError", "SafetensorError", "raise_refused", "refusal"]
+__all__ = ["OperationError", "RejectedError", "SafetensorError", "raise_failed", "raise_refused", "refusal"]
 
 try:
     # Handlers that are written for the safetensors package go on working where it is installed.
@@ -43,6 +43,24 @@ class RejectedError(SafetensorError):
     def __reduce__(self) -> tuple[object, ...]:
         # A report cannot be pickled; what crosses to another process is the text.
         return (SafetensorError, (str(self),))
+
+
+class OperationError(SafetensorError):
+    """Reading or writing failed, or was asked for in a way that cannot be: `rule` says which.
+
+    `offset` is the place in the file, `system_error` the system's errno or 0.
+    """
+
+    def __init__(self, rule: str, message: str, system_error: int = 0, offset: int = 0) -> None:
+        self.rule = rule
+        self.system_error = system_error
+        self.offset = offset
+        super().__init__(f"{rule}: {message}")
+
+
+def raise_failed(rule: str, message: str, system_error: int, offset: int) -> NoReturn:
+    """Raises for a call that failed."""
+    raise OperationError(rule, message, system_error, offset)
 
 
 def refusal(report: Report, advice: str = "") -> Exception:

@@ -2,8 +2,12 @@
 
 import io
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 import tensorgate
+import tensorgate.numpy
 
 
 def judge(path: Path) -> str:
@@ -25,3 +29,22 @@ def refuse(report: tensorgate.Report) -> tuple[str, int, str]:
     except tensorgate.RejectedError as error:
         return error.rule, error.offset, error.subject
     return "", 0, ""
+
+
+def load(path: Path) -> list[str]:
+    with tensorgate.safe_open(path, framework="np", backend="pread") as file:
+        part = file.get_slice("a")
+        dtype: str = part.get_dtype()
+        metadata: dict[str, str] | None = file.metadata()
+        return [*file.keys(), dtype, *(metadata or {})]
+
+
+def save_and_load(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+    tensorgate.numpy.save_file(arrays, path, {"format": "np"}, alignment=64, sync=True)
+    loaded: dict[str, npt.NDArray[Any]] = tensorgate.numpy.load_file(path)
+    return tensorgate.numpy.save(loaded)
+
+
+def guarded() -> None:
+    with tensorgate.guard(allow=["pickle"], limits={"tensors": 5}):
+        pass

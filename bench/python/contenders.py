@@ -1,0 +1,154 @@
+"""One contender in a process of its own: `contenders.py NAME FILE [TIMES]` prints what it took, as JSON.
+
+Each load is a function of the file's path that returns what it loaded. FILE is a safetensors file; beside it stand the
+same tensors as a pickle and as a torch checkpoint (`run.py` makes them).
+"""
+
+import json
+import mmap
+import os
+import resource
+import sys
+import time
+
+
+def _buffer(size, huge):
+    buffer = mmap.mmap(-1, size)
+    if huge:
+        buffer.madvise(mmap.MADV_HUGEPAGE)
+    return buffer
+
+
+def _fill(path, buffer):
+    descriptor = os.open(path, os.O_RDONLY)
+    view, done = memoryview(buffer), 0
+    while done < len(view):
+        done += os.preadv(descriptor, [view[done:]], done)
+    os.close(descriptor)
+    return buffer
+
+
+_touched = []
+
+
+def preadv_touched(path):
+    """The base: one read into memory that is there already."""
+    if not _touched:
+        _touched.append(_fill(path, _buffer(os.path.getsize(path), True)))
+    return _fill(path, _touched[0])
+
+
+def preadv_fresh(path):
+    return _fill(path, _buffer(os.path.getsize(path), True))
+
+
+def ours_numpy(path):
+    import tensorgate.numpy
+    return tensorgate.numpy.load_file(path)
+
+
+def ours_numpy_mmap(path):
+    import tensorgate.numpy
+    return tensorgate.numpy.load_file(path, backend="mmap")
+
+
+def ours_torch(path):
+    import tensorgate.torch
+    return tensorgate.torch.load_file(path)
+
+
+def ours_torch_pread(path):
+    import tensorgate.torch
+    return tensorgate.torch.load_file(path, backend="pread")
+
+
+def safetensors_numpy(path):
+    import safetensors.numpy
+    return safetensors.numpy.load_file(path)
+
+
+def safetensors_numpy_pread(path):
+    import safetensors.numpy
+    return safetensors.numpy.load_file(path, backend="pread")
+
+
+def safetensors_torch(path):
+    import safetensors.torch
+    return safetensors.torch.load_file(path)
+
+
+def safetensors_torch_pread(path):
+    import safetensors.torch
+    return safetensors.torch.load_file(path, backend="pread")
+
+
+def pickle_load(path):
+    import pickle
+    with open(path + ".pkl", "rb") as file:
+        return pickle.load(file)
+
+
+def torch_load(path):
+    import torch
+    return torch.load(path + ".pt")
+
+
+def runai(path):
+    from runai_model_streamer import SafetensorsStreamer
+    with SafetensorsStreamer() as streamer:
+        streamer.stream_file(path)
+        return dict(streamer.get_tensors())
+
+
+def fastsafetensors(path):
+    import torch  # noqa: F401
+    from fastsafetensors import fastsafe_open
+    with fastsafe_open([path], nogds=True, device="cpu") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}
+
+
+def _touch(load):
+    def loaded(path):
+        result = load(path)
+        for array in result.values():
+            array.reshape(-1)[:: 4096 // array.itemsize if hasattr(array, "itemsize")
+                              else 4096 // array.element_size()].sum()
+        return result
+    return loaded
+
+
+LOADS = {name: value for name, value in list(globals().items())
+         if callable(value) and not name.startswith("_")}
+for _name in ("ours_numpy_mmap", "ours_torch", "safetensors_torch"):
+    LOADS[_name + "_touched"] = _touch(LOADS[_name])
+
+
+def _status():
+    with open("/proc/self/status", encoding="ascii") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return {key: int(lines[key].split()[0]) * 1024 for key in ("RssAnon", "RssFile", "VmHWM")}
+
+
+def main():
+    load, path = LOADS[sys.argv[1]], sys.argv[2]
+    times = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    small = path + ".small"
+    if sys.argv[1] not in ("preadv_touched", "preadv_fresh") and os.path.exists(small):
+        load(small)  # imports and first uses are another matter
+    before = _status()
+    seconds, cpu = [], []
+    for _ in range(times):
+        result = None  # what was loaded before is gone
+        begun, used = time.perf_counter(), time.process_time()
+        result = load(path)
+        seconds.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - used)
+    after = _status()
+    print(json.dumps({"seconds": seconds[-1], "first": seconds[0], "cpu": cpu[-1],
+                      "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before["VmHWM"],
+                      "anonymous": after["RssAnon"] - before["RssAnon"],
+                      "mapped": after["RssFile"] - before["RssFile"], "tensors": len(result)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Loading, saving and opening, beside the other packages: prints Markdown, and draws the pictures of bench/README.md.
+
+    pip install . numpy safetensors        # and torch, runai-model-streamer, fastsafetensors: what is there is measured
+    python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,import] [--json FILE] DIR
+
+DIR holds the files that are made (about four times --megabytes). Every contender runs in a process of its own, in turns:
+A B C … A B C …; a ratio is the median of the rounds' ratios. The second load of each process is timed, since the first
+one also pays for memory that the machine must find. The page cache is warm. Quote ratios; seconds are this machine's.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+BASE = "preadv_touched"
+LOADS = [
+    (BASE, "one preadv into memory that is there"),
+    ("preadv_fresh", "one preadv into fresh huge pages"),
+    ("ours_numpy", "**tensorgate.numpy**"),
+    ("safetensors_numpy", "safetensors.numpy (mmap, its default)"),
+    ("safetensors_numpy_pread", "safetensors.numpy (pread)"),
+    ("pickle_load", "pickle.load"),
+    ("ours_torch_pread", "**tensorgate.torch (pread)**"),
+    ("safetensors_torch_pread", "safetensors.torch (pread)"),
+    ("torch_load", "torch.load"),
+    ("runai", "runai-model-streamer"),
+    ("fastsafetensors", "fastsafetensors"),
+    ("ours_numpy_mmap", "**tensorgate.numpy (mmap)**"),
+    ("ours_torch", "**tensorgate.torch (mmap, the default)**"),
+    ("safetensors_torch", "safetensors.torch (mmap, its default)"),
+    ("ours_numpy_mmap_touched", "**tensorgate.numpy (mmap), every page touched**"),
+    ("ours_torch_touched", "**tensorgate.torch (mmap), every page touched**"),
+    ("safetensors_torch_touched", "safetensors.torch (mmap), every page touched"),
+]
+
+
+def python(*arguments):
+    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, check=False)
+    return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 and done.stdout.strip() else None
+
+
+def make(folder, megabytes):
+    """The file, the same tensors for the others, and a small one to warm up with."""
+    path = folder / "model.safetensors"
+    if not path.exists():
+        script = """
+import pickle, sys, numpy
+from tensorgate.numpy import save_file
+path, count = sys.argv[1], int(sys.argv[2])
+for target, rows in ((path + ".small", 4), (path, count)):
+    random = numpy.random.default_rng(1)
+    arrays = {f"model.layers.{i}.weight": random.random((rows, 1024), numpy.float32) for i in range(300)}
+    save_file(arrays, target)
+    with open(target + ".pkl", "wb") as file:
+        pickle.dump(arrays, file, protocol=5)
+    try:
+        import torch
+        torch.save({name: torch.from_numpy(value) for name, value in arrays.items()}, target + ".pt")
+    except ImportError:
+        pass
+"""
+        subprocess.run([sys.executable, "-c", script, path, str(max(megabytes * 1000 * 1000 // (300 * 4096), 1))], check=True)
+    return path
+
+
+def rounds_of(names, count, run):
+    """{name: one result a round}, without those that do not run here. The first round is not counted."""
+    results = {name: [] for name in names}
+    for number in range(count + 1):
+        for name in list(results):
+            result = run(name)
+            if result is None:
+                del results[name]
+                print(f"{name}: does not run here", file=sys.stderr)
+            elif number:
+                results[name].append(result)
+        print(f"round {number} of {count}", file=sys.stderr)
+    return results
+
+
+def ratios(results, base, key="seconds"):
+    return {name: statistics.median(each[key] / other[key] for each, other in zip(rows, results[base]))
+            for name, rows in results.items()}
+
+
+def median(rows, key):
+    return statistics.median(row[key] for row in rows)
+
+
+def load(folder, args):
+    path = make(folder, args.megabytes)
+    results = rounds_of([name for name, _ in LOADS], args.rounds,
+                        lambda name: python(HERE / "contenders.py", name, path))
+    by_time = ratios(results, BASE)
+    size = path.stat().st_size
+    print(f"\nLoading {size / 1e9:.2f} GB, 300 tensors, {args.rounds} rounds:\n")
+    print("| what | time, as a multiple of the first row | seconds | CPU s | peak MB above the start | of it our own | mapped file |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    table = []
+    for name, title in LOADS:
+        if name in results:
+            rows = results[name]
+            table.append({"name": name, "title": title, "ratio": by_time[name], "peak": median(rows, "peak")})
+            print(f"| {title} | {by_time[name]:.3f} | {median(rows, 'seconds'):.3f} | {median(rows, 'cpu'):.2f} | "
+                  f"{median(rows, 'peak') / 1e6:,.0f} | {median(rows, 'anonymous') / 1e6:,.0f} | "
+                  f"{median(rows, 'mapped') / 1e6:,.0f} |")
+    return {"bytes": size, "rows": table}
+
+
+def save(folder, args):
+    make(folder, args.megabytes)
+    names = ["write", "ours", "safetensors", "pickle_dump", "torch_save", "write_sync", "ours_sync", "safetensors_sync"]
+    results = rounds_of(names, args.rounds, lambda name: python(HERE / "savers.py", name, folder, args.megabytes))
+    print("\n| what | time, as a multiple of `write` | speed of it |\n| --- | ---: | ---: |")
+    table = []
+    for name in names:
+        if name in results:
+            base = "write_sync" if name.endswith("_sync") else "write"
+            pairs = zip(results[name], results[base])
+            ratio = statistics.median(each["seconds"] / other["seconds"] for each, other in pairs)
+            table.append({"name": name, "ratio": ratio})
+            print(f"| {name} | {ratio:.3f} | {1 / ratio:.3f} |")
+    return table
+
+
+def opening(folder, args):
+    print("\n| tensors | safetensors, us | tensorgate, us | times as fast |\n| ---: | ---: | ---: | ---: |")
+    table = []
+    for tensors in (10, 300, 3000):
+        results = rounds_of(["safetensors", "tensorgate"], args.rounds,
+                            lambda name: python(HERE / "opening.py", name, folder, tensors))  # noqa: B023
+        ratio = 1 / ratios(results, "safetensors")["tensorgate"]
+        table.append({"tensors": tensors, "ratio": ratio})
+        print(f"| {tensors:,} | {median(results['safetensors'], 'seconds') * 1e6:,.0f} | "
+              f"{median(results['tensorgate'], 'seconds') * 1e6:,.0f} | {ratio:.1f} |")
+    return table
+
+
+def importing(folder, args):
+    names = ["pass", "import tensorgate", "import safetensors", "import numpy"]
+    results = rounds_of(names, args.rounds, lambda name: python(HERE / "importing.py", name))
+    base = median(results["pass"], "seconds")
+    print("\n| whole process | ms | above an empty one |\n| --- | ---: | ---: |")
+    for name in names:
+        if name in results:
+            print(f"| `{name}` | {median(results[name], 'seconds') * 1e3:.1f} | "
+                  f"{(median(results[name], 'seconds') - base) * 1e3:.1f} |")
+    return {name: median(rows, "seconds") for name, rows in results.items()}
+
+
+STEPS = {"load": load, "save": save, "open": opening, "import": importing}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dir", metavar="DIR", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--megabytes", type=int, default=1073)
+    parser.add_argument("--only", default=",".join(STEPS))
+    parser.add_argument("--json", type=pathlib.Path, help="results for plot.py")
+    args = parser.parse_args()
+    args.dir.mkdir(parents=True, exist_ok=True)
+    results = {name: STEPS[name](args.dir, args) for name in args.only.split(",")}
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

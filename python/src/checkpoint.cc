@@ -1,0 +1,220 @@
+#include "python/src/checkpoint.h"
+
+#include "tensorgate/checkpoint.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "python/src/check.h"
+#include "python/src/file_object.h"
+#include "python/src/memory.h"
+#include "python/src/report.h"
+#include "tensorgate/slice.h"
+
+namespace tensorgate::python {
+namespace nb = nanobind;
+
+namespace {
+
+/// A checkpoint and, where it is one of bytes, what holds them.
+struct CheckpointHandle {
+  std::unique_ptr<BufferView> bytes;
+  Checkpoint checkpoint;
+};
+
+CheckpointHandle Taken(std::expected<Checkpoint, Report>&& opened, std::string name,
+                       std::unique_ptr<BufferView> bytes = nullptr) {
+  if (!opened) RaiseRefused(std::move(opened.error()), std::move(name));
+  return {std::move(bytes), *std::move(opened)};
+}
+
+template <typename Open>
+auto WithoutInterpreter(Open open) {
+  const nb::gil_scoped_release released;
+  return open();
+}
+
+CheckpointHandle OpenPath(nb::handle what) {
+  std::string path;
+  if (!AsPath(what, path)) throw nb::type_error("expected a path: str or os.PathLike");
+  return Taken(WithoutInterpreter([&] { return Checkpoint::OpenPath(path); }), path);
+}
+
+CheckpointHandle OpenBytes(nb::handle what) {
+  auto view = std::make_unique<BufferView>(what);
+  const std::span<const std::byte> bytes = view->bytes();
+  return Taken(WithoutInterpreter([&] { return Checkpoint::OpenBytes(bytes); }), {},
+               std::move(view));
+}
+
+/// Lets Ctrl-C end a long call.
+LoadOptions Interruptible() {
+  LoadOptions options;
+  options.progress = [](std::uint64_t, std::uint64_t) {
+    const nb::gil_scoped_acquire held;
+    return PyErr_CheckSignals() == 0;
+  };
+  return options;
+}
+
+nb::object Text(std::string_view text) {
+  PyObject* object =
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+  if (object == nullptr) throw nb::python_error();
+  return nb::steal(object);
+}
+
+nb::object Names(const CheckpointHandle& self, bool sorted) {
+  const std::size_t size = self.checkpoint.size();
+  nb::object list = nb::steal(PyList_New(static_cast<Py_ssize_t>(size)));
+  if (!list.is_valid()) throw nb::python_error();
+  for (std::size_t i = 0; i < size; ++i) {
+    PyList_SetItem(list.ptr(), static_cast<Py_ssize_t>(i),
+                   Text(self.checkpoint.name(i)).release().ptr());
+  }
+  if (sorted && PyList_Sort(list.ptr()) != 0) throw nb::python_error();
+  return list;
+}
+
+nb::object Metadata(const CheckpointHandle& self) {
+  const std::size_t size = self.checkpoint.metadata_size();
+  if (size == 0) {
+    // An empty one is another thing than none.
+    const safetensors::File* file = self.checkpoint.part(0).file;
+    constexpr std::string_view kEmpty = R"({"__metadata__":{})";
+    const auto has = [&](std::span<const std::byte> header) {
+      return header.size() >= kEmpty.size() &&
+             std::equal(kEmpty.begin(), kEmpty.end(), header.begin(),
+                        [](char a, std::byte b) { return std::byte(a) == b; });
+    };
+    if (file == nullptr || !has(file->header_bytes())) return nb::none();
+  }
+  nb::dict dict;
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto [key, value] = self.checkpoint.metadata(i);
+    dict[Text(key)] = Text(value);
+  }
+  return dict;
+}
+
+/// dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read.
+using Entry =
+    std::tuple<std::string_view, nb::tuple, std::size_t, std::uint64_t, std::uint64_t, bool>;
+
+Entry MakeEntry(const TensorRef& tensor) {
+  nb::list shape;
+  for (const std::uint64_t dimension : tensor.shape) shape.append(dimension);
+  return {Name(tensor.dtype),  nb::tuple(shape), tensor.part,
+          tensor.range.offset, tensor.bytes(),   tensor.stride.empty()};
+}
+
+Entry GetEntry(const CheckpointHandle& self, std::size_t index) {
+  return MakeEntry(Take(self.checkpoint.tensor(index)));
+}
+
+std::optional<std::size_t> Find(const CheckpointHandle& self, std::string_view name) {
+  return self.checkpoint.Find(name);
+}
+
+Memory Read(const CheckpointHandle& self, std::size_t index) {
+  return Memory(
+      Take(WithoutInterpreter([&] { return self.checkpoint.Read(index, Interruptible()); })));
+}
+
+void ReadInto(const CheckpointHandle& self, std::size_t index, nb::handle into) {
+  BufferView view(into, /*writable=*/true);
+  Take(WithoutInterpreter(
+      [&] { return self.checkpoint.ReadInto(index, view.writable_bytes(), Interruptible()); }));
+}
+
+std::tuple<Memory*, std::vector<std::size_t>> LoadAll(const CheckpointHandle& self) {
+  auto memory = std::make_unique<Memory>(
+      Take(WithoutInterpreter([&] { return self.checkpoint.LoadAll(Interruptible()); })));
+  std::vector<std::size_t> offsets(self.checkpoint.size());
+  for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = memory->offset(i);
+  return {memory.release(), std::move(offsets)};
+}
+
+/// One of start, stop and step as Python's slice has it; an index has no stop and a step of 0.
+using Bounds = std::tuple<std::optional<std::int64_t>, std::optional<std::int64_t>, std::int64_t>;
+
+std::tuple<Memory*, std::vector<std::uint64_t>> ReadSlice(const CheckpointHandle& self,
+                                                          std::size_t index,
+                                                          const std::vector<Bounds>& bounds) {
+  std::vector<Subscript> subscripts;
+  for (const auto& [start, stop, step] : bounds) {
+    subscripts.push_back(step == 0 ? Subscript::Index(start.value_or(0))
+                                   : Subscript::Range(start, stop, step));
+  }
+  SlicePlan plan = Take(self.checkpoint.PlanSlice(index, subscripts));
+  Buffer buffer = Take(Buffer::Allocate(static_cast<std::size_t>(plan.bytes)));
+  Take(WithoutInterpreter(
+      [&] { return self.checkpoint.ReadSliceInto(index, subscripts, buffer.bytes()); }));
+  return {new Memory(std::move(buffer)), std::move(plan.shape)};
+}
+
+int DescriptorOf(const CheckpointHandle& self, std::size_t part) {
+  if (part >= self.checkpoint.parts()) throw nb::index_error("no such part");
+  const Source* source = self.checkpoint.part(part).source;
+  return source != nullptr ? source->descriptor() : -1;
+}
+
+std::uint64_t SizeOf(const CheckpointHandle& self, std::size_t part) {
+  if (part >= self.checkpoint.parts()) throw nb::index_error("no such part");
+  return self.checkpoint.part(part).size;
+}
+
+}  // namespace
+
+void RaiseStatus(const Status& status) {
+  if (PyErr_Occurred() != nullptr) throw nb::python_error();
+  if (status.rule == Rule::kIoOutOfMemory) throw std::bad_alloc();
+  nb::module_::import_("tensorgate._errors")
+      .attr("raise_failed")(Info(status.rule).id, ToText(Message(status)), status.system_error,
+                            status.offset);
+  throw nb::type_error("tensorgate._errors.raise_failed returned");
+}
+
+void BindCheckpoint(nb::module_& module) {
+  nb::class_<CheckpointHandle>(module, "Checkpoint",
+                               "A proven model file. Many threads may read one.")
+      .def("names", &Names, nb::arg("sorted") = false, "Names in the order of the data, or sorted.")
+      .def("metadata", &Metadata, "What `__metadata__` holds; None without one.")
+      .def("find", &Find, nb::arg("name"), "The index of a name, or None.")
+      .def(
+          "entry", &GetEntry, nb::arg("index"),
+          "dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read.")
+      .def("read", &Read, nb::arg("index"), "One tensor, into memory of its own.")
+      .def("read_into", &ReadInto, nb::arg("index"), nb::arg("into"),
+           "One tensor, into a writable buffer of its size.")
+      .def("load", &LoadAll, "All tensors in one block, and where each begins in it.")
+      .def("read_slice", &ReadSlice, nb::arg("index"), nb::arg("bounds"),
+           "A part of a tensor, and its shape.")
+      .def("descriptor", &DescriptorOf, nb::arg("part"),
+           "The open file behind a part, or -1; it stays the checkpoint's.")
+      .def("size", &SizeOf, nb::arg("part"), "Bytes of the file behind a part.")
+      .def(
+          "check_unchanged",
+          [](const CheckpointHandle& self) { Take(self.checkpoint.Unchanged()); },
+          "Raises if a file is known to have changed since it was opened.")
+      .def_prop_ro(
+          "report",
+          [](const CheckpointHandle& self) { return ReportHandle(self.checkpoint.report(), {}); },
+          "Accepted; its warnings and notes.")
+      .def("__len__", [](const CheckpointHandle& self) { return self.checkpoint.size(); });
+  module.def("open_path", &OpenPath, nb::arg("path"),
+             "Opens a model file; raises what is wrong with it.");
+  module.def("open_bytes", &OpenBytes, nb::arg("data"),
+             "The same of bytes in memory, which are held and must not change.");
+}
+
+}  // namespace tensorgate::python

@@ -1,0 +1,25 @@
+// `Checkpoint` for Python.
+#ifndef TENSORGATE_PYTHON_CHECKPOINT_H_
+#define TENSORGATE_PYTHON_CHECKPOINT_H_
+
+#include <nanobind/nanobind.h>
+
+#include "tensorgate/status.h"
+
+namespace tensorgate::python {
+
+/// Raises `tensorgate.OperationError`; MemoryError where memory ran out, and what Python itself has
+/// pending (an interrupt).
+[[noreturn]] void RaiseStatus(const Status& status);
+
+template <typename T>
+T Take(Result<T>&& result) {
+  if (!result) RaiseStatus(result.error());
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
+void BindCheckpoint(nanobind::module_& module);
+
+}  // namespace tensorgate::python
+
+#endif  // TENSORGATE_PYTHON_CHECKPOINT_H_

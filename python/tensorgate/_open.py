@@ -1,0 +1,184 @@
+"""`safe_open`: a proven file, whose tensors are read or mapped when they are asked for."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from types import TracebackType
+from typing import Any
+
+from tensorgate import _frameworks, _slices
+from tensorgate._errors import SafetensorError
+from tensorgate._native import Checkpoint, open_path
+
+_BACKENDS = (None, "mmap", "pread")
+
+
+class _File:
+    """An open file, shared by a `safe_open` and the slices that it gave."""
+
+    __slots__ = ("checkpoint", "framework_name", "device", "backend", "_maps")
+
+    def __init__(self, checkpoint: Checkpoint, framework: str, device: Any, backend: str | None) -> None:
+        self.checkpoint = checkpoint
+        self.framework_name = framework
+        self.device = device
+        self.backend = backend
+        self._maps: dict[int, mmap.mmap] | None = None
+
+    def map_of(self, part: int) -> mmap.mmap:
+        """A private mapping of a file: writable, and what is written stays here."""
+        maps = self._maps
+        if maps is None:
+            maps = self._maps = {}
+        found = maps.get(part)
+        if found is None:
+            self.checkpoint.check_unchanged()
+            found = mmap.mmap(self.checkpoint.descriptor(part), self.checkpoint.size(part), access=mmap.ACCESS_COPY)
+            maps[part] = found
+        return found
+
+    def index(self, name: str) -> int:
+        index = self.checkpoint.find(name)
+        if index is None:
+            raise SafetensorError(f"File does not contain tensor {name}")
+        return index
+
+    def mapped(self, framework: _frameworks.Framework) -> bool:
+        return (self.backend or framework.default_backend) == "mmap"
+
+    def tensor(self, index: int) -> Any:
+        framework = _frameworks.framework(self.framework_name)
+        dtype, shape, part, offset, _, plain = self.checkpoint.entry(index)
+        if plain and self.mapped(framework) and 0 not in shape:
+            array = framework.view(self.map_of(part), offset, dtype, shape)
+        else:
+            array = framework.view(self.checkpoint.read(index), 0, dtype, shape)
+        return framework.to(array, self.device)
+
+    def tensors(self) -> dict[str, Any]:
+        framework = _frameworks.framework(self.framework_name)
+        names = self.checkpoint.names()
+        if self.mapped(framework) or self.device != "cpu":
+            # Another device: one tensor at a time in the memory of this one.
+            return {name: self.tensor(index) for index, name in enumerate(names)}
+        entry = self.checkpoint.entry
+        memory, offsets = self.checkpoint.load()
+        result = {}
+        for index, name in enumerate(names):
+            dtype, shape, *_ = entry(index)
+            result[name] = framework.view(memory, offsets[index], dtype, shape)
+        return result
+
+
+class Slice:
+    """A tensor that is not read yet; `[...]` reads a part of it.
+
+    Subscripts mean what they mean in NumPy, without arrays and None. An index or a stop past the end is refused. Only
+    the bytes that are needed are read.
+    """
+
+    __slots__ = ("_file", "_index", "_dtype", "_shape")
+
+    def __init__(self, file: _File, index: int) -> None:
+        self._file = file
+        self._index = index
+        self._dtype, self._shape, *_ = file.checkpoint.entry(index)
+
+    def get_shape(self) -> list[int]:
+        """The shape of the whole tensor."""
+        return list(self._shape)
+
+    def get_dtype(self) -> str:
+        """The dtype of the whole tensor, as the format spells it: `BF16`."""
+        return self._dtype
+
+    def __getitem__(self, subscripts: Any) -> Any:
+        file = self._file
+        framework = _frameworks.framework(file.framework_name)
+        if file.framework_name == "pytorch" and file.mapped(framework):
+            # Lazily, with torch's own meaning of subscripts.
+            whole = _File(file.checkpoint, file.framework_name, "cpu", file.backend)
+            return framework.to(whole.tensor(self._index)[subscripts], file.device)
+        bounds = _slices.parse(subscripts, self._shape)
+        memory, shape = file.checkpoint.read_slice(self._index, bounds)
+        return framework.to(framework.view(memory, 0, self._dtype, tuple(shape)), file.device)
+
+
+class safe_open:
+    """Opens a model file that every check has passed, and gives its tensors one by one.
+
+        with tensorgate.safe_open("model.safetensors", framework="pt") as file:
+            for name in file.keys():
+                tensor = file.get_tensor(name)
+
+    The arguments and methods are those of the safetensors package's class of this name. `framework` is `pt`, `np`,
+    `tf`, `jax`, `mlx` or `paddle`; `device` is for torch and paddle.
+
+    `backend` is how bytes come into memory. `pread` reads them into memory of this process. `mmap` maps the file
+    privately and copy-on-write, lazily: the tensors are writable and cost no memory until they are touched, but a
+    file that another process cuts short ends this one by SIGBUS, and one that is changed in place can change values
+    (never names, shapes or ranges, which were checked). Where nothing is said torch's tensors are mapped, as the
+    safetensors package does, and all others are read, which gives memory that nobody else can change.
+
+    Opening reads the header alone. Raises `RejectedError` for a file that is not accepted. Many threads may use one.
+    """
+
+    __slots__ = ("_file",)
+
+    def __init__(self, filename: str | os.PathLike[str], framework: str, device: Any = "cpu", *,
+                 backend: str | None = None) -> None:
+        name = _frameworks.full_name(framework)
+        if device != "cpu":
+            device = _frameworks.device(device, name)
+        if backend not in _BACKENDS:
+            raise SafetensorError(f'backend "{backend}" is invalid (expected one of: "mmap", "pread")')
+        self._file: _File | None = _File(open_path(filename), name, device, backend)
+
+    def _opened(self) -> _File:
+        if self._file is None:
+            raise SafetensorError("File is closed")
+        return self._file
+
+    def keys(self) -> list[str]:
+        """The names of the tensors, sorted."""
+        return self._opened().checkpoint.names(True)
+
+    def offset_keys(self) -> list[str]:
+        """The names of the tensors in the order of their data."""
+        return self._opened().checkpoint.names()
+
+    def metadata(self) -> dict[str, str] | None:
+        """What the file says beside its tensors; None if it has no such part."""
+        return self._opened().checkpoint.metadata()
+
+    def get_tensor(self, name: str) -> Any:
+        """A whole tensor, in the framework that was named."""
+        file = self._opened()
+        return file.tensor(file.index(name))
+
+    def get_tensors(self) -> dict[str, Any]:
+        """All tensors by name, in the order of their data; what is read comes in one go."""
+        return self._opened().tensors()
+
+    def get_slice(self, name: str) -> Slice:
+        """A tensor of which a part can be read: `file.get_slice("w")[:, ::8]`."""
+        file = self._opened()
+        return Slice(file, file.index(name))
+
+    def __enter__(self) -> safe_open:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        self._file = None
+
+
+class _safe_open_handle(safe_open):
+    """The same for an open file of which the name is known, as the safetensors package has it."""
+
+    __slots__ = ()
+
+    def __init__(self, f: Any, framework: str, device: Any = "cpu", *, backend: str | None = None) -> None:
+        f.fileno
+        super().__init__(f.name, framework, device, backend=backend)

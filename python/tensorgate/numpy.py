@@ -1,0 +1,80 @@
+"""Loads and saves numpy arrays, with the functions of `safetensors.numpy`.
+
+    from tensorgate.numpy import load_file, save_file
+
+    save_file({"weight": numpy.zeros((2, 2))}, "model.safetensors")
+    arrays = load_file("model.safetensors")
+
+numpy has no BF16 and no F8 of its own: the package `ml_dtypes` gives them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tensorgate import _frameworks
+from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
+from tensorgate._open import safe_open
+
+__all__ = ["load", "load_file", "save", "save_file"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def load_file(filename: str | os.PathLike[str], *, backend: str | None = None) -> Arrays:
+    """All tensors of a file.
+
+    They are read into one block of memory, of which the arrays are views; it is freed with the last of them.
+    `backend="mmap"` gives views of a private mapping of the file instead: see `tensorgate.safe_open` for what that risks.
+    """
+    with safe_open(filename, "np", backend=backend) as file:
+        return file.get_tensors()
+
+
+def load(data: bytes) -> Arrays:
+    """The same of a file's bytes, which are copied once."""
+    checkpoint = open_bytes(data)
+    framework = _frameworks.framework("numpy")
+    memory, offsets = checkpoint.load()
+    result = {}
+    for index, name in enumerate(checkpoint.names()):
+        dtype, shape, *_ = checkpoint.entry(index)
+        result[name] = framework.view(memory, offsets[index], dtype, shape)
+    return result
+
+
+def save_file(tensor_dict: Arrays, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None, *,
+              alignment: int = 8, sync: bool = False) -> None:
+    """Writes arrays to a file that appears under its name at once and whole; until then the old one stays.
+
+    `alignment` is where the data begin, for readers that map or go past the page cache. With `sync` the file has
+    reached the disk at the end; without, as with the safetensors package, a power cut may lose it.
+    """
+    specs, alive = _specs(tensor_dict)
+    serialize_file(specs, filename, metadata, alignment=alignment, sync=sync)
+    del alive
+
+
+def save(tensor_dict: Arrays, metadata: dict[str, str] | None = None) -> bytes:
+    """The bytes of a file with these arrays."""
+    specs, alive = _specs(tensor_dict)
+    result = serialize(specs, metadata)
+    del alive
+    return result
+
+
+def _specs(arrays: Arrays) -> tuple[dict[str, TensorSpec], list[npt.NDArray[Any]]]:
+    """What is to be written, and what must live until it is."""
+    specs, alive = {}, []
+    for name, array in arrays.items():
+        if array.dtype.byteorder == ">" or not array.flags.c_contiguous:
+            # In C order, little-endian: one copy, and only here.
+            array = np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")
+        alive.append(array)
+        specs[name] = TensorSpec(dtype=array.dtype.name, shape=array.shape, data_ptr=array.ctypes.data,
+                                 data_len=array.nbytes)
+    return specs, alive

@@ -1,0 +1,216 @@
+"""Loads and saves torch tensors, with the functions of `safetensors.torch`.
+
+    from tensorgate.torch import load_file, save_file
+
+    save_file({"weight": torch.zeros((2, 2))}, "model.safetensors")
+    tensors = load_file("model.safetensors")
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from tensorgate import _frameworks
+from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
+from tensorgate._open import safe_open
+
+__all__ = ["load", "load_file", "load_model", "save", "save_file", "save_model"]
+
+Tensors = dict[str, torch.Tensor]
+
+
+def load_file(filename: str | os.PathLike[str], device: str | int = "cpu", *, backend: str | None = None) -> Tensors:
+    """All tensors of a file.
+
+    On the CPU they are views of a private mapping, as with the safetensors package; with `backend="pread"` of one block
+    of memory into which the file was read. `tensorgate.safe_open` says what either risks.
+    """
+    with safe_open(filename, "pt", device, backend=backend) as file:
+        return file.get_tensors()
+
+
+def load(data: bytes) -> Tensors:
+    """The same of a file's bytes, which are copied once."""
+    checkpoint = open_bytes(data)
+    framework = _frameworks.framework("pytorch")
+    memory, offsets = checkpoint.load()
+    result = {}
+    for index, name in enumerate(checkpoint.names()):
+        dtype, shape, *_ = checkpoint.entry(index)
+        result[name] = framework.view(memory, offsets[index], dtype, shape)
+    return result
+
+
+def save_file(tensors: Tensors, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None, *,
+              alignment: int = 8, sync: bool = False) -> None:
+    """Writes tensors to a file that appears under its name at once and whole; until then the old one stays.
+
+    Tensors that share memory are refused (`save_model` keeps one of them), and so are sparse ones and those that are
+    not contiguous. See `tensorgate.numpy.save_file` for `alignment` and `sync`.
+    """
+    specs, alive = _specs(tensors)
+    serialize_file(specs, filename, metadata, alignment=alignment, sync=sync)
+    del alive
+
+
+def save(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
+    """The bytes of a file with these tensors."""
+    specs, alive = _specs(tensors)
+    result = serialize(specs, metadata)
+    del alive
+    return result
+
+
+def save_model(model: torch.nn.Module, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None,
+               force_contiguous: bool = True) -> None:
+    """Writes a model's tensors; of those that share memory one is written, and the others' names go to the metadata."""
+    state = dict(model.state_dict())
+    metadata = dict(metadata) if metadata is not None else None
+    for kept, removed in _remove_duplicate_names(state).items():
+        for name in removed:
+            metadata = {} if metadata is None else metadata
+            metadata.setdefault(name, kept)
+            del state[name]
+    if force_contiguous:
+        state = {name: tensor.contiguous() for name, tensor in state.items()}
+    try:
+        save_file(state, filename, metadata)
+    except ValueError as error:
+        raise ValueError(f"{error} Or use save_model(..., force_contiguous=True), which changes the layout.") from error
+
+
+def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict: bool = True,
+               device: str | int = "cpu", *, backend: str | None = None) -> tuple[list[str], list[str]]:
+    """Fills a model with what `save_model` wrote; returns the names that were missing, and those that nobody wanted.
+
+    With `strict` such names raise RuntimeError.
+    """
+    state = load_file(filename, device, backend=backend)
+    duplicates = _remove_duplicate_names(model.state_dict(), preferred_names=state.keys())
+    answer = model.load_state_dict(state, strict=False)
+    missing, unexpected = set(answer.missing_keys), list(answer.unexpected_keys)
+    for removed in duplicates.values():
+        for name in removed:
+            # One of several names for the same memory: it need not be in the file, and should not.
+            if name in missing:
+                missing.remove(name)
+            else:
+                unexpected.append(name)
+    if strict and (missing or unexpected):
+        lines = [f"Error(s) in loading state_dict for {type(model).__name__}:"]
+        for what, names in (("Missing", missing), ("Unexpected", unexpected)):
+            if names:
+                lines.append(f"    {what} key(s) in state_dict: " + ", ".join(f'"{name}"' for name in sorted(names)))
+        raise RuntimeError("\n".join(lines))
+    return sorted(missing), unexpected
+
+
+def _specs(tensors: Tensors) -> tuple[dict[str, TensorSpec], list[torch.Tensor]]:
+    """What is to be written, and what must live until it is."""
+    if not isinstance(tensors, dict):
+        raise ValueError(f"Expected a dict of [str, torch.Tensor] but received {type(tensors)}")
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor):
+            # These messages are asked for word by word by programs written for the safetensors package.
+            raise ValueError(f"Key `{name}` is invalid, expected torch.Tensor but received {type(tensor)}")
+    sparse = [name for name, tensor in tensors.items() if tensor.layout != torch.strided]
+    if sparse:
+        raise ValueError(f"You are trying to save a sparse tensors: `{sparse}` which this library does not support. You can "
+                         "make it a dense tensor before saving with `.to_dense()` but be aware this might make a much "
+                         "larger file than needed.")
+    shared = [names for names in _find_shared_tensors(tensors) if len(names) > 1]
+    if shared:
+        raise RuntimeError(f"Some tensors share memory and would be written more than once: {shared}. Save the model "
+                           "with `save_model`, or one of each.")
+    specs, alive = {}, []
+    for name, tensor in tensors.items():
+        if not tensor.is_contiguous():
+            raise ValueError(f"You are trying to save a non contiguous tensor: `{name}`. Call `.contiguous()` on it, or "
+                             "save the tensor that it is a part of.")
+        tensor = tensor.to("cpu") if tensor.device.type != "cpu" else tensor
+        alive.append(tensor)
+        pointer = tensor.data_ptr()
+        specs[name] = TensorSpec(dtype=str(tensor.dtype).rpartition(".")[2], shape=tuple(tensor.shape),
+                                 data_ptr=pointer, data_len=tensor.nelement() * tensor.element_size() if pointer else 0)
+    return specs, alive
+
+
+def _storage(tensor: torch.Tensor) -> Any:
+    if hasattr(tensor, "untyped_storage"):
+        return tensor.untyped_storage()
+    return tensor.storage().untyped()  # torch 1.13 and before
+
+
+def storage_ptr(tensor: torch.Tensor) -> int:
+    """Where the memory begins of which the tensor shows a part; 0 on the device `meta`."""
+    if tensor.device.type == "meta":
+        return 0
+    return int(_storage(tensor).data_ptr())
+
+
+def storage_size(tensor: torch.Tensor) -> int:
+    """Bytes of that memory; on the device `meta` those of the tensor."""
+    if tensor.device.type == "meta":
+        return int(tensor.nelement() * tensor.element_size())
+    return int(_storage(tensor).nbytes())
+
+
+def _end_ptr(tensor: torch.Tensor) -> int:
+    """Where the tensor's last element ends."""
+    begin = int(tensor.data_ptr())
+    if tensor.nelement() == 0:
+        return begin
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
+    return begin + (int(last) + 1) * int(tensor.element_size())
+
+
+def _is_complete(tensor: torch.Tensor) -> bool:
+    """Whether the tensor is all of its memory."""
+    return (int(tensor.data_ptr()) == storage_ptr(tensor)
+            and tensor.nelement() * tensor.element_size() == storage_size(tensor))
+
+
+def _find_shared_tensors(tensors: Tensors) -> list[set[str]]:
+    """The names, together those whose memory overlaps."""
+    by_storage: dict[Any, list[str]] = defaultdict(list)
+    for name, tensor in tensors.items():
+        if tensor.device.type != "meta":
+            begin, size = storage_ptr(tensor), storage_size(tensor)
+            if begin and size:
+                by_storage[tensor.device, begin, size].append(name)
+    groups = []
+    for names in by_storage.values():
+        if len(names) == 1:
+            groups.append(set(names))
+            continue
+        end = -1
+        for begin, stop, name in sorted((int(tensors[name].data_ptr()), _end_ptr(tensors[name]), name) for name in names):
+            if begin >= end:
+                groups.append({name})
+            else:
+                groups[-1].add(name)
+            end = max(end, stop)
+    return groups
+
+
+def _remove_duplicate_names(state_dict: Tensors, *, preferred_names: Iterable[str] | None = None,
+                            discard_names: Iterable[str] | None = None) -> dict[str, list[str]]:
+    """Of each group that shares memory the name to keep, and those to leave out."""
+    preferred, discarded = set(preferred_names or ()), set(discard_names or ())
+    result: dict[str, list[str]] = {}
+    for names in _find_shared_tensors(state_dict):
+        complete = {name for name in names if _is_complete(state_dict[name])}
+        if not complete:
+            raise RuntimeError(f"No tensor of {sorted(names)} covers all of the memory that they share, so none can stand "
+                               "for the others. Refusing to save/load the model.")
+        candidates = complete & preferred or complete - discarded or complete
+        kept = min(candidates)
+        others = sorted(names - {kept})
+        if others:
+            result[kept] = others
+    return result
