@@ -45,13 +45,18 @@ class NameScanner {
   /// Sixteen bytes, and the pair of the last with the one behind them.
   void Block(const char* at) {
     Mix(LoadWord<std::uint64_t>(at), LoadWord<std::uint64_t>(at + 8));
-    See(LoadWord<Bytes>(at), LoadWord<Bytes>(at + 1));
+    Bytes bytes, next;
+    std::memcpy(&bytes, at, sizeof bytes);
+    std::memcpy(&next, at + 1, sizeof next);
+    See(bytes, next);
   }
   void LastBlock(const char* at) {
     Mix(LoadWord<std::uint64_t>(at), LoadWord<std::uint64_t>(at + 8));
-    const auto bytes = LoadWord<Bytes>(at);
-    See(bytes, __builtin_shufflevector(bytes, Bytes{}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
-                                       14, 15, 16));
+    Bytes bytes;
+    std::memcpy(&bytes, at, sizeof bytes);
+    const Bytes next = __builtin_shufflevector(bytes, Bytes{}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+                                               12, 13, 14, 15, 16);
+    See(bytes, next);
   }
   void Words(std::uint64_t first, std::uint64_t second) {
     Mix(first, second);
@@ -74,8 +79,9 @@ class NameScanner {
     hash_ += FoldedProduct(first ^ key_, second + (key_ >> 7 | key_ << 57));
     key_ += 0xE7037ED1A0B428DB;
   }
-  // In both, bit 7 of a byte tells. A byte above 0x7E shows in itself or in itself + 1.
-  void See(Bytes bytes, Bytes next) {
+  // In both, bit 7 of a byte tells. A byte above 0x7E shows in itself or in itself + 1. By
+  // reference: how vectors are passed depends on the machine's flags.
+  void See(const Bytes& bytes, const Bytes& next) {
     bytes_seen_ |=
         bytes | (bytes > Bytes{} + kTilde) | ((bytes == Bytes{} + kDot) & (next == Bytes{} + kDot));
   }
