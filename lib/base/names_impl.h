@@ -16,7 +16,7 @@ void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
                       const Told& on_duplicate) {
   const auto count = static_cast<std::uint32_t>(hashes.size());
   if (count == 0) return;
-  const std::size_t capacity = std::bit_ceil(std::size_t{count} + count / 3 + 1);
+  const std::size_t capacity = std::bit_ceil(std::size_t{count} + count / 2 + 1);
   const std::size_t mask = capacity - 1;
   slots_.AssignZero(capacity);
   index_mask_ = ~std::uint32_t{0} >> std::countl_zero(count);

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "lib/base/huge_pages.h"
 #include "lib/base/raw_bytes.h"
 
 TENSORGATE_RAW_BYTES_BEGIN
@@ -64,6 +65,7 @@ class PodBuffer {
     std::free(data_);
     data_ = data;
     size_ = capacity_ = size;
+    Advise();
   }
   void PushBack(const T& value) {
     if (size_ == capacity_) [[unlikely]] {
@@ -71,6 +73,15 @@ class PodBuffer {
     }
     data_[size_++] = value;
   }
+  /// The element behind the last, to be filled in place; without a value. Throws std::bad_alloc.
+  T& Spare() {
+    if (size_ == capacity_) [[unlikely]] {
+      Grow();
+    }
+    return data_[size_];
+  }
+  /// Takes the spare element in, which must be there.
+  void AddSpare() { ++size_; }
   /// Gives back what is not used. Never throws: a block that cannot be shrunk stays.
   void ShrinkToFit() {
     if (size_ == capacity_) return;
@@ -95,6 +106,10 @@ class PodBuffer {
     if (data == nullptr) throw std::bad_alloc();
     data_ = static_cast<T*>(data);
     capacity_ = capacity;
+    Advise();
+  }
+  void Advise() {
+    if (capacity_ >= kHugeBlock / sizeof(T)) AdviseHugePages(data_, capacity_ * sizeof(T));
   }
 
   T* data_ = nullptr;

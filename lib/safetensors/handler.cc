@@ -16,6 +16,8 @@ HeaderHandler::HeaderHandler(Header& header, const Limits& limits, ParsedHeader&
   // 50 bytes are the smallest plain entry; untouched memory costs nothing.
   tensors_.Reserve(text_.size() / 50 + 1);
   name_hashes_.Reserve(text_.size() / 50 + 1);
+  tensor_ = &tensors_.Spare();
+  *tensor_ = {};
 }
 
 void HeaderHandler::Finish() {
@@ -65,15 +67,14 @@ TextRef HeaderHandler::Store(std::string_view text) {
 }
 
 bool HeaderHandler::EscapedName(std::string_view name, Error& error) {
-  tensor_.name = Store(name);
-  return BeginTensor(name, error);
+  return BeginTensor(name, Store(name), error);
 }
 
 // A tensor that is out of line, or that may deserve a warning.
 bool HeaderHandler::EndUnusualTensor() {
   ShapeSize size;
-  bool notable = rank_ > kHighRank || tensor_.end > kExactDouble;
-  DimensionReader dimensions = header_.Dimensions(tensor_);
+  bool notable = rank_ > kHighRank || tensor_->end > kExactDouble;
+  DimensionReader dimensions = header_.Dimensions(*tensor_);
   for (std::uint64_t dimension; dimensions.Next(dimension);) {
     size.Multiply(dimension);
     notable |= dimension > kLargeDimension;
@@ -81,8 +82,8 @@ bool HeaderHandler::EndUnusualTensor() {
   const std::uint64_t bits = Bits(dtype_);
   const std::uint64_t total = size.TotalBits(bits);
   const bool as_long = !size.HiddenOverflow(bits) && total % 8 == 0 &&
-                       size.RowBitsModulo8(bits) == 0 && tensor_.end >= begin_ &&
-                       tensor_.end - begin_ == total / 8;
+                       size.RowBitsModulo8(bits) == 0 && tensor_->end >= begin_ &&
+                       tensor_->end - begin_ == total / 8;
   if (in_line_ && (!as_long || begin_ != expected_)) LeaveLine();
   if (!in_line_) begins_.PushBack(begin_);
   notable |= size.zero || (bits >= 16 && (data_offset_ + begin_) % (bits / 8) != 0);
@@ -331,80 +332,6 @@ bool HeaderHandler::on_null(Error& error) {
 bool HeaderHandler::ScalarDone() {
   if (unknown_depth_ == 0) state_ = State::kField;
   return true;
-}
-
-bool HeaderHandler::MissingField(Error& error) {
-  const char* missing = (fields_ & kDtypeField) == 0   ? "dtype"
-                        : (fields_ & kShapeField) == 0 ? "shape"
-                                                       : "data_offsets";
-  stopped_ = {.rule = Rule::kStFieldMissing,
-              .kind = TokenKind::kObjectEnd,
-              .at_tensor_key = true,
-              .names_tensor = true,
-              .found_text = missing};
-  return Stop(error);
-}
-
-bool HeaderHandler::TensorLimit(Error& error) {
-  const bool name = tensor_.name_length > limits_.name_bytes;
-  stopped_ = {.rule = name ? Rule::kLimitNameBytes : Rule::kLimitTensors,
-              .kind = TokenKind::kString,
-              .at_tensor_key = true,
-              .names_tensor = true,
-              .found = tensor_.name_length,
-              .allowed = name ? limits_.name_bytes : limits_.tensors};
-  return Stop(error);
-}
-
-bool HeaderHandler::RankLimit(Error& error) {
-  stopped_ = {.rule = Rule::kLimitRank,
-              .kind = TokenKind::kArrayEnd,
-              .at_tensor_key = true,
-              .names_tensor = true,
-              .allowed = limits_.rank};
-  return Stop(error);
-}
-
-// A value of another JSON type than the state asks for.
-bool HeaderHandler::Unexpected(TokenKind kind, Error& error) {
-  stopped_ = {.kind = kind, .names_tensor = true, .show_token = true};
-  switch (state_) {
-    case State::kStart:
-      stopped_.rule = Rule::kStRootNotObject;
-      stopped_.names_tensor = false;
-      break;
-    case State::kMetadata:
-      stopped_.rule = Rule::kStMetadataNotObject;
-      stopped_.names_tensor = false;
-      break;
-    case State::kMetadataValue:
-      stopped_.rule = Rule::kStMetadataNotString;
-      stopped_.names_tensor = false;
-      stopped_.names_key = true;
-      break;
-    case State::kTensor:
-      stopped_.rule = Rule::kStTensorNotObject;
-      break;
-    case State::kDimension:
-      stopped_.rule = Rule::kStDimensionNotInteger;
-      break;
-    case State::kBegin:
-    case State::kEnd:
-      stopped_.rule = Rule::kStOffsetNotInteger;
-      break;
-    case State::kOffsetsEnd:
-      stopped_.rule = Rule::kStOffsetsCount;
-      stopped_.found = 3;
-      break;
-    case State::kItemsEnd:
-      stopped_.rule = Rule::kStTensorItems;
-      stopped_.found = 4;
-      break;
-    default:
-      stopped_.rule = Rule::kStFieldType;
-      break;
-  }
-  return Stop(error);
 }
 
 }  // namespace tensorgate::safetensors::internal

@@ -34,7 +34,7 @@ class HeaderHandler : public json::HandlerBase {
   HeaderHandler(Header& header, const Limits& limits, ParsedHeader& parsed);
 
   const Stopped& stopped() const { return stopped_; }
-  std::string TensorName() const { return std::string(header_.NameOf(tensor_)); }
+  std::string TensorName() const { return std::string(header_.NameOf(*tensor_)); }
   std::string MetadataKey() const { return std::string(header_.TextAt(key_)); }
   std::size_t tensor_ordinal() const { return tensors_.size(); }
   /// Hands over what was read.
@@ -85,7 +85,7 @@ class HeaderHandler : public json::HandlerBase {
   bool FieldKey(std::string_view key, Error& error);
   bool BeginField(Field field, State state, std::string_view key, Error& error);
   bool FieldDone(State next_item);
-  bool BeginTensor(std::string_view name, Error& error);
+  bool BeginTensor(std::string_view name, TextRef ref, Error& error);
   bool EndTensor(Error& error);
   bool AddTensor();
 
@@ -125,7 +125,8 @@ class HeaderHandler : public json::HandlerBase {
   DType dtype_ = DType::kF32;
   std::uint32_t rank_ = 0;
   std::uint32_t seen_ = 0;
-  TensorRecord tensor_{};
+  TensorRecord*
+      tensor_;  // the one that is read, behind those that were: written once, in its place
   std::uint64_t begin_ = 0;
   std::uint64_t expected_ = 0;  // where the next tensor begins if it is in line
   PlainShape shape_;

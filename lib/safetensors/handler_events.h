@@ -60,8 +60,7 @@ TENSORGATE_HOT bool HeaderHandler::on_key(Text part, std::size_t, Error& error) 
   if (!offset) [[unlikely]] {
     return EscapedName(part, error);
   }
-  tensor_.name = static_cast<TextRef>(*offset);
-  return BeginTensor(part, error);
+  return BeginTensor(part, static_cast<TextRef>(*offset), error);
 }
 
 TENSORGATE_HOT bool HeaderHandler::on_string(Text part, std::size_t, Error& error) {
@@ -79,7 +78,7 @@ TENSORGATE_HOT bool HeaderHandler::on_uint64(std::uint64_t value, Text text, Err
   switch (state_) {
     case State::kDimension:
       if (rank_++ == 0) {
-        tensor_.shape =
+        tensor_->shape =
             static_cast<std::uint32_t>(*tensorgate::internal::OffsetWithin(text_, text));
       }
       shape_.Multiply(value);
@@ -89,7 +88,7 @@ TENSORGATE_HOT bool HeaderHandler::on_uint64(std::uint64_t value, Text text, Err
       state_ = State::kEnd;
       return true;
     case State::kEnd:
-      tensor_.end = value;
+      tensor_->end = value;
       state_ = State::kOffsetsEnd;
       return true;
     default:
@@ -135,13 +134,15 @@ TENSORGATE_HOT bool HeaderHandler::FieldDone(State next_item) {
   return true;
 }
 
-// Its name is kept already.
-TENSORGATE_HOT bool HeaderHandler::BeginTensor(std::string_view name, Error& error) {
+TENSORGATE_HOT bool HeaderHandler::BeginTensor(std::string_view name, TextRef ref, Error& error) {
   if (name.size() == kMetadataName.size() &&
       std::memcmp(name.data(), kMetadataName.data(), kMetadataName.size()) == 0) [[unlikely]] {
     return BeginMetadata(error);
   }
-  tensor_.name_length = static_cast<std::uint32_t>(name.size());
+  tensor_ = &tensors_.Spare();
+  tensor_->shape = 0;  // stays if there is no dimension
+  tensor_->name = ref;
+  tensor_->name_length = static_cast<std::uint32_t>(name.size());
   if (name.size() > limits_.name_bytes || tensors_.size() >= limits_.tensors) [[unlikely]] {
     return TensorLimit(error);
   }
@@ -158,11 +159,11 @@ TENSORGATE_HOT bool HeaderHandler::EndTensor(Error& error) {
   if (fields_ != kAllFields) [[unlikely]] {
     return MissingField(error);
   }
-  tensor_.rank_dtype = rank_ << 5 | static_cast<std::uint32_t>(dtype_);
+  tensor_->rank_dtype = rank_ << 5 | static_cast<std::uint32_t>(dtype_);
   std::uint64_t bytes = shape_.elements;
   const bool overflow = tensorgate::internal::MultiplyOverflows(bytes, element_bytes_);
-  if (!shape_.plain || overflow || begin_ != expected_ || tensor_.end < begin_ ||
-      tensor_.end - begin_ != bytes || tensor_.end > kExactDouble ||
+  if (!shape_.plain || overflow || begin_ != expected_ || tensor_->end < begin_ ||
+      tensor_->end - begin_ != bytes || tensor_->end > kExactDouble ||
       ((data_offset_ + begin_) & element_mask_) != 0 || rank_ > kHighRank) [[unlikely]] {
     return EndUnusualTensor();
   }
@@ -171,9 +172,9 @@ TENSORGATE_HOT bool HeaderHandler::EndTensor(Error& error) {
 }
 
 TENSORGATE_HOT bool HeaderHandler::AddTensor() {
-  expected_ = tensor_.end;
+  expected_ = tensor_->end;
   dimensions_ += rank_;
-  tensors_.PushBack(tensor_);
+  tensors_.AddSpare();
   state_ = State::kRoot;
   return true;
 }
