@@ -11,9 +11,10 @@ namespace tensorgate {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-// Below this the allocator's memory, which is reused and warm, is the faster one.
-constexpr std::size_t kMapFrom = std::size_t{256} << 10;
-constexpr std::size_t kSmallAlignment = 64;
+// Below a huge page the allocator's memory, which is reused and warm, is the faster one. What is
+// smaller still is not worth a page for its place in it.
+constexpr std::size_t kPagesFrom = std::size_t{64} << 10;
+constexpr std::size_t kLine = 64;
 
 std::unexpected<Status> OutOfMemory() {
   return std::unexpected(Status{.rule = Rule::kIoOutOfMemory, .system_error = ENOMEM});
@@ -31,16 +32,14 @@ std::size_t ToNext(const std::byte* at, std::size_t unit) {
   return static_cast<std::size_t>(-reinterpret_cast<std::uintptr_t>(at) % unit);
 }
 
-// Whole pages; from 2 MiB on at a huge page's boundary. Empty: no memory.
+// Whole pages at a huge page's boundary. Empty: no memory.
 std::span<std::byte> Map(std::size_t length) {
-  const bool huge = length >= kHugePage;
   // Half a huge page or more at the end is worth a whole one.
-  if (huge && length % kHugePage >= kHugePage / 2) length = RoundUp(length, kHugePage);
-  const std::size_t asked = huge ? length + kHugePage : length;
+  if (length % kHugePage >= kHugePage / 2) length = RoundUp(length, kHugePage);
+  const std::size_t asked = length + kHugePage;
   void* mapped = ::mmap(nullptr, asked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return {};
   auto* begin = static_cast<std::byte*>(mapped);
-  if (!huge) return {begin, length};
   const std::size_t before = ToNext(begin, kHugePage), behind = asked - before - length;
   if (before != 0) ::munmap(begin, before);
   begin += before;
@@ -57,17 +56,17 @@ Result<Buffer> Buffer::Allocate(std::size_t size, std::size_t offset) {
   if (size == 0) return buffer;
   // Room for the alignment; and no object is larger than half the address space.
   if (size > SIZE_MAX / 2 - 2 * kHugePage) return OutOfMemory();
-  if (size < kMapFrom) {
-    offset %= kSmallAlignment;
-    const std::size_t room = size + offset + kSmallAlignment - 1;
+  const std::size_t page = Page();
+  const std::size_t unit = size < kPagesFrom ? kLine : page;
+  offset %= unit;
+  if (size < kHugePage) {
+    const std::size_t room = size + offset + unit - 1;
     auto* block = static_cast<std::byte*>(std::malloc(room));
     if (block == nullptr) return OutOfMemory();
     buffer.block_ = {block, room};
-    buffer.bytes_ = buffer.block_.subspan(ToNext(block, kSmallAlignment) + offset, size);
+    buffer.bytes_ = buffer.block_.subspan(ToNext(block, unit) + offset, size);
     return buffer;
   }
-  const std::size_t page = Page();
-  offset %= page;
   buffer.block_ = Map(RoundUp(size + offset, page));
   if (buffer.block_.empty()) return OutOfMemory();
   buffer.bytes_ = buffer.block_.subspan(offset, size);

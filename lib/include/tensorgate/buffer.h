@@ -24,7 +24,7 @@ namespace tensorgate {
 
 class Buffer {
  public:
-  /// `size` bytes whose address is `offset` modulo the page (of 64 bytes, if there are few bytes).
+  /// `size` bytes whose address is `offset` modulo the page (modulo 64, below 64 KiB).
   /// 0 is aligned for every dtype. Fails with `io/out-of-memory`.
   static Result<Buffer> Allocate(std::size_t size, std::size_t offset = 0);
 

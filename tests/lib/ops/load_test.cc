@@ -228,12 +228,12 @@ TEST_F(LoadTest, ManyThreadsUseOneCheckpoint) {
 }
 
 TEST_F(LoadTest, MemoryLiesAsTheFileDoes) {
-  for (const std::size_t size : {1u, 1000u, 300'000u, 3'000'000u, 5'000'000u}) {
+  for (const std::size_t size : {1u, 1000u, 65'535u, 65'536u, 300'000u, 3'000'000u, 5'000'000u}) {
     for (const std::size_t offset : {0u, 1u, 8u, 4095u, 4096u, 70'000u}) {
       Result<Buffer> buffer = Buffer::Allocate(size, offset);
       ASSERT_TRUE(buffer);
       EXPECT_EQ(buffer->size(), size);
-      const std::size_t unit = size < 200'000 ? 64 : 4096;
+      const std::size_t unit = size < 65'536 ? 64 : 4096;
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer->bytes().data()) % unit, offset % unit);
       std::ranges::fill(buffer->bytes(), std::byte{1});
       const std::byte* data = buffer->bytes().data();
