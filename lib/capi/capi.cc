@@ -15,11 +15,13 @@
 #include <vector>
 
 #include "lib/base/report_builder.h"
+#include "lib/capi/handles.h"
 #include "lib/report/message.h"
 #include "tensorgate/render.h"
 #include "tensorgate/report.h"
 #include "tensorgate/rules.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/scan.h"
 #include "tensorgate/source.h"
 
 using tensorgate::CheckOptions;
@@ -30,6 +32,7 @@ using tensorgate::Rule;
 using tensorgate::Severity;
 using tensorgate::Status;
 using tensorgate::Verdict;
+using tensorgate::capi::ToOptions;
 
 static_assert(int(Verdict::kAccepted) == TENSORGATE_ACCEPTED);
 static_assert(int(Verdict::kRejected) == TENSORGATE_REJECTED);
@@ -39,27 +42,7 @@ static_assert(int(Severity::kNote) == TENSORGATE_NOTE);
 static_assert(int(Severity::kWarning) == TENSORGATE_WARNING);
 static_assert(int(Severity::kError) == TENSORGATE_ERROR);
 
-/// A report, and the text made of it when it is first asked for; many threads may ask.
-struct tensorgate_report {
-  explicit tensorgate_report(Report made, const char* opened = "")
-      : report(std::move(made)), path(opened) {}
-  const Report report;
-  const std::string path;  // "" for bytes that have none
-  mutable std::once_flag messages_once, text_once, json_once;
-  mutable std::vector<std::string> messages;
-  mutable std::string text, json;
-};
-
-namespace {
-
-/// What is handed out where there is no memory for a report. Never freed, never written to.
-tensorgate_report* OutOfMemory() {
-  static tensorgate_report report(
-      tensorgate::ReportBuilder::OutOfMemory(CheckOptions(), "safetensors"));
-  return &report;
-}
-
-CheckOptions ToOptions(const tensorgate_options* given) {
+CheckOptions tensorgate::capi::ToOptions(const tensorgate_options* given) {
   tensorgate_options all;
   all.struct_size = sizeof all;
   tensorgate_options_init(&all);
@@ -67,13 +50,10 @@ CheckOptions ToOptions(const tensorgate_options* given) {
     std::memcpy(&all, given, std::min(given->struct_size, sizeof all));
   }
   CheckOptions options;
-  // A profile of a later version is not known here: the strictest answer is the safe one. C may put
-  // any number there, which C++ must not read as one of the enumeration.
-  std::underlying_type_t<tensorgate_profile> profile;
-  static_assert(sizeof profile == sizeof all.profile);
-  std::memcpy(&profile, &all.profile, sizeof profile);
-  options.profile = profile == TENSORGATE_REFERENCE ? tensorgate::Profile::kReference
-                                                    : tensorgate::Profile::kStrict;
+  // A profile of a later version is not known here: the strictest answer is the safe one.
+  options.profile = tensorgate::capi::ToNumber(all.profile) == TENSORGATE_REFERENCE
+                        ? tensorgate::Profile::kReference
+                        : tensorgate::Profile::kStrict;
   options.max_findings = std::max<std::uint32_t>(all.max_findings, 1);
   options.limits.file_bytes = all.max_file_bytes;
   options.limits.header_bytes = all.max_header_bytes;
@@ -85,11 +65,20 @@ CheckOptions ToOptions(const tensorgate_options* given) {
   return options;
 }
 
+namespace {
+
+/// What is handed out where there is no memory for a report. Never freed, never written to.
+tensorgate_report* OutOfMemory() {
+  static tensorgate_report report(
+      tensorgate::ReportBuilder::OutOfMemory(CheckOptions(), "safetensors"));
+  return &report;
+}
+
 /// Runs `check`, which may throw for want of memory, and puts its report on the heap.
 template <typename Check>
-tensorgate_report* Keep(Check&& check, const char* path = "") noexcept {
+tensorgate_report* Keep(Check&& check, std::string_view path = {}) noexcept {
   try {
-    return new tensorgate_report(check(), path);
+    return new tensorgate_report(check(), std::string(path));
   } catch (...) {
     return OutOfMemory();
   }
@@ -103,15 +92,6 @@ void Once(std::once_flag& flag, Make&& make) noexcept {
   } catch (...) {
     return;
   }
-}
-
-/// Copies as many bytes as the caller's structure has; its own struct_size stays.
-int Deliver(tensorgate_finding full, tensorgate_finding* into) {
-  const std::size_t size = into->struct_size;
-  if (size < sizeof size) return 0;
-  full.struct_size = size;
-  std::memcpy(into, &full, std::min(size, sizeof full));
-  return 1;
 }
 
 template <typename Read>
@@ -172,17 +152,40 @@ tensorgate_report* tensorgate_check_path(const char* path, const tensorgate_opti
 tensorgate_report* tensorgate_check_callback(uint64_t size, tensorgate_read_function read,
                                              void* context, const tensorgate_options* options) {
   return Keep([&] {
-    tensorgate::CallbackSource source(
-        size, [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
-          const std::int64_t came =
-              read == nullptr ? -1 : read(context, offset, into.data(), into.size());
-          if (came < 0 || static_cast<std::uint64_t>(came) > into.size()) {
-            return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
-          }
-          return static_cast<std::size_t>(came);
-        });
+    tensorgate::CallbackSource source(size, [&](std::uint64_t offset, std::span<std::byte> into) {
+      return tensorgate::capi::CallRead(read, context, offset, into);
+    });
     return tensorgate::safetensors::Check(source, ToOptions(options));
   });
+}
+
+tensorgate_report* tensorgate_scan_memory(const void* bytes, size_t length,
+                                          const tensorgate_options* options) {
+  if (bytes == nullptr && length != 0) {
+    return tensorgate_check_callback(length, nullptr, nullptr, options);
+  }
+  return Keep([&] {
+    tensorgate::MemorySource source(std::span(static_cast<const std::byte*>(bytes), length));
+    return tensorgate::Scan(source, {}, ToOptions(options));
+  });
+}
+
+tensorgate_report* tensorgate_scan_fd(int descriptor, const tensorgate_options* options) {
+  return Keep([&] {
+    auto source = tensorgate::FileSource::FromDescriptor(descriptor);
+    return source ? tensorgate::Scan(*source, {}, ToOptions(options))
+                  : tensorgate::ScanFailure(source.error(), ToOptions(options));
+  });
+}
+
+tensorgate_report* tensorgate_scan_path(const char* path, const tensorgate_options* options) {
+  if (path == nullptr) path = "";
+  return Keep([&] { return tensorgate::ScanPath(path, ToOptions(options)); }, path);
+}
+
+tensorgate_report* tensorgate_checkpoint_report(const tensorgate_checkpoint* checkpoint) {
+  const tensorgate::Checkpoint& of = checkpoint->checkpoint;
+  return Keep([&] { return Report(of.report()); }, of.part(0).path);
 }
 
 void tensorgate_report_free(tensorgate_report* report) {
@@ -192,6 +195,10 @@ void tensorgate_report_free(tensorgate_report* report) {
 tensorgate_verdict tensorgate_report_verdict(const tensorgate_report* report) {
   if (report == nullptr) return TENSORGATE_UNDECIDED;
   return static_cast<tensorgate_verdict>(report->report.verdict());
+}
+
+const char* tensorgate_report_format(const tensorgate_report* report) {
+  return report == nullptr ? "unknown" : report->report.format().data();
 }
 
 size_t tensorgate_report_finding_count(const tensorgate_report* report) {
@@ -228,7 +235,7 @@ int tensorgate_report_finding(const tensorgate_report* report, size_t index,
   full.subject_length = subject.size();
   full.message = report->messages.empty() ? tensorgate::Info(from.rule).summary.data()
                                           : report->messages[index].c_str();
-  return Deliver(full, finding);
+  return tensorgate::capi::Deliver(full, finding);
 }
 
 uint64_t tensorgate_report_tensor_count(const tensorgate_report* report) {

@@ -1,0 +1,84 @@
+// Errors of the C interface, and what its calls share.
+#include "lib/capi/handles.h"
+
+namespace tensorgate::capi {
+
+tensorgate_error* OutOfMemory() noexcept {
+  // Without a text: the summary of its rule is given out instead.
+  static tensorgate_error error{{.rule = Rule::kIoOutOfMemory}, {}, {}};
+  return &error;
+}
+
+Result<std::size_t> CallRead(tensorgate_read_function read, void* context, std::uint64_t offset,
+                             std::span<std::byte> into) {
+  const std::int64_t came = read == nullptr ? -1 : read(context, offset, into.data(), into.size());
+  if (came < 0 || static_cast<std::uint64_t>(came) > into.size()) {
+    return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
+  }
+  return static_cast<std::size_t>(came);
+}
+
+std::optional<DType> ToDType(const tensorgate_dtype& given) {
+  const auto number = ToNumber(given);
+  if (static_cast<std::uint64_t>(number) >= kDTypeCount) return std::nullopt;
+  return static_cast<DType>(number);
+}
+
+void Tell(tensorgate_error** error, const Status& status) noexcept {
+  if (error == nullptr) return;
+  try {
+    *error = new tensorgate_error{status, Message(status), {}};
+  } catch (...) {
+    *error = OutOfMemory();
+  }
+}
+
+void Tell(tensorgate_error** error, Report report, std::string path) noexcept {
+  if (error == nullptr) return;
+  try {
+    auto made = std::make_unique<tensorgate_error>();
+    if (!report.findings().empty()) {
+      const Finding& reason = report.findings().front();
+      made->status = {.rule = reason.rule, .offset = reason.offset, .found = reason.found};
+      made->text = Message(report, reason);
+    }
+    made->report.emplace(std::move(report), std::move(path));
+    *error = made.release();
+  } catch (...) {
+    *error = OutOfMemory();
+  }
+}
+
+}  // namespace tensorgate::capi
+
+using tensorgate::capi::OutOfMemory;
+
+extern "C" {
+
+void tensorgate_error_free(tensorgate_error* error) {
+  if (error != OutOfMemory()) delete error;
+}
+
+const char* tensorgate_error_rule(const tensorgate_error* error) {
+  return error == nullptr ? "" : tensorgate::Info(error->status.rule).id.data();
+}
+
+uint64_t tensorgate_error_offset(const tensorgate_error* error) {
+  return error == nullptr ? 0 : error->status.offset;
+}
+
+int tensorgate_error_system(const tensorgate_error* error) {
+  return error == nullptr ? 0 : error->status.system_error;
+}
+
+const char* tensorgate_error_text(const tensorgate_error* error) {
+  if (error == nullptr) return "";
+  return error->text.empty() ? tensorgate::Info(error->status.rule).summary.data()
+                             : error->text.c_str();
+}
+
+const tensorgate_report* tensorgate_error_report(const tensorgate_error* error) {
+  return error == nullptr || !error->report ? nullptr : &*error->report;
+}
+
+}  // extern "C"
