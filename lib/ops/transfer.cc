@@ -27,10 +27,12 @@ void Transfer::Touch(std::size_t part, std::uint64_t bytes) {
 void Transfer::AddRange(std::size_t part, std::uint64_t offset, std::span<std::byte> into) {
   if (into.empty()) return;
   Touch(part, into.size());
-  // Cut at multiples of the block in memory: two threads never touch the same huge page first.
+  // What is larger than a block is cut at its multiples in memory: two threads never touch the same
+  // huge page first.
+  const bool whole = into.size() <= block_;
   while (!into.empty()) {
     const auto at = static_cast<std::size_t>(AddressOf(into) % block_);
-    const std::size_t count = std::min(into.size(), block_ - at);
+    const std::size_t count = whole ? into.size() : std::min(into.size(), block_ - at);
     blocks_.push_back({part, offset, into.first(count)});
     offset += count;
     into = into.subspan(count);
