@@ -24,7 +24,8 @@ static int checks = 0;
 /* The call failed by this rule, and says so in words. Frees the error. */
 static void ExpectError(tensorgate_error** error, const char* rule, int line) {
   ++checks;
-  if (strcmp(tensorgate_error_rule(*error), rule) != 0 || tensorgate_error_text(*error)[0] == '\0') {
+  if (strcmp(tensorgate_error_rule(*error), rule) != 0 ||
+      tensorgate_error_text(*error)[0] == '\0') {
     ++failures;
     fprintf(stderr, "line %d: error '%s' instead of '%s'\n", line, tensorgate_error_rule(*error),
             rule);
@@ -327,7 +328,8 @@ static void TestWriterErrors(const char* path) {
   const uint64_t vector[1] = {3};
   tensorgate_error* error = NULL;
   tensorgate_writer* writer = tensorgate_writer_create(path, NULL, &error);
-  EXPECT(!tensorgate_writer_add(writer, Text("a"), (tensorgate_dtype)99, vector, 1, mask, 3, &error));
+  EXPECT(
+      !tensorgate_writer_add(writer, Text("a"), (tensorgate_dtype)99, vector, 1, mask, 3, &error));
   EXPECT_ERROR("save/misuse");
   EXPECT(!tensorgate_writer_add(writer, Text("a"), TENSORGATE_U8, NULL, 1, mask, 3, &error));
   EXPECT_ERROR("save/misuse");
@@ -372,7 +374,8 @@ static void TestDTypes(void) {
   tensorgate_dtype dtype = TENSORGATE_BOOL;
   EXPECT(strcmp(tensorgate_dtype_name(TENSORGATE_F8_E4M3), "F8_E4M3") == 0);
   EXPECT(tensorgate_dtype_name((tensorgate_dtype)999) == NULL);
-  EXPECT(tensorgate_dtype_bits(TENSORGATE_F4) == 4 && tensorgate_dtype_bits((tensorgate_dtype)999) == 0);
+  EXPECT(tensorgate_dtype_bits(TENSORGATE_F4) == 4 &&
+         tensorgate_dtype_bits((tensorgate_dtype)999) == 0);
   EXPECT(tensorgate_dtype_find("BF16", &dtype) == 1 && dtype == TENSORGATE_BF16);
   EXPECT(tensorgate_dtype_find("bf16", &dtype) == 0 && tensorgate_dtype_find(NULL, &dtype) == 0);
 }

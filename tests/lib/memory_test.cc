@@ -162,6 +162,58 @@ TEST(MemoryTest, EveryAllocationOfATextForCMayFail) {
   ADD_FAILURE() << "never got through";
 }
 
+// What C opens, reads and writes: everything or an error, which has a text even without memory for it.
+TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
+  const std::string file = Rich();
+  const std::string path = std::filesystem::temp_directory_path() / "tensorgate-memory-saved";
+  std::filesystem::remove(path);
+  const auto told = [](bool done, tensorgate_error* error) {
+    Outcome outcome{done ? Verdict::kAccepted : Verdict::kUndecided, !done, Rule::kIoOutOfMemory};
+    EXPECT_EQ(error == nullptr, done);
+    if (!done) {
+      EXPECT_STREQ(tensorgate_error_rule(error), "io/out-of-memory");
+      EXPECT_NE(*tensorgate_error_text(error), '\0');
+    }
+    tensorgate_error_free(error);
+    return outcome;
+  };
+  EXPECT_GT(FailEach([&] {
+              tensorgate_error* error = nullptr;
+              auto* model = tensorgate_open_memory(file.data(), file.size(), nullptr, &error);
+              const bool opened = model != nullptr;
+              tensorgate_checkpoint_free(model);
+              return told(opened, error);
+            }),
+            5);
+  auto* model = tensorgate_open_memory(file.data(), file.size(), nullptr, nullptr);
+  ASSERT_NE(model, nullptr);
+  EXPECT_GT(FailEach([&] {
+              tensorgate_error* error = nullptr;
+              auto* loaded = tensorgate_load(model, nullptr, 0, nullptr, &error);
+              const bool done = loaded != nullptr;
+              tensorgate_loaded_free(loaded);
+              return told(done, error);
+            }),
+            5);
+  EXPECT_GT(FailEach([&] {
+              tensorgate_error* error = nullptr;
+              tensorgate_save_options options{};
+              options.struct_size = sizeof options;
+              options.no_sync = 1;
+              auto* writer = tensorgate_writer_create(path.c_str(), &options, &error);
+              const bool done =
+                  writer != nullptr &&
+                  tensorgate_writer_add_from(writer, {"name", 4}, model, 3, &error) != 0 &&
+                  tensorgate_writer_finish(writer, &error) != 0;
+              tensorgate_writer_free(writer);
+              return told(done, error);
+            }),
+            5);
+  EXPECT_TRUE(CheckPath(path).verdict() == Verdict::kAccepted);
+  std::filesystem::remove(path);
+  tensorgate_checkpoint_free(model);
+}
+
 // A walk is the command's: it says so by an exception. Where only a folder's list fails, that is told.
 TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
   std::string folder = std::filesystem::temp_directory_path() / "tensorgate-memory-XXXXXX";
