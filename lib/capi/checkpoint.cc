@@ -61,8 +61,10 @@ LoadOptions ToLoadOptions(const tensorgate_load_options* given) {
   return options;
 }
 
-std::span<std::byte> Memory(void* into, std::size_t length) {
-  return {static_cast<std::byte*>(into), into == nullptr ? 0 : length};
+/// Memory of the caller's; NULL only where there is nothing to be put.
+Result<std::span<std::byte>> Memory(void* into, std::size_t length) {
+  if (into == nullptr && length != 0) return Misuse(Rule::kUseWrongSize);
+  return std::span(static_cast<std::byte*>(into), length);
 }
 
 std::vector<Subscript> ToSubscripts(const tensorgate_subscript* given, std::size_t count) {
@@ -241,19 +243,23 @@ int tensorgate_dtype_find(const char* name, tensorgate_dtype* dtype) {
 int tensorgate_read(const tensorgate_checkpoint* checkpoint, size_t index, void* into,
                     size_t length, const tensorgate_load_options* options,
                     tensorgate_error** error) {
-  return Run(error, [&] {
-    return checkpoint->checkpoint.ReadInto(index, Memory(into, length), ToLoadOptions(options));
+  return Run(error, [&]() -> Result<void> {
+    const auto memory = Memory(into, length);
+    if (!memory) return std::unexpected(memory.error());
+    return checkpoint->checkpoint.ReadInto(index, *memory, ToLoadOptions(options));
   });
 }
 
 int tensorgate_read_many(const tensorgate_checkpoint* checkpoint,
                          const tensorgate_destination* destinations, size_t count,
                          const tensorgate_load_options* options, tensorgate_error** error) {
-  return Run(error, [&] {
+  return Run(error, [&]() -> Result<void> {
     std::vector<tensorgate::Destination> all;
     all.reserve(count);
     for (const tensorgate_destination& each : std::span(destinations, count)) {
-      all.push_back({each.index, Memory(each.into, each.length)});
+      const auto memory = Memory(each.into, each.length);
+      if (!memory) return std::unexpected(memory.error());
+      all.push_back({each.index, *memory});
     }
     return checkpoint->checkpoint.LoadInto(all, ToLoadOptions(options));
   });
@@ -321,9 +327,11 @@ int tensorgate_read_slice(const tensorgate_checkpoint* checkpoint, size_t index,
                           const tensorgate_subscript* subscripts, size_t count, void* into,
                           size_t length, const tensorgate_load_options* options,
                           tensorgate_error** error) {
-  return Run(error, [&] {
-    return checkpoint->checkpoint.ReadSliceInto(index, ToSubscripts(subscripts, count),
-                                                Memory(into, length), ToLoadOptions(options));
+  return Run(error, [&]() -> Result<void> {
+    const auto memory = Memory(into, length);
+    if (!memory) return std::unexpected(memory.error());
+    return checkpoint->checkpoint.ReadSliceInto(index, ToSubscripts(subscripts, count), *memory,
+                                                ToLoadOptions(options));
   });
 }
 
