@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <utility>
 
 #include "lib/source/system_error.h"
@@ -26,11 +27,6 @@ std::string Resolve(const std::string& path) {
   std::string resolved(real);
   std::free(real);
   return resolved;
-}
-
-std::string Folder(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == path.npos ? "." : path.substr(0, slash + 1);
 }
 
 }  // namespace
@@ -53,21 +49,20 @@ void Output::Open() {
     if (descriptor_ < 0) error_ = errno;
     return;
   }
-  for (int attempt = 0; attempt < 100 && descriptor_ < 0; ++attempt) {
-    temporary_ = path_ + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && errno != EEXIST) break;
-  }
-  if (descriptor_ < 0) {
-    error_ = errno;
-    temporary_.clear();
-  }
+  Result<internal::NewFileFolder> folder = internal::NewFileFolder::OpenFor(path_);
+  if (!folder) return Fail(folder.error());
+  folder_ = std::move(*folder);
+  Result<internal::NewFile> file = internal::NewFile::Create(*folder_, internal::FileNameOf(path_));
+  if (!file) return Fail(file.error());
+  file_.emplace(std::move(*file));
+}
+
+void Output::Fail(const Status& status) {
+  error_ = status.system_error != 0 ? status.system_error : EINVAL;
 }
 
 Output::~Output() {
-  if (path_.empty() || descriptor_ < 0) return;
-  ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!path_.empty() && descriptor_ >= 0) ::close(descriptor_);
 }
 
 void Output::Write(std::string_view text) {
@@ -78,6 +73,12 @@ void Output::Write(std::string_view text) {
 
 void Output::Flush() {
   std::string_view rest = buffer_;
+  if (file_ && error_ == 0) {
+    const Result<void> written = file_->WriteAt(written_, std::as_bytes(std::span(rest)));
+    if (!written) Fail(written.error());
+    written_ += rest.size();
+    rest = {};
+  }
   while (!rest.empty() && error_ == 0) {
     const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
     if (count >= 0) {
@@ -99,23 +100,19 @@ unsigned Output::Width() const {
 
 internal::FileIdentity Output::identity() const {
   struct stat status;
-  if (temporary_.empty() || ::fstat(descriptor_, &status) != 0) return {};
+  if (!file_ || ::fstat(file_->descriptor(), &status) != 0) return {};
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
 bool Output::Finish() {
   Flush();
-  if (error_ == 0 && !temporary_.empty()) {
-    if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-      error_ = errno;
+  if (error_ == 0 && file_) {
+    Result<void> done = file_->Sync();
+    if (done) done = file_->Commit();
+    if (done) {
+      folder_->Sync();
     } else {
-      temporary_.clear();
-      // The new name is to survive a crash as well; where the system cannot promise it, so be it.
-      const int folder = ::open(Folder(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      if (folder >= 0) {
-        static_cast<void>(::fsync(folder));
-        ::close(folder);
-      }
+      Fail(done.error());
     }
   }
   if (error_ == 0) return true;

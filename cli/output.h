@@ -2,9 +2,12 @@
 #ifndef TENSORGATE_CLI_OUTPUT_H_
 #define TENSORGATE_CLI_OUTPUT_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "lib/source/new_file.h"
 #include "lib/source/walk.h"
 
 namespace tensorgate::cli {
@@ -33,10 +36,13 @@ class Output {
 
  private:
   void Open();
+  void Fail(const Status& status);
   std::string path_;
-  std::string temporary_;  // "": written in place
   std::string buffer_;
-  int descriptor_ = -1;
+  int descriptor_ = -1;  // of what is written in place
+  std::optional<internal::NewFileFolder> folder_;
+  std::optional<internal::NewFile> file_;
+  std::uint64_t written_ = 0;
   int error_ = 0;
 };
 

@@ -46,6 +46,8 @@ class NewFile {
   /// Not committed: nothing is left of it.
   ~NewFile();
 
+  /// While it is open; else -1.
+  int descriptor() const { return file_.get(); }
   Result<void> WriteAt(std::uint64_t offset, std::span<const std::byte> bytes);
   /// Has the kernel copy from the file `from`, which shares blocks where the file system can. Returns how many bytes
   /// it copied: fewer than `length` where it cannot or the source ends; go on by reading and writing.

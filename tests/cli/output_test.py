@@ -141,6 +141,11 @@ class WriteTo(Case):
         process.wait(30)
         os.close(write)
         self.assertEqual(out.read_bytes(), b"old")
+        try:
+            os.close(os.open(self.dir, os.O_TMPFILE | os.O_WRONLY))
+        except OSError as error:
+            self.skipTest(f"the file system has no nameless files: {error}")
+        self.assertEqual(sorted(os.listdir(self.dir)), ["a.safetensors", "report"])
 
     def test_no_such_folder(self):
         result = self.run_command("scan", "--output", self.dir / "no" / "x", self.put("a.safetensors"),
