@@ -135,7 +135,7 @@ class HeaderHandler : public json::HandlerBase {
   std::size_t dtype_size_ = kNoWord;
   std::uint64_t element_bytes_ = 0;
   std::uint64_t element_mask_ = 0;  // bits of an offset that are 0 where it is aligned
-  static constexpr std::size_t kNoWord = 9;
+  static constexpr std::size_t kNoWord = SIZE_MAX;  // no text is so long
 
   const std::string_view text_;
   const std::uint64_t data_offset_;
