@@ -89,7 +89,8 @@ nb::object Metadata(const CheckpointHandle& self) {
   const std::size_t size = self.checkpoint.metadata_size();
   if (size == 0) {
     // An empty one is another thing than none.
-    const safetensors::File* file = self.checkpoint.part(0).file;
+    const safetensors::File* file =
+        self.checkpoint.parts() != 0 ? self.checkpoint.part(0).file : nullptr;
     constexpr std::string_view kEmpty = R"({"__metadata__":{})";
     const auto has = [&](std::span<const std::byte> header) {
       return header.size() >= kEmpty.size() &&

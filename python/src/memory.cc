@@ -1,5 +1,18 @@
 #include "python/src/memory.h"
 
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "python/src/file_object.h"
+#include "tensorgate/dtype.h"
+
 namespace tensorgate::python {
 namespace nb = nanobind;
 
@@ -14,6 +27,70 @@ int GetBuffer(PyObject* self, Py_buffer* view, int flags) {
 
 PyType_Slot kSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&GetBuffer)}, {0, nullptr}};
 
+/// DLPack's codes; 8-bit floats have one each. Sub-byte types have none that packs them as the format.
+std::optional<std::uint8_t> DlpackCode(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return 6;
+    case DType::kI8:
+    case DType::kI16:
+    case DType::kI32:
+    case DType::kI64:
+      return 0;
+    case DType::kU8:
+    case DType::kU16:
+    case DType::kU32:
+    case DType::kU64:
+      return 1;
+    case DType::kF16:
+    case DType::kF32:
+    case DType::kF64:
+      return 2;
+    case DType::kBF16:
+      return 4;
+    case DType::kC64:
+      return 5;
+    case DType::kF8E4M3:
+      return 10;
+    case DType::kF8E4M3FNUZ:
+      return 11;
+    case DType::kF8E5M2:
+      return 12;
+    case DType::kF8E5M2FNUZ:
+      return 13;
+    case DType::kF8E8M0:
+      return 14;
+    case DType::kF4:
+    case DType::kF6E2M3:
+    case DType::kF6E3M2:
+      break;
+  }
+  return std::nullopt;
+}
+
+/// A tensor in `owner`'s bytes, for whoever speaks DLPack.
+nb::ndarray<nb::array_api> MakeDlpack(nb::handle owner, std::size_t offset, std::string_view dtype_name,
+                         const std::vector<std::size_t>& shape) {
+  const std::optional<DType> dtype = FindDType(dtype_name);
+  const std::optional<std::uint8_t> code = dtype ? DlpackCode(*dtype) : std::nullopt;
+  if (!code) throw nb::value_error("DLPack has no such dtype");
+  const nb::dlpack::dtype type{*code, static_cast<std::uint8_t>(Bits(*dtype)), 1};
+  // Bytes stay where they are as long as their owner lives; the view is for the bounds.
+  BufferView view(owner, /*writable=*/true);
+  if (offset > view.bytes().size()) throw nb::value_error("the offset is outside the bytes");
+  // Division only: the product of the dimensions need not fit.
+  std::size_t left = (view.bytes().size() - offset) / (type.bits / 8u);
+  for (const std::size_t dimension : shape) {
+    if (dimension == 0) break;
+    left /= dimension;
+  }
+  if (left == 0 && std::ranges::find(shape, std::size_t{0}) == shape.end()) {
+    throw nb::value_error("the shape does not fit the bytes");
+  }
+  return nb::ndarray<nb::array_api>(view.writable_bytes().subspan(offset).data(), shape.size(), shape.data(),
+                       owner, nullptr, type, nb::device::cpu::value, 0);
+}
+
 }  // namespace
 
 std::size_t Memory::offset(std::size_t i) const {
@@ -25,6 +102,8 @@ void BindMemory(nb::module_& module) {
   nb::class_<Memory>(module, "Memory", nb::type_slots(kSlots),
                      "Memory that tensors were read into; has the buffer protocol, writable.")
       .def("__len__", [](const Memory& self) { return self.bytes().size(); });
+  module.def("dlpack", &MakeDlpack, nb::arg("owner"), nb::arg("offset"), nb::arg("dtype"),
+             nb::arg("shape"), "A tensor in the bytes of `owner`, which has `__dlpack__`.");
 }
 
 }  // namespace tensorgate::python

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tensorgate._errors import SafetensorError
+from tensorgate._native import dlpack
 
 Shape = tuple[int, ...]
 # Something with the buffer protocol.
@@ -108,6 +109,21 @@ class Torch:
         return array if device == "cpu" else array.to(device)
 
 
+class Dlpack:
+    """Objects with `__dlpack__`, for any framework that takes them: `jax.dlpack.from_dlpack(tensor)`."""
+
+    default_backend = "pread"
+
+    def view(self, data: Bytes, offset: int, dtype: str, shape: Shape) -> Any:
+        try:
+            return dlpack(data, offset, dtype, shape)
+        except ValueError as error:
+            raise SafetensorError(f"Dtype not understood: {dtype} ({error})") from None
+
+    def to(self, array: Any, device: Any) -> Any:
+        return array
+
+
 class _ByNumpy(Numpy):
     """A framework that makes its own arrays out of numpy's."""
 
@@ -131,6 +147,7 @@ class _ByNumpy(Numpy):
 _MAKERS: dict[str, Callable[[], Framework]] = {
     "numpy": Numpy,
     "pytorch": Torch,
+    "dlpack": Dlpack,
     "tensorflow": lambda: _ByNumpy("tensorflow", "convert_to_tensor"),
     "flax": lambda: _ByNumpy("jax", "numpy.array"),
     "mlx": lambda: _ByNumpy("mlx.core", "array"),
@@ -139,6 +156,7 @@ _MAKERS: dict[str, Callable[[], Framework]] = {
 _NAMES = {
     "pt": "pytorch", "torch": "pytorch", "pytorch": "pytorch", "np": "numpy", "numpy": "numpy", "tf": "tensorflow",
     "tensorflow": "tensorflow", "jax": "flax", "flax": "flax", "mlx": "mlx", "paddle": "paddle",
+    "dlpack": "dlpack",
 }
 _made: dict[str, Framework] = {}
 

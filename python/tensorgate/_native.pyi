@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO, Literal, Protocol, TypedDict, final
+from typing import IO, Any, Literal, Protocol, TypedDict, final
 
 __version__: str
 RULES_VERSION: str
@@ -114,6 +114,7 @@ class Checkpoint:
     def size(self, part: int) -> int: ...
     def check_unchanged(self) -> None: ...
 
+def dlpack(owner: object, offset: int, dtype: str, shape: Sequence[int]) -> Any: ...
 def open_path(path: str | os.PathLike[str]) -> Checkpoint: ...
 def open_bytes(data: bytes | bytearray | memoryview) -> Checkpoint: ...
 

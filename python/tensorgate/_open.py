@@ -113,7 +113,8 @@ class safe_open:
                 tensor = file.get_tensor(name)
 
     The arguments and methods are those of the safetensors package's class of this name. `framework` is `pt`, `np`,
-    `tf`, `jax`, `mlx` or `paddle`; `device` is for torch and paddle.
+    `tf`, `jax`, `mlx`, `paddle`, or `dlpack` for objects that other frameworks take over without a copy; `device` is for
+    torch and paddle.
 
     `backend` is how bytes come into memory. `pread` reads them into memory of this process. `mmap` maps the file
     privately and copy-on-write, lazily: the tensors are writable and cost no memory until they are touched, but a

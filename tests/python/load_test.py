@@ -113,6 +113,25 @@ class Values(Files):
             self.assertEqual(list(file.get_tensors()), ["e", "s"])
         self.assertEqual(tensorgate.numpy.load(safetensors({})), {})
 
+    def test_dlpack(self):
+        data = safetensors({"a": tensor(0, 8, "F32", [1, 2]), "e": tensor(8, 8, "I8", [0, 2]),
+                            "h": tensor(8, 10, "BF16", [1]), "s": tensor(10, 11, "U8", [])},
+                           struct.pack("<2f", 1, 2) + b"\x80\x3f\x07")
+        for backend in ("mmap", "pread"):
+            with tensorgate.safe_open(self.put(data), "dlpack", backend=backend) as file:
+                tensors = file.get_tensors()
+                del file
+            self.assertEqual(numpy.from_dlpack(tensors["a"]).tolist(), [[1, 2]])
+            self.assertEqual(numpy.from_dlpack(tensors["e"]).shape, (0, 2))
+            self.assertEqual(numpy.from_dlpack(tensors["s"]).tolist(), 7)
+            if torch:
+                self.assertEqual(torch.utils.dlpack.from_dlpack(tensors["h"].__dlpack__()).tolist(), [1])
+        from tensorgate import _native
+        for offset, shape in ((0, [13]), (12, [1]), (13, [0]), (0, [2**62, 8])):
+            with self.assertRaises(ValueError):
+                _native.dlpack(bytearray(12), offset, "U8", shape)
+        self.assertIsNotNone(_native.dlpack(bytearray(12), 4, "F32", [2]))
+
     def test_raw(self):
         self.assertEqual(tensorgate.deserialize(GOOD),
                          [("a", {"shape": [2], "dtype": "F32", "data": bytearray(GOOD[-12:-4])}),
