@@ -5,8 +5,9 @@
     python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,import] [--json FILE] DIR
 
 DIR holds the files that are made (about four times --megabytes). Every contender runs in a process of its own, in turns:
-A B C … A B C …; a ratio is the median of the rounds' ratios. The second load of each process is timed, since the first
-one also pays for memory that the machine must find. The page cache is warm. Quote ratios; seconds are this machine's.
+A B C … A B C …; a ratio is the median of the rounds' ratios. A process loads four times; the first time also pays for
+memory that the machine must find, so the fastest of the others counts. The page cache is warm. Quote ratios; seconds are
+this machine's.
 """
 
 import argparse

@@ -11,10 +11,10 @@ Importing this package imports no other: not numpy, torch or safetensors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tensorgate._native import Finding, Report, TensorSpec, __version__, check, serialize, serialize_file
 
+# The module typing takes longer to import than all of this package.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tensorgate._errors import OperationError, RejectedError, SafetensorError
     from tensorgate._open import _safe_open_handle, safe_open
