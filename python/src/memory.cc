@@ -69,8 +69,9 @@ std::optional<std::uint8_t> DlpackCode(DType dtype) {
 }
 
 /// A tensor in `owner`'s bytes, for whoever speaks DLPack.
-nb::ndarray<nb::array_api> MakeDlpack(nb::handle owner, std::size_t offset, std::string_view dtype_name,
-                         const std::vector<std::size_t>& shape) {
+nb::ndarray<nb::array_api> MakeDlpack(nb::handle owner, std::size_t offset,
+                                      std::string_view dtype_name,
+                                      const std::vector<std::size_t>& shape) {
   const std::optional<DType> dtype = FindDType(dtype_name);
   const std::optional<std::uint8_t> code = dtype ? DlpackCode(*dtype) : std::nullopt;
   if (!code) throw nb::value_error("DLPack has no such dtype");
@@ -87,8 +88,8 @@ nb::ndarray<nb::array_api> MakeDlpack(nb::handle owner, std::size_t offset, std:
   if (left == 0 && std::ranges::find(shape, std::size_t{0}) == shape.end()) {
     throw nb::value_error("the shape does not fit the bytes");
   }
-  return nb::ndarray<nb::array_api>(view.writable_bytes().subspan(offset).data(), shape.size(), shape.data(),
-                       owner, nullptr, type, nb::device::cpu::value, 0);
+  return nb::ndarray<nb::array_api>(view.writable_bytes().subspan(offset).data(), shape.size(),
+                                    shape.data(), owner, nullptr, type, nb::device::cpu::value, 0);
 }
 
 }  // namespace
