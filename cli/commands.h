@@ -2,14 +2,21 @@
 #ifndef TENSORGATE_CLI_COMMANDS_H_
 #define TENSORGATE_CLI_COMMANDS_H_
 
+#include <string>
+
 #include "cli/options.h"
+#include "cli/output.h"
 #include "tensorgate/report.h"
+#include "tensorgate/source.h"
 
 namespace tensorgate::cli {
 
 int RunScan(const Options& options);
 int RunInspect(const Options& options);
 int RunRules(const Options& options);
+
+/// Of RunInspect: a file whose report says that it is a checkpoint of PyTorch's.
+int InspectTorch(const Options& options, const std::string& path, Source& source, Output& output);
 
 /// What one file alone leads to.
 ExitCode CodeOf(const Report& report);

@@ -239,7 +239,11 @@ int RunInspect(const Options& options) {
     // Another format is named as what it is.
     if (internal::IsNamedSafetensors(path))
       return Refuse(output, path, file.error(), digest, options);
-    return Refuse(output, path, Scan(*source, path, options.check), {}, options);
+    const Report report = Scan(*source, path, options.check);
+    if (report.verdict() == Verdict::kAccepted && report.format().starts_with("pytorch-")) {
+      return InspectTorch(options, path, *source, output);
+    }
+    return Refuse(output, path, report, {}, options);
   }
   if (options.format == Format::kJson) {
     WriteJson(output, *file, RenderJson(path, file->report(), {.header_sha256 = digest}));

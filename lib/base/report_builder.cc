@@ -131,6 +131,19 @@ Report ReportBuilder::Finish() {
   return std::move(report_);
 }
 
+void ReportBuilder::AddLast(Report& report, Rule rule, const Detail& detail) {
+  const Level level = LevelIn(Info(rule), report.profile_);
+  if (report.fatal_ || level == Level::kOff || level == Level::kError) return;
+  Finding finding;
+  finding.rule = rule;
+  finding.severity = static_cast<Severity>(static_cast<int>(level) - 1);
+  const std::string_view text = detail.found_text.substr(0, kTextCap);
+  finding.text_begin = static_cast<std::uint32_t>(report.text_.size());
+  finding.found_text = static_cast<std::uint16_t>(text.size());
+  report.text_ += text;
+  report.findings_.push_back(finding);
+}
+
 Report ReportBuilder::Fatal(const CheckOptions& options, std::string_view format,
                             Rule rule) noexcept {
   Report report;

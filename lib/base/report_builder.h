@@ -47,6 +47,9 @@ class ReportBuilder {
   /// Offsets beyond the file's size, where it is known, become its end. The builder is used up.
   Report Finish();
 
+  /// Adds a finding that is no error, of a rule behind all others, to a report that is finished.
+  static void AddLast(Report& report, Rule rule, const Detail& detail);
+
   /// For when there is no memory for anything else.
   static Report OutOfMemory(const CheckOptions& options, std::string_view format) noexcept {
     return Fatal(options, format, Rule::kIoOutOfMemory);

@@ -115,6 +115,11 @@ void JsonWriter::Number(std::uint64_t number) {
   out_.append(digits.begin(), end.ptr);
 }
 
+void JsonWriter::NumberText(std::string_view digits) {
+  Separate();
+  out_ += digits;
+}
+
 void JsonWriter::Bool(bool value) {
   Separate();
   out_ += value ? "true" : "false";

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/base64.h"
 #include "lib/base/utf8.h"
 #include "lib/json/writer.h"
 #include "lib/report/message.h"
@@ -12,24 +13,8 @@
 namespace tensorgate {
 namespace {
 
+using internal::Base64;
 using internal::JsonWriter;
-
-std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view part = bytes.substr(at, 3);
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      group = group << 8 | (i < part.size() ? static_cast<unsigned char>(part[i]) : 0);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      out += i <= part.size() ? kDigits[group >> (18 - 6 * i) & 63] : '=';
-    }
-  }
-  return out;
-}
 
 // A subject is cut at a number of bytes, perhaps within a character: that one is left out.
 std::string_view WholeCharacters(std::string_view text) {

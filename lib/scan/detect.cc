@@ -141,6 +141,24 @@ bool MayBeSafetensors(std::span<const std::byte> head) {
   return start == text.npos || text[start] == '{';
 }
 
+bool IsJudgedFromItsEnd(std::span<const std::byte> head) {
+  const std::string_view text = AsText(head);
+  if (text.starts_with("PK\3\4") || !RecognisePickle(text).format.empty()) return true;
+  // A pickle that is text looks like any text at first.
+  return head.size() == kScanHead && DetectHead(head, UINT64_MAX, {}).format == "pickle";
+}
+
+bool NamesOther(std::string_view format, std::string_view name) {
+  constexpr std::array kJudged = {"safetensors"sv, "pytorch-zip"sv, "pytorch-legacy"sv, "pickle"sv};
+  constexpr std::array kOthers = {
+      ".gguf"sv, ".ggml"sv, ".onnx"sv, ".h5"sv,   ".hdf5"sv, ".keras"sv, ".tflite"sv, ".npy"sv,
+      ".npz"sv,  ".pb"sv,   ".png"sv,  ".jpg"sv,  ".jpeg"sv, ".gif"sv,   ".txt"sv,    ".md"sv,
+      ".json"sv, ".pdf"sv,  ".yaml"sv, ".html"sv, ".csv"sv,  ".log"sv,
+  };
+  return std::ranges::find(kJudged, format) != kJudged.end() &&
+         std::ranges::any_of(kOthers, [&](std::string_view s) { return EndsWithSuffix(name, s); });
+}
+
 bool IsNamedSafetensors(std::string_view name) { return EndsWithSuffix(name, ".safetensors"); }
 
 bool IsNamedAsModel(std::string_view name) {

@@ -33,6 +33,12 @@ bool EndsInZip(Source& source);
 /// By its length bytes and the brace behind them, this may be safetensors.
 bool MayBeSafetensors(std::span<const std::byte> head);
 
+/// A format that this begins is judged with all of the file at hand, not as its bytes come.
+bool IsJudgedFromItsEnd(std::span<const std::byte> head);
+
+/// The suffix promises another format than `format`, of which the file is.
+bool NamesOther(std::string_view format, std::string_view name);
+
 /// The suffix promises safetensors.
 bool IsNamedSafetensors(std::string_view name);
 

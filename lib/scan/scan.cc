@@ -8,7 +8,10 @@
 #include "lib/base/bytes.h"
 #include "lib/base/report_builder.h"
 #include "lib/scan/detect.h"
+#include "lib/source/spool.h"
+#include "lib/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate {
 namespace {
@@ -81,6 +84,11 @@ Report Other(HeadSource& source, std::string_view name, const CheckOptions& opti
   // Pictures, text and unknown things may carry an archive that loaders find by its end.
   const bool unclear = kind.file_class == FileClass::kOther || kind.format == "unknown";
   if (zip || (unclear && internal::EndsInZip(source))) kind = internal::DetectZip(source, head);
+  // Whatever the name: what a loader would unpickle is judged as that.
+  if (kind.format == "pytorch-zip" || kind.format == "pytorch-legacy") {
+    return torch::Check(source, options);
+  }
+  if (kind.format == "pickle") return torch::CheckPickle(source, options);
   if (const Result<void> same = source.Unchanged(); !same) {
     return Failure(same.error(), source.size(), options);
   }
@@ -112,7 +120,11 @@ Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& op
 Report Scan(Source& source, std::string_view name, const CheckOptions& options) {
   try {
     if (internal::IsNamedSafetensors(name)) return safetensors::Check(source, options);
-    return ScanUnnamed(source, name, options);
+    Report report = ScanUnnamed(source, name, options);
+    if (internal::NamesOther(report.format(), name)) {
+      ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
+    }
+    return report;
   } catch (const std::bad_alloc&) {
     return ReportBuilder::OutOfMemory(options, "unknown");
   }
@@ -131,6 +143,9 @@ Report ScanFailure(const Status& status, const CheckOptions& options) {
   }
 }
 
+// Formats that are judged from their end are spooled up to here.
+constexpr std::uint64_t kSpoolBytes = std::uint64_t{64} << 30;
+
 // The head is kept: it tells what the stream is if it does not prove to be safetensors.
 struct StreamScan::State {
   explicit State(const CheckOptions& given) : options(given), check(given) {}
@@ -139,11 +154,15 @@ struct StreamScan::State {
   std::array<std::byte, kScanHead> head;
   std::size_t length = 0;
   std::uint64_t bytes_read = 0;
-  bool checking = false, open = true;
+  bool checking = false, spooling = false, open = true;
+  internal::Spool spool;
+  std::optional<Status> failure;
 
   std::span<const std::byte> seen() const { return std::span(head).first(length); }
   bool Feed(std::span<const std::byte> bytes);
+  bool Keep(std::span<const std::byte> bytes);
   Report Finish(bool at_end);
+  Report FinishSpooled();
 };
 
 bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
@@ -151,6 +170,7 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
   const std::size_t kept = internal::CopyBytes(bytes, std::span(head).subspan(length));
   length += kept;
   if (checking) return open = check.Feed(bytes);
+  if (spooling) return open = Keep(bytes);
   if (length < 9) return true;
   if (internal::MayBeSafetensors(seen())) {
     checking = true;
@@ -159,7 +179,35 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
     if (open && kept < bytes.size()) open = check.Feed(bytes.subspan(kept));
     return open;
   }
+  if (internal::IsJudgedFromItsEnd(seen())) {
+    spooling = true;
+    return open = Keep(seen()) && Keep(bytes.subspan(kept));
+  }
   return open = length < kScanHead;  // more of it, to tell what it is
+}
+
+bool StreamScan::State::Keep(std::span<const std::byte> bytes) {
+  const std::uint64_t cap = std::min(options.limits.file_bytes, kSpoolBytes);
+  if (bytes.size() > cap || spool.size() > cap - bytes.size()) {
+    failure = Status{.rule = Rule::kLimitFileBytes, .found = cap};
+    return false;
+  }
+  if (const Result<void> kept = spool.Append(bytes); !kept) failure = kept.error();
+  return !failure;
+}
+
+Report StreamScan::State::FinishSpooled() {
+  if (failure) {
+    ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, {}).format);
+    if (failure->rule == Rule::kLimitFileBytes) {
+      builder.Add(failure->rule, 0, {.found = bytes_read, .allowed = failure->found});
+    } else {
+      builder.Add(*failure);
+    }
+    return builder.Finish();
+  }
+  Result<FileSource> source = spool.Open();
+  return source ? Scan(*source, {}, options) : Failure(source.error(), {}, options);
 }
 
 Report StreamScan::State::Finish(bool at_end) {
@@ -172,9 +220,12 @@ Report StreamScan::State::Finish(bool at_end) {
   } else if (!at_end && open) {
     return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
   }
-  Kind kind = internal::DetectHead(seen(), size, {});
-  MemorySource source(seen());
-  if (internal::AsText(seen()).starts_with("PK\3\4")) kind = internal::DetectZip(source, seen());
+  if (spooling) return FinishSpooled();
+  if (whole && length == bytes_read) {
+    MemorySource source(seen());
+    return Scan(source, {}, options);
+  }
+  const Kind kind = internal::DetectHead(seen(), size, {});
   if (!whole) return Unsupported(kind, std::nullopt, bytes_read, options);
   return Unsupported(kind, bytes_read, bytes_read, options);
 }

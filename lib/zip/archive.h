@@ -34,6 +34,8 @@ struct Archive {
   // Names after ASCII folding, `kSlack` bytes behind them, and where to find them.
   tensorgate::internal::PodBuffer<std::byte> folded;
   tensorgate::internal::NameIndex index;
+  // Where names are equal: for the first of them the last. Else empty.
+  tensorgate::internal::PodBuffer<std::uint32_t> last;
 
   std::string_view NameOf(const Member& member) const {
     return tensorgate::internal::AsText(directory.span()).substr(member.name, member.name_length);

@@ -1,6 +1,7 @@
 #include "lib/zip/reader.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "lib/base/utf8.h"
 
@@ -345,6 +346,12 @@ void Reader::CheckNamesDiffer() {
   archive_.index.Build(
       hashes, [this](std::uint32_t i) { return archive_.FoldedName(i); },
       [this](std::uint32_t later, std::uint32_t first) {
+        if (archive_.last.empty()) {
+          archive_.last.Resize(archive_.members.size());
+          const std::span<std::uint32_t> all = archive_.last.span();
+          std::iota(all.begin(), all.end(), 0u);
+        }
+        archive_.last[first] = later;
         const Member& a = archive_.members[first];
         const Member& b = archive_.members[later];
         const bool same = archive_.NameOf(a) == archive_.NameOf(b);

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import pathlib
 import pty
 import struct
 import subprocess
@@ -11,6 +12,8 @@ import unittest
 
 from support import (ACCEPTED, COMMAND, GOOD, OVERLAP, PICKLE, REJECTED, UNDECIDED, UNSUPPORTED, Case,
                      check_line, safetensors, tensor)
+
+CORPUS = pathlib.Path(os.environ.get("TENSORGATE_CORPUS_DIR", ""))
 
 
 class Inspect(Case):
@@ -43,7 +46,8 @@ class Inspect(Case):
 
     def test_refused(self):
         for name, content, code, word in (("a.safetensors", OVERLAP, REJECTED, "offsets-overlap"),
-                                          ("a.pkl", PICKLE, UNSUPPORTED, "pickle"),
+                                          ("a.pkl", PICKLE, REJECTED, "pickle"),
+                                          ("a.gguf", b"GGUF" + bytes(20), UNSUPPORTED, "gguf"),
                                           ("b.safetensors", PICKLE, REJECTED, "foreign-format")):
             path = self.put(name, content)
             self.assertIn(word, self.run_command("inspect", path, code=code).stdout.decode())
@@ -52,6 +56,28 @@ class Inspect(Case):
             check_line(self, out["report"])
         self.run_command("inspect", self.dir / "none", code=UNDECIDED)
         self.run_command("inspect", self.dir, code=UNDECIDED)
+
+    def test_torch(self):
+        for name, layout in (("zip-plain", "pytorch-zip"), ("legacy-plain", "pytorch-legacy"),
+                             ("name-numbers", "pytorch-zip")):
+            path = CORPUS / "torch" / "accept" / (name + ".pt")
+            out = json.loads(self.run_command("inspect", "--format", "json", path, code=ACCEPTED).stdout)
+            check_line(self, out["report"])
+            self.assertEqual(out["report"]["format"], layout)
+            tensors = out["contents"]["tensors"]
+            shown = self.run_command("inspect", path, code=ACCEPTED).stdout.decode()
+            for tensor in tensors:
+                self.assertIn(f"{tensor['name']}  float32", shown)
+                self.assertEqual(path.read_bytes()[tensor["offset"]:tensor["offset"] + tensor["bytes"]],
+                                 bytes(tensor["bytes"]))
+            if name == "name-numbers":
+                self.assertEqual([t["name"] for t in tensors], ["7", "l.0", "l.1"])
+                self.assertEqual(out["contents"]["values"],
+                                 {"7": {"tensor": "7"}, "l": [{"tensor": "l.0"}, {"tensor": "l.1"}]})
+            else:
+                self.assertEqual(tensors, [{"name": "w", "dtype": "float32", "shape": [2, 2], "stride": [2, 1],
+                                            "elements": 4, "offset": tensors[0]["offset"], "bytes": 16, "storage": 0,
+                                            "location": "cpu", "requires_grad": False, "parameter": False}])
 
     def test_fits_the_terminal(self):
         names = {"model.layers.0." + "x" * 150: tensor(0, 4), "\u6f22\u5b57" * 40: tensor(4, 8)}

@@ -25,7 +25,7 @@ def zipped(members):
 class ExitCodes(Case):
     def test_each(self):
         good, bad = self.put("a.safetensors"), self.put("b.safetensors", OVERLAP)
-        model, other = self.put("c.pkl", PICKLE), self.put("d.txt", b"hello\n")
+        model, other = self.put("c.gguf", b"GGUF" + bytes(20)), self.put("d.txt", b"hello\n")
         missing = self.dir / "missing"
         for paths, code in (([good], ACCEPTED), ([good, bad], REJECTED),
                             ([bad, missing], UNDECIDED), ([missing, bad, model], UNDECIDED),
@@ -145,13 +145,9 @@ class Content(Case):
         tar = io.BytesIO()
         with tarfile.open(fileobj=tar, mode="w") as archive:
             archive.addfile(tarfile.TarInfo("sys_info"))
-        magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
         onnx = b"\x08\x08\x12\x07pytorch\x1a\x031.0\x3a\x7f"
         saved = b"\x08\x01\x12\x80\x80\x10\x0a\x20" + bytes(60)
-        cases = (("pickle", PICKLE), ("pickle", pickle.dumps({"a": [1]}, protocol=2)),
-                 ("pickle", b"cposix\nsystem\n(S'x'\ntR."), ("pytorch-legacy", magic),
-                 ("joblib", b"\x80\x03cjoblib.numpy_pickle\nNumpyArrayWrapper\n."),
-                 ("pytorch-zip", zipped(["archive/data.pkl", "archive/data/0"])),
+        cases = (("joblib", b"\x80\x03cjoblib.numpy_pickle\nNumpyArrayWrapper\n."),
                  ("torchscript", zipped(["m/data/0", "m/data.pkl", "m/constants.pkl"])),
                  ("npz", zipped(["a.npy", "b.npy"])), ("zip", zipped(["x.txt"])),
                  ("torch-mar", zipped(["MAR-INF/MANIFEST.json"])),
@@ -170,6 +166,24 @@ class Content(Case):
                 self.assertEqual(self.kind(f"file{index}", content), ("unsupported", name, "model"))
                 self.run_command("scan", self.dir / f"file{index}", code=UNSUPPORTED)
 
+    def test_pickles_are_judged(self):
+        magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+        cases = (("pickle", PICKLE, "rejected"), ("pickle", pickle.dumps({"a": [1]}, protocol=2), "accepted"),
+                 ("pickle", b"cposix\nsystem\n(S'x'\ntR.", "rejected"), ("pytorch-legacy", magic, "rejected"),
+                 ("pytorch-zip", zipped(["archive/data.pkl", "archive/data/0"]), "rejected"))
+        for index, (name, content, verdict) in enumerate(cases):
+            for suffix in ("pt", "bin", "pkl", "zip"):
+                with self.subTest(format=name, index=index, suffix=suffix):
+                    self.assertEqual(self.kind(f"file{index}.{suffix}", content), (verdict, name, None))
+                    line = self.scan_one("-", input=content)
+                    self.assertEqual((line["verdict"], line["format"]), (verdict, name))
+
+    def test_a_suffix_that_lies_is_told(self):
+        content = pickle.dumps({"a": [1]}, protocol=2)
+        for suffix, told in (("pkl", []), ("bin", []), ("gguf", ["scan/suffix"]), ("TXT", ["scan/suffix"])):
+            line = self.scan_one(self.put("file." + suffix, content), code=ACCEPTED)
+            self.assertEqual(self.rules(line), told)
+
     def test_class_other(self):
         cases = (("text", b"Once upon a time. The end.\n"), ("json", b'{"weight_map":{}}'),
                  ("html", b"<!DOCTYPE HTML>\n<html>"), ("xml", b"<?xml version='1.0'?>"),
@@ -185,7 +199,7 @@ class Content(Case):
     def test_text_then_archive_is_no_text(self):
         picture = b"\x89PNG\r\n\x1a\n" + bytes(40)
         for name, content in (("a.txt", b"plain words\n"), ("b.png", picture)):
-            self.assertEqual(self.kind(name, content + zipped(["m/data.pkl"]))[1:], ("pytorch-zip", "model"))
+            self.assertEqual(self.kind(name, content + zipped(["m/data.pkl"]))[:2], ("rejected", "pytorch-zip"))
 
     def test_safetensors_under_any_name(self):
         for name in ("model", "model.bin", "model.txt", "model.pkl", "MODEL.SAFETENSORS"):
@@ -221,7 +235,7 @@ class StandardInput(Case):
                          "safetensors/offsets-overlap")
         self.scan_one("-", input=GOOD[:-1], code=REJECTED)
         self.scan_one("-", input=GOOD + b"x", code=REJECTED)
-        self.assertEqual(self.scan_one("-", input=PICKLE, code=UNSUPPORTED)["format"], "pickle")
+        self.assertEqual(self.scan_one("-", input=PICKLE, code=REJECTED)["format"], "pickle")
         self.assertEqual(self.scan_one("-", input=b"hello\n", code=ACCEPTED)["class"], "other")
         self.assertEqual(self.scan_one("-", input=b"", code=ACCEPTED)["format"], "empty")
 

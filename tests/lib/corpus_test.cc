@@ -10,7 +10,7 @@
 
 #include "lib/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
-#include "tests/lib/zip/check.h"
+#include "tensorgate/scan.h"
 
 namespace tensorgate {
 namespace {
@@ -60,7 +60,8 @@ Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
 Report CheckEntry(const json::value& entry, Profile profile) {
   const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> checkers = {
       {"safetensors", safetensors::CheckPath},
-      {"zip", testing::CheckZipPath},
+      {"zip", ScanPath},
+      {"torch", ScanPath},
       {"pickle", CheckPicklePath}};
   const std::string path = TENSORGATE_CORPUS_DIR "/" + Text(entry.at("path"));
   return checkers.at(Text(entry.at("format")))(path, OptionsOf(entry, profile));

@@ -30,7 +30,8 @@ Report ScanPath(const std::string& path, const CheckOptions& options = {});
 /// The report on a file that could not be opened or read.
 Report ScanFailure(const Status& status, const CheckOptions& options = {});
 
-/// Bytes that come in order and whose number is not known before the end.
+/// Bytes that come in order and whose number is not known before the end. What is judged from its
+/// end (archives, pickles) is kept in a temporary file without a name, of 64 GiB at most.
 class StreamScan {
  public:
   explicit StreamScan(const CheckOptions& options = {});

@@ -19,11 +19,6 @@ inline Report CheckZip(Source& source, const CheckOptions& options = {}) {
   return builder.Finish();
 }
 
-inline Report CheckZipPath(const std::string& path, const CheckOptions& options) {
-  Result<FileSource> source = FileSource::Open(path);
-  return CheckZip(*source, options);
-}
-
 }  // namespace tensorgate::testing
 
 #endif  // TENSORGATE_TESTS_LIB_ZIP_CHECK_H_

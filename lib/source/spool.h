@@ -1,0 +1,31 @@
+// What came of a stream, kept in a temporary file without a name, for formats that are judged from
+// their end.
+#ifndef TENSORGATE_SOURCE_SPOOL_H_
+#define TENSORGATE_SOURCE_SPOOL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "lib/source/descriptor.h"
+#include "tensorgate/source.h"
+#include "tensorgate/status.h"
+
+namespace tensorgate::internal {
+
+class Spool {
+ public:
+  /// Makes the file with the first bytes. After a failure all that follow fail, too.
+  Result<void> Append(std::span<const std::byte> bytes);
+  std::uint64_t size() const { return size_; }
+  /// Of what was appended; the spool must outlive it.
+  Result<FileSource> Open() const;
+
+ private:
+  Descriptor file_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_SOURCE_SPOOL_H_

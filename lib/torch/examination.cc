@@ -1,0 +1,81 @@
+#include "lib/torch/examination.h"
+
+#include "lib/base/bytes.h"
+#include "lib/base/checked.h"
+
+namespace tensorgate::torch::internal {
+namespace {
+
+using namespace std::string_view_literals;
+
+// PROTO 2, LONG1 of 10 bytes, STOP: exactly so every writer has it.
+constexpr std::string_view kLegacyMagic =
+    "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
+
+}  // namespace
+
+std::string_view FormatName(Layout layout) {
+  return layout == Layout::kZip ? "pytorch-zip" : "pytorch-legacy";
+}
+
+std::optional<Layout> LayoutOf(std::span<const std::byte> head) {
+  const std::string_view text = tensorgate::internal::AsText(head);
+  if (text.starts_with(kLegacyMagic)) return Layout::kLegacy;
+  if (text.starts_with("PK\3\4")) return Layout::kZip;
+  return std::nullopt;
+}
+
+Examination::Examination(const CheckOptions& options, Layout layout)
+    : builder_(options, FormatName(layout)), contents_(std::make_unique<Contents>()) {
+  container_ =
+      layout == Layout::kZip ? MakeZip(builder_, *contents_) : MakeLegacy(builder_, *contents_);
+}
+
+void Examination::Begin(std::uint64_t size) {
+  builder_.SetSize(size);
+  contents_->file_size = size;
+  const std::uint64_t cap = builder_.options().limits.file_bytes;
+  if (size > cap) {
+    builder_.Add(Rule::kLimitFileBytes, 0, {.found = size, .allowed = cap});
+    container_ = nullptr;
+    return;
+  }
+  container_->Begin(size);
+}
+
+void Examination::Filled(std::size_t count) {
+  container_->Filled(count);
+  if (!container_->Next().into.empty()) return;
+  // The places of the storages are known, or why not was told.
+  if (!builder_.HasError() && builder_.options().profile == Profile::kStrict) {
+    NameTensors(*contents_, builder_);
+  }
+  if (contents_->machine != nullptr) TellFacts();
+}
+
+void Examination::TellFacts() {
+  Report::Facts facts{.header_bytes = contents_->pickle.size(),
+                      .tensors = contents_->tensors.size()};
+  const std::span<const TensorValue> tensors = contents_->rebuild->tensors();
+  for (const NamedTensor& named : contents_->tensors.span()) {
+    facts.parameters =
+        tensorgate::internal::SaturatingAdd(facts.parameters, tensors[named.tensor].elements);
+  }
+  for (const ByteRange& range : contents_->ranges.span()) facts.data_bytes += range.length;
+  builder_.SetFacts(facts);
+}
+
+Report Examination::Finish() { return builder_.Finish(); }
+
+pickle::Outcome RunPickle(const CheckOptions& options, Contents& contents, Form form,
+                          std::size_t begin) {
+  contents.machine = nullptr;
+  contents.rebuild = std::make_unique<Rebuild>(form);
+  contents.machine =
+      std::make_unique<pickle::Machine>(contents.pickle.span(), *contents.rebuild, options);
+  pickle::Outcome outcome = contents.machine->Run(begin);
+  if (outcome.complete) contents.root = outcome.root;
+  return outcome;
+}
+
+}  // namespace tensorgate::torch::internal
