@@ -14,6 +14,14 @@ namespace tensorgate::cli {
 int RunScan(const Options& options);
 int RunInspect(const Options& options);
 int RunRules(const Options& options);
+int RunHash(const Options& options);
+int RunDiff(const Options& options);
+/// sanitize, split and merge.
+int RunWrite(const Options& options);
+
+/// A file of which there is nothing to show but its report, as inspect and hash tell it; the exit code.
+int Refuse(Output& output, const std::string& path, const Report& report, const std::string& digest,
+           const Options& options);
 
 /// Of RunInspect: a file whose report says that it is a checkpoint of PyTorch's.
 int InspectTorch(const Options& options, const std::string& path, Source& source, Output& output);

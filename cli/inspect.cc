@@ -212,6 +212,8 @@ void WriteJson(Output& output, const File& file, const std::string& report) {
   output.Write("}\n");
 }
 
+}  // namespace
+
 int Refuse(Output& output, const std::string& path, const Report& report, const std::string& digest,
            const Options& options) {
   if (options.format == Format::kJson) {
@@ -222,8 +224,6 @@ int Refuse(Output& output, const std::string& path, const Report& report, const 
   }
   return output.Finish() ? CodeOf(report) : kSomeUndecided;
 }
-
-}  // namespace
 
 int RunInspect(const Options& options) {
   const std::string& path = options.paths.front();

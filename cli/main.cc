@@ -20,6 +20,14 @@ int main(int count, char** arguments) {
         return RunInspect(options);
       case Options::Command::kRules:
         return RunRules(options);
+      case Options::Command::kHash:
+        return RunHash(options);
+      case Options::Command::kDiff:
+        return RunDiff(options);
+      case Options::Command::kSanitize:
+      case Options::Command::kSplit:
+      case Options::Command::kMerge:
+        return RunWrite(options);
     }
   } catch (const std::exception&) {
     // Nothing but the lack of memory throws here. What was not judged is undecided.

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <bit>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
@@ -17,7 +18,7 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 all accepted, 1 something rejected, 2 something undecided (wins over 1),\n"
     "3 a model file without a parser, or nothing to scan, 4 usage.";
 
-// "4096", "64k", "25M", "1Gi": a number with a unit of 1000 or, with an i, 1024.
+// "4096", "64k", "25M", "5GB", "1Gi": a number with a unit of 1000 or, with an i, 1024; a B may follow.
 std::optional<std::uint64_t> ParseSize(std::string_view text) {
   std::uint64_t value = 0;
   std::size_t digits = 0;
@@ -33,30 +34,47 @@ std::optional<std::uint64_t> ParseSize(std::string_view text) {
   if (unit.empty()) return value;
   const std::size_t power = std::string_view("kMGT").find(unit[0] == 'K' ? 'k' : unit[0]);
   unit.remove_prefix(1);
-  const bool binary = unit == "i";
-  if (power == std::string_view::npos || (!unit.empty() && !binary)) return std::nullopt;
+  const bool binary = unit.starts_with('i');
+  if (binary) unit.remove_prefix(1);
+  if (power == std::string_view::npos || (!unit.empty() && unit != "B")) return std::nullopt;
   for (std::size_t i = 0; i <= power; ++i) {
     if (__builtin_mul_overflow(value, binary ? 1024 : 1000, &value)) return std::nullopt;
   }
   return value;
 }
 
+// An option whose value is a number of bytes.
+CLI::Option* AddSize(CLI::App& app, const std::string& option, std::uint64_t& value,
+                     const std::string& meaning) {
+  return app
+      .add_option_function<std::string>(
+          option,
+          [&value, option](const std::string& text) {
+            const std::optional<std::uint64_t> parsed = ParseSize(text);
+            if (!parsed) {
+              throw CLI::ValidationError(option, "'" + EscapeForText(text, 60) +
+                                                     "' is no number such as 4096, 64k or 1Gi");
+            }
+            value = *parsed;
+          },
+          meaning)
+      ->type_name("N");
+}
+
 void AddLimit(CLI::App& app, const std::string& name, std::uint64_t& limit,
               const std::string& meaning) {
-  app.add_option_function<std::string>(
-         "--limit-" + name,
-         [&limit, name](const std::string& text) {
-           const std::optional<std::uint64_t> value = ParseSize(text);
-           if (!value) {
-             throw CLI::ValidationError(
-                 "--limit-" + name,
-                 "'" + EscapeForText(text, 60) + "' is no number such as 4096, 64k or 1Gi");
-           }
-           limit = *value;
-         },
-         meaning)
-      ->type_name("N")
+  AddSize(app, "--limit-" + name, limit, meaning)
       ->group("Limits (hitting one gives the verdict undecided)");
+}
+
+void AddLimits(CLI::App& app, Limits& limits) {
+  AddLimit(app, "file-bytes", limits.file_bytes, "Bytes of a file");
+  AddLimit(app, "header-bytes", limits.header_bytes, "Bytes of a header");
+  AddLimit(app, "tensors", limits.tensors, "Tensors");
+  AddLimit(app, "metadata-entries", limits.metadata_entries, "Entries of __metadata__");
+  AddLimit(app, "name-bytes", limits.name_bytes, "Bytes of a name");
+  AddLimit(app, "rank", limits.rank, "Dimensions of a tensor");
+  AddLimit(app, "pickle-operations", limits.pickle_operations, "Opcodes of a pickle");
 }
 
 void AddCheckOptions(CLI::App& app, Options& options) {
@@ -65,14 +83,7 @@ void AddCheckOptions(CLI::App& app, Options& options) {
       ->check(CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max()))
       ->type_name("N");
   app.add_flag("--digest", options.digest, "JSON: add the SHA-256 of the length and header bytes");
-  Limits& limits = options.check.limits;
-  AddLimit(app, "file-bytes", limits.file_bytes, "Bytes of a file");
-  AddLimit(app, "header-bytes", limits.header_bytes, "Bytes of a header");
-  AddLimit(app, "tensors", limits.tensors, "Tensors");
-  AddLimit(app, "metadata-entries", limits.metadata_entries, "Entries of __metadata__");
-  AddLimit(app, "name-bytes", limits.name_bytes, "Bytes of a name");
-  AddLimit(app, "rank", limits.rank, "Dimensions of a tensor");
-  AddLimit(app, "pickle-operations", limits.pickle_operations, "Opcodes of a pickle");
+  AddLimits(app, options.check.limits);
 }
 
 void AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {
@@ -89,17 +100,20 @@ void AddOutput(CLI::App& app, Options& options) {
       ->type_name("FILE");
 }
 
-CLI::App* AddScan(CLI::App& app, Options& options) {
-  CLI::App* scan = app.add_subcommand("scan", "Judge files and folders; - is standard input");
-  scan->footer(kExitCodes);
-  scan->add_option("paths", options.paths, "Files and folders")->required()->type_name("PATH...");
-  scan->add_option("--profile", options.check.profile,
-                   "strict, or reference: a prediction of the format's own loader")
+void AddProfile(CLI::App& app, Options& options, const std::string& meaning) {
+  app.add_option("--profile", options.check.profile, meaning)
       ->transform(
           CLI::Transformer(std::map<std::string, Profile>{{"strict", Profile::kStrict},
                                                           {"reference", Profile::kReference}})
               .description(""))
       ->type_name("PROFILE");
+}
+
+void AddScan(CLI::App& app, Options& options) {
+  CLI::App* scan = app.add_subcommand("scan", "Judge files and folders; - is standard input");
+  scan->footer(kExitCodes);
+  scan->add_option("paths", options.paths, "Files and folders")->required()->type_name("PATH...");
+  AddProfile(*scan, options, "strict, or reference: a prediction of the format's own loader");
   AddFormat(*scan, options,
             {{"text", Format::kText}, {"json", Format::kJson}, {"jsonl", Format::kJsonLines}});
   AddOutput(*scan, options);
@@ -108,10 +122,10 @@ CLI::App* AddScan(CLI::App& app, Options& options) {
   scan->add_flag("-v,--verbose", options.verbose, "Text: show notes as well");
   scan->add_flag("-q,--quiet", options.quiet, "Text: only files that are not accepted");
   AddCheckOptions(*scan, options);
-  return scan;
+  scan->callback([&options] { options.command = Options::Command::kScan; });
 }
 
-CLI::App* AddInspect(CLI::App& app, Options& options) {
+void AddInspect(CLI::App& app, Options& options) {
   CLI::App* inspect = app.add_subcommand("inspect", "Show what is inside a file that is accepted");
   inspect->footer(kExitCodes);
   inspect->add_option("file", options.paths, "The file")
@@ -122,10 +136,10 @@ CLI::App* AddInspect(CLI::App& app, Options& options) {
   AddOutput(*inspect, options);
   inspect->add_flag("-v,--verbose", options.verbose, "Show notes as well");
   AddCheckOptions(*inspect, options);
-  return inspect;
+  inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }
 
-CLI::App* AddRules(CLI::App& app, Options& options) {
+void AddRules(CLI::App& app, Options& options) {
   CLI::App* rules = app.add_subcommand("rules", "List the rules, or explain one");
   rules->add_option("id", options.paths, "A rule, such as safetensors/offsets-overlap")
       ->expected(0, 1)
@@ -133,7 +147,105 @@ CLI::App* AddRules(CLI::App& app, Options& options) {
   AddFormat(*rules, options,
             {{"text", Format::kText}, {"json", Format::kJson}, {"markdown", Format::kMarkdown}});
   AddOutput(*rules, options);
-  return rules;
+  rules->callback([&options] { options.command = Options::Command::kRules; });
+}
+
+void AddTextOrJson(CLI::App& app, Options& options) {
+  AddFormat(app, options, {{"text", Format::kText}, {"json", Format::kJson}});
+  AddOutput(app, options);
+  AddLimits(app, options.check.limits);
+}
+
+void AddHash(CLI::App& app, Options& options) {
+  CLI::App* hash = app.add_subcommand(
+      "hash", "SHA-256 of each tensor's bytes, and one of all that is the same in every form");
+  hash->footer(
+      "Text: a line for each tensor, sorted by name: SHA-256, dtype, shape, name as JSON.\n"
+      "The last line is the SHA-256 of these lines.\n\n" +
+      std::string(kExitCodes));
+  hash->add_option("file", options.paths, "The file")->required()->expected(1)->type_name("FILE");
+  AddTextOrJson(*hash, options);
+  hash->callback([&options] { options.command = Options::Command::kHash; });
+}
+
+void AddDiff(CLI::App& app, Options& options) {
+  CLI::App* diff =
+      app.add_subcommand("diff", "Compare two files: names, dtypes, shapes and data of tensors");
+  diff->footer(
+      "Exit codes: 0 the same, 1 different, 2 a file was refused or could not be read, 4 usage.");
+  diff->add_option("files", options.paths, "The files")->required()->expected(2)->type_name("A B");
+  diff->add_flag("--metadata", options.metadata, "Compare the metadata as well");
+  AddTextOrJson(*diff, options);
+  diff->callback([&options] { options.command = Options::Command::kDiff; });
+}
+
+constexpr const char* kWriteCodes =
+    "Exit codes: 0 written, 1 an input is rejected, 2 it could not be judged or written,\n"
+    "3 an input of a format without a parser, 4 usage. Nothing is written unless all is well.";
+
+// What is read and, behind it, what is written.
+CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, const char* name,
+                     const char* meaning) {
+  const bool many = which == Options::Command::kMerge;
+  CLI::App* command = app.add_subcommand(name, meaning);
+  command->footer(kWriteCodes);
+  command
+      ->add_option("paths", options.paths,
+                   which == Options::Command::kSplit
+                       ? "The file; DIR/model.safetensors for shards "
+                         "DIR/model-00001-of-0000N.safetensors and an index"
+                       : "What is read; the file to be written, or the folder for it")
+      ->required()
+      ->expected(2, many ? CLI::detail::expected_max_vector_size : 2)
+      ->type_name(many ? "IN... OUT" : "IN OUT");
+  command->callback([&options, which] {
+    options.command = which;
+    options.target = options.paths.back();
+    options.paths.pop_back();
+    if (!std::has_single_bit(options.alignment) || options.alignment < 8 ||
+        options.alignment > (1 << 20)) {
+      throw CLI::ValidationError("--alignment", "it must be a power of two from 8 to 1Mi");
+    }
+    if (which == Options::Command::kSplit && options.max_shard_bytes == 0) {
+      throw CLI::ValidationError("--max-shard-size", "it must be 1 or more");
+    }
+  });
+  CLI::Option* drop =
+      command->add_flag("--drop-metadata", options.drop_metadata, "Leave all metadata out");
+  command
+      ->add_option("--keep-metadata", options.keep_metadata,
+                   "Keep this key alone; may be given again")
+      ->allow_extra_args(false)
+      ->type_name("KEY")
+      ->excludes(drop);
+  AddSize(*command, "--alignment", options.alignment,
+          "Where data begin: at a multiple of N, a power of two from 8 to 1Mi");
+  command->add_flag("--verify", options.verify,
+                    "Read input and output again and compare their SHA-256");
+  command->add_flag("--no-sync", options.no_sync, "Do not wait for the disk");
+  AddTextOrJson(*command, options);
+  return command;
+}
+
+void AddSanitize(CLI::App& app, Options& options) {
+  CLI::App* sanitize =
+      AddWriting(app, options, Options::Command::kSanitize, "sanitize",
+                 "Write what is proven of a file anew: canonical header, no hidden bytes");
+  AddProfile(*sanitize, options,
+             "strict, or reference: also what strict refuses and the format's own loader reads, as "
+             "it reads it");
+}
+
+void AddSplit(CLI::App& app, Options& options) {
+  CLI::App* split = AddWriting(app, options, Options::Command::kSplit, "split",
+                               "Write a file as shards with an index over them");
+  AddSize(*split, "--max-shard-size", options.max_shard_bytes, "Bytes of tensors in one shard")
+      ->required();
+}
+
+void AddMerge(CLI::App& app, Options& options) {
+  AddWriting(app, options, Options::Command::kMerge, "merge",
+             "Write several files, or shards, as one");
 }
 
 }  // namespace
@@ -144,9 +256,14 @@ int ParseArguments(int count, char** arguments, Options& options) {
                                         std::string(RulesVersion()) + ")");
   app.require_subcommand(1);
   app.footer(kExitCodes);
-  CLI::App* scan = AddScan(app, options);
-  CLI::App* inspect = AddInspect(app, options);
+  AddScan(app, options);
+  AddInspect(app, options);
   AddRules(app, options);
+  AddHash(app, options);
+  AddDiff(app, options);
+  AddSanitize(app, options);
+  AddSplit(app, options);
+  AddMerge(app, options);
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
@@ -155,9 +272,6 @@ int ParseArguments(int count, char** arguments, Options& options) {
     std::fprintf(stderr, "tensorgate: %s\nTry --help.\n", EscapeForText(error.what(), 500).c_str());
     return kUsage;
   }
-  options.command = scan->parsed()      ? Options::Command::kScan
-                    : inspect->parsed() ? Options::Command::kInspect
-                                        : Options::Command::kRules;
   return -1;
 }
 

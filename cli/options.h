@@ -2,6 +2,7 @@
 #ifndef TENSORGATE_CLI_OPTIONS_H_
 #define TENSORGATE_CLI_OPTIONS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,15 +21,36 @@ enum ExitCode : int {
 enum class Format { kText, kJson, kJsonLines, kMarkdown };
 
 struct Options {
-  enum class Command { kScan, kInspect, kRules } command = Command::kScan;
+  enum class Command {
+    kScan,
+    kInspect,
+    kRules,
+    kHash,
+    kDiff,
+    kSanitize,
+    kSplit,
+    kMerge
+  } command = Command::kScan;
   Format format = Format::kText;
   CheckOptions check;
-  std::vector<std::string> paths;  // of scan; of inspect the one file; of rules the id, if any
-  std::string output;              // "": standard output
+  // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of what
+  // writes, what is read.
+  std::vector<std::string> paths;
+  std::string output;  // "": standard output
   bool digest = false;
   bool follow_links = false;
   bool verbose = false;
   bool quiet = false;
+  bool metadata = false;  // diff: compare them, too
+
+  // Of what writes.
+  std::string target;
+  std::uint64_t max_shard_bytes = 0;
+  std::uint64_t alignment = 8;
+  bool drop_metadata = false;
+  std::vector<std::string> keep_metadata;  // empty: all
+  bool verify = false;
+  bool no_sync = false;
 };
 
 /// Parses the arguments. Negative: go on with `options`; otherwise the exit code, and what there

@@ -97,11 +97,10 @@ void ReportBuilder::CompactText() {
 
 void ReportBuilder::Add(const Status& status) {
   Detail detail;
-  // The number of `io/...` is the system's, unless it is a number of bytes.
-  const bool is_system = Info(status.rule).id.starts_with("io/");
-  detail.found = is_system && status.rule != Rule::kIoShortRead
-                     ? static_cast<std::uint64_t>(status.system_error)
-                     : status.found;
+  // The number of `io/...` is the system's, unless it is a number of bytes; so is any that the system gave.
+  const bool is_system = status.system_error != 0 || (Info(status.rule).id.starts_with("io/") &&
+                                                      status.rule != Rule::kIoShortRead);
+  detail.found = is_system ? static_cast<std::uint64_t>(status.system_error) : status.found;
   if (status.rule == Rule::kIoShortRead) detail.allowed = report_.size_;
   Add(status.rule, status.offset, detail);
 }

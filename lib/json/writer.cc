@@ -40,12 +40,14 @@ std::string ReplaceInvalid(std::string_view text) {
   }
 }
 
-// `text` is valid UTF-8, as Boost wrote it: what is below 0x20 is already escaped.
-void AppendWithoutDeceptive(std::string& out, std::string_view text) {
+// Escapes the characters that `hidden` names. `text` is valid UTF-8, as Boost wrote it: what is below
+// 0x20 is already escaped.
+template <typename Hidden>
+void AppendWithout(std::string& out, std::string_view text, const Hidden& hidden) {
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint point = DecodeUtf8(text.substr(at));
-    if (IsDeceptive(point.value)) {
+    if (hidden(point.value)) {
       out.append(text.substr(done, at - done));
       AppendEscaped(out, point.value);
       done = at + point.length;
@@ -65,6 +67,23 @@ void Serialize(std::string& out, std::string_view text) {
   }
 }
 
+std::string Base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view part = bytes.substr(at, 3);
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      group = group << 8 | (i < part.size() ? static_cast<unsigned char>(part[i]) : 0);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      out += i <= part.size() ? kDigits[group >> (18 - 6 * i) & 63] : '=';
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 void AppendJsonString(std::string& out, std::string_view text) {
@@ -75,10 +94,16 @@ void AppendJsonString(std::string& out, std::string_view text) {
   } else {
     Serialize(written, ReplaceInvalid(text));
   }
-  AppendWithoutDeceptive(out, written);
+  AppendWithout(out, written, IsDeceptive);
 }
 
 void AppendPlainJsonString(std::string& out, std::string_view text) { Serialize(out, text); }
+
+void AppendAsciiJsonString(std::string& out, std::string_view text) {
+  std::string written;
+  Serialize(written, text);
+  AppendWithout(out, written, [](std::uint32_t code_point) { return code_point >= 0x7F; });
+}
 
 void JsonWriter::Separate() {
   if (comma_) out_ += ',';
@@ -133,6 +158,13 @@ void JsonWriter::Null() {
 void JsonWriter::MemberOrNull(std::string_view key, std::string_view text) {
   Key(key);
   text.empty() ? Null() : String(text);
+}
+
+void JsonWriter::PathMembers(std::string_view key, std::string_view path) {
+  const bool valid = ValidUtf8Length(path) == path.size();
+  Key(key);
+  valid ? String(path) : Null();
+  MemberOrNull(std::string(key) + "_base64", valid ? std::string() : Base64(path));
 }
 
 }  // namespace tensorgate::internal

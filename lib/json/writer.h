@@ -20,6 +20,9 @@ void AppendJsonString(std::string& out, std::string_view text);
 /// For files; nothing here is fit to be shown. Throws std::bad_alloc.
 void AppendPlainJsonString(std::string& out, std::string_view text);
 
+/// The same in ASCII alone: everything from DEL on is \uXXXX. Throws std::bad_alloc.
+void AppendAsciiJsonString(std::string& out, std::string_view text);
+
 /// Objects and arrays in the order in which they are written; commas are its business, nesting the
 /// caller's.
 class JsonWriter {
@@ -41,6 +44,8 @@ class JsonWriter {
   /// Members in one call.
   void Member(std::string_view key, std::string_view text) { Key(key), String(text); }
   void Member(std::string_view key, std::uint64_t number) { Key(key), Number(number); }
+  /// A path that is not UTF-8 has no spelling in JSON: its bytes stand beside it, as `KEY_base64`.
+  void PathMembers(std::string_view key, std::string_view path);
   /// null if empty.
   void MemberOrNull(std::string_view key, std::string_view text);
 

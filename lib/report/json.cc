@@ -67,14 +67,6 @@ void WriteLimits(JsonWriter& json, const Limits& limits) {
   json.EndObject();
 }
 
-// A path that is not UTF-8 has no spelling in JSON: its bytes stand beside it.
-void WritePath(JsonWriter& json, std::string_view path) {
-  const bool valid = internal::ValidUtf8Length(path) == path.size();
-  json.Key("path");
-  valid ? json.String(path) : json.Null();
-  json.MemberOrNull("path_base64", valid ? std::string() : Base64(path));
-}
-
 void WriteFacts(JsonWriter& json, const Report& report) {
   const auto number = [&](std::string_view key, std::uint64_t Report::Facts::* fact) {
     json.Key(key);
@@ -93,7 +85,7 @@ void WriteReport(JsonWriter& json, std::string_view path, const Report& report,
   json.Member("schema_version", std::uint64_t{1});
   json.Member("tool_version", ToolVersion());
   json.Member("rules_version", RulesVersion());
-  WritePath(json, path);
+  json.PathMembers("path", path);
   json.Member("format", report.format());
   json.MemberOrNull("class", report.file_class() ? Name(*report.file_class()) : std::string_view());
   json.Key("size");

@@ -1,4 +1,5 @@
 // Messages and the text form of a report.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <new>
@@ -69,9 +70,13 @@ void AppendQuoted(std::string& out, std::string_view text, std::size_t max) {
   out += '"';
 }
 
+// Rules whose number is one of the system's.
+constexpr std::array kSystemErrors = {Rule::kIoOpenFailed, Rule::kIoReadFailed,
+                                      Rule::kSaveCreateFailed, Rule::kSaveWriteFailed};
+
 void AppendFound(std::string& out, const Finding& finding) {
   AppendNumber(out, finding.found);
-  if (finding.rule != Rule::kIoOpenFailed && finding.rule != Rule::kIoReadFailed) return;
+  if (std::ranges::find(kSystemErrors, finding.rule) == kSystemErrors.end()) return;
   const std::string_view meaning = internal::SystemErrorText(finding.found);
   if (!meaning.empty()) out.append(", ").append(meaning);
 }

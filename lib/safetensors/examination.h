@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -86,6 +87,12 @@ class Examination {
   std::array<std::byte, tensorgate::internal::kTailProbe> tail_{};
   std::size_t tail_size_ = 0;
 };
+
+/// What the format's reference reads in `source`, also where strict refuses it: to repair it, and for
+/// nothing else. A tensor or metadata entry whose name stands again further on does not count. Fails
+/// with the report of the reference profile.
+std::expected<std::unique_ptr<const Header>, Report> ReadAsReference(Source& source,
+                                                                     const CheckOptions& options);
 
 }  // namespace tensorgate::safetensors::internal
 

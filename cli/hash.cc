@@ -1,0 +1,68 @@
+// tensorgate hash: digests of what a file holds, whatever its form.
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "lib/report/content_hash.h"
+#include "tensorgate/render.h"
+#include "tensorgate/scan.h"
+
+namespace tensorgate::cli {
+namespace {
+
+void WriteJson(Output& output, const Input& input, const ContentHash& hash) {
+  std::string text = "{\"report\":" + RenderJson(input.path, input.report) + ",\"contents\":";
+  internal::JsonWriter json(text);
+  json.BeginObject();
+  json.Member("sha256", hash.content);
+  json.Key("tensors");
+  json.BeginArray();
+  for (const std::uint32_t i : SortedByName(input.contents.tensors)) {
+    const TensorData& tensor = input.contents.tensors[i];
+    json.BeginObject();
+    json.Member("name", tensor.name);
+    json.Member("dtype", Name(tensor.dtype));
+    json.Key("shape");
+    json.BeginArray();
+    for (const std::uint64_t dimension : tensor.shape) json.Number(dimension);
+    json.EndArray();
+    json.Member("sha256", hash.tensors[i]);
+    json.EndObject();
+    output.Write(text);
+    text.clear();
+  }
+  json.EndArray();
+  json.EndObject();
+  output.Write(text + "}\n");
+}
+
+void WriteText(Output& output, const Input& input, const ContentHash& hash) {
+  for (const std::uint32_t i : SortedByName(input.contents.tensors)) {
+    output.Write(HashLine(input.contents.tensors[i], hash.tensors[i]) + "\n");
+  }
+  output.Write(hash.content + "\n");
+}
+
+}  // namespace
+
+int RunHash(const Options& options) {
+  Output output(options.output);
+  const std::string& path = options.paths.front();
+  const auto input = OpenInput(path, options);
+  if (!input) return Refuse(output, path, input.error(), {}, options);
+  Result<ContentHash> hash = HashContent((*input)->contents.tensors);
+  if (hash) {
+    const Result<void> unchanged = (*input)->Unchanged();
+    if (!unchanged) hash = std::unexpected(unchanged.error());
+  }
+  if (!hash) return Refuse(output, path, ScanFailure(hash.error(), options.check), {}, options);
+  if (options.format == Format::kJson) {
+    WriteJson(output, **input, *hash);
+  } else {
+    WriteText(output, **input, *hash);
+  }
+  return output.Finish() ? kAllAccepted : kSomeUndecided;
+}
+
+}  // namespace tensorgate::cli

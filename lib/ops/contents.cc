@@ -1,0 +1,89 @@
+#include "lib/ops/contents.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "lib/safetensors/examination.h"
+
+namespace tensorgate::internal {
+namespace {
+
+using safetensors::internal::Header;
+
+// The entries whose name does not stand again further on, in their order.
+template <typename NameAt>
+std::vector<std::uint32_t> LastOfEachName(std::size_t count, const NameAt& at) {
+  std::vector<std::uint32_t> entries(count);
+  std::iota(entries.begin(), entries.end(), 0u);
+  std::ranges::sort(entries, [&](std::uint32_t a, std::uint32_t b) {
+    const int order = at(a).compare(at(b));
+    return order != 0 ? order < 0 : a > b;
+  });
+  const auto repeated = std::ranges::unique(
+      entries, [&](std::uint32_t a, std::uint32_t b) { return at(a) == at(b); });
+  entries.erase(repeated.begin(), repeated.end());
+  std::ranges::sort(entries);
+  return entries;
+}
+
+TensorData TensorOf(const Header& header, std::uint32_t index, Source& source) {
+  const auto& record = header.tensors.span()[index];
+  TensorData tensor;
+  tensor.name = header.NameOf(record);
+  tensor.dtype = record.dtype();
+  auto dimensions = header.Dimensions(record);
+  for (std::uint64_t dimension; dimensions.Next(dimension);) tensor.shape.push_back(dimension);
+  tensor.data = SourceData{&source, header.data_offset() + header.BeginOf(index)};
+  return tensor;
+}
+
+}  // namespace
+
+Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
+  Contents contents;
+  contents.tensors.reserve(checkpoint.size());
+  for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+    Result<TensorRef> tensor = checkpoint.tensor(i);
+    if (!tensor) return std::unexpected(tensor.error());
+    if (!tensor->stride.empty()) {
+      return std::unexpected(Status{.rule = Rule::kSaveMisuse, .found = i});
+    }
+    contents.tensors.push_back(
+        {.name = std::string(tensor->name),
+         .dtype = tensor->dtype,
+         .shape = std::move(tensor->shape),
+         .data = SourceData{checkpoint.part(tensor->part).source, tensor->range.offset}});
+  }
+  for (std::size_t i = 0; i < checkpoint.metadata_size(); ++i) {
+    const safetensors::MetadataEntry entry = checkpoint.metadata(i);
+    contents.metadata.emplace_back(entry.key, entry.value);
+  }
+  return contents;
+}
+
+std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckOptions& options) {
+  const auto read = safetensors::internal::ReadAsReference(source, options);
+  if (!read) return std::unexpected(read.error());
+  const Header& header = **read;
+  Contents contents;
+  const auto tensors = LastOfEachName(header.tensors.size(), [&](std::uint32_t i) {
+    return header.NameOf(header.tensors.span()[i]);
+  });
+  for (const std::uint32_t i : tensors) contents.tensors.push_back(TensorOf(header, i, source));
+  // In the order of their data, so that what is not moved is copied in one go.
+  std::ranges::stable_sort(contents.tensors, {}, [](const TensorData& tensor) {
+    return std::get<SourceData>(tensor.data).offset;
+  });
+  const auto entries = LastOfEachName(header.metadata.size(), [&](std::uint32_t i) {
+    return header.TextAt(header.metadata.span()[i].key);
+  });
+  for (const std::uint32_t i : entries) {
+    const auto& entry = header.metadata.span()[i];
+    contents.metadata.emplace_back(header.TextAt(entry.key), header.TextAt(entry.value));
+  }
+  return contents;
+}
+
+}  // namespace tensorgate::internal

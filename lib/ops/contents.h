@@ -1,0 +1,28 @@
+// What a file or checkpoint holds, as something to be saved.
+#ifndef TENSORGATE_OPS_CONTENTS_H_
+#define TENSORGATE_OPS_CONTENTS_H_
+
+#include <expected>
+#include <vector>
+
+#include "tensorgate/checkpoint.h"
+#include "tensorgate/save.h"
+
+namespace tensorgate::internal {
+
+struct Contents {
+  std::vector<TensorData> tensors;  // in the order of parts and data; they refer to the sources
+  Metadata metadata;                // in the order of the header
+};
+
+/// `checkpoint` must stay while the contents are used. `save/misuse` for a tensor that does not lie in its file as it
+/// would in memory. Throws std::bad_alloc.
+Result<Contents> ContentsOf(const Checkpoint& checkpoint);
+
+/// What the format's reference reads in `source`, which must stay; the report of the reference profile
+/// if it refuses. Throws std::bad_alloc.
+std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckOptions& options);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_OPS_CONTENTS_H_
