@@ -73,8 +73,8 @@ std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckO
   });
   for (const std::uint32_t i : tensors) contents.tensors.push_back(TensorOf(header, i, source));
   // In the order of their data, so that what is not moved is copied in one go.
-  std::ranges::stable_sort(contents.tensors, {}, [](const TensorData& tensor) {
-    return std::get<SourceData>(tensor.data).offset;
+  std::ranges::sort(contents.tensors, {}, [](const TensorData& tensor) {
+    return std::pair(std::get<SourceData>(tensor.data).offset, std::string_view(tensor.name));
   });
   const auto entries = LastOfEachName(header.metadata.size(), [&](std::uint32_t i) {
     return header.TextAt(header.metadata.span()[i].key);
