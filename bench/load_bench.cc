@@ -263,7 +263,7 @@ void Loading(const std::string& path, int rounds) {
                            {"`Map`, every page touched", MapWay(path, true)}};
   std::printf("| %zu tensors, %.3f GB | ms | of touched | CPU | of fresh | CPU |\n", kTensors,
               static_cast<double>(size) / 1e9);
-  std::printf("| --- | ---: | ---: | ---: | ---: |\n");
+  std::printf("| --- | ---: | ---: | ---: | ---: | ---: |\n");
   RunTable(rows, {0, 1}, rounds);
   ::munmap(touched.data(), touched.size());
 }
@@ -295,8 +295,8 @@ void Slicing(const std::string& path, int rounds) {
       {"`[::-1]`: rows upside down", way({Subscript::Range({}, {}, -1)})},
       {"`[:, 7]`: one column", way({all, Subscript::Index(7)})}};
   std::printf(
-      "\n| slice of F32 [%zu, %zu], 50 tensors | ms | of all | CPU |\n| --- | ---: | ---: | ---: "
-      "|\n",
+      "\n| slice of F32 [%zu, %zu], 50 tensors | ms | of all | CPU |\n"
+      "| --- | ---: | ---: | ---: |\n",
       kRows, kColumns);
   RunTable(rows, {0}, rounds);
 }
@@ -324,8 +324,8 @@ void OneOfMany(const std::string& folder, int rounds) {
                            {"100 GB, 2 tensors", way(giant)},
                            {"100 GB, 25,000 tensors (a header of 2 MB)", way(many)}};
   std::printf(
-      "\n| opening and reading one tensor of 4 MB | ms | of the small file |\n| --- | ---: | ---: "
-      "|\n");
+      "\n| opening and reading one tensor of 4 MB | ms | of the small file | CPU |\n"
+      "| --- | ---: | ---: | ---: |\n");
   RunTable(rows, {0}, 3 * rounds);
   for (const std::string& path : {giant, many, few}) std::filesystem::remove(path);
 }

@@ -34,8 +34,8 @@ std::size_t ToNext(const std::byte* at, std::size_t unit) {
 
 // Whole pages at a huge page's boundary. Empty: no memory.
 std::span<std::byte> Map(std::size_t length) {
-  // Half a huge page or more at the end is worth a whole one.
-  if (length % kHugePage >= kHugePage / 2) length = RoundUp(length, kHugePage);
+  // A last huge page that is not full may cost a 64th of memory that nobody asked for, not more.
+  if (RoundUp(length, kHugePage) - length <= length / 64) length = RoundUp(length, kHugePage);
   const std::size_t asked = length + kHugePage;
   void* mapped = ::mmap(nullptr, asked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return {};
@@ -44,8 +44,12 @@ std::span<std::byte> Map(std::size_t length) {
   if (before != 0) ::munmap(begin, before);
   begin += before;
   if (behind != 0) ::munmap(begin + length, behind);
-  // A wish: without huge pages it is slower, not wrong.
-  ::madvise(begin, length / kHugePage * kHugePage, MADV_HUGEPAGE);
+  // Wishes: without huge pages, and small ones at the end touched in one go, it is slower, not wrong.
+  const std::size_t in_huge = length / kHugePage * kHugePage;
+  ::madvise(begin, in_huge, MADV_HUGEPAGE);
+#ifdef MADV_POPULATE_WRITE
+  if (in_huge != length) ::madvise(begin + in_huge, length - in_huge, MADV_POPULATE_WRITE);
+#endif
   return {begin, length};
 }
 

@@ -10,8 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "lib/ops/checkpoint_data.h"
 #include "lib/ops/layout.h"
 #include "tests/lib/ops/model.h"
+#include "tests/oracle/slices.h"
 
 namespace tensorgate {
 namespace {
@@ -291,6 +293,65 @@ TEST_F(LoadTest, LayoutsAreSound) {
   EXPECT_FALSE(internal::LayOut(huge));
 }
 
+// Tensors as other formats have them: a matrix, the same transposed, a diagonal, one element repeated.
+class StridedTensors final : public internal::PartTensors {
+ public:
+  std::size_t size() const override { return 4; }
+  std::string_view name(std::size_t index) const override { return tensor(index).name; }
+  TensorRef tensor(std::size_t index) const override {
+    const TensorRef tensors[] = {
+        {"matrix", DType::kF32, {300, 500}, {}, 0, {3, 600'000}},
+        {"transposed", DType::kF32, {500, 300}, {1, 500}, 0, {3, 600'000}},
+        {"diagonal", DType::kF32, {300}, {501}, 0, {3, (299 * 501 + 1) * 4}},
+        {"repeated", DType::kF32, {7, 3}, {0, 0}, 0, {15, 4}}};
+    return tensors[index];
+  }
+  std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
+};
+
+TEST_F(LoadTest, StridedTensorsComeInCOrder) {
+  const std::string bytes = ModelOf({{"a", DType::kU8, {700'000}}});
+  const Report report = safetensors::CheckBytes(AsBytes(bytes));
+  std::vector<internal::PartData> parts(2);
+  for (internal::PartData& part : parts) {
+    part.source = std::make_unique<MemorySource>(AsBytes(bytes));
+    part.tensors = std::make_unique<const StridedTensors>();
+    part.report = &report;
+  }
+  const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
+  ASSERT_EQ(checkpoint.size(), 8u);
+  const auto expected = [&](std::size_t index) {
+    const TensorRef tensor = *checkpoint.tensor(index);
+    EXPECT_EQ(tensor.part, index / 4);
+    std::vector<std::byte> bytes_of;
+    const auto slice = oracle::Slice(tensor, {});
+    for (const std::uint64_t place : slice->places) {
+      bytes_of.push_back(AsBytes(bytes)[static_cast<std::size_t>(tensor.range.offset + place)]);
+    }
+    return bytes_of;
+  };
+  std::uint64_t done = 0, all = 0;
+  LoadOptions options;
+  options.progress = [&](std::uint64_t so_far, std::uint64_t whole) {
+    done = so_far;
+    all = whole;
+    return true;
+  };
+  const Result<Loaded> loaded = checkpoint.LoadAll(options);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(done, all);
+  for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+    const std::vector<std::byte> bytes_of = expected(i);
+    EXPECT_EQ(checkpoint.tensor(i)->bytes(), bytes_of.size());
+    EXPECT_TRUE(Same(loaded->bytes(i), bytes_of)) << i;
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(loaded->bytes(i).data()) % 4, 0u);
+    const Result<Buffer> read = checkpoint.Read(i);
+    EXPECT_TRUE(read && Same(read->bytes(), bytes_of)) << i;
+  }
+  EXPECT_EQ(checkpoint.metadata_size(), 0u);
+  EXPECT_EQ(checkpoint.FindMetadata("k"), std::nullopt);
+}
+
 TEST_F(LoadTest, MappingsShowTheFile) {
   const std::string path = Write("model", file_);
   const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(path));
@@ -322,6 +383,23 @@ TEST_F(LoadTest, MappingsShowTheFile) {
   const Checkpoint other =
       Opened(Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(file_), &counts)));
   EXPECT_EQ(other.Map(0).error().rule, Rule::kUseNotMappable);
+
+  // What cannot be mapped: no descriptor, one that is not open for reading, more than memory can show.
+  EXPECT_EQ(Mapping::MapFile(-1, 1, {}).error().rule, Rule::kIoReadFailed);
+  const int write_only = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  EXPECT_EQ(Mapping::MapFile(write_only, 1, {}).error().rule, Rule::kIoReadFailed);
+  close(write_only);
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(Mapping::MapFile(descriptor, UINT64_MAX, {}).error().rule, Rule::kIoOutOfMemory);
+  if (sizeof(void*) == 8) {
+    EXPECT_EQ(Mapping::MapFile(descriptor, SIZE_MAX / 2, {}).error().rule, Rule::kIoOutOfMemory);
+  }
+  EXPECT_EQ(Mapping::MapFile(descriptor, file_.size() + 1, {}).error().rule, Rule::kIoChanged);
+  EXPECT_TRUE(Mapping::MapFile(descriptor, 0, {})->bytes().empty());
+  close(descriptor);
+  const int folder = open(folder_.c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(Mapping::MapFile(folder, 1, {}).error().rule, Rule::kUseNotMappable);
+  close(folder);
 
   // Cut before it is mapped: an error, where touching it would end the process.
   std::filesystem::resize_file(path, file_.size() - 1);
