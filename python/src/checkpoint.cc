@@ -16,6 +16,7 @@
 
 #include "python/src/check.h"
 #include "python/src/file_object.h"
+#include "python/src/interrupt.h"
 #include "python/src/memory.h"
 #include "python/src/report.h"
 #include "tensorgate/slice.h"
@@ -56,14 +57,14 @@ CheckpointHandle OpenBytes(nb::handle what) {
                std::move(view));
 }
 
-/// Lets Ctrl-C end a long call.
-LoadOptions Interruptible() {
+/// Reads without the interpreter; a signal's handler can end it.
+template <typename Read>
+auto Interruptible(Read read) {
   LoadOptions options;
-  options.progress = [](std::uint64_t, std::uint64_t) {
-    const nb::gil_scoped_acquire held;
-    return PyErr_CheckSignals() == 0;
-  };
-  return options;
+  options.progress = RunSignalHandlers();
+  auto result = WithoutInterpreter([&] { return read(options); });
+  RaisePending();
+  return Take(std::move(result));
 }
 
 nb::object Text(std::string_view text) {
@@ -127,19 +128,20 @@ std::optional<std::size_t> Find(const CheckpointHandle& self, std::string_view n
 }
 
 Memory Read(const CheckpointHandle& self, std::size_t index) {
-  return Memory(
-      Take(WithoutInterpreter([&] { return self.checkpoint.Read(index, Interruptible()); })));
+  return Memory(Interruptible(
+      [&](const LoadOptions& options) { return self.checkpoint.Read(index, options); }));
 }
 
 void ReadInto(const CheckpointHandle& self, std::size_t index, nb::handle into) {
   BufferView view(into, /*writable=*/true);
-  Take(WithoutInterpreter(
-      [&] { return self.checkpoint.ReadInto(index, view.writable_bytes(), Interruptible()); }));
+  Interruptible([&](const LoadOptions& options) {
+    return self.checkpoint.ReadInto(index, view.writable_bytes(), options);
+  });
 }
 
 std::tuple<Memory*, std::vector<std::size_t>> LoadAll(const CheckpointHandle& self) {
   auto memory = std::make_unique<Memory>(
-      Take(WithoutInterpreter([&] { return self.checkpoint.LoadAll(Interruptible()); })));
+      Interruptible([&](const LoadOptions& options) { return self.checkpoint.LoadAll(options); }));
   std::vector<std::size_t> offsets(self.checkpoint.size());
   for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = memory->offset(i);
   return {memory.release(), std::move(offsets)};

@@ -16,6 +16,7 @@
 
 #include "python/src/check.h"
 #include "python/src/checkpoint.h"
+#include "python/src/interrupt.h"
 #include "tensorgate/dtype.h"
 
 namespace tensorgate::python {
@@ -116,10 +117,7 @@ Request MakeRequest(const nb::dict& tensors, nb::handle metadata) {
     }
     request.options.metadata = std::move(entries);
   }
-  request.options.progress = [](std::uint64_t, std::uint64_t) {
-    const nb::gil_scoped_acquire held;
-    return PyErr_CheckSignals() == 0;
-  };
+  request.options.progress = RunSignalHandlers();
   return request;
 }
 
@@ -136,6 +134,7 @@ void SaveToFile(const nb::dict& tensors, nb::handle filename, nb::handle metadat
     const nb::gil_scoped_release released;
     saved = Save(path, request.tensors, request.options);
   }
+  RaisePending();
   Take(std::move(saved));
 }
 
@@ -152,6 +151,7 @@ nb::object SaveToBytes(const nb::dict& tensors, nb::handle metadata) {
     const nb::gil_scoped_release released;
     saved = SerializeInto(request.tensors, into, request.options);
   }
+  RaisePending();
   Take(std::move(saved));
   return bytes;
 }

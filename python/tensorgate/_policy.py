@@ -64,7 +64,7 @@ class Policy:
     def _file_object(self, file: IO[bytes], formats: Formats, lenient: bool) -> Iterator[tuple[Any, Exception | None]]:
         name = getattr(file, "name", "")
         name = name if isinstance(name, str) else ""
-        if not file.seekable():
+        if not _can_seek(file):
             from tensorgate._errors import SafetensorError
 
             raise SafetensorError("a stream cannot be checked before it is read: give the loader its bytes, as in "
@@ -103,6 +103,12 @@ class Policy:
             return hashlib.sha256(what).hexdigest() in self._digests
         with open(f"/proc/self/fd/{what.fileno()}", "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() in self._digests
+
+
+def _can_seek(file: IO[bytes]) -> bool:
+    if hasattr(file, "seekable"):
+        return file.seekable()
+    return hasattr(file, "seek") and hasattr(file, "tell")
 
 
 def open_once(path: str | os.PathLike[str]) -> int:

@@ -114,6 +114,22 @@ class Pickles(Guarded):
             with self.assertRaisesRegex(tensorgate.SafetensorError, "a stream cannot be checked"):
                 pickle.load(file)
 
+    def test_objects_with_the_least(self):
+        class Readable:
+            def __init__(self, data):
+                self.read, self.readline = io.BytesIO(data).read, io.BytesIO(data).readline
+
+        class Seekable:
+            def __init__(self, data):
+                file = io.BytesIO(data)
+                self.read, self.readline, self.seek, self.tell = file.read, file.readline, file.seek, file.tell
+
+        data = pickle.dumps(1)
+        with tensorgate.guard(allow=["pickle"]):
+            self.assertEqual(pickle.load(Seekable(data)), 1)
+            with self.assertRaisesRegex(tensorgate.SafetensorError, "a stream cannot be checked"):
+                pickle.load(Readable(data))
+
     def test_from_import_before_the_guard(self):
         module = type(sys)("tensorgate_test_module")
         module.load = pickle.load

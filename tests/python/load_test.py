@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import struct
 import subprocess
 import sys
@@ -351,6 +352,27 @@ class Threads(Files):
                 for thread in threads:
                     thread.join()
         self.assertEqual(failures, [])
+
+    def test_signals(self):
+        class Interrupted(Exception):
+            pass
+
+        def handle(*_):
+            raise Interrupted
+
+        path = self.folder / "x.safetensors"
+        value = numpy.zeros(128 << 20, numpy.uint8)
+        tensorgate.numpy.save_file({"a": value}, path)
+        before = signal.signal(signal.SIGALRM, handle)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        for call in (lambda: tensorgate.numpy.load_file(path),
+                     lambda: tensorgate.numpy.save_file({"a": value}, path)):
+            for i in range(6):
+                with self.assertRaises(Interrupted):
+                    signal.setitimer(signal.ITIMER_REAL, 0.001 + i * 0.01)
+                    call()
+                    time.sleep(60)
+        self.assertEqual(tensorgate.numpy.load_file(path)["a"].nbytes, value.nbytes)
 
     def test_interpreter_is_free_while_reading(self):
         path = self.folder / "x.safetensors"
