@@ -32,14 +32,12 @@ inline void CopyRow(const std::byte* from, std::ptrdiff_t from_stride, std::byte
   }
 }
 
-/// Copies `count` items of `size` bytes. Both ends of both rows must be inside; else the program
+/// Copies `count` items of `size` bytes, neither of them 0. Both ends of both rows must be inside; else the program
 /// ends.
 inline void CopyStrided(std::span<const std::byte> from, Row source, std::span<std::byte> into,
                         Row target, std::uint64_t count, std::size_t size) {
-  if (count == 0 || size == 0) return;
-  if (!source.Fits(count, size, from.size()) || !target.Fits(count, size, into.size())) {
-    std::abort();
-  }
+  if (!source.Fits(count, size, from.size())) std::abort();
+  if (!target.Fits(count, size, into.size())) std::abort();
   const std::byte* a = from.data() + source.at;
   std::byte* b = into.data() + target.at;
   const auto a_stride = static_cast<std::ptrdiff_t>(source.stride);

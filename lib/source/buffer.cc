@@ -43,7 +43,7 @@ std::span<std::byte> Map(std::size_t length) {
   const std::size_t before = ToNext(begin, kHugePage), behind = asked - before - length;
   if (before != 0) ::munmap(begin, before);
   begin += before;
-  if (behind != 0) ::munmap(begin + length, behind);
+  ::munmap(begin + length, behind);
   // Wishes: without huge pages, and small ones at the end touched in one go, it is slower, not wrong.
   const std::size_t in_huge = length / kHugePage * kHugePage;
   ::madvise(begin, in_huge, MADV_HUGEPAGE);

@@ -1,7 +1,6 @@
 #include "tensorgate/mapping.h"
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -29,10 +28,6 @@ Result<Mapping> Mapping::MapFile(int descriptor, std::uint64_t size, const MapOp
   const std::span<std::byte> bytes(static_cast<std::byte*>(mapped), length);
   Mapping mapping(bytes, bytes);
   mapping.writable_ = options.writable;
-  struct stat status;
-  if (::fstat(descriptor, &status) != 0 || static_cast<std::uint64_t>(status.st_size) < size) {
-    return std::unexpected(Status{.rule = Rule::kIoChanged});
-  }
   return mapping;
 }
 

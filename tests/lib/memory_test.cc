@@ -320,6 +320,7 @@ TEST(MemoryTest, EveryAllocationOfARenderingMayFail) {
   fail_each([&] { return RenderJson("path/of/a/file.safetensors", report); });
   fail_each([&] { return RenderText("path/of/a/file.safetensors", report, true); });
   fail_each([&] { return Message(report, report.findings()[0]); });
+  fail_each([&] { return Message(Status{.rule = Rule::kUseBadSlice, .found = 3}); });
   fail_each([&] { return EscapeForText(std::string_view(file).substr(0, 100), 1000); });
   fail_each([&] { return GroupDigits(12'345'678'901'234'567'890u); });
 }

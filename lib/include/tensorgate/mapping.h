@@ -39,7 +39,7 @@ struct MapOptions {
 
 class Mapping {
  public:
-  /// `size` bytes of an open file; fails if it is no longer that long.
+  /// `size` bytes of an open file, which must be that long: `Checkpoint::Map` looks.
   static Result<Mapping> MapFile(int descriptor, std::uint64_t size, const MapOptions& options);
   /// Memory of the caller's as it stands.
   static Mapping OfMemory(std::span<const std::byte> bytes) { return Mapping(bytes, {}); }

@@ -230,7 +230,8 @@ TEST_F(LoadTest, ManyThreadsUseOneCheckpoint) {
 }
 
 TEST_F(LoadTest, MemoryLiesAsTheFileDoes) {
-  for (const std::size_t size : {1u, 1000u, 65'535u, 65'536u, 300'000u, 3'000'000u, 5'000'000u}) {
+  for (const std::size_t size :
+       {1u, 1000u, 65'535u, 65'536u, 300'000u, 2u << 20, 3'000'000u, 33'500'000u}) {
     for (const std::size_t offset : {0u, 1u, 8u, 4095u, 4096u, 70'000u}) {
       Result<Buffer> buffer = Buffer::Allocate(size, offset);
       ASSERT_TRUE(buffer);
@@ -394,8 +395,12 @@ TEST_F(LoadTest, MappingsShowTheFile) {
   if (sizeof(void*) == 8) {
     EXPECT_EQ(Mapping::MapFile(descriptor, SIZE_MAX / 2, {}).error().rule, Rule::kIoOutOfMemory);
   }
-  EXPECT_EQ(Mapping::MapFile(descriptor, file_.size() + 1, {}).error().rule, Rule::kIoChanged);
   EXPECT_TRUE(Mapping::MapFile(descriptor, 0, {})->bytes().empty());
+  Mapping other_one = Mapping::OfMemory(AsBytes(file_));
+  other_one = *Mapping::MapFile(descriptor, 8, {});
+  EXPECT_EQ(other_one.bytes().size(), 8u);
+  EXPECT_DEATH((void)other_one.bytes({8, 1}), "");
+  EXPECT_DEATH((void)other_one.bytes({9, 0}), "");
   close(descriptor);
   const int folder = open(folder_.c_str(), O_RDONLY | O_CLOEXEC);
   EXPECT_EQ(Mapping::MapFile(folder, 1, {}).error().rule, Rule::kUseNotMappable);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/base/strided_copy.h"
 #include "lib/ops/gather.h"
 #include "lib/ops/select.h"
 #include "tests/lib/ops/model.h"
@@ -226,6 +227,25 @@ TEST(SliceTest, RefusalsTellTheSubscript) {
       PlanSlice(TensorOf(DType::kF6E2M3, {4}), std::vector{Subscript::Range(0, 3)});
   EXPECT_EQ(packed.error().rule, Rule::kUseSubByteSlice);
   EXPECT_EQ(packed.error().found, 6u);
+}
+
+// The last guard: whatever went wrong before, nothing outside is written to or read.
+TEST(SliceTest, ACopyThatWouldLeaveItsMemoryEndsTheProgram) {
+  std::vector<std::byte> from(20), into(20);
+  using internal::Row;
+  const auto copy = [&](Row source, Row target) {
+    internal::CopyStrided(from, source, into, target, 3, 4);
+  };
+  copy({0, 8}, {16, ~std::uint64_t{0} - 7});
+  EXPECT_TRUE((Row{16, ~std::uint64_t{0} - 7}).Fits(3, 4, 20));
+  EXPECT_FALSE((Row{0, 1}).Fits(1, 21, 20));
+  EXPECT_FALSE((Row{17, 0}).Fits(1, 4, 20));
+  EXPECT_FALSE((Row{0, 9}).Fits(3, 4, 20));
+  EXPECT_DEATH(copy({1, 8}, {0, 8}), "");
+  EXPECT_DEATH(copy({0, 8}, {1, 8}), "");
+  EXPECT_DEATH(copy({21, 0}, {0, 8}), "");
+  EXPECT_DEATH(copy({0, 8}, {4, ~std::uint64_t{0} - 7}), "");
+  EXPECT_DEATH(internal::CopyStrided(from, {0, 1}, into, {0, 1}, 1, 21), "");
 }
 
 // Of a matrix of 2,000 rows of 8,000 bytes, from a source that counts.
