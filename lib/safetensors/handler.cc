@@ -269,7 +269,8 @@ bool HeaderHandler::OtherString(std::string_view part, Error& error) {
 
 // Another dtype than the tensor before has.
 bool HeaderHandler::OtherDtype(std::string_view name, Error& error) {
-  return SetDtype(name, error) && FieldDone(State::kShape);
+  if (!SetDtype(name, error)) return false;
+  return FieldDone(State::kShape);
 }
 
 bool HeaderHandler::SetDtype(std::string_view name, Error& error) {

@@ -35,17 +35,16 @@ Token TokenAtStop(std::string_view text, std::size_t stop, TokenKind kind) {
 }
 
 // Where the key of the tensor stands whose entry is the `ordinal`-th of the root, `__metadata__`
-// not counted.
+// not counted. There is one: the parser has told of it.
 Token TensorKey(std::string_view text, std::size_t ordinal) {
   TokenCursor cursor(text);
   cursor.Next();  // the root
-  while (const Token key = cursor.Next()) {
-    if (key.kind != TokenKind::kString) break;
+  while (true) {
+    const Token key = cursor.Next();
     const bool metadata = json::Unescape(text.substr(key.begin, key.size())) == kMetadataName;
     if (!metadata && ordinal-- == 0) return key;
     cursor.SkipValue(cursor.Next());
   }
-  return {};
 }
 
 ParseFailure FromHandler(const HeaderHandler& handler, const Header& header, std::size_t stop) {

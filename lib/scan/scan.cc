@@ -95,9 +95,10 @@ Report Other(HeadSource& source, std::string_view name, const CheckOptions& opti
   return Unsupported(kind, source.size(), source.bytes_read(), options);
 }
 
+// For what might be safetensors: with the zeros in its length it is no text.
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
   const std::string_view format = internal::DetectHead(head, size, name).format;
-  return (format != "unknown" && format != "text") || internal::AsText(head).starts_with("PK\3\4");
+  return format != "unknown" || internal::AsText(head).starts_with("PK\3\4");
 }
 
 Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& options) {

@@ -114,6 +114,7 @@ TEST(MemoryTest, EveryAllocationOfAScanMayFail) {
       MemorySource source(AsBytes(file));
       return OutcomeOf(Scan(source, "x"));
     });
+    FailEach([&] { return OutcomeOf(ScanFailure(Status{.rule = Rule::kIoOutOfMemory})); });
     FailEach([&] {
       StreamScan stream;
       stream.Feed(AsBytes(file));
@@ -322,6 +323,8 @@ TEST(MemoryTest, EveryAllocationOfARenderingMayFail) {
   fail_each([&] { return Message(report, report.findings()[0]); });
   fail_each([&] { return Message(Status{.rule = Rule::kUseBadSlice, .found = 3}); });
   fail_each([&] { return EscapeForText(std::string_view(file).substr(0, 100), 1000); });
+  const Status status{.rule = Rule::kIoOpenFailed, .system_error = 2};
+  fail_each([&] { return Message(status); });
   fail_each([&] { return GroupDigits(12'345'678'901'234'567'890u); });
 }
 

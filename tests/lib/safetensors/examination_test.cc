@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lib/safetensors/survey.h"
 #include "tests/lib/safetensors/build.h"
@@ -36,6 +39,18 @@ TEST(ExaminationTest, AsksForEachPartOnce) {
   EXPECT_EQ(wanted, (std::vector<std::pair<std::uint64_t, std::size_t>>{
                         {0, 8}, {8, data - 8}, {data, 64}, {file.size() - 1024, 1024}}));
   EXPECT_EQ(examination.Finish().verdict(), Verdict::kAccepted);
+}
+
+TEST(DimensionReaderTest, StaysInside) {
+  DimensionReader reader("12, 3]]:4", 5);
+  std::vector<std::uint64_t> values;
+  for (std::uint64_t value; reader.Next(value);) values.push_back(value);
+  EXPECT_EQ(values, (std::vector<std::uint64_t>{12, 3, 4, 0, 0}));
+  EXPECT_EQ(reader.rest(), "");
+  DimensionReader one("12, 3]", 1);
+  std::uint64_t value;
+  EXPECT_TRUE(one.Next(value));
+  EXPECT_EQ(one.rest(), ", 3]");
 }
 
 TEST(EntryWalkerTest, EndsInsideOfWhatIsCut) {

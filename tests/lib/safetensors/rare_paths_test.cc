@@ -192,6 +192,35 @@ TEST(RarePathsTest, AnEmptyTensorThatTheReferenceDoesNotRead) {
   EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 7, 9)), 1);
 }
 
+// Plain shapes whose size fits no range, and one that fits where no file is.
+TEST(RarePathsTest, PlainShapesOfExabytes) {
+  const auto rule = [](std::string_view dtype, std::string_view shape, std::uint64_t end) {
+    const Report report =
+        CheckBytes(AsBytes(BuildFile("{" + TensorEntry("a", dtype, shape, 0, end) + "}", 8)));
+    EXPECT_EQ(report.verdict(), Verdict::kRejected);
+    return report.findings()[0].rule;
+  };
+  EXPECT_EQ(rule("F64", "2147483647,2147483647,3", 8), Rule::kStShapeOverflow);
+  EXPECT_EQ(rule("F64", "2147483647,2147483647", 8), Rule::kStShapeOverflow);
+  EXPECT_EQ(rule("F16", "2147483647,536870911", 8), Rule::kStSizeMismatch);
+  constexpr std::uint64_t kSize = std::uint64_t{2147483647} * 1073741823;
+  EXPECT_EQ(rule("U8", "2147483647,1073741823", kSize), Rule::kStDataPastEnd);
+
+  const std::string head =
+      BuildFile("{" + TensorEntry("a", "U8", "2147483647,1073741823", 0, kSize) + "}");
+  CallbackSource source(
+      head.size() + kSize,
+      [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        std::ranges::fill(into, std::byte{0});
+        for (std::size_t i = 0; i < into.size() && offset + i < head.size(); ++i)
+          into[i] = static_cast<std::byte>(head[static_cast<std::size_t>(offset) + i]);
+        return into.size();
+      });
+  const Report report = Check(source);
+  EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+  EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStNumberAbove2Pow53, &Finding::rule), 1);
+}
+
 TEST(RarePathsTest, EveryTensorMisaligned) {
   for (const char* padding : {"", " ", "  ", "   "}) {
     const std::string file = BuildFile("{" + TensorEntry("a", "F32", "1", 0, 4) + "}" + padding, 4);
