@@ -126,6 +126,20 @@ def lines_of(data: bytes, quote, plain) -> list:
     return [*lines, "}", *plain(data[place:])]
 
 
+def split_opcodes(data: bytes) -> list:
+    """The bytes of each opcode with its argument, up to STOP or to what is none."""
+    ops, place = [], 0
+    while place < len(data):
+        read = _read(data, place, repr)
+        if read is None:
+            break
+        ops.append(data[place : read[1]])
+        place = read[1]
+        if read[0] == "STOP":
+            break
+    return ops
+
+
 def _read(data: bytes, place: int, quote) -> tuple[str, int] | None:
     """One opcode as text, and where the next one stands."""
     opcode = _BY_CODE.get(data[place])
@@ -161,4 +175,4 @@ def _read(data: bytes, place: int, quote) -> tuple[str, int] | None:
     return f"{opcode.name} {value if long else quote(argument)}", end + number
 
 
-__all__ = ["OPCODES", "emit_opcode", "encode_long", "lines_of", "parse_opcode"]
+__all__ = ["OPCODES", "emit_opcode", "encode_long", "lines_of", "parse_opcode", "split_opcodes"]

@@ -21,6 +21,17 @@ constexpr bool IsImmutable(Kind kind) { return kind >= Kind::kTuple && kind <= K
 
 }  // namespace
 
+Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOptions& options)
+    : input_(input), policy_(policy), options_(options), values_(internal::AsText(input)) {
+  // What a state dict of this size needs. Room is reserved and not touched: it grows where a file needs more.
+  constexpr std::size_t kMostExpected = 16u << 20;
+  const std::size_t expected = std::min(input.size(), kMostExpected);
+  memo_.Reserve(expected / 24);
+  values_.objects_.Reserve(expected / 24);
+  values_.pool_.Reserve(expected / 8);
+  policy.Expect(expected);
+}
+
 bool Machine::Tell(Rule rule, Fact fact) {
   fact.rule = rule;
   const bool first =
@@ -313,9 +324,20 @@ void Machine::Append(const Value& value, std::span<const Value> items) {
 }
 
 bool Machine::PushTuple(std::uint32_t count) {
-  const Value tuple = Make(Kind::kTuple, stack_.span().subspan(stack_.size() - count));
+  // As Append does, but that the items come from the stack: nearly every container is made here.
+  Object tuple = {.kind = Kind::kTuple, .hashable = true, .flat = true, .size = count, .capacity = count};
+  const std::size_t begin = values_.GrowPool(values_.pool_.size() + count);
+  const std::span<Value> into = values_.pool_.span().subspan(begin, count);
+  const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
+  for (std::size_t i = 0; i < count; ++i) {
+    into[i] = items[i];
+    tuple.hashable &= IsHashable(values_, items[i]);
+    tuple.flat &= IsScalar(items[i].kind);
+  }
+  tuple.begin = static_cast<std::uint32_t>(begin);
+  values_.objects_.PushBack(tuple);
   Drop(count);
-  Push(tuple);
+  Push(Value::Of(Kind::kTuple, values_.objects_.size() - 1));
   return true;
 }
 

@@ -69,14 +69,15 @@ class Policy {
   virtual bool Build(Machine& machine, const Value& target, const Value& state) = 0;
   /// BINPERSID.
   virtual std::optional<Value> Persistent(Machine& machine, const Value& id) = 0;
+  /// Room for what a pickle of so many bytes usually makes.
+  virtual void Expect(std::size_t bytes) = 0;
   /// STOP; false: a rule was told.
   virtual bool Finish(Machine& machine) = 0;
 };
 
 class Machine {
  public:
-  Machine(std::span<const std::byte> input, Policy& policy, const CheckOptions& options)
-      : input_(input), policy_(policy), options_(options), values_(internal::AsText(input)) {}
+  Machine(std::span<const std::byte> input, Policy& policy, const CheckOptions& options);
 
   /// One pickle, from `begin` to its STOP. Once per machine.
   Outcome Run(std::size_t begin = 0);

@@ -277,6 +277,12 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   return true;
 }
 
+void Rebuild::Expect(std::size_t bytes) {
+  constexpr std::size_t kBytesOfTensor = 128;
+  tensors_.Reserve(bytes / kBytesOfTensor);
+  storages_.Reserve(bytes / kBytesOfTensor);
+}
+
 bool Rebuild::Finish(Machine& machine) {
   for (const Value& hooks : hooks_.span()) {
     const std::size_t count = machine.values().Items(hooks).size();

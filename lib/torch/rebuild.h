@@ -67,6 +67,7 @@ class Rebuild final : public pickle::Policy {
              const pickle::Value& state) override;
   std::optional<pickle::Value> Persistent(pickle::Machine& machine,
                                           const pickle::Value& id) override;
+  void Expect(std::size_t bytes) override;
   bool Finish(pickle::Machine& machine) override;
 
  private:

@@ -100,7 +100,7 @@ class Dumper {
   }
   std::string Attributes(const Value& value) const {
     const Value attributes = values_.Attributes(value);
-    return attributes.kind == Kind::kDict ? "+" + Text(attributes) : "";
+    return values_.Items(attributes).empty() ? "" : "+" + Text(attributes);
   }
   std::string Set(const Value& value) const {
     std::vector<std::string> all;
