@@ -23,6 +23,9 @@ int RunWrite(const Options& options);
 int Refuse(Output& output, const std::string& path, const Report& report, const std::string& digest,
            const Options& options);
 
+/// Of RunInspect: the opcodes or names of the pickles in any file.
+int InspectPickle(const Options& options);
+
 /// Of RunInspect: a file whose report says that it is a checkpoint of PyTorch's.
 int InspectTorch(const Options& options, const std::string& path, Source& source, Output& output);
 

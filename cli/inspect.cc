@@ -226,6 +226,7 @@ int Refuse(Output& output, const std::string& path, const Report& report, const 
 }
 
 int RunInspect(const Options& options) {
+  if (options.opcodes || options.globals) return InspectPickle(options);
   const std::string& path = options.paths.front();
   Output output(options.output);
   Result<FileSource> source = FileSource::Open(path);

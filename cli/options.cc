@@ -135,6 +135,13 @@ void AddInspect(CLI::App& app, Options& options) {
   AddFormat(*inspect, options, {{"text", Format::kText}, {"json", Format::kJson}});
   AddOutput(*inspect, options);
   inspect->add_flag("-v,--verbose", options.verbose, "Show notes as well");
+  inspect->add_flag("--opcodes", options.opcodes,
+                    "Disassemble the pickles in the file, whether or not it is accepted: place, "
+                    "opcode, what it takes from "
+                    "and puts on the stack, how much is there then");
+  inspect->add_flag(
+      "--globals", options.globals,
+      "List every function and class that the pickles name; exit code 1 if one is outside");
   AddCheckOptions(*inspect, options);
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }

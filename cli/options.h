@@ -41,6 +41,8 @@ struct Options {
   bool follow_links = false;
   bool verbose = false;
   bool quiet = false;
+  bool opcodes = false;   // inspect: of the pickles in a file, accepted or not
+  bool globals = false;   // inspect: the names in them
   bool metadata = false;  // diff: compare them, too
 
   // Of what writes.
