@@ -86,10 +86,10 @@ void AddCheckOptions(CLI::App& app, Options& options) {
   AddLimits(app, options.check.limits);
 }
 
-void AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {
+CLI::Option* AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {
   std::string names;
   for (const auto& [name, format] : formats) names += (names.empty() ? "" : "|") + name;
-  app.add_option("--format", options.format, "Form of the output: " + names)
+  return app.add_option("--format", options.format, "Form of the output: " + names)
       ->transform(CLI::Transformer(std::move(formats)).description(""))
       ->type_name("FORM");
 }
@@ -132,16 +132,20 @@ void AddInspect(CLI::App& app, Options& options) {
       ->required()
       ->expected(1)
       ->type_name("FILE");
-  AddFormat(*inspect, options, {{"text", Format::kText}, {"json", Format::kJson}});
+  CLI::Option* format =
+      AddFormat(*inspect, options, {{"text", Format::kText}, {"json", Format::kJson}});
   AddOutput(*inspect, options);
   inspect->add_flag("-v,--verbose", options.verbose, "Show notes as well");
-  inspect->add_flag("--opcodes", options.opcodes,
-                    "Disassemble the pickles in the file, whether or not it is accepted: place, "
-                    "opcode, what it takes from "
-                    "and puts on the stack, how much is there then");
-  inspect->add_flag(
-      "--globals", options.globals,
-      "List every function and class that the pickles name; exit code 1 if one is outside");
+  inspect
+      ->add_flag("--opcodes", options.opcodes,
+                 "Disassemble the pickles in any file: place, opcode, what it takes from and "
+                 "puts on the stack, how much is there then")
+      ->excludes(format);
+  inspect
+      ->add_flag("--globals", options.globals,
+                 "List every function and class that the pickles in any file name; exit code 1 if "
+                 "one is outside")
+      ->excludes(format);
   AddCheckOptions(*inspect, options);
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }

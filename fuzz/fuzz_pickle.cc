@@ -1,0 +1,28 @@
+// The decoder of pickles: events lie side by side and cover what was read; pieces are views of the input; the survey of
+// names keeps up with any of them.
+#include "fuzz/support.h"
+#include "lib/pickle/survey.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  namespace pickle = tensorgate::pickle;
+  const auto bytes = tensorgate::fuzz::Bytes(data, size);
+  const std::string_view all = tensorgate::internal::AsText(bytes);
+  pickle::Decoder decoder(bytes);
+  pickle::Survey survey;
+  std::size_t at = 0;
+  for (pickle::Event event; decoder.Next(event);) {
+    FUZZ_ASSERT(event.offset == at && event.end > at && event.end <= size);
+    const pickle::OpcodeInfo* opcode = pickle::FindOpcode(static_cast<std::uint8_t>(all[at]));
+    FUZZ_ASSERT(opcode != nullptr && opcode->op == event.op);
+    if (opcode->argument == pickle::Argument::kNone) FUZZ_ASSERT(event.end == at + 1);
+    at = event.end;
+    if (survey.Add(event) && survey.global().known) {
+      FUZZ_ASSERT(tensorgate::internal::OffsetWithin(all, survey.global().module).has_value());
+      FUZZ_ASSERT(tensorgate::internal::OffsetWithin(all, survey.global().name).has_value());
+    }
+    FUZZ_ASSERT(survey.depth() <= event.end);
+  }
+  FUZZ_ASSERT(decoder.error() != pickle::DecodeError::kNone && decoder.offset() == at);
+  if (decoder.at_end()) FUZZ_ASSERT(decoder.error() == pickle::DecodeError::kTruncated);
+  return 0;
+}

@@ -1,0 +1,93 @@
+// The machine over pickles, with PyTorch's table: the same input, the same outcome; strict accepts only what reference
+// accepts, fewer operations never more; an accepted result ends, holds plain values, and its tensors lie in their storages.
+#include <vector>
+
+#include "fuzz/support.h"
+#include "lib/torch/pickle_file.h"
+#include "lib/torch/rebuild.h"
+
+namespace {
+
+namespace pickle = tensorgate::pickle;
+namespace torch = tensorgate::torch;
+
+// Each container once, however often it is shared.
+void CheckResult(const pickle::Values& values, const torch::Rebuild& rebuild,
+                 const pickle::Value& root) {
+  std::vector<bool> seen(values.object_count());
+  std::vector<pickle::Value> left = {root};
+  while (!left.empty()) {
+    const pickle::Value value = left.back();
+    left.pop_back();
+    FUZZ_ASSERT(value.kind != pickle::Kind::kUndefined && value.kind != pickle::Kind::kStorage &&
+                value.kind != pickle::Kind::kGlobal);
+    if (value.kind == pickle::Kind::kString || value.kind == pickle::Kind::kBytes) {
+      FUZZ_ASSERT(values.Text(value).size() == value.length);
+    }
+    if (value.kind == pickle::Kind::kTensor) FUZZ_ASSERT(value.bits < rebuild.tensors().size());
+    if (!pickle::IsObject(value.kind) || seen[static_cast<std::size_t>(value.bits)]) continue;
+    seen[static_cast<std::size_t>(value.bits)] = true;
+    const auto items = values.Items(value);
+    if (pickle::IsMapping(value.kind)) FUZZ_ASSERT(items.size() % 2 == 0);
+    left.insert(left.end(), items.begin(), items.end());
+    if (values.Attributes(value).kind != pickle::Kind::kUndefined)
+      left.push_back(values.Attributes(value));
+  }
+}
+
+void CheckTensors(const pickle::Values& values, const torch::Rebuild& rebuild) {
+  for (const torch::TensorValue& tensor : rebuild.tensors()) {
+    FUZZ_ASSERT(tensor.storage < rebuild.storages().size());
+    const torch::StorageValue& storage = rebuild.storages()[tensor.storage];
+    const auto shape = values.Items(tensor.shape), stride = values.Items(tensor.stride);
+    FUZZ_ASSERT(shape.size() == stride.size());
+    double last = static_cast<double>(tensor.offset);
+    bool empty = false;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      FUZZ_ASSERT(shape[i].Int() >= 0 && stride[i].Int() >= 0);
+      empty |= shape[i].bits == 0;
+      last += static_cast<double>(shape[i].bits) * static_cast<double>(stride[i].bits) -
+              static_cast<double>(stride[i].bits);
+    }
+    const double room = static_cast<double>(storage.bytes) / torch::Info(tensor.dtype).bytes;
+    // As doubles, so to within their rounding: what is far outside shows.
+    if (!empty) FUZZ_ASSERT(last <= room * (1 + 1e-9));
+  }
+}
+
+pickle::Outcome Run(std::span<const std::byte> bytes, const tensorgate::CheckOptions& options,
+                    torch::Form form) {
+  torch::Rebuild rebuild(form);
+  pickle::Machine machine(bytes, rebuild, options);
+  pickle::Outcome outcome = machine.Run();
+  FUZZ_ASSERT(outcome.end <= bytes.size());
+  if (outcome.complete && options.profile == tensorgate::Profile::kStrict) {
+    CheckResult(machine.values(), rebuild, outcome.root);
+    CheckTensors(machine.values(), rebuild);
+  }
+  return outcome;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = tensorgate::fuzz::Bytes(data, size);
+  tensorgate::fuzz::Choices choices(bytes);
+  for (const torch::Form form : {torch::Form::kZip, torch::Form::kLegacy}) {
+    tensorgate::CheckOptions strict, reference;
+    reference.profile = tensorgate::Profile::kReference;
+    const pickle::Outcome first = Run(bytes, strict, form), again = Run(bytes, strict, form);
+    FUZZ_ASSERT(first.complete == again.complete && first.end == again.end &&
+                first.facts.size() == again.facts.size());
+    const pickle::Outcome predicted = Run(bytes, reference, form);
+    if (first.complete) FUZZ_ASSERT(predicted.complete && predicted.end == first.end);
+    tensorgate::CheckOptions tighter = strict;
+    tighter.limits.pickle_operations = choices.Below(first.operations + 2);
+    const pickle::Outcome limited = Run(bytes, tighter, form);
+    if (limited.complete)
+      FUZZ_ASSERT(first.complete && first.operations <= tighter.limits.pickle_operations);
+  }
+  tensorgate::MemorySource source(bytes);
+  tensorgate::fuzz::CheckContract(torch::CheckPickle(source, {}), size);
+  return 0;
+}
