@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <ctime>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -56,21 +56,25 @@ class Writer {
 
 // Names of nested modules, as long as it takes for the 240 bytes and 32 opcodes a tensor of the figures to compare with.
 const std::string kPrefix =
-    "module.model.diffusion_model.language_model.transformer.encoder_decoder.decoder_blocks.attention_and_mlp_stack.base_layer."
+    "module.model.diffusion_model.language_model.transformer.encoder_decoder.decoder_blocks."
+    "attention_and_mlp_stack.base_layer."
     "layers.";
 
 // What pickle writes for an OrderedDict of float32 matrices, memo entries included.
 std::string StateDict(std::uint32_t count) {
   Writer w;
-  w.Raw("\x80\x02""ccollections\nOrderedDict\n"s);
+  w.Raw(
+      "\x80\x02"
+      "ccollections\nOrderedDict\n"s);
   const std::uint32_t ordered = w.Put();
   w.Raw(")R");
   w.Put();
   w.Raw("(");
   std::uint32_t rebuild = 0, storage = 0, type = 0, location = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
-    constexpr std::array<std::string_view, 4> kNames = {"self_attn.q_proj.weight", "self_attn.k_proj.weight",
-                                                        "mlp.gate_proj.weight", "post_attention_layernorm.weight"};
+    constexpr std::array<std::string_view, 4> kNames = {
+        "self_attn.q_proj.weight", "self_attn.k_proj.weight", "mlp.gate_proj.weight",
+        "post_attention_layernorm.weight"};
     w.Text(kPrefix + std::to_string(i / 4) + "." + std::string(kNames[i % 4]));
     if (i == 0) {
       w.Raw("ctorch._utils\n_rebuild_tensor_v2\n");
@@ -133,7 +137,8 @@ std::uint64_t Check(std::string_view bytes) {
   tensorgate::pickle::Machine machine(tensorgate::internal::AsBytes(bytes), rebuild, {});
   const tensorgate::pickle::Outcome outcome = machine.Run();
   if (!outcome.complete) {
-    std::fprintf(stderr, "not accepted: %s at %llu\n", tensorgate::Info(outcome.facts.back().rule).id.data(),
+    std::fprintf(stderr, "not accepted: %s at %llu\n",
+                 tensorgate::Info(outcome.facts.back().rule).id.data(),
                  static_cast<unsigned long long>(outcome.end));
     std::exit(1);
   }

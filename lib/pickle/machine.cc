@@ -325,7 +325,8 @@ void Machine::Append(const Value& value, std::span<const Value> items) {
 
 bool Machine::PushTuple(std::uint32_t count) {
   // As Append does, but that the items come from the stack: nearly every container is made here.
-  Object tuple = {.kind = Kind::kTuple, .hashable = true, .flat = true, .size = count, .capacity = count};
+  Object tuple = {
+      .kind = Kind::kTuple, .hashable = true, .flat = true, .size = count, .capacity = count};
   const std::size_t begin = values_.GrowPool(values_.pool_.size() + count);
   const std::span<Value> into = values_.pool_.span().subspan(begin, count);
   const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
