@@ -28,7 +28,7 @@ std::int64_t Bound(fuzz::Choices& choices) {
 }
 
 std::vector<Subscript> Subscripts(fuzz::Choices& choices) {
-  std::vector<Subscript> subscripts(choices.Below(6));
+  std::vector<Subscript> subscripts(static_cast<std::size_t>(choices.Below(6)));
   for (Subscript& subscript : subscripts) {
     subscript.kind = static_cast<Subscript::Kind>(
         choices.Below(3) == 0 ? choices.Below(4)

@@ -89,7 +89,7 @@ inline std::optional<Sliced> Slice(const TensorRef& tensor,
   for (std::uint64_t number = 0; number < count; ++number) {
     std::uint64_t rest = number, element = 0, distance = 1;
     for (std::size_t d = chosen.size(); d-- > 0;) {
-      const std::uint64_t position = chosen[d][rest % chosen[d].size()];
+      const std::uint64_t position = chosen[d][static_cast<std::size_t>(rest % chosen[d].size())];
       rest /= chosen[d].size();
       element += position * (tensor.stride.empty() ? distance : tensor.stride[d]);
       distance *= tensor.shape[d];
