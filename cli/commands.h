@@ -13,6 +13,7 @@ namespace tensorgate::cli {
 
 int RunScan(const Options& options);
 int RunInspect(const Options& options);
+int RunConvert(const Options& options);
 int RunRules(const Options& options);
 int RunHash(const Options& options);
 int RunDiff(const Options& options);

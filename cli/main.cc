@@ -18,6 +18,8 @@ int main(int count, char** arguments) {
         return RunScan(options);
       case Options::Command::kInspect:
         return RunInspect(options);
+      case Options::Command::kConvert:
+        return RunConvert(options);
       case Options::Command::kRules:
         return RunRules(options);
       case Options::Command::kHash:

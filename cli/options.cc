@@ -150,6 +150,34 @@ void AddInspect(CLI::App& app, Options& options) {
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }
 
+void AddConvert(CLI::App& app, Options& options) {
+  CLI::App* convert = app.add_subcommand(
+      "convert",
+      "Write a PyTorch checkpoint that is accepted as safetensors; nothing in it is run");
+  convert->footer(kExitCodes);
+  convert->add_option("files", options.paths, "The checkpoint, and the file to be written")
+      ->required()
+      ->expected(2)
+      ->type_name("FROM TO");
+  convert
+      ->add_option("--select", options.select,
+                   "Only what stands under this path; by default state_dict, if there is one")
+      ->type_name("KEY");
+  convert
+      ->add_option("--tied", options.refuse_tied,
+                   "Several names of one tensor: keep the first and say so in the metadata, or "
+                   "refuse")
+      ->transform(CLI::Transformer(std::map<std::string, bool>{{"keep", false}, {"refuse", true}})
+                      .description(""))
+      ->type_name("keep|refuse");
+  convert->add_flag("--dry-run", options.dry_run, "Check and plan, write nothing");
+  convert->add_flag("--verify", options.verify, "Read the result back and compare each tensor");
+  convert->add_flag("-v,--verbose", options.verbose, "Show notes as well");
+  convert->add_flag("-q,--quiet", options.quiet, "Say nothing if all went well");
+  AddCheckOptions(*convert, options);
+  convert->callback([&options] { options.command = Options::Command::kConvert; });
+}
+
 void AddRules(CLI::App& app, Options& options) {
   CLI::App* rules = app.add_subcommand("rules", "List the rules, or explain one");
   rules->add_option("id", options.paths, "A rule, such as safetensors/offsets-overlap")
@@ -269,6 +297,7 @@ int ParseArguments(int count, char** arguments, Options& options) {
   app.footer(kExitCodes);
   AddScan(app, options);
   AddInspect(app, options);
+  AddConvert(app, options);
   AddRules(app, options);
   AddHash(app, options);
   AddDiff(app, options);

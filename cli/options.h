@@ -24,6 +24,7 @@ struct Options {
   enum class Command {
     kScan,
     kInspect,
+    kConvert,
     kRules,
     kHash,
     kDiff,
@@ -33,8 +34,8 @@ struct Options {
   } command = Command::kScan;
   Format format = Format::kText;
   CheckOptions check;
-  // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of what
-  // writes, what is read.
+  // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of convert
+  // source and target; of what writes, what is read.
   std::vector<std::string> paths;
   std::string output;  // "": standard output
   bool digest = false;
@@ -53,6 +54,11 @@ struct Options {
   std::vector<std::string> keep_metadata;  // empty: all
   bool verify = false;
   bool no_sync = false;
+
+  // Of convert.
+  std::string select;  // empty: as the library does
+  bool refuse_tied = false;
+  bool dry_run = false;
 };
 
 /// Parses the arguments. Negative: go on with `options`; otherwise the exit code, and what there

@@ -185,7 +185,7 @@ def read_rules(path: str) -> dict:
 
 def _untested(rule: str) -> bool:
     """Rules that need a hostile source, or a call, instead of a file."""
-    return rule.startswith(("io/", "save/", "scan/", "use/"))
+    return rule.startswith(("convert/", "io/", "save/", "scan/", "use/"))
 
 
 def problems(root: str, manifest: dict, rules: dict) -> list:

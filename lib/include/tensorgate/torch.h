@@ -3,7 +3,7 @@
 //   auto file = tensorgate::torch::File::OpenPath("model.pt");
 //   if (!file) {
 //     std::fputs(tensorgate::Message(file.error(), file.error().findings()[0]).c_str(), stderr);
-//     return 1;
+//     return;
 //   }
 //   for (std::size_t i = 0; i < file->size(); ++i) {
 //     const tensorgate::torch::Tensor tensor = file->tensor(i);

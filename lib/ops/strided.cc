@@ -1,0 +1,79 @@
+#include "lib/ops/strided.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/bytes.h"
+#include "lib/ops/transfer.h"
+
+namespace tensorgate::internal {
+namespace {
+
+// Of one tile: the larger, the longer the runs that a transpose reads.
+constexpr std::uint64_t kTile = std::uint64_t{16} << 20;
+
+}  // namespace
+
+StridedReader::StridedReader(const CheckpointData& data, TensorRef tensor)
+    : data_(data), tensor_(std::move(tensor)), inner_(Bits(tensor_.dtype) / 8) {
+  if (!tensor_.shape.empty()) axis_ = tensor_.shape.size() - 1;
+  // One axis further out, as long as a step of it fits a tile.
+  while (axis_ != 0 && inner_ <= kTile / tensor_.shape[axis_]) {
+    inner_ *= tensor_.shape[axis_];
+    --axis_;
+  }
+  group_ = std::max<std::uint64_t>(kTile / inner_, 1);
+}
+
+Result<void> StridedReader::Read(std::uint64_t offset, std::span<std::byte> into) {
+  while (!into.empty()) {
+    if (offset < begin_ || offset >= end_) {
+      if (Result<void> loaded = Load(offset); !loaded) return loaded;
+    }
+    const std::span<const std::byte> tile =
+        tile_.bytes().first(static_cast<std::size_t>(end_ - begin_));
+    const std::size_t count =
+        CopyBytes(tile.subspan(static_cast<std::size_t>(offset - begin_)), into);
+    offset += count;
+    into = into.subspan(count);
+  }
+  return {};
+}
+
+Result<void> StridedReader::Load(std::uint64_t offset) {
+  const std::uint64_t size = tensor_.shape.empty() ? 1 : tensor_.shape[axis_];
+  const std::uint64_t plane = size * inner_;  // of all steps of the axis
+  const std::uint64_t first = offset % plane / inner_ / group_ * group_;
+  const std::uint64_t count = std::min(group_, size - first);
+  std::vector<Subscript> subscripts;
+  std::uint64_t outer = offset / plane;
+  for (std::size_t i = axis_; i-- > 0;) {
+    subscripts.push_back(Subscript::Index(static_cast<std::int64_t>(outer % tensor_.shape[i])));
+    outer /= tensor_.shape[i];
+  }
+  std::ranges::reverse(subscripts);
+  if (!tensor_.shape.empty()) {
+    subscripts.push_back(Subscript::Range(static_cast<std::int64_t>(first),
+                                          static_cast<std::int64_t>(first + count)));
+  }
+  Result<Selection> selection = Select(tensor_, subscripts);
+  if (!selection) return std::unexpected(selection.error());
+  if (tile_.bytes().size() < selection->bytes) {
+    Result<Buffer> tile =
+        Buffer::Allocate(static_cast<std::size_t>(std::min(group_, size) * inner_));
+    if (!tile) return std::unexpected(tile.error());
+    tile_ = std::move(*tile);
+  }
+  begin_ = end_ = 0;
+  const std::uint64_t bytes = selection->bytes;
+  const LoadOptions options{.threads = 1};
+  Transfer transfer(data_, options);
+  transfer.AddSelection(0, std::move(*selection),
+                        tile_.bytes().first(static_cast<std::size_t>(bytes)));
+  if (Result<void> read = transfer.Run(); !read) return read;
+  begin_ = offset / plane * plane + first * inner_;
+  end_ = begin_ + bytes;
+  return {};
+}
+
+}  // namespace tensorgate::internal
