@@ -42,6 +42,18 @@ TEST(Utf8Test, TakesExactlyWhatRfc3629Allows) {
   EXPECT_EQ(DecodeUtf8("").length, 0u);
 }
 
+TEST(Utf8Test, SurrogatesWhereTheyAreAsked) {
+  for (const char* spelled : {"\xED\xA0\x80", "\xED\xAF\xBF", "\xED\xBF\xBF"}) {
+    EXPECT_EQ(ValidUtf8Length("ok"s + spelled + "!"), 2u) << spelled;
+    EXPECT_EQ(ValidUtf8Length("ok"s + spelled + "!", true), 6u) << spelled;
+  }
+  // Cut, or not quite one.
+  for (const char* bad : {"\xED", "\xED\xA0", "\xED\xA0\x7F", "\xED\xA0\xC0", "\xED\xC0\x80",
+                          "\xED\x7F\x80", "\xEE\x7F\x80", "\xFF\xA0\x80"}) {
+    EXPECT_EQ(ValidUtf8Length("ok"s + bad, true), 2u) << bad;
+  }
+}
+
 TEST(Utf8Test, DeceptiveCharacters) {
   for (const std::uint32_t c :
        {0u, 0x1Fu, 0x7Fu, 0x9Fu, 0x200Eu, 0x202Eu, 0x2066u, 0xFEFFu, 0xE0041u})
