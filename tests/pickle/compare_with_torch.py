@@ -88,6 +88,16 @@ def written_by_torch():
     )]  # fmt: skip
 
 
+def named(names):
+    """For each name that PyTorch lets pass by default a pickle of it alone; and one letter beside it."""
+    pickles = []
+    for line in names.split():
+        module, _, name = line.rpartition(".")
+        for each in (name, name + "_", name[:-1], name.upper()):
+            pickles.append(f"\x80\x02c{module}\n{each}\n.".encode("latin-1"))
+    return pickles
+
+
 class Mutator:
     WORDS = (
         b"N", b"]", b"}", b")", b"(", b"t", b"\x85", b"\x86", b"\x87", b"a", b"e", b"s", b"u", b"R", b"b", b"\x81", b"Q",
@@ -198,6 +208,7 @@ def main():
     files = [str(args.unpickler / name) for name in ("_weights_only_unpickler.py", "_utils.py")]
     judge, oracle = Child([args.judge]), Child([sys.executable, str(HERE / "torch_oracle.py"), *files])
     corpus, real = seeds(args.corpus)
+    corpus += named(subprocess.run([*oracle.command, "names"], stdout=subprocess.PIPE, check=True, text=True).stdout)
     mutator = Mutator([*corpus, *real, *real, *real], args.seed)
     counts = collections.Counter()
     pickles = [*real, *corpus, *(mutator.make() for _ in range(args.count))]
