@@ -1,0 +1,64 @@
+// A whole file as a checkpoint: the same report however the bytes come; what strict accepts
+// reference accepts, and its tensors lie where they may.
+#include <algorithm>
+
+#include "fuzz/support.h"
+#include "tensorgate/scan.h"
+#include "tensorgate/torch.h"
+
+using namespace tensorgate;
+
+namespace {
+
+void CheckTensors(const torch::File& file, std::uint64_t size) {
+  FUZZ_ASSERT(file.file_size() == size);
+  for (std::size_t i = 0; i < std::min<std::size_t>(file.size(), 1000); ++i) {
+    const torch::Tensor tensor = file.tensor(i);
+    const auto inside = [](const ByteRange& inner, const ByteRange& outer) {
+      return inner.offset >= outer.offset && inner.length <= outer.length &&
+             inner.offset - outer.offset <= outer.length - inner.length;
+    };
+    FUZZ_ASSERT(inside(tensor.storage_range, {0, size}));
+    FUZZ_ASSERT(inside(tensor.range, tensor.storage_range));
+    FUZZ_ASSERT(tensor.shape.size() == tensor.stride.size());
+    if (tensor.contiguous()) FUZZ_ASSERT(tensor.bytes() == tensor.range.length);
+    FUZZ_ASSERT(tensor.storage < file.storages());
+    FUZZ_ASSERT(file.Find(tensor.name) == i);
+  }
+  FUZZ_ASSERT(!file.ValuesJson().empty());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = fuzz::Bytes(data, size);
+  fuzz::Choices choices(bytes);
+  const Report strict = torch::CheckBytes(bytes);
+  fuzz::CheckContract(strict, size);
+  CallbackSource pieces(
+      size, [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        FUZZ_ASSERT(offset <= size && into.size() <= size - offset && !into.empty());
+        const auto count = static_cast<std::size_t>(1 + choices.Below(into.size()));
+        std::ranges::copy(bytes.subspan(static_cast<std::size_t>(offset), count), into.begin());
+        return count;
+      });
+  FUZZ_ASSERT(fuzz::Fingerprint(torch::Check(pieces)) == fuzz::Fingerprint(strict));
+
+  CheckOptions options;
+  options.profile = Profile::kReference;
+  const Report reference = torch::CheckBytes(bytes, options);
+  if (strict.verdict() == Verdict::kAccepted) {
+    FUZZ_ASSERT(reference.verdict() == Verdict::kAccepted);
+  }
+  // Whoever sees the file as something else does not accept it as a checkpoint.
+  MemorySource source(bytes);
+  const Report scanned = Scan(source, "x");
+  if (scanned.format().starts_with("pytorch-")) {
+    FUZZ_ASSERT(fuzz::Fingerprint(scanned) == fuzz::Fingerprint(strict));
+  }
+
+  const auto file = torch::File::OpenBytes(bytes);
+  FUZZ_ASSERT(file.has_value() == (strict.verdict() == Verdict::kAccepted));
+  if (file) CheckTensors(*file, size);
+  return 0;
+}
