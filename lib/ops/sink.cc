@@ -8,8 +8,8 @@
 namespace tensorgate::internal {
 namespace {
 
-// A block is written when it is full and stays in the processor's cache until then.
-constexpr std::size_t kBlock = 1 << 20;
+// A block is written when it is full and stays in a core's own cache until then.
+constexpr std::size_t kBlock = 256 << 10;
 // From here on the copy into a block costs more than a call of its own.
 constexpr std::size_t kDirect = 128 << 10;
 

@@ -15,6 +15,8 @@ namespace tensorgate::internal {
 class Sink {
  public:
   virtual ~Sink() = default;
+  /// Bytes so far.
+  virtual std::uint64_t position() const = 0;
   /// Room for the next bytes: from one byte to `wanted`, which is not 0.
   virtual Result<std::span<std::byte>> Room(std::uint64_t wanted) = 0;
   /// `count` bytes of the room were filled.
@@ -29,7 +31,8 @@ class Sink {
 
 class MemorySink final : public Sink {
  public:
-  explicit MemorySink(std::span<std::byte> into) : rest_(into) {}
+  explicit MemorySink(std::span<std::byte> into) : size_(into.size()), rest_(into) {}
+  std::uint64_t position() const override { return size_ - rest_.size(); }
   Result<std::span<std::byte>> Room(std::uint64_t wanted) override;
   void Filled(std::size_t count) override { rest_ = rest_.subspan(count); }
   Result<void> Append(std::span<const std::byte> bytes) override;
@@ -38,12 +41,14 @@ class MemorySink final : public Sink {
   Result<void> Flush() override { return {}; }
 
  private:
+  std::size_t size_;
   std::span<std::byte> rest_;
 };
 
 class FileSink final : public Sink {
  public:
   explicit FileSink(NewFile& file) : file_(file) {}
+  std::uint64_t position() const override { return position_ + used_; }
   Result<std::span<std::byte>> Room(std::uint64_t wanted) override;
   void Filled(std::size_t count) override { used_ += count; }
   Result<void> Append(std::span<const std::byte> bytes) override;

@@ -10,6 +10,7 @@ namespace {
 
 // Between two of these a saving can be cancelled, and progress is told.
 constexpr std::uint64_t kStep = 16 << 20;
+constexpr std::uint64_t kPage = 4096;
 
 std::uint64_t StepOf(std::uint64_t left) { return std::min(left, kStep); }
 
@@ -46,8 +47,12 @@ class FileWriter {
       return std::unexpected(Status{.rule = Rule::kIoShortRead, .offset = size, .found = size});
     }
     std::uint64_t done = 0;
-    while (source.descriptor() >= 0 && done < length) {
-      const std::uint64_t step = StepOf(length - done);
+    // Page to page the kernel copies faster than by blocks, or shares them; else it is slower.
+    const bool by_kernel =
+        source.descriptor() >= 0 && (data.offset - sink_.position()) % kPage == 0;
+    while (by_kernel && done < length) {
+      // Steps end at large boundaries: a file that is filled from odd places is filled in small pages.
+      const std::uint64_t step = std::min(length - done, kStep - sink_.position() % kStep);
       const Result<std::uint64_t> copied =
           sink_.Copy(source.descriptor(), data.offset + done, step);
       if (!copied) return std::unexpected(copied.error());

@@ -15,6 +15,7 @@
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/save.h"
 #include "tensorgate/scan.h"
 #include "tests/lib/safetensors/build.h"
 
@@ -276,6 +277,31 @@ TEST(MemoryTest, EveryAllocationOfAReadMayFail) {
 }
 
 // Threads that cannot be started are done without.
+TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
+  const auto told = [](const auto& result) {
+    return result ? Outcome{Verdict::kAccepted, false, Rule{}}
+                  : Outcome{Verdict::kUndecided, true, result.error().rule};
+  };
+  const std::vector<std::byte> bytes(1000);
+  std::vector<TensorData> tensors;
+  for (int i = 0; i < 10; ++i) {
+    tensors.push_back({.name = "a tensor with a long name, number " + std::to_string(i),
+                       .shape = {10, 100},
+                       .data = std::span<const std::byte>(bytes)});
+  }
+  SaveOptions options;
+  options.metadata = Metadata{{"key", "value"}};
+  options.sync = false;
+  EXPECT_GT(FailEach([&] { return told(Serialize(tensors, options)); }), 10);
+  std::string folder = std::filesystem::temp_directory_path() / "tensorgate-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/model.safetensors";
+  EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
+  options.max_shard_bytes = 3000;
+  EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(MemoryTest, EveryAllocationOfAParallelReadMayFail) {
   constexpr std::size_t kData = 20'000'000;
   const std::string file =

@@ -50,8 +50,9 @@ namespace tensorgate {
 /// Bytes [offset, offset + into.size()) of one tensor into `into`, all of them. Called in ascending order without gaps.
 using DataCallback = std::function<Result<void>(std::uint64_t offset, std::span<std::byte> into)>;
 
-/// The tensor's bytes in another file, from `offset` on. Copied by the kernel where both are files, which shares the blocks
-/// where the file system can. The source is asked whether it changed meanwhile.
+/// The tensor's bytes in another file, from `offset` on. Where both are files and the bytes keep their place within
+/// a page, the kernel copies them, and shares the blocks where the file system can. The source is asked whether it changed
+/// meanwhile.
 struct SourceData {
   Source* source = nullptr;
   std::uint64_t offset = 0;

@@ -185,6 +185,24 @@ TEST_F(SaveFileTest, CopiesByTheKernelFromAnyOffset) {
   EXPECT_TRUE(File::OpenPath(path_));
 }
 
+// Data that stay at their place within a page go through the kernel, all others by blocks.
+TEST_F(SaveFileTest, CopiesWhatKeepsItsPlaceInThePage) {
+  std::string content(40'000'000, '\0');
+  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 31 >> 4);
+  const fs::path other = folder_ / "other";
+  std::ofstream(other, std::ios::binary) << content;
+  auto source = FileSource::Open(other);
+  ASSERT_TRUE(source);
+  for (const std::size_t offset : {4096u, 8192u, 4097u, 1u}) {
+    const std::size_t size = content.size() - offset;
+    const TensorData tensor{.name = "t", .shape = {size}, .data = SourceData{&*source, offset}};
+    ASSERT_TRUE(SaveOne(tensor, {.alignment = 4096, .sync = false}));
+    const std::string after = Content(path_);
+    EXPECT_EQ(after.size(), 4096 + size);
+    EXPECT_TRUE(after.ends_with(std::string_view(content).substr(offset)));
+  }
+}
+
 TEST_F(SaveFileTest, AfterAFailureTheOldFileStands) {
   Put("old");
   int calls = 0;
@@ -246,7 +264,7 @@ TEST_F(SaveFileTest, AFullDiskLeavesTheOldFile) {
     std::ofstream(other) << std::string(300'000, 'x');
     auto source = FileSource::Open(other);
     if (by_kernel) tensor.data = SourceData{&*source, 0};
-    const auto saved = SaveOne(tensor);
+    const auto saved = SaveOne(tensor, {.alignment = 4096});
     ASSERT_FALSE(saved);
     EXPECT_EQ(saved.error().rule, Rule::kSaveWriteFailed);
     EXPECT_EQ(saved.error().system_error, ENOSPC);

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Saving against write(), and sanitize against cp, in alternating rounds; prints a table of ratios as Markdown.
+
+    bench/save.py [--mib 1024] [--rounds 9] [--folder DIR] [--build DIR]
+
+Each ratio is the median of the rounds' own ratios: time of the plain way over time of ours, so that 1 is as fast and more is
+faster. Memory is the peak of the process.
+"""
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def saving(program, folder, mib, rounds):
+    lines = subprocess.run([program, folder, str(mib), str(rounds)], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.split("\n")[:-1]
+    seconds = {}
+    for line in lines:
+        name, value = line.split()
+        seconds.setdefault(name, []).append(float(value))
+    return seconds
+
+
+def run(arguments):
+    """Seconds and peak MiB of one process."""
+    begin = time.monotonic()
+    child = os.posix_spawn(arguments[0], arguments, os.environ,
+                           file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    _, status, usage = os.wait4(child, 0)
+    seconds = time.monotonic() - begin
+    if status != 0:
+        raise SystemExit(f"failed: {arguments}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def make_file(command, path, mib):
+    """A file in another order than the canonical one, so that its data are moved, with half the tensors in each of two dtypes."""
+    tensors, at, parts = [], 0, 300
+    each = (mib << 20) // parts // 8 * 8
+    for number in range(parts):
+        dtype, size = ("BF16", 2) if number % 2 else ("F32", 4)
+        tensors.append(f'"layers.{number}.weight":{{"dtype":"{dtype}","shape":[{each // size}],'
+                       f'"data_offsets":[{at},{at + each}]}}')
+        at += each
+    header = ("{" + ",".join(tensors) + "}").encode()
+    with open(path, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        block = os.urandom(1 << 20)
+        left = at
+        while left:
+            left -= file.write(block[:min(left, len(block))])
+    subprocess.run([command, "scan", "-q", path], check=True)
+
+
+def copying(command, folder, mib, rounds):
+    moved, kept, out = (os.path.join(folder, name) for name in ("moved", "kept", "out"))
+    make_file(command, moved, mib)
+    subprocess.run([command, "sanitize", moved, kept], check=True, stdout=subprocess.DEVNULL)
+    ways = [("cp", ["/bin/cp", kept, out]),
+            ("sanitize, data in place", [command, "sanitize", "--no-sync", kept, out]),
+            ("sanitize, data moved", [command, "sanitize", "--no-sync", moved, out])]
+    seconds, peaks = {}, {}
+    for number in range(rounds + 1):
+        for name, arguments in ways:
+            if os.path.exists(out):
+                os.unlink(out)
+            taken, peak = run(arguments)
+            if number:
+                seconds.setdefault(name, []).append(taken)
+                peaks[name] = max(peaks.get(name, 0), peak)
+        ways.reverse()
+    return seconds, peaks
+
+
+def row(seconds, plain, ours, peak=""):
+    ratios = [a / b for a, b in zip(seconds[plain], seconds[ours])]
+    print(f"| {ours} | {plain} | {statistics.median(seconds[plain]):.3f} | {statistics.median(seconds[ours]):.3f} | "
+          f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) | {peak} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--mib", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--folder", help="where the files are written; a temporary one unless given")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "gcc-release")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        print("| ours | plain | s plain | s ours | times as fast (least-most) | peak MiB, ours / plain |")
+        print("| --- | --- | ---: | ---: | ---: | ---: |")
+        seconds = saving(options.build / "bench" / "save_bench", folder, options.mib, options.rounds)
+        row(seconds, "write", "save")
+        row(seconds, "write-fsync", "save-fsync")
+        seconds, peaks = copying(str(options.build / "cli" / "tensorgate"), folder, options.mib, options.rounds)
+        for ours in ("sanitize, data in place", "sanitize, data moved"):
+            row(seconds, "cp", ours, f"{peaks[ours]:.1f} / {peaks['cp']:.1f}")
+
+
+if __name__ == "__main__":
+    main()
