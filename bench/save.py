@@ -4,7 +4,7 @@
     bench/save.py [--mib 1024] [--rounds 9] [--folder DIR] [--build DIR]
 
 Each ratio is the median of the rounds' own ratios: time of the plain way over time of ours, so that 1 is as fast and more is
-faster. Memory is the peak of the process.
+faster; on a busy machine the processor's time says more. Memory is the peak of the process, at least this script's own.
 """
 import argparse
 import os
@@ -22,13 +22,13 @@ def saving(program, folder, mib, rounds):
                            stdout=subprocess.PIPE).stdout.split("\n")[:-1]
     seconds = {}
     for line in lines:
-        name, value = line.split()
-        seconds.setdefault(name, []).append(float(value))
+        name, *values = line.split()
+        seconds.setdefault(name, []).append(tuple(map(float, values)))
     return seconds
 
 
 def run(arguments):
-    """Seconds and peak MiB of one process."""
+    """Seconds, the processor's seconds and peak MiB of one process."""
     begin = time.monotonic()
     child = os.posix_spawn(arguments[0], arguments, os.environ,
                            file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
@@ -36,7 +36,7 @@ def run(arguments):
     seconds = time.monotonic() - begin
     if status != 0:
         raise SystemExit(f"failed: {arguments}")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def make_file(command, path, mib):
@@ -70,7 +70,7 @@ def copying(command, folder, mib, rounds):
         for name, arguments in ways:
             if os.path.exists(out):
                 os.unlink(out)
-            taken, peak = run(arguments)
+            *taken, peak = run(arguments)
             if number:
                 seconds.setdefault(name, []).append(taken)
                 peaks[name] = max(peaks.get(name, 0), peak)
@@ -79,9 +79,13 @@ def copying(command, folder, mib, rounds):
 
 
 def row(seconds, plain, ours, peak=""):
-    ratios = [a / b for a, b in zip(seconds[plain], seconds[ours])]
-    print(f"| {ours} | {plain} | {statistics.median(seconds[plain]):.3f} | {statistics.median(seconds[ours]):.3f} | "
-          f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) | {peak} |")
+    cells = [ours, plain]
+    for which in (0, 1):
+        a, b = ([each[which] for each in seconds[name]] for name in (plain, ours))
+        ratios = [x / y for x, y in zip(a, b)]
+        cells += [f"{statistics.median(a):.3f}", f"{statistics.median(b):.3f}",
+                  f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"]
+    print("| " + " | ".join(cells + [peak]) + " |")
 
 
 def main():
@@ -92,8 +96,9 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "gcc-release")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        print("| ours | plain | s plain | s ours | times as fast (least-most) | peak MiB, ours / plain |")
-        print("| --- | --- | ---: | ---: | ---: | ---: |")
+        print("| ours | plain | s plain | s ours | times as fast (least-most) | CPU s plain | CPU s ours "
+              "| times as cheap (least-most) | peak MiB, ours / plain |")
+        print("| --- | --- |" + " ---: |" * 7)
         seconds = saving(options.build / "bench" / "save_bench", folder, options.mib, options.rounds)
         row(seconds, "write", "save")
         row(seconds, "write-fsync", "save-fsync")
