@@ -75,8 +75,9 @@ class Policy:
             return
         # From here on it is another file than the one that begins at 0, or one whose bytes only the object knows.
         data = bytes(file.read())
-        copy = io.BytesIO(data)
+        file.seek(begin)
         refusal = self._judge(data, name, formats, lenient)
+        copy = io.BytesIO(data)
         try:
             yield copy, refusal
         finally:
@@ -123,7 +124,9 @@ def open_once(path: str | os.PathLike[str]) -> int:
 def _advice(report: Report, formats: Formats) -> str:
     if report:
         return f"it is {report.format}, which this loader does not read"
-    if report.verdict != "unsupported":
+    allow = 'allow this file (allow=["sha256:..."])'
+    if report.verdict == "unsupported":
+        allow += f' or its whole format (allow=["{report.format}"])'
+    elif report.format == "safetensors" or report.verdict == "undecided":
         return ""
-    return (f'if you trust it, allow this file (allow=["sha256:..."]) or its whole format (allow=["{report.format}"]) '
-            "in tensorgate.guard() or TENSORGATE_GUARD_ALLOW")
+    return f"if you trust it, {allow} in tensorgate.guard() or TENSORGATE_GUARD_ALLOW"

@@ -11,8 +11,8 @@ A path is opened once. That descriptor is checked, and the loader gets the same 
 object that is no plain file, the loader gets the bytes that were checked. What is not accepted raises
 `tensorgate.RejectedError`.
 
-`allow` lets more pass: the name of a format that has no parser yet (`"pickle"`, `"pytorch-zip"`), or
-`"sha256:<digest>"` of one file. TENSORGATE_GUARD_ALLOW holds the same, apart by commas. A guard counts for all threads
+`allow` lets more pass: the name of a format that has no parser yet (`"joblib"`, `"torchscript"`), or
+`"sha256:<digest>"` of one file, whatever was found in it. TENSORGATE_GUARD_ALLOW holds the same, apart by commas. A guard counts for all threads
 of the process. What it cannot see is listed in SECURITY.md.
 """
 

@@ -1,6 +1,7 @@
 """tensorgate.guard: what loaders of other packages are given is checked first."""
 
 import gzip
+import hashlib
 import io
 import os
 import pathlib
@@ -50,21 +51,40 @@ class Guarded(unittest.TestCase):
         return self.assertRaisesRegex(tensorgate.RejectedError, rule or "")
 
 
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+# It names a function, which is all that a harmful one needs; loading this one does nothing.
+EVIL = pickle.dumps(os.getcwd, protocol=2)
+
+
+def plain(value):
+    """As torch.save writes pickles; what a newer protocol adds is not accepted."""
+    return pickle.dumps(value, protocol=2)
+
+
 class Pickles(Guarded):
+    def test_plain_data_load(self):
+        path = self.put(plain([1, 2]), "x.pkl")
+        with open(path, "rb") as file, tensorgate.guard():
+            self.assertEqual(pickle.load(file), [1, 2])
+
     def test_refused_and_allowed(self):
-        path = self.put(pickle.dumps([1, 2]), "x.pkl")
-        digest = __import__("hashlib").sha256(path.read_bytes()).hexdigest()
-        with open(path, "rb") as file, tensorgate.guard(), self.refused("no parser for the format pickle"):
+        path = self.put(EVIL, "x.pkl")
+        with open(path, "rb") as file, tensorgate.guard(), self.refused("x.pkl is rejected: pickle/"):
             pickle.load(file)
-        for allow in (["pickle"], [f"sha256:{digest.upper()}"]):
+        for allow in ([digest(EVIL)], [digest(EVIL).upper().replace("SHA", "sha")]):
             with open(path, "rb") as file, tensorgate.guard(allow=allow):
-                self.assertEqual(pickle.load(file), [1, 2])
-        with open(path, "rb") as file, tensorgate.guard(allow=["sha256:" + "0" * 64]), self.refused():
-            pickle.load(file)
+                self.assertIs(pickle.load(file), os.getcwd)
+        # The name of a format lets pass what has no parser, not what was judged.
+        for allow in (["sha256:" + "0" * 64], ["pickle"]):
+            with open(path, "rb") as file, tensorgate.guard(allow=allow), self.refused():
+                pickle.load(file)
 
     def test_message_says_how_to_allow(self):
-        with tensorgate.guard(), self.refused(r'allow=\["pickle"\].*TENSORGATE_GUARD_ALLOW'):
-            pickle.load(io.BytesIO(pickle.dumps(1)))
+        with tensorgate.guard(), self.refused(r'allow=\["sha256:\.\.\."\].*TENSORGATE_GUARD_ALLOW'):
+            pickle.load(io.BytesIO(EVIL))
 
     def test_nothing_of_it_has_run(self):
         class Evil:
@@ -80,18 +100,18 @@ class Pickles(Guarded):
         self.assertTrue(folder.exists())
 
     def test_pickles_behind_one_another(self):
-        data = pickle.dumps(1) + pickle.dumps(2)
-        path = self.put(data, "x.pkl")
-        for open_it in (lambda: io.BytesIO(data), lambda: open(path, "rb")):
-            with open_it() as file, tensorgate.guard(allow=["pickle"]):
+        one, two = plain(1), plain(2)
+        path = self.put(one + two, "x.pkl")
+        for open_it in (lambda: io.BytesIO(one + two), lambda: open(path, "rb")):
+            with open_it() as file, tensorgate.guard(allow=[digest(one + two), digest(two)]):
                 self.assertEqual([pickle.load(file), pickle.load(file)], [1, 2])
 
     def test_another_file_behind_an_accepted_one(self):
         # The loader begins where the file object stands, and so does the check.
-        path = self.put(GOOD + pickle.dumps(1), "x")
+        path = self.put(GOOD + EVIL, "x")
         with open(path, "rb") as file:
             file.seek(len(GOOD))
-            with tensorgate.guard(), self.refused("no parser for the format pickle"):
+            with tensorgate.guard(), self.refused("pickle/"):
                 pickle.load(file)
 
     def test_accepted_but_of_another_format(self):
@@ -100,17 +120,18 @@ class Pickles(Guarded):
             pickle.load(file)
 
     def test_a_fileno_of_other_bytes(self):
-        path = self.put(gzip.compress(pickle.dumps(1)), "x.pkl.gz")
+        path = self.put(gzip.compress(EVIL), "x.pkl.gz")
         with gzip.open(path) as file, tensorgate.guard(), self.refused():
             pickle.load(file)
-        with gzip.open(path) as file, tensorgate.guard(allow=["pickle"]):
+        path = self.put(gzip.compress(plain(1)), "x.pkl.gz")
+        with gzip.open(path) as file, tensorgate.guard():
             self.assertEqual(pickle.load(file), 1)
 
     def test_a_stream_is_refused(self):
         reader, writer = os.pipe()
         os.write(writer, pickle.dumps(1))
         os.close(writer)
-        with open(reader, "rb") as file, tensorgate.guard(allow=["pickle"]):
+        with open(reader, "rb") as file, tensorgate.guard():
             with self.assertRaisesRegex(tensorgate.SafetensorError, "a stream cannot be checked"):
                 pickle.load(file)
 
@@ -124,8 +145,8 @@ class Pickles(Guarded):
                 file = io.BytesIO(data)
                 self.read, self.readline, self.seek, self.tell = file.read, file.readline, file.seek, file.tell
 
-        data = pickle.dumps(1)
-        with tensorgate.guard(allow=["pickle"]):
+        data = plain(1)
+        with tensorgate.guard():
             self.assertEqual(pickle.load(Seekable(data)), 1)
             with self.assertRaisesRegex(tensorgate.SafetensorError, "a stream cannot be checked"):
                 pickle.load(Readable(data))
@@ -149,10 +170,10 @@ class Pickles(Guarded):
     def test_guards_within_guards(self):
         original = pickle.load
         with tensorgate.guard():
-            with tensorgate.guard(allow=["pickle"]):
-                self.assertEqual(pickle.load(io.BytesIO(pickle.dumps(1))), 1)
+            with tensorgate.guard(allow=[digest(EVIL)]):
+                self.assertIs(pickle.load(io.BytesIO(EVIL)), os.getcwd)
             with self.refused():
-                pickle.load(io.BytesIO(pickle.dumps(1)))
+                pickle.load(io.BytesIO(EVIL))
         self.assertIs(pickle.load, original)
 
     def test_wrong_uses(self):
@@ -170,7 +191,7 @@ class Pickles(Guarded):
             for _ in range(50):
                 with tensorgate.guard():
                     try:
-                        pickle.load(io.BytesIO(pickle.dumps(1)))
+                        pickle.load(io.BytesIO(EVIL))
                         failures.append("loaded")
                     except tensorgate.RejectedError:
                         pass
@@ -279,7 +300,7 @@ class Numpy(Guarded):
             self.assertEqual(numpy.load(objects, allow_pickle=True).tolist(), [{}])
 
     def test_a_pickle_by_another_name(self):
-        path = self.put(pickle.dumps([1]), "x.npy")
+        path = self.put(EVIL, "x.npy")
         with tensorgate.guard(), self.refused("pickle"):
             numpy.load(path, allow_pickle=True)
 
@@ -290,25 +311,35 @@ class Torch(Guarded):
         super().setUp()
         self.path = self.folder / "x.pt"
         torch.save({"a": torch.ones(2)}, self.path)
-        self.format = tensorgate.check(self.path).format
 
-    def test_refused_while_there_is_no_verdict(self):
-        # What is accepted loads; what is unsupported is refused, until it is allowed.
+    def test_both_forms(self):
         legacy = io.BytesIO()
         torch.save({"a": torch.ones(2)}, legacy, _use_new_zipfile_serialization=False)
         for data in (self.path.read_bytes(), legacy.getvalue()):
-            report = tensorgate.check(data)
             path = self.put(data, "y.pt")
             for given in (path, str(path), io.BytesIO(data)):
-                if report:
-                    with tensorgate.guard():
-                        self.assertEqual(torch.load(given)["a"].tolist(), [1, 1])
-                else:
-                    with tensorgate.guard(), self.refused("no parser for the format"):
-                        torch.load(given)
-            for given in (path, io.BytesIO(data)):
-                with tensorgate.guard(allow=[report.format]):
+                with tensorgate.guard():
                     self.assertEqual(torch.load(given)["a"].tolist(), [1, 1])
+
+    def test_refused(self):
+        for zipped in (True, False):
+            torch.save({"a": os.getcwd}, self.path, _use_new_zipfile_serialization=zipped)
+            data = self.path.read_bytes()
+            for given in (self.path, io.BytesIO(data)):
+                with tensorgate.guard(), self.refused("is rejected: "):
+                    torch.load(given)
+                with tensorgate.guard(allow=[digest(data)]):
+                    self.assertIs(torch.load(given)["a"], os.getcwd)
+            if zipped:
+                with tensorgate.guard(), open(self.path, "rb") as file, self.refused():
+                    torch.load(file)
+
+    def test_what_has_no_parser(self):
+        torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), str(self.path))
+        with tensorgate.guard(), self.refused("no parser for the format torchscript"):
+            torch.jit.load(str(self.path))
+        with tensorgate.guard(allow=["torchscript"]):
+            self.assertEqual(tuple(torch.jit.load(str(self.path)).weight.shape), (1, 1))
 
     def test_safetensors_for_torch(self):
         import safetensors.torch
@@ -358,26 +389,28 @@ class Transformers(Guarded):
     def test_a_pickle_in_the_folder(self):
         folder = self.folder / "bin"
         self.model().save_pretrained(folder, safe_serialization=False)
-        report = tensorgate.check(folder / "pytorch_model.bin")
-        if not report:
-            with tensorgate.guard(), self.assertRaises(Exception) as caught:
-                transformers.AutoModel.from_pretrained(folder)
-            # transformers raises an error of its own; the refusal stands behind it.
-            chain, error = [], caught.exception
-            while error is not None:
-                chain.append(type(error))
-                error = error.__context__
-            self.assertIn(tensorgate.RejectedError, chain)
-        with tensorgate.guard(allow=[report.format]):
+        path = folder / "pytorch_model.bin"
+        with tensorgate.guard():
             self.same(self.model(), transformers.AutoModel.from_pretrained(folder))
+        state = torch.load(path)
+        state["extra"] = os.getcwd
+        torch.save(state, path)
+        with tensorgate.guard(), self.assertRaises(Exception) as caught:
+            transformers.AutoModel.from_pretrained(folder)
+        # transformers raises an error of its own; the refusal stands behind it.
+        chain, error = [], caught.exception
+        while error is not None:
+            chain.append(type(error))
+            error = error.__context__
+        self.assertIn(tensorgate.RejectedError, chain)
 
 
 class Processes(Guarded):
     SCRIPT = textwrap.dedent("""
-        import io, pickle, sys
+        import io, os, pickle, sys
         assert __name__ == "__main__"
         try:
-            print(pickle.load(io.BytesIO(pickle.dumps(1))), *sys.argv[1:])
+            print(pickle.load(io.BytesIO(pickle.dumps(os.getcwd, protocol=2))).__name__, *sys.argv[1:])
         except Exception as error:
             print(type(error).__name__, *sys.argv[1:])
         """)
@@ -389,16 +422,16 @@ class Processes(Guarded):
 
     def test_module_runs_scripts_and_modules(self):
         self.put(self.SCRIPT.encode(), "script.py")
-        self.assertEqual(self.run_it("script.py", "x"), (0, "1 x"))
+        self.assertEqual(self.run_it("script.py", "x"), (0, "getcwd x"))
         self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x"), (0, "RejectedError x"))
         self.assertEqual(self.run_it("-m", "tensorgate.guard", "-m", "script", "x"), (0, "RejectedError x"))
-        self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x", TENSORGATE_GUARD_ALLOW="pickle, numpy"),
-                         (0, "1 x"))
+        self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x", TENSORGATE_GUARD_ALLOW=f"numpy, {digest(EVIL)}"),
+                         (0, "getcwd x"))
         self.assertEqual(self.run_it("-m", "tensorgate.guard")[0], 4)
 
     def test_environment(self):
         self.put(self.SCRIPT.encode(), "script.py")
-        for value, said in (("1", "RejectedError"), ("0", "1"), ("", "1")):
+        for value, said in (("1", "RejectedError"), ("0", "getcwd"), ("", "getcwd")):
             self.assertEqual(self.run_it("script.py", TENSORGATE_GUARD=value), (0, said))
         self.assertEqual(self.run_it("-I", "script.py", TENSORGATE_GUARD="1"), (0, "RejectedError"))
 
