@@ -1,0 +1,83 @@
+// Small checkpoints of both layouts cut at every byte and changed at every byte, and sources that
+// fail: no crash, and nothing but a whole file accepted.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "lib/base/bytes.h"
+#include "tensorgate/torch.h"
+
+namespace tensorgate {
+namespace {
+
+constexpr const char* kFiles[] = {"zip-plain.pt", "legacy-plain.pt", "name-numbers.pt"};
+
+std::string Content(std::string_view name) {
+  std::ifstream file(TENSORGATE_CORPUS_DIR "/torch/accept/" + std::string(name), std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Verdict VerdictOf(std::string_view bytes) {
+  return torch::CheckBytes(internal::AsBytes(bytes)).verdict();
+}
+
+TEST(TorchDamageTest, CutAtEveryByte) {
+  for (const char* name : kFiles) {
+    const std::string file = Content(name);
+    ASSERT_EQ(VerdictOf(file), Verdict::kAccepted) << name;
+    for (std::size_t size = 0; size < file.size(); ++size)
+      EXPECT_EQ(VerdictOf(std::string_view(file).substr(0, size)), Verdict::kRejected)
+          << name << size;
+    EXPECT_EQ(VerdictOf(file + "x"), Verdict::kRejected) << name;
+  }
+}
+
+// What a change leaves accepted is a plain checkpoint still: its tensors are inside.
+TEST(TorchDamageTest, EverySingleByteChange) {
+  for (const char* name : kFiles) {
+    std::string file = Content(name);
+    for (std::size_t at = 0; at < file.size(); ++at) {
+      const char before = file[at];
+      for (const int change : {1, 2, 4, 8, 16, 32, 64, 128, 255}) {
+        file[at] = static_cast<char>(before ^ change);
+        const auto opened = torch::File::OpenBytes(internal::AsBytes(file));
+        if (!opened) {
+          EXPECT_EQ(opened.error().verdict(), Verdict::kRejected) << name << at;
+          continue;
+        }
+        for (std::size_t i = 0; i < opened->size(); ++i) {
+          const torch::Tensor tensor = opened->tensor(i);
+          EXPECT_LE(tensor.range.offset + tensor.range.length, file.size()) << name << at;
+          EXPECT_GE(tensor.range.offset, tensor.storage_range.offset) << name << at;
+        }
+      }
+      file[at] = before;
+    }
+  }
+}
+
+TEST(TorchDamageTest, SourcesThatFail) {
+  for (const char* name : kFiles) {
+    const std::string file = Content(name);
+    bool failed = true;
+    for (int failing = 0; failed; ++failing) {
+      int reads = 0;
+      CallbackSource source(
+          file.size(), [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+            if (reads++ == failing) {
+              return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
+            }
+            const auto bytes = internal::AsBytes(file);
+            return internal::CopyBytes(bytes.subspan(static_cast<std::size_t>(offset)), into);
+          });
+      const Report report = torch::Check(source);
+      failed = reads > failing;
+      EXPECT_EQ(report.verdict(), failed ? Verdict::kUndecided : Verdict::kAccepted) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tensorgate
