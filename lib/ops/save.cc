@@ -124,7 +124,8 @@ Result<void> Writer::State::LayOutShard(std::uint32_t number, std::span<const Te
   Result<FileLayout> layout = LayOutFile(own, options);
   if (!layout) {
     Status status = layout.error();
-    if (status.rule == Rule::kSaveShapeOverflow) status.found = shard.tensors[status.found];
+    if (status.rule == Rule::kSaveShapeOverflow)
+      status.found = shard.tensors[static_cast<std::size_t>(status.found)];
     return std::unexpected(status);
   }
   shard.layout = *std::move(layout);
