@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "lib/source/walk.h"
@@ -17,6 +19,7 @@
 #include "tensorgate/safetensors.h"
 #include "tensorgate/save.h"
 #include "tensorgate/scan.h"
+#include "tensorgate/torch.h"
 #include "tests/lib/safetensors/build.h"
 
 namespace {
@@ -44,6 +47,11 @@ namespace {
 using testing::AsBytes;
 using testing::BuildFile;
 using testing::TensorEntry;
+
+std::string Content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 std::string Rich() {
   std::string header = "{\"__metadata__\":{\"a\":\"b\",\"\\u0063\":\"\\n\"}";
@@ -127,6 +135,25 @@ TEST(MemoryTest, EveryAllocationOfAScanMayFail) {
       const bool undecided = verdict == Verdict::kUndecided;
       tensorgate_report_free(report);
       return Outcome{verdict, undecided, Rule::kIoOutOfMemory};
+    });
+  }
+}
+
+TEST(MemoryTest, EveryAllocationOfACheckpointMayFail) {
+  for (const char* name : {"accept/name-nested", "accept/legacy-plain", "reject/record-missing",
+                           "reject/legacy-count", "reject/name-ambiguous"}) {
+    const std::string file = Content(TENSORGATE_CORPUS_DIR "/torch/" + std::string(name) + ".pt");
+    ASSERT_FALSE(file.empty()) << name;
+    const int count = FailEach([&] { return OutcomeOf(torch::CheckBytes(AsBytes(file))); });
+    EXPECT_GT(count, 10);
+    FailEach([&] {
+      const auto opened = torch::File::OpenBytes(AsBytes(file));
+      return OutcomeOf(opened ? opened->report() : opened.error());
+    });
+    FailEach([&] {
+      StreamScan stream;
+      stream.Feed(AsBytes(file));
+      return OutcomeOf(stream.Finish());
     });
   }
 }
