@@ -38,11 +38,12 @@ Opened OpenInput(const std::string& path, const Options& options) {
     if (rejected && options.check.profile == Profile::kReference) {
       return OpenAsReference(std::move(input), options);
     }
-    // Another format is named as what it is.
+    // Another format is named as what it is; one that is accepted is still none to be read here.
     if (rejected && !internal::IsNamedSafetensors(path)) {
       CheckOptions strict = options.check;
       strict.profile = Profile::kStrict;
-      return std::unexpected(ScanPath(path, strict));
+      Report other = ScanPath(path, strict);
+      if (other.verdict() != Verdict::kAccepted) return std::unexpected(std::move(other));
     }
     return std::unexpected(std::move(input->report));
   }

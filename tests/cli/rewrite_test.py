@@ -106,7 +106,8 @@ class Sanitize(Case):
             self.run_command("sanitize", path, path, "--alignment", wrong, code=USAGE)
 
     def test_what_is_refused_is_not_written(self):
-        for name, content, code in (("a.safetensors", OVERLAP, REJECTED), ("b.bin", PICKLE, UNSUPPORTED),
+        for name, content, code in (("a.safetensors", OVERLAP, REJECTED), ("b.bin", PICKLE, REJECTED),
+                                    ("d.gguf", b"GGUF" + bytes(60), UNSUPPORTED),
                                     ("c.safetensors", LFS, REJECTED)):
             with self.subTest(name):
                 told, written = self.sanitize(self.put(name, content), code=code)
@@ -114,6 +115,20 @@ class Sanitize(Case):
                 self.assertEqual(len(told["reports"]), 1)
         told, _ = self.sanitize(self.dir / "none", code=UNDECIDED)
         self.assertEqual(told["reports"][0]["findings"][0]["rule"], "io/open-failed")
+
+    def test_what_is_accepted_in_another_format_is_not_written(self):
+        manifest = json.loads(pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"], "manifest.json").read_text())
+        others = [entry["path"] for entry in manifest["entries"]
+                  if entry["strict"]["verdict"] == "accepted" and not entry["big"] and "files" not in entry
+                  and not entry["path"].startswith(("safetensors/", "checkpoint/"))]
+        self.assertGreater(len(others), 0)
+        for name in others[::7]:
+            with self.subTest(name):
+                path = os.path.join(os.environ["TENSORGATE_CORPUS_DIR"], name)
+                target = self.dir / "out.safetensors"
+                for command in (("sanitize", path, target), ("hash", path), ("diff", path, path)):
+                    self.assertNotEqual(self.run_command(*command).returncode, 0)
+                self.assertFalse(target.exists())
 
     def test_what_cannot_be_written(self):
         path = self.put("good.safetensors")
