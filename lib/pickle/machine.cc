@@ -56,7 +56,7 @@ Outcome Machine::Run(std::size_t begin) {
   const std::uint64_t most = std::min(options_.limits.pickle_operations, kMostOperations);
   Decoder decoder(input_, begin);
   Event event;
-  begin_ = begin;
+  begin_ = outcome_.begin = begin;
   while (decoder.Next(event)) {
     at_ = event.offset;
     if (++outcome_.operations > most) {

@@ -44,6 +44,7 @@ struct Fact {
 struct Outcome {
   bool complete = false;  ///< STOP was reached, and no rule fired that is an error in this profile.
   Value root;             ///< Only if complete.
+  std::size_t begin = 0;  ///< Where the run began.
   std::size_t end = 0;    ///< Behind STOP; else of the opcode that was not executed.
   std::uint64_t operations = 0;
   std::vector<Fact> facts;  ///< Ordered by place; of each rule the first.

@@ -127,7 +127,7 @@ LegacyLayout::Reached LegacyLayout::Judge(const Outcome& outcome) {
   if (outcome.complete) return Reached::kAll;
   const bool cut = !outcome.facts.empty() && outcome.facts.back().rule == Rule::kPickleTruncated;
   if (cut && contents_.pickle.size() < size_) return Reached::kShort;
-  AddFacts(builder_, outcome, 0);
+  AddFacts(builder_, outcome, contents_.pickle.span(), 0);
   return Reached::kRefused;
 }
 
@@ -144,8 +144,8 @@ LegacyLayout::Reached LegacyLayout::ReadPickles() {
   const Outcome keys = machine.Run(object.end);
   if (const Reached reached = Judge(keys); reached != Reached::kAll) return reached;
   // All is there: now what was noticed can be told once.
-  AddFacts(builder_, object, 0);
-  AddFacts(builder_, keys, 0);
+  AddFacts(builder_, object, contents_.pickle.span(), 0);
+  AddFacts(builder_, keys, contents_.pickle.span(), 0);
   at_ = keys.end;
   return TakeKeys(machine.values(), keys.root, object.end) ? Reached::kAll : Reached::kRefused;
 }

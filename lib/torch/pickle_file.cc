@@ -1,8 +1,11 @@
 #include "lib/torch/pickle_file.h"
 
 #include <new>
+#include <string>
 
 #include "lib/base/pod_buffer.h"
+#include "lib/pickle/survey.h"
+#include "lib/torch/globals.h"
 #include "lib/torch/rebuild.h"
 
 namespace tensorgate::torch {
@@ -37,19 +40,41 @@ Report Check(Source& source, const CheckOptions& options) {
   Rebuild rebuild(Form::kZip);
   pickle::Machine machine(bytes.span(), rebuild, options);
   const pickle::Outcome outcome = machine.Run();
-  AddFacts(builder, outcome, 0);
+  AddFacts(builder, outcome, bytes.span(), 0);
   if (outcome.complete && outcome.end < size) {
     builder.Add(Rule::kPickleTrailingBytes, outcome.end, {.found = size - outcome.end});
   }
   return builder.Finish();
 }
 
+bool EndedOutside(Rule rule) {
+  if (rule == Rule::kPickleGlobalOutside) return true;
+  for (const auto use : {pickle::Use::kOutside, pickle::Use::kText, pickle::Use::kCall,
+                         pickle::Use::kStackGlobal, pickle::Use::kExtension}) {
+    if (rule == pickle::RefusedBy(use)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome, std::uint64_t base) {
+void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
+              std::span<const std::byte> bytes, std::uint64_t base) {
   for (const pickle::Fact& fact : outcome.facts) {
     builder.Add(fact.rule, base + fact.offset,
                 {.found = fact.found, .allowed = fact.allowed, .found_text = fact.text});
+  }
+  if (outcome.complete || outcome.facts.empty() || !EndedOutside(outcome.facts.back().rule)) return;
+  pickle::Decoder decoder(bytes, outcome.begin);
+  pickle::Survey survey;
+  for (pickle::Event event; decoder.Next(event) && event.op != pickle::Op::kStop;) {
+    const bool told = event.offset <= outcome.end;
+    if (!survey.Add(event) || told || !survey.global().known) continue;
+    const pickle::NamedGlobal& global = survey.global();
+    if (FindGlobal(global.module, global.name)) continue;
+    const std::string name =
+        std::string(global.module.substr(0, 256)) + "." + std::string(global.name.substr(0, 256));
+    builder.Add(Rule::kPickleGlobalOutside, base + event.offset, {.found_text = name});
   }
 }
 

@@ -9,8 +9,10 @@
 
 namespace tensorgate::torch {
 
-/// What a machine found, with places from `base` on.
-void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome, std::uint64_t base);
+/// What a machine found in `bytes`, with places from `base` on. Where it ended at a name or an opcode
+/// outside, every other name outside is told as well: one who wants to re-save must know them all.
+void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
+              std::span<const std::byte> bytes, std::uint64_t base);
 
 /// The whole file is read; above Limits::header_bytes it is undecided. Never throws.
 Report CheckPickle(Source& source, const CheckOptions& options);

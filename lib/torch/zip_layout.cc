@@ -244,7 +244,7 @@ void ZipLayout::OnPickle() {
   step_ = Step::kDone;
   CheckCrc(At(*pickle_), contents_.pickle.span());
   const pickle::Outcome outcome = RunPickle(builder_.options(), contents_, Form::kZip, 0);
-  AddFacts(builder_, outcome, contents_.pickle_offset);
+  AddFacts(builder_, outcome, contents_.pickle.span(), contents_.pickle_offset);
   if (!outcome.complete) return;
   if (outcome.end < contents_.pickle.size()) {
     builder_.Add(Rule::kPickleTrailingBytes, contents_.pickle_offset + outcome.end,
