@@ -13,8 +13,7 @@ namespace {
 constexpr std::uint64_t kMostOperations = 200'000'000;
 
 bool IsHashable(const Values& values, const Value& value) {
-  if (IsObject(value.kind)) return values.object(value).hashable;
-  return value.kind != Kind::kStorage;
+  return !IsObject(value.kind) || values.object(value).hashable;
 }
 
 constexpr bool IsImmutable(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kDevice; }
