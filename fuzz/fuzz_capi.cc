@@ -23,7 +23,7 @@ void CheckError(tensorgate_error* error) {
 /// A slice that may be nonsense; if it is one, its bytes are as many as its shape says.
 void CheckSlice(const tensorgate_checkpoint* model, std::size_t index, unsigned bits,
                 fuzz::Choices& choices) {
-  std::vector<tensorgate_subscript> subscripts(choices.Below(4));
+  std::vector<tensorgate_subscript> subscripts(static_cast<std::size_t>(choices.Below(4)));
   for (tensorgate_subscript& each : subscripts) {
     const auto number = [&] { return static_cast<std::int64_t>(choices.Below(12)) - 6; };
     each = {static_cast<tensorgate_subscript_kind>(choices.Below(4)),
