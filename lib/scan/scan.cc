@@ -161,6 +161,7 @@ struct StreamScan::State {
 
   std::span<const std::byte> seen() const { return std::span(head).first(length); }
   bool Feed(std::span<const std::byte> bytes);
+  bool SpoolInstead(std::span<const std::byte> bytes, std::size_t kept);
   bool Keep(std::span<const std::byte> bytes);
   Report Finish(bool at_end);
   Report FinishSpooled();
@@ -170,7 +171,10 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
   bytes_read += bytes.size();
   const std::size_t kept = internal::CopyBytes(bytes, std::span(head).subspan(length));
   length += kept;
-  if (checking) return open = check.Feed(bytes);
+  if (checking) {
+    open = check.Feed(bytes);
+    return open || SpoolInstead(bytes, kept);
+  }
   if (spooling) return open = Keep(bytes);
   if (length < 9) return true;
   if (internal::MayBeSafetensors(seen())) {
@@ -178,13 +182,22 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
     // Not more than the head has come before: what did not fit into it is fed after it.
     open = check.Feed(seen());
     if (open && kept < bytes.size()) open = check.Feed(bytes.subspan(kept));
-    return open;
+    return open || SpoolInstead(bytes, kept);
   }
   if (internal::IsJudgedFromItsEnd(seen())) {
     spooling = true;
     return open = Keep(seen()) && Keep(bytes.subspan(kept));
   }
   return open = length < kScanHead;  // more of it, to tell what it is
+}
+
+// Refused as safetensors while all of it is still here: what begins like another format is judged as that.
+bool StreamScan::State::SpoolInstead(std::span<const std::byte> bytes, std::size_t kept) {
+  const bool all_here = length - kept == bytes_read - bytes.size();
+  if (!all_here || !internal::IsJudgedFromItsEnd(seen())) return false;
+  checking = false;
+  spooling = true;
+  return open = Keep(seen()) && Keep(bytes.subspan(kept));
 }
 
 bool StreamScan::State::Keep(std::span<const std::byte> bytes) {
