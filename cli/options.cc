@@ -75,6 +75,10 @@ void AddLimits(CLI::App& app, Limits& limits) {
   AddLimit(app, "name-bytes", limits.name_bytes, "Bytes of a name");
   AddLimit(app, "rank", limits.rank, "Dimensions of a tensor");
   AddLimit(app, "pickle-operations", limits.pickle_operations, "Opcodes of a pickle");
+  AddLimit(app, "index-bytes", limits.index_bytes, "Bytes of the index of a sharded checkpoint");
+  AddLimit(app, "shards", limits.shards, "Shards of a checkpoint");
+  AddLimit(app, "checkpoint-header-bytes", limits.checkpoint_header_bytes,
+           "Bytes of the headers of all shards");
 }
 
 void AddCheckOptions(CLI::App& app, Options& options) {
@@ -117,7 +121,7 @@ void AddScan(CLI::App& app, Options& options) {
   AddFormat(*scan, options,
             {{"text", Format::kText}, {"json", Format::kJson}, {"jsonl", Format::kJsonLines}});
   AddOutput(*scan, options);
-  scan->add_flag("--follow-links", options.follow_links,
+  scan->add_flag("--follow-links", options.check.follow_links,
                  "Follow every symbolic link found in a folder");
   scan->add_flag("-v,--verbose", options.verbose, "Text: show notes as well");
   scan->add_flag("-q,--quiet", options.quiet, "Text: only files that are not accepted");

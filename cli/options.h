@@ -39,7 +39,6 @@ struct Options {
   std::vector<std::string> paths;
   std::string output;  // "": standard output
   bool digest = false;
-  bool follow_links = false;
   bool verbose = false;
   bool quiet = false;
   bool opcodes = false;   // inspect: of the pickles in a file, accepted or not

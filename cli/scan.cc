@@ -12,10 +12,12 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "lib/checkpoint/check.h"
 #include "lib/report/digest.h"
 #include "lib/source/walk.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
+#include "tensorgate/shards.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -27,7 +29,8 @@ class Scanner {
 
  private:
   bool Path(const std::string& path);
-  bool File(const std::string& path, Result<FileSource> file);
+  bool File(const std::string& path, int folder, Result<FileSource> file);
+  Report JudgeIndex(const std::string& path, int folder, FileSource& file);
   bool StandardInput();
   bool Tell(const std::string& path, const Report& report, const std::string& digest);
   void TellText(const std::string& path, const Report& report);
@@ -43,14 +46,24 @@ class Scanner {
 
 bool Scanner::Path(const std::string& path) {
   if (path == "-") return StandardInput();
-  const internal::WalkOptions walk{options_.follow_links, output_.identity()};
-  return internal::Walk(path, walk, [this](const std::string& found, Result<FileSource> file) {
-    return File(found, std::move(file));
-  });
+  const internal::WalkOptions walk{options_.check.follow_links, output_.identity()};
+  return internal::Walk(path, walk,
+                        [this](const std::string& found, int folder, Result<FileSource> file) {
+                          return File(found, folder, std::move(file));
+                        });
 }
 
-bool Scanner::File(const std::string& path, Result<FileSource> file) {
+// The line of an index speaks of the whole checkpoint; its shards have lines of their own as well.
+Report Scanner::JudgeIndex(const std::string& path, int folder, FileSource& file) {
+  const Result<internal::Folder> holding =
+      folder < 0 ? internal::Folder::Holding(path) : internal::Folder::FromDescriptor(folder);
+  if (!holding) return ScanFailure(holding.error(), options_.check);
+  return checkpoint::CheckIndex(*holding, file, options_.check).report;
+}
+
+bool Scanner::File(const std::string& path, int folder, Result<FileSource> file) {
   if (!file) return Tell(path, ScanFailure(file.error(), options_.check), {});
+  if (IsNamedIndex(path)) return Tell(path, JudgeIndex(path, folder, *file), {});
   if (!options_.digest) return Tell(path, Scan(*file, path, options_.check), {});
   DigestSource source(*file);
   const Report report = Scan(source, path, options_.check);

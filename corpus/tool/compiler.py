@@ -105,6 +105,8 @@ class Compiler:
         self._patch_all()
         if self.files and self.output.size:
             raise RecipeError(path, first_line, "bytes outside of file blocks: expected all inside, or no file block")
+        if self.files:
+            self.output = next(iter(self.files.values()))  # the head speaks of the first
         self.running = False
 
     def value(self, path: str, line: int, text: str) -> int:

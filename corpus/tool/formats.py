@@ -19,6 +19,7 @@ _FORMATS = {
     "zip": Format(".pt", ()),
     "torch": Format(".pt", ()),
     "pickle": Format(".pkl", ()),
+    "checkpoint": Format("", ()),
 }  # fmt: skip
 
 

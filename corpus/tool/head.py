@@ -9,7 +9,10 @@ from .formats import Format, format_of
 
 VERDICTS = ("accepted", "rejected", "undecided")
 FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided"}
-LIMITS = ("file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank", "pickle_operations")
+LIMITS = (
+    "file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank", "pickle_operations",
+    "index_bytes", "shards", "checkpoint_header_bytes",
+)  # fmt: skip
 READERS = {
     "CPP": "safetensors-cpp", "CC": "csafetensors", "HS": "hsnyder/safetensors.h", "GO": "nlpodyssey/safetensors",
     "MLX": "MLX", "SD": "stable-diffusion.cpp", "TG": "tinygrad", "FST": "fastsafetensors",

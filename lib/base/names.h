@@ -132,7 +132,22 @@ class NameIndex {
 
   template <typename NameAt>
   std::optional<std::uint32_t> Find(std::string_view name, std::uint32_t hash,
-                                    const NameAt& at) const;
+                                    const NameAt& at) const {
+    std::uint64_t probes = 0;
+    return Find(name, hash, at, probes);
+  }
+  /// Adds to `probes` what it cost: 1 or 2 for a good hash. Whoever looks up many names that somebody
+  /// else chose calls Sort when they cost more.
+  template <typename NameAt>
+  std::optional<std::uint32_t> Find(std::string_view name, std::uint32_t hash, const NameAt& at,
+                                    std::uint64_t& probes) const;
+  /// From now on a look-up takes log n comparisons, whatever the names. `count`: as many names as the
+  /// index was built of. Throws std::bad_alloc.
+  template <typename NameAt>
+  void Sort(std::uint32_t count, const NameAt& at) {
+    slots_.Clear();
+    BuildSorted(count, at, [](std::uint32_t, std::uint32_t) {});
+  }
 
  private:
   template <typename NameAt, typename Told>

@@ -83,7 +83,7 @@ void NameIndex::BuildSorted(std::uint32_t count, const NameAt& at, const Told& o
 
 template <typename NameAt>
 std::optional<std::uint32_t> NameIndex::Find(std::string_view name, std::uint32_t hash,
-                                             const NameAt& at) const {
+                                             const NameAt& at, std::uint64_t& probes) const {
   if (!sorted_.empty()) {
     const std::span<const std::uint32_t> sorted = sorted_.span();
     const auto found = std::lower_bound(
@@ -98,6 +98,7 @@ std::optional<std::uint32_t> NameIndex::Find(std::string_view name, std::uint32_
   const std::span<const std::uint32_t> slots = slots_.span();
   const std::size_t mask = slots.size() - 1;
   for (std::size_t slot = hash & mask; slots[slot] != 0; slot = (slot + 1) & mask) {
+    ++probes;
     const std::uint32_t index = (slots[slot] & index_mask_) - 1;
     if (((slots[slot] ^ hash) & ~index_mask_) == 0 && at(index) == name) return index;
   }

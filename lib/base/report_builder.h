@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "tensorgate/report.h"
@@ -40,6 +41,10 @@ class ReportBuilder {
   void SetSize(std::uint64_t size) { report_.size_ = size; }
   void AddBytesRead(std::uint64_t count) { report_.bytes_read_ += count; }
   void SetFacts(const Report::Facts& facts) { report_.facts_ = facts; }
+  /// Throws std::bad_alloc.
+  void AddShard(std::string_view name, Verdict verdict, std::optional<Rule> reason) {
+    report_.shards_.push_back({std::string(name), verdict, reason});
+  }
   /// The error kind of the reference where the first finding's rule does not tell it.
   void SetReferenceError(std::string_view kind) { report_.reference_error_ = kind; }
   void SetUnsupported(FileClass file_class) { report_.file_class_ = file_class; }

@@ -62,6 +62,9 @@ CheckOptions tensorgate::capi::ToOptions(const tensorgate_options* given) {
   options.limits.name_bytes = all.max_name_bytes;
   options.limits.rank = all.max_rank;
   options.limits.pickle_operations = all.max_pickle_operations;
+  options.limits.index_bytes = all.max_index_bytes;
+  options.limits.shards = all.max_shards;
+  options.limits.checkpoint_header_bytes = all.max_checkpoint_header_bytes;
   return options;
 }
 
@@ -120,6 +123,9 @@ void tensorgate_options_init(tensorgate_options* options) {
   all.max_name_bytes = defaults.limits.name_bytes;
   all.max_rank = defaults.limits.rank;
   all.max_pickle_operations = defaults.limits.pickle_operations;
+  all.max_index_bytes = defaults.limits.index_bytes;
+  all.max_shards = defaults.limits.shards;
+  all.max_checkpoint_header_bytes = defaults.limits.checkpoint_header_bytes;
   std::memcpy(options, &all, std::min(options->struct_size, sizeof all));
 }
 

@@ -102,6 +102,9 @@ typedef struct tensorgate_options {
   uint64_t max_name_bytes;
   uint64_t max_rank;
   uint64_t max_pickle_operations;
+  uint64_t max_index_bytes;
+  uint64_t max_shards;
+  uint64_t max_checkpoint_header_bytes;
 } tensorgate_options;
 
 /* One rule that fired. Offsets are in bytes from the start of the file. */

@@ -115,6 +115,20 @@ Token TokenCursor::SkipValue(Token first) {
   return token;
 }
 
+Token TokenAtStop(std::string_view text, std::size_t stop, TokenKind kind) {
+  const bool bracket = kind == TokenKind::kObject || kind == TokenKind::kObjectEnd ||
+                       kind == TokenKind::kArray || kind == TokenKind::kArrayEnd;
+  TokenCursor cursor(text);
+  Token last;
+  while (const Token token = cursor.Next()) {
+    if (token.begin > stop) break;
+    if (token.kind == kind && (bracket || token.begin < stop || last.end < stop)) {
+      last = token;
+    }
+  }
+  return last;
+}
+
 std::string_view Words(TokenKind kind) {
   switch (kind) {
     case TokenKind::kObject:

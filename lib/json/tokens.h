@@ -43,6 +43,11 @@ class TokenCursor {
   std::size_t at_;
 };
 
+/// The token that the parser was at when it stopped: of the kind whose event stopped it, the last that
+/// begins at or before `stop`. At a bracket or brace the parser stops before it, even where one of the
+/// same kind stands directly in front ("[[").
+Token TokenAtStop(std::string_view text, std::size_t stop, TokenKind kind);
+
 /// "an object", "a string" … for messages.
 std::string_view Words(TokenKind kind);
 

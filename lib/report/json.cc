@@ -64,6 +64,9 @@ void WriteLimits(JsonWriter& json, const Limits& limits) {
   json.Member("name_bytes", limits.name_bytes);
   json.Member("rank", limits.rank);
   json.Member("pickle_operations", limits.pickle_operations);
+  json.Member("index_bytes", limits.index_bytes);
+  json.Member("shards", limits.shards);
+  json.Member("checkpoint_header_bytes", limits.checkpoint_header_bytes);
   json.EndObject();
 }
 
@@ -77,6 +80,20 @@ void WriteFacts(JsonWriter& json, const Report& report) {
   number("parameters", &Report::Facts::parameters);
   number("data_bytes", &Report::Facts::data_bytes);
   number("metadata_entries", &Report::Facts::metadata_entries);
+}
+
+void WriteShards(JsonWriter& json, const Report& report) {
+  json.Key("shards");
+  if (report.shards().empty()) return json.Null();
+  json.BeginArray();
+  for (const ShardVerdict& shard : report.shards()) {
+    json.BeginObject();
+    json.Member("name", shard.name);
+    json.Member("verdict", Name(shard.verdict));
+    json.MemberOrNull("rule", shard.reason ? Info(*shard.reason).id : std::string_view());
+    json.EndObject();
+  }
+  json.EndArray();
 }
 
 void WriteReport(JsonWriter& json, std::string_view path, const Report& report,
@@ -103,6 +120,7 @@ void WriteReport(JsonWriter& json, std::string_view path, const Report& report,
   json.Member("bytes_read", report.bytes_read());
   json.MemberOrNull("header_sha256", extras.header_sha256);
   WriteFacts(json, report);
+  WriteShards(json, report);
   json.EndObject();
 }
 

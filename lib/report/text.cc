@@ -131,6 +131,10 @@ void AppendSummary(std::string& out, const Report& report) {
     out.append(Name(*report.file_class())) += ')';
   } else if (report.verdict() == Verdict::kAccepted && report.facts()) {
     out += "  (";
+    if (!report.shards().empty()) {
+      AppendCount(out, report.shards().size(), "shard", "shards");
+      out += ", ";
+    }
     AppendCount(out, report.facts()->tensors, "tensor", "tensors");
     out += ", ";
     AppendCount(out, report.facts()->parameters, "parameter", "parameters");

@@ -17,23 +17,6 @@ using json::TokenKind;
 // serde_json refuses the 128th open container.
 constexpr std::size_t kMaxDepth = 127;
 
-// The token that the parser was at when it stopped: of the kind whose event stopped it, the last
-// that begins at or before. At a bracket or brace the parser stops before it, even where one of the
-// same kind stands directly in front ("[[").
-Token TokenAtStop(std::string_view text, std::size_t stop, TokenKind kind) {
-  const bool bracket = kind == TokenKind::kObject || kind == TokenKind::kObjectEnd ||
-                       kind == TokenKind::kArray || kind == TokenKind::kArrayEnd;
-  TokenCursor cursor(text);
-  Token last;
-  while (const Token token = cursor.Next()) {
-    if (token.begin > stop) break;
-    if (token.kind == kind && (bracket || token.begin < stop || last.end < stop)) {
-      last = token;
-    }
-  }
-  return last;
-}
-
 // Where the key of the tensor stands whose entry is the `ordinal`-th of the root, `__metadata__`
 // not counted. There is one: the parser has told of it.
 Token TensorKey(std::string_view text, std::size_t ordinal) {
@@ -58,7 +41,7 @@ ParseFailure FromHandler(const HeaderHandler& handler, const Header& header, std
   if (stopped.names_tensor) failure.subject = handler.TensorName();
   if (stopped.names_key) failure.subject = handler.MetadataKey();
   const Token token = stopped.at_tensor_key ? TensorKey(text, handler.tensor_ordinal())
-                                            : TokenAtStop(text, stop, stopped.kind);
+                                            : json::TokenAtStop(text, stop, stopped.kind);
   failure.offset = token.begin;
   if (failure.found_text.empty() && stopped.show_token) {
     failure.found_text = token.kind == TokenKind::kNumber

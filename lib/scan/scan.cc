@@ -11,6 +11,7 @@
 #include "lib/source/spool.h"
 #include "lib/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/shards.h"
 #include "tensorgate/torch.h"
 
 namespace tensorgate {
@@ -132,6 +133,7 @@ Report Scan(Source& source, std::string_view name, const CheckOptions& options) 
 }
 
 Report ScanPath(const std::string& path, const CheckOptions& options) {
+  if (IsNamedIndex(path)) return CheckCheckpoint(path, options).report;
   Result<FileSource> source = FileSource::Open(path);
   return source ? Scan(*source, path, options) : ScanFailure(source.error(), options);
 }

@@ -24,9 +24,10 @@ struct WalkOptions {
   FileIdentity skip;
 };
 
-/// Told for each file once: its path, which opens it as it stands, and the open file or why there
-/// is none. False ends the walk.
-using Visit = std::function<bool(const std::string& path, Result<FileSource> file)>;
+/// Told for each file once: its path, which opens it as it stands; a descriptor of the folder it was
+/// found in, open until the visit is over, or -1 for the path that was named; and the open file or
+/// why there is none. False ends the walk.
+using Visit = std::function<bool(const std::string& path, int folder, Result<FileSource> file)>;
 
 /// Visits `path` if it is a file, and what is in it if it is a folder: bytewise by name, folders
 /// where their names stand. `path` itself may be a link. Keeps the names of one folder a level, no

@@ -23,13 +23,17 @@ struct NamedLimit {
   const char* name;
   std::uint64_t Limits::* member;
 };
-constexpr std::array<NamedLimit, 7> kLimits{{{"file_bytes", &Limits::file_bytes},
-                                             {"header_bytes", &Limits::header_bytes},
-                                             {"tensors", &Limits::tensors},
-                                             {"metadata_entries", &Limits::metadata_entries},
-                                             {"name_bytes", &Limits::name_bytes},
-                                             {"rank", &Limits::rank},
-                                             {"pickle_operations", &Limits::pickle_operations}}};
+constexpr std::array<NamedLimit, 10> kLimits{
+    {{"file_bytes", &Limits::file_bytes},
+     {"header_bytes", &Limits::header_bytes},
+     {"tensors", &Limits::tensors},
+     {"metadata_entries", &Limits::metadata_entries},
+     {"name_bytes", &Limits::name_bytes},
+     {"rank", &Limits::rank},
+     {"pickle_operations", &Limits::pickle_operations},
+     {"index_bytes", &Limits::index_bytes},
+     {"shards", &Limits::shards},
+     {"checkpoint_header_bytes", &Limits::checkpoint_header_bytes}}};
 
 Report CheckDescriptor(int descriptor, const std::string& name, const CheckOptions& options) {
   const nb::gil_scoped_release released;
@@ -105,7 +109,8 @@ passed on.
 `name` is a name for the report and for its suffix, by which something unrecognisable is
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
 accepts. `limits` caps what is accepted, by name: file_bytes, header_bytes, tensors,
-metadata_entries, name_bytes, rank, pickle_operations.
+metadata_entries, name_bytes, rank, pickle_operations, index_bytes, shards,
+checkpoint_header_bytes.
 
 Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is
 in a file. The interpreter is free for other threads meanwhile.)";

@@ -253,7 +253,7 @@ TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
   bool through = false;
   for (int i = 0; i < 1000 && !through; ++i) {
     bool good = false;
-    const tensorgate::internal::Visit visit = [&](const std::string&,
+    const tensorgate::internal::Visit visit = [&](const std::string&, int,
                                                   const Result<FileSource>& opened) {
       good |= opened.has_value();
       told += !opened;

@@ -37,6 +37,13 @@ struct Limits {
   /// Opcodes of one pickle; 30 a tensor are usual, so that the default is for more than a million.
   /// Each costs at most 80 bytes of memory.
   std::uint64_t pickle_operations = 50'000'000;
+  /// Bytes of the index of a sharded checkpoint; at most 1,000,000,000. The largest that are published
+  /// have about 15 MB.
+  std::uint64_t index_bytes = 100'000'000;
+  /// Shards of one checkpoint.
+  std::uint64_t shards = 10'000;
+  /// Bytes of the headers of all shards together: what opening a checkpoint keeps in memory.
+  std::uint64_t checkpoint_header_bytes = 250'000'000;
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -47,6 +54,9 @@ struct CheckOptions {
   /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At
   /// least 1.
   std::uint32_t max_findings = 20;
+  /// Of a sharded checkpoint: open shards behind any symbolic link. Without it only the links of a hub
+  /// cache into its own blobs/ are followed.
+  bool follow_links = false;
 };
 
 }  // namespace tensorgate

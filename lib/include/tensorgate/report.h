@@ -68,6 +68,13 @@ struct Finding {
   std::uint16_t found_text = 0;
 };
 
+/// How one shard of a sharded checkpoint was judged.
+struct ShardVerdict {
+  std::string name;  ///< As the index has it: raw and hostile.
+  Verdict verdict{};
+  std::optional<Rule> reason;  ///< The first error, where it is not accepted.
+};
+
 class Report {
  public:
   Verdict verdict() const { return verdict_; }
@@ -108,6 +115,10 @@ class Report {
   };
   const std::optional<Facts>& facts() const { return facts_; }
 
+  /// Format "safetensors-checkpoint": its shards, bytewise by name; the facts are sums over them, present
+  /// if all are accepted. Else empty.
+  std::span<const ShardVerdict> shards() const { return shards_; }
+
  private:
   friend class ReportBuilder;
   Verdict verdict_ = Verdict::kUndecided;
@@ -121,6 +132,7 @@ class Report {
   std::uint64_t bytes_read_ = 0;
   std::uint64_t dropped_ = 0;
   std::optional<Facts> facts_;
+  std::vector<ShardVerdict> shards_;
   std::vector<Finding> findings_;
   std::string text_;
   std::optional<Finding>

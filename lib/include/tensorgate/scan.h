@@ -25,7 +25,8 @@ namespace tensorgate {
 
 /// `name`: the file's name or path, for its suffix; may be empty.
 Report Scan(Source& source, std::string_view name, const CheckOptions& options = {});
-/// Never follows anything but `path` itself; refuses what is not a regular file without blocking.
+/// Never follows anything but `path` itself; refuses what is not a regular file without blocking. The
+/// report on the index of a sharded checkpoint speaks of all its shards (`CheckCheckpoint`).
 Report ScanPath(const std::string& path, const CheckOptions& options = {});
 /// The report on a file that could not be opened or read.
 Report ScanFailure(const Status& status, const CheckOptions& options = {});

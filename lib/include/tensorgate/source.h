@@ -82,6 +82,8 @@ class FileSource final : public Source {
   static Result<FileSource> FromDescriptor(int descriptor);
   /// The same by a duplicate of its own: the caller's may be closed.
   static Result<FileSource> Duplicate(int descriptor);
+  /// As FromDescriptor, but the source closes the descriptor; it is closed where this fails, too.
+  static Result<FileSource> Own(int descriptor);
 
   FileSource(FileSource&& other) noexcept;
   FileSource& operator=(FileSource&& other) noexcept;
@@ -97,7 +99,6 @@ class FileSource final : public Source {
 
  private:
   FileSource() = default;
-  static Result<FileSource> Own(int descriptor);
   int descriptor_ = -1;
   bool owned_ = false;
   std::uint64_t size_ = 0;

@@ -46,7 +46,7 @@ class WalkTest : public ::testing::Test {
   std::vector<std::string> Visits(const std::string& below = "", WalkOptions options = {}) {
     std::vector<std::string> visits;
     const std::string root = root_ / below;
-    EXPECT_TRUE(Walk(root, options, [&](const std::string& path, Result<FileSource> file) {
+    EXPECT_TRUE(Walk(root, options, [&](const std::string& path, int, Result<FileSource> file) {
       std::string visit = path.starts_with(root) ? path.substr(root.size()) : path;
       if (visit.starts_with('/')) visit.erase(0, 1);
       if (!file) visit.append(": ").append(Info(file.error().rule).id);
@@ -83,13 +83,14 @@ TEST_F(WalkTest, AVisitMayEndIt) {
   Link("nowhere", "e");
   for (const int enough : {1, 2, 3, 4}) {
     int visits = 0;
-    EXPECT_FALSE(Walk(root_, {}, [&](const std::string&, const Result<FileSource>&) {
+    EXPECT_FALSE(Walk(root_, {}, [&](const std::string&, int, const Result<FileSource>&) {
       return ++visits < enough;
     }));
     EXPECT_EQ(visits, enough);
   }
   for (const char* named : {"none", "a"}) {
-    EXPECT_FALSE(Walk(root_ / named, {}, [](const std::string&, const auto&) { return false; }));
+    EXPECT_FALSE(
+        Walk(root_ / named, {}, [](const std::string&, int, const auto&) { return false; }));
   }
 }
 
@@ -98,7 +99,7 @@ TEST_F(WalkTest, WhatGoesWhileItIsWalked) {
   for (const char* name : {"a", "b", "c/d"}) Put(name);
   Link("a", "e");
   Strings rules;
-  EXPECT_TRUE(Walk(root_, {}, [&](const std::string&, const Result<FileSource>& file) {
+  EXPECT_TRUE(Walk(root_, {}, [&](const std::string&, int, const Result<FileSource>& file) {
     for (const char* name : {"b", "c", "e"}) fs::remove_all(root_ / name);
     rules.emplace_back(file ? "" : Info(file.error().rule).id);
     return true;

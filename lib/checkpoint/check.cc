@@ -1,0 +1,328 @@
+#include "lib/checkpoint/check.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "lib/base/report_builder.h"
+#include "lib/checkpoint/compare.h"
+#include "lib/checkpoint/index.h"
+#include "lib/checkpoint/rules.h"
+#include "tensorgate/shards.h"
+
+namespace tensorgate::checkpoint {
+namespace {
+
+constexpr std::string_view kFormat = "safetensors-checkpoint";
+
+using safetensors::File;
+
+void AddTo(std::uint64_t& sum, std::uint64_t value) {
+  if (__builtin_add_overflow(sum, value, &sum)) sum = UINT64_MAX;
+}
+
+// The report on a shard that is refused before it is opened, or that cannot be.
+Report NotOpened(const CheckOptions& options, const Status& status, std::string_view name,
+                 std::string_view words) {
+  ReportBuilder builder(options, "safetensors");
+  const bool system = status.system_error != 0 || Info(status.rule).effect == Effect::kUndecided;
+  system ? builder.Add(status)
+         : builder.Add(status.rule, 0, {.subject = name, .found_text = words});
+  return builder.Finish();
+}
+
+std::optional<Rule> ReasonOf(const Report& report) {
+  if (report.verdict() == Verdict::kAccepted || report.findings().empty()) return std::nullopt;
+  return report.findings().front().rule;
+}
+
+class Check {
+ public:
+  Check(const internal::Folder& folder, const CheckOptions& options, bool keep)
+      : folder_(folder), options_(options), keep_(keep), builder_(options, kFormat) {}
+
+  void Run(Source& source);
+  Checked Finish() {
+    for (const CheckedShard& shard : shards_) {
+      builder_.AddShard(shard.name, shard.report.verdict(), ReasonOf(shard.report));
+    }
+    return {builder_.Finish(), std::move(shards_)};
+  }
+
+ private:
+  bool ReadIndex(Source& source);
+  void CheckShards();
+  CheckedShard CheckShard(std::uint32_t number, Comparison& comparison);
+  CheckedShard Refused(const Status& status, std::size_t place, const std::string& name);
+  void Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
+             Comparison& comparison);
+  void CompareFormat(const CheckedShard& shard, const File& file, std::size_t place);
+  void FindUnused();
+
+  const internal::Folder& folder_;
+  const CheckOptions& options_;
+  const bool keep_;
+  ReportBuilder builder_;
+  Index index_;
+  std::vector<CheckedShard> shards_;
+  Report::Facts facts_;
+  std::optional<std::optional<std::string>> format_;  // of the first shard
+  bool format_told_ = false;
+};
+
+bool Check::ReadIndex(Source& source) {
+  const std::uint64_t size = source.size();
+  builder_.SetSize(size);
+  const Limits& limits = options_.limits;
+  const std::uint64_t most = std::min(limits.index_bytes, kMaxIndexBytes);
+  if (size > limits.file_bytes) {
+    builder_.Add(Rule::kLimitFileBytes, 0, {.found = size, .allowed = limits.file_bytes});
+  } else if (size > most) {
+    builder_.Add(Rule::kLimitIndexBytes, 0, {.found = size, .allowed = most});
+  }
+  if (builder_.HasError()) return false;
+  index_.bytes.Resize(static_cast<std::size_t>(size));
+  Result<void> read = ReadFully(source, 0, index_.bytes.span());
+  if (read) read = source.Unchanged();
+  if (!read) {
+    builder_.Add(read.error());
+    return false;
+  }
+  builder_.AddBytesRead(size);
+  return true;
+}
+
+void Check::Run(Source& source) {
+  if (!ReadIndex(source) || !ParseIndex(index_, builder_)) return;
+  ApplyIndexRules(index_, builder_);
+  CheckShards();
+  FindUnused();
+  const bool all = std::ranges::all_of(shards_, [](const CheckedShard& shard) {
+    return shard.report.verdict() == Verdict::kAccepted;
+  });
+  if (!all || shards_.size() != index_.shards.size()) return;
+  ApplyTotalSizeRule(index_, facts_.data_bytes, builder_);
+  builder_.SetFacts(facts_);
+}
+
+void Check::CheckShards() {
+  Comparison comparison(index_);
+  shards_.reserve(index_.shards.size());
+  for (std::uint32_t i = 0; i < index_.shards.size(); ++i) {
+    shards_.push_back(CheckShard(i, comparison));
+    if (facts_.header_bytes > options_.limits.checkpoint_header_bytes) {
+      const ShardName& shard = index_.shards[i];
+      builder_.Add(Rule::kLimitCheckpointHeaderBytes, index_.PlaceOf(shard).begin,
+                   {.found = facts_.header_bytes,
+                    .allowed = options_.limits.checkpoint_header_bytes,
+                    .subject = shards_.back().name});
+      return;
+    }
+  }
+  comparison.Finish(builder_);
+}
+
+CheckedShard Check::Refused(const Status& status, std::size_t place, const std::string& name) {
+  const bool missing = status.rule == Rule::kIoOpenFailed &&
+                       (status.system_error == ENOENT || status.system_error == ENOTDIR ||
+                        status.system_error == ENAMETOOLONG);
+  const bool link = status.rule == Rule::kIoLinkNotFollowed || status.system_error == ELOOP;
+  const Rule rule = missing ? Rule::kCpShardMissing
+                    : link  ? Rule::kCpShardLink
+                            : Rule::kCpShardUndecided;
+  builder_.Add(rule, place,
+               {.subject = name, .subject_offset = place, .found_text = Info(status.rule).id});
+  const Status plain{.rule = rule};
+  return {name, NotOpened(options_, missing || link ? plain : status, name, {}), nullptr, {}};
+}
+
+CheckedShard Check::CheckShard(std::uint32_t number, Comparison& comparison) {
+  const ShardName& named = index_.shards[number];
+  const std::size_t place = index_.PlaceOf(named).begin;
+  CheckedShard shard{
+      std::string(index_.Text(named.name)), NotOpened(options_, {}, {}, {}), nullptr, {}};
+  if (const std::optional<Rule> rule = ApplyShardNameRules(index_, named, builder_)) {
+    shard.report = NotOpened(options_, {.rule = *rule}, shard.name, ShardNameFault(shard.name));
+    return shard;
+  }
+  Result<FileSource> source = folder_.OpenFile(shard.name, options_.follow_links);
+  if (!source) return Refused(source.error(), place, shard.name);
+  Judge(shard, std::make_unique<FileSource>(std::move(*source)), number, comparison);
+  return shard;
+}
+
+void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
+                  Comparison& comparison) {
+  const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
+  std::optional<File> file;
+  // Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
+  std::expected<File, Report> opened = File::Open(*source, options_);
+  if (opened) {
+    shard.report = opened->report();
+    file = std::move(*opened);
+  } else {
+    shard.report = std::move(opened.error());
+  }
+  if (options_.profile == Profile::kReference) shard.report = safetensors::Check(*source, options_);
+  builder_.AddBytesRead(shard.report.bytes_read());
+  if (shard.report.verdict() != Verdict::kAccepted) {
+    const Rule rule = shard.report.verdict() == Verdict::kRejected ? Rule::kCpShardRejected
+                                                                   : Rule::kCpShardUndecided;
+    builder_.Add(rule, place,
+                 {.subject = shard.name,
+                  .subject_offset = place,
+                  .found_text = Info(shard.report.findings().front().rule).id});
+    return;
+  }
+  const Report::Facts& facts = *shard.report.facts();
+  AddTo(facts_.header_bytes, facts.header_bytes);
+  AddTo(facts_.padding_bytes, facts.padding_bytes);
+  AddTo(facts_.tensors, facts.tensors);
+  AddTo(facts_.parameters, facts.parameters);
+  AddTo(facts_.data_bytes, facts.data_bytes);
+  AddTo(facts_.metadata_entries, facts.metadata_entries);
+  if (!file) return;
+  comparison.Add(number, *file);
+  CompareFormat(shard, *file, place);
+  if (!keep_) return;
+  shard.source = std::move(source);
+  shard.file = std::move(file);
+}
+
+void Check::CompareFormat(const CheckedShard& shard, const File& file, std::size_t place) {
+  std::optional<std::string> format;
+  if (const std::optional<std::string_view> text = file.FindMetadata("format")) format = *text;
+  if (!format_) {
+    format_ = format;
+  } else if (*format_ != format && !format_told_) {
+    format_told_ = true;
+    builder_.Add(
+        Rule::kCpFormatMixed, place,
+        {.subject = shard.name, .found_text = format ? std::string_view(*format) : "not stated"});
+  }
+}
+
+void Check::FindUnused() {
+  internal::FolderNames names;
+  folder_.List(names);  // a folder that may not be listed can be used all the same
+  std::uint64_t unused = 0;
+  std::string_view first;
+  for (const internal::FolderNames::Name& entry : names.list) {
+    const std::string_view name = names.At(entry);
+    if (!name.ends_with(kShardSuffix) || IsUsed(index_, name)) continue;
+    if (unused++ == 0) first = name;
+  }
+  if (unused != 0) builder_.Add(Rule::kCpShardUnused, 0, {.found = unused, .subject = first});
+}
+
+// The index of a folder by its name.
+struct Chosen {
+  std::string name;
+  std::uint64_t candidates = 0;
+};
+
+Result<Chosen> ChooseIndex(const internal::Folder& folder) {
+  constexpr std::string_view kUsual = "model.safetensors.index.json";
+  internal::FolderNames names;
+  if (const int error = folder.List(names)) return std::unexpected(internal::OpenFailed(error));
+  Chosen chosen;
+  for (const internal::FolderNames::Name& entry : names.list) {
+    const std::string_view name = names.At(entry);
+    if (!IsNamedIndex(name)) continue;
+    if (chosen.candidates++ == 0 || name == kUsual) chosen.name = name;
+  }
+  if (chosen.name == kUsual) chosen.candidates = 1;
+  return chosen;
+}
+
+Report Failed(const Status& status, const CheckOptions& options, const Detail& detail = {}) {
+  ReportBuilder builder(options, kFormat);
+  if (Info(status.rule).effect == Effect::kUndecided) {
+    builder.Add(status);
+  } else {
+    builder.Add(status.rule, 0, detail);
+  }
+  return builder.Finish();
+}
+
+Checked CheckFolder(const std::string& path, const CheckOptions& options, bool keep) {
+  const Result<internal::Folder> folder = internal::Folder::Open(path);
+  if (!folder) return {Failed(folder.error(), options), {}};
+  const Result<Chosen> chosen = ChooseIndex(*folder);
+  if (!chosen) return {Failed(chosen.error(), options), {}};
+  if (chosen->candidates != 1) {
+    const Rule rule = chosen->candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
+    return {Failed({.rule = rule}, options, {.found = chosen->candidates, .subject = chosen->name}),
+            {}};
+  }
+  Result<FileSource> index = folder->OpenFile(chosen->name, options.follow_links);
+  if (!index) return {Failed(index.error(), options), {}};
+  return CheckIndex(*folder, *index, options, keep);
+}
+
+Checked CheckNamed(const std::string& path, const CheckOptions& options, bool keep) {
+  Result<FileSource> index = FileSource::Open(path);
+  if (!index) {
+    if (index.error().rule == Rule::kIoNotRegular && internal::Folder::Open(path)) {
+      return CheckFolder(path, options, keep);
+    }
+    return {Failed(index.error(), options), {}};
+  }
+  const Result<internal::Folder> folder = internal::Folder::Holding(path);
+  if (!folder) return {Failed(folder.error(), options), {}};
+  return CheckIndex(*folder, *index, options, keep);
+}
+
+}  // namespace
+
+Checked CheckIndex(const internal::Folder& folder, Source& index, const CheckOptions& options,
+                   bool keep) {
+  try {
+    Check check(folder, options, keep);
+    check.Run(index);
+    return check.Finish();
+  } catch (const std::bad_alloc&) {
+    return {ReportBuilder::OutOfMemory(options, kFormat), {}};
+  } catch (...) {
+    return {ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed), {}};
+  }
+}
+
+Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep) {
+  try {
+    return CheckNamed(path, options, keep);
+  } catch (const std::bad_alloc&) {
+    return {ReportBuilder::OutOfMemory(options, kFormat), {}};
+  }
+}
+
+}  // namespace tensorgate::checkpoint
+
+namespace tensorgate {
+
+CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options) {
+  checkpoint::Checked checked = checkpoint::CheckPath(path, options);
+  try {
+    CheckpointCheck result{std::move(checked.report), {}};
+    result.shards.reserve(checked.shards.size());
+    for (checkpoint::CheckedShard& shard : checked.shards) {
+      result.shards.push_back({std::move(shard.name), std::move(shard.report)});
+    }
+    return result;
+  } catch (const std::bad_alloc&) {
+    return {ReportBuilder::OutOfMemory(options, checkpoint::kFormat), {}};
+  }
+}
+
+bool IsNamedIndex(std::string_view path) {
+  constexpr std::string_view kIndex = ".safetensors.index.", kSuffix = "json";
+  const std::string_view name = internal::LastPart(path);
+  const std::size_t index = name.rfind(kIndex);
+  if (index == name.npos || index == 0) return false;
+  const std::string_view rest = name.substr(index + kIndex.size());
+  const std::size_t dot = rest.find('.');
+  return rest == kSuffix || (dot != rest.npos && dot != 0 && rest.substr(dot + 1) == kSuffix);
+}
+
+}  // namespace tensorgate

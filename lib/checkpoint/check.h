@@ -1,0 +1,41 @@
+// A checkpoint of many files: its index, and each shard opened once below the index's folder.
+#ifndef TENSORGATE_CHECKPOINT_CHECK_H_
+#define TENSORGATE_CHECKPOINT_CHECK_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/source/folder.h"
+#include "tensorgate/limits.h"
+#include "tensorgate/report.h"
+#include "tensorgate/safetensors.h"
+#include "tensorgate/source.h"
+
+namespace tensorgate::checkpoint {
+
+struct CheckedShard {
+  std::string name;
+  Report report;
+  // Only if they are to be kept, and the shard is accepted.
+  std::unique_ptr<FileSource> source;
+  std::optional<safetensors::File> file;
+};
+
+struct Checked {
+  Report report;
+  std::vector<CheckedShard> shards;  ///< Bytewise by name.
+};
+
+/// `index`: the index that stands in `folder`. `keep`: shards stay open, if all is accepted. Never
+/// throws.
+Checked CheckIndex(const internal::Folder& folder, Source& index, const CheckOptions& options,
+                   bool keep = false);
+
+/// `path`: an index or a folder that holds one. Never throws.
+Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep = false);
+
+}  // namespace tensorgate::checkpoint
+
+#endif  // TENSORGATE_CHECKPOINT_CHECK_H_

@@ -1,0 +1,69 @@
+#include "lib/checkpoint/compare.h"
+
+#include <algorithm>
+
+namespace tensorgate::checkpoint {
+
+Comparison::Comparison(Index& index)
+    : index_(index), added_(index.shards.size()), found_(index.entries.size()) {
+  elsewhere_.Resize(index.entries.size());
+  std::ranges::fill(elsewhere_.span(), kNoShard);
+}
+
+void Comparison::Add(std::uint32_t shard, const safetensors::File& file) {
+  added_[shard] = true;
+  const std::span<const Entry> entries = index_.entries.span();
+  const auto at = [&](std::uint32_t i) { return index_.NameOf(entries[i]); };
+  for (const safetensors::Tensor tensor : file.tensors()) {
+    const std::string_view name = tensor.name();
+    const std::uint32_t hash = internal::HashName(name);
+    const std::optional<std::uint32_t> entry = index_.names.Find(name, hash, at, probes_);
+    // A good hash needs about two probes a name; far beyond that someone chose the names.
+    if (probes_ > ++looked_up_ * 16 + 4096 && !sorted_) {
+      index_.names.Sort(static_cast<std::uint32_t>(entries.size()), at);
+      sorted_ = true;
+    }
+    if (!entry) {
+      unlisted_.PushBack({unlisted_text_.size(), static_cast<std::uint32_t>(name.size()), shard});
+      unlisted_hashes_.PushBack(hash);
+      unlisted_text_ += name;
+    } else if (entries[*entry].shard == shard) {
+      found_[*entry] = true;
+    } else if (elsewhere_[*entry] == kNoShard) {
+      elsewhere_[*entry] = shard;
+    }
+  }
+}
+
+void Comparison::Twice(std::string_view name, std::uint32_t shard, std::uint32_t other,
+                       ReportBuilder& builder) {
+  builder.Add(Rule::kCpTensorTwice, index_.PlaceOf(index_.shards[shard]).begin,
+              {.subject = name, .found_text = ShardOf(other)});
+}
+
+void Comparison::Finish(ReportBuilder& builder) {
+  for (std::uint32_t i = 0; i < index_.entries.size(); ++i) {
+    const Entry& entry = index_.entries[i];
+    const std::string_view name = index_.NameOf(entry);
+    if (!index_.repeated.empty() && index_.repeated[i]) continue;
+    if (found_[i]) {
+      if (elsewhere_[i] != kNoShard) Twice(name, entry.shard, elsewhere_[i], builder);
+    } else if (added_[entry.shard]) {
+      builder.Add(
+          Rule::kCpTensorAbsent, entry.place,
+          {.subject = name, .subject_offset = entry.place, .found_text = ShardOf(entry.shard)});
+    }
+  }
+  if (unlisted_.empty()) return;
+  internal::NameIndex names;
+  names.Build(
+      unlisted_hashes_, [this](std::uint32_t i) { return NameOf(i); },
+      [&](std::uint32_t later, std::uint32_t first) {
+        Twice(NameOf(later), unlisted_[later].shard, unlisted_[first].shard, builder);
+      });
+  const std::uint32_t shard = unlisted_[0].shard;
+  builder.Add(Rule::kCpTensorUnlisted, index_.PlaceOf(index_.shards[shard]).begin,
+              {.found = unlisted_.size(), .subject = NameOf(0), .found_text = ShardOf(shard)});
+}
+
+}  // namespace tensorgate::checkpoint

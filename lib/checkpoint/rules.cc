@@ -1,0 +1,127 @@
+#include "lib/checkpoint/rules.h"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace tensorgate::checkpoint {
+namespace {
+
+std::optional<std::uint64_t> ParseNumber(std::string_view digits) {
+  std::uint64_t value = 0;
+  if (digits.empty()) return std::nullopt;
+  for (const char c : digits) {
+    if (c < '0' || c > '9' || __builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, static_cast<std::uint64_t>(c - '0'), &value)) {
+      return std::nullopt;
+    }
+  }
+  return value;
+}
+
+struct Numbers {
+  std::uint64_t number, count;
+  std::uint32_t shard;
+};
+
+// The N and M of "...-N-of-M.safetensors" or "...-N-of-M.VARIANT.safetensors".
+std::optional<Numbers> NumbersOf(std::string_view name, std::uint32_t shard) {
+  constexpr std::string_view kOf = "-of-";
+  const std::size_t of = name.rfind(kOf);
+  if (of == name.npos) return std::nullopt;
+  const std::string_view before = name.substr(0, of), after = name.substr(of + kOf.size());
+  const std::size_t dash = before.rfind('-');
+  if (dash == before.npos) return std::nullopt;
+  const std::optional<std::uint64_t> number = ParseNumber(before.substr(dash + 1));
+  const std::optional<std::uint64_t> count = ParseNumber(after.substr(0, after.find('.')));
+  if (!number || !count) return std::nullopt;
+  return Numbers{*number, *count, shard};
+}
+
+void CheckNumbering(const Index& index, ReportBuilder& builder) {
+  std::vector<Numbers> numbered;
+  std::optional<std::uint32_t> plain;
+  for (std::uint32_t i = 0; i < index.shards.size(); ++i) {
+    const std::optional<Numbers> numbers = NumbersOf(index.Text(index.shards[i].name), i);
+    if (numbers) numbered.push_back(*numbers);
+    if (!numbers && !plain) plain = i;
+  }
+  if (numbered.empty()) return;
+  const auto tell = [&](std::uint32_t shard, std::string_view words) {
+    builder.Add(Rule::kCpShardNumbering, index.PlaceOf(index.shards[shard]).begin,
+                {.subject = index.Text(index.shards[shard].name), .found_text = words});
+  };
+  if (plain) return tell(*plain, "no number");
+  const std::uint64_t count = numbered.front().count;
+  for (const Numbers& numbers : numbered) {
+    if (numbers.count != count) return tell(numbers.shard, "another count");
+  }
+  std::ranges::sort(numbered, [](const Numbers& a, const Numbers& b) {
+    return std::tie(a.number, a.shard) < std::tie(b.number, b.shard);
+  });
+  const std::uint64_t base = numbered.front().number == 0 ? 0 : 1;  // some writers begin at 0
+  for (std::size_t i = 0; i < numbered.size(); ++i) {
+    if (i != 0 && numbered[i].number == numbered[i - 1].number) {
+      return tell(numbered[i].shard, "the same number again");
+    }
+    if (numbered[i].number != base + i) return tell(numbered[i].shard, "a number left out");
+  }
+  if (count != numbered.size()) tell(numbered.back().shard, "another count than of shards");
+}
+
+}  // namespace
+
+void ApplyIndexRules(const Index& index, ReportBuilder& builder) {
+  if (!index.has_metadata) builder.Add(Rule::kCpMetadataMissing, 0);
+  if (index.unknown) {
+    const std::string key =
+        json::Unescape(index.text().substr(index.unknown.begin, index.unknown.size()));
+    builder.Add(Rule::kCpIndexUnknown, index.unknown.begin,
+                {.found = index.unknowns, .subject = key, .subject_offset = index.unknown.begin});
+  }
+  CheckNumbering(index, builder);
+  std::uint64_t below = 0;
+  const ShardName* first = nullptr;
+  for (const ShardName& shard : index.shards) {
+    if (!index.Text(shard.name).contains('/')) continue;
+    if (first == nullptr) first = &shard;
+    ++below;
+  }
+  if (first != nullptr) {
+    builder.Add(Rule::kCpShardSubFolder, index.PlaceOf(*first).begin,
+                {.found = below, .subject = index.Text(first->name)});
+  }
+}
+
+void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, ReportBuilder& builder) {
+  const json::Token& token = index.total_size;
+  if (!token) return;
+  const std::string_view written = index.text().substr(token.begin, token.size());
+  std::string_view number = token.kind == json::TokenKind::kNumber ? written : "";
+  // Some writers divide by 8 and write a double.
+  if (number.ends_with(".0")) number.remove_suffix(2);
+  if (ParseNumber(number) == data_bytes) return;
+  builder.Add(
+      Rule::kCpTotalSize, token.begin,
+      {.allowed = data_bytes,
+       .found_text = token.kind == json::TokenKind::kNumber ? written : json::Words(token.kind)});
+}
+
+bool IsUsed(const Index& index, std::string_view name) {
+  const auto text = [&](const ShardName& shard) { return index.Text(shard.name); };
+  return std::ranges::binary_search(index.shards, name, {}, text);
+}
+
+std::optional<Rule> ApplyShardNameRules(const Index& index, const ShardName& shard,
+                                        ReportBuilder& builder) {
+  const std::string_view name = index.Text(shard.name);
+  const std::string_view fault = ShardNameFault(name);
+  if (fault.empty() && name.ends_with(kShardSuffix)) return std::nullopt;
+  const Rule rule = fault.empty() ? Rule::kCpShardSuffix : Rule::kCpShardNameUnsafe;
+  const std::size_t place = index.PlaceOf(shard).begin;
+  builder.Add(rule, place, {.subject = name, .subject_offset = place, .found_text = fault});
+  return rule;
+}
+
+}  // namespace tensorgate::checkpoint

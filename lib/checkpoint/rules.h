@@ -1,0 +1,29 @@
+// The rules over an index and the names around it: pure functions.
+#ifndef TENSORGATE_CHECKPOINT_RULES_H_
+#define TENSORGATE_CHECKPOINT_RULES_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "lib/checkpoint/index.h"
+
+namespace tensorgate::checkpoint {
+
+inline constexpr std::string_view kShardSuffix = ".safetensors";
+
+/// Metadata, unknown members, numbering and sub-folders.
+void ApplyIndexRules(const Index& index, ReportBuilder& builder);
+
+/// `data_bytes`: of all tensors of all shards.
+void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, ReportBuilder& builder);
+
+/// The index uses a file of this name beside it.
+bool IsUsed(const Index& index, std::string_view name);
+
+/// The rule that forbids to open this shard, after reporting it; nothing if it may be opened.
+std::optional<Rule> ApplyShardNameRules(const Index& index, const ShardName& shard,
+                                        ReportBuilder& builder);
+
+}  // namespace tensorgate::checkpoint
+
+#endif  // TENSORGATE_CHECKPOINT_RULES_H_

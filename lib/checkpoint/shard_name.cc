@@ -1,0 +1,48 @@
+#include <algorithm>
+#include <array>
+
+#include "lib/base/utf8.h"
+#include "lib/checkpoint/index.h"
+
+namespace tensorgate::checkpoint {
+namespace {
+
+bool HasDeceptive(std::string_view name) {
+  while (!name.empty()) {
+    const internal::CodePoint point = internal::DecodeUtf8(name);
+    if (internal::IsDeceptive(point.value)) return true;
+    name.remove_prefix(std::max<std::size_t>(point.length, 1));
+  }
+  return false;
+}
+
+struct Fault {
+  std::string_view holds, words;
+};
+
+constexpr std::array kFaults = {
+    Fault{"://", "is a URL"},
+    Fault{"\\", "holds a backslash, which is a separator elsewhere"},
+    Fault{":", "holds a colon, which names a drive or a stream elsewhere"},
+};
+
+}  // namespace
+
+std::string_view ShardNameFault(std::string_view name) {
+  if (name.empty()) return "is empty";
+  if (HasDeceptive(name)) return "holds a control or invisible character";
+  for (const Fault& fault : kFaults) {
+    if (name.contains(fault.holds)) return fault.words;
+  }
+  if (name.starts_with('/')) return "is absolute";
+  while (true) {
+    const std::size_t slash = name.find('/');
+    const std::string_view part = name.substr(0, slash);
+    if (part == "..") return "leads out of the folder";
+    if (part.empty() || part == ".") return "has a part that is empty or a dot";
+    if (slash == name.npos) return {};
+    name.remove_prefix(slash + 1);
+  }
+}
+
+}  // namespace tensorgate::checkpoint

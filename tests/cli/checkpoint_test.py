@@ -1,0 +1,213 @@
+"""Sharded checkpoints: the index's line speaks of the whole, each shard keeps its own."""
+
+import json
+import os
+import resource
+import unittest
+
+from support import ACCEPTED, OVERLAP, REJECTED, SANITIZED, UNDECIDED, Case, safetensors, tensor
+
+INDEX = "model.safetensors.index.json"
+
+
+def shard(name):
+    return safetensors({"__metadata__": {"format": "pt"}, name: tensor(0, 4)}, bytes(4))
+
+
+def index(shards, **more):
+    return json.dumps({"metadata": {"total_size": 4 * len(shards)}, "weight_map": shards, **more}).encode()
+
+
+class Checkpoint(Case):
+    def setUp(self):
+        super().setUp()
+        self.one, self.two = (f"model-0000{i}-of-00002.safetensors" for i in (1, 2))
+        self.folder = self.dir / "m"
+        self.put("m/" + self.one, shard("a"))
+        self.put("m/" + self.two, shard("b"))
+        self.index = self.put("m/" + INDEX, index({"a": self.one, "b": self.two}))
+
+    def lines(self, *arguments, code, **options):
+        """By the file's name; each file has one line."""
+        lines = self.scan(*arguments, code=code, **options)
+        result = {os.path.basename(line["path"]): line for line in lines}
+        self.assertEqual(len(result), len(lines))
+        return result
+
+    def whole(self, code, *arguments, **options):
+        return self.lines(self.folder, *arguments, code=code, **options)[INDEX]
+
+
+class Scan(Checkpoint):
+    def test_folder(self):
+        lines = self.lines(self.folder, code=ACCEPTED)
+        self.assertEqual(set(lines), {self.one, self.two, INDEX})
+        whole = lines[INDEX]
+        self.assertEqual((whole["verdict"], whole["format"], whole["findings"]),
+                         ("accepted", "safetensors-checkpoint", []))
+        self.assertEqual(whole["size"], self.index.stat().st_size)
+        self.assertEqual((whole["tensors"], whole["parameters"], whole["data_bytes"]), (2, 8, 8))
+        self.assertEqual(whole["shards"], [{"name": name, "verdict": "accepted", "rule": None}
+                                           for name in (self.one, self.two)])
+        self.assertEqual((lines[self.one]["format"], lines[self.one]["shards"]), ("safetensors", None))
+        text = self.run_command("scan", self.folder, code=ACCEPTED).stdout.decode()
+        self.assertIn(INDEX + "  (2 shards, 2 tensors, 8 parameters)", text)
+        self.assertIn("3 files: 3 accepted", text)
+
+    def test_named(self):
+        self.assertEqual(self.scan_one(self.index, code=ACCEPTED)["tensors"], 2)
+        self.assertEqual(self.scan_one(INDEX, cwd=self.folder, code=ACCEPTED)["tensors"], 2)
+        # By a link elsewhere its shards are looked for beside the link, as loaders do.
+        os.symlink(self.index, self.dir / INDEX)
+        self.assertEqual(self.rules(self.scan_one(self.dir / INDEX, code=REJECTED))[0], "checkpoint/shard-missing")
+        os.symlink(self.folder, self.dir / "n")
+        self.scan_one(self.dir / "n" / INDEX, code=ACCEPTED)
+
+    def test_names_of_an_index(self):
+        for name, is_index in (("a.safetensors.index.json", True), ("a.safetensors.index.fp16.json", True),
+                               ("pytorch_model.bin.index.json", False), (".safetensors.index.json", False),
+                               ("a.safetensors.index.b.c.json", False), ("safetensors.index.json", False),
+                               ("a.safetensors.index..json", False), ("a.safetensors.index.json.bak", False)):
+            with self.subTest(name=name):
+                path = self.put("m/" + name, index({"a": self.one, "b": self.two}))
+                self.assertEqual(self.scan_one(path)["format"] == "safetensors-checkpoint", is_index)
+
+    def test_bad_shard(self):
+        self.put("m/" + self.two, OVERLAP)
+        lines = self.lines(self.folder, code=REJECTED)
+        self.assertEqual([lines[n]["verdict"] for n in (self.one, self.two, INDEX)],
+                         ["accepted", "rejected", "rejected"])
+        finding = lines[INDEX]["findings"][0]
+        self.assertEqual((finding["rule"], finding["subject"], finding["found"]),
+                         ("checkpoint/shard-rejected", self.two, "safetensors/offsets-overlap"))
+        self.assertEqual(lines[INDEX]["shards"][1],
+                         {"name": self.two, "verdict": "rejected", "rule": "safetensors/offsets-overlap"})
+        self.assertIsNone(lines[INDEX]["tensors"])
+
+    def test_unsafe_names_are_never_opened(self):
+        # A FIFO would be undecided if it were looked at.
+        os.mkfifo(self.dir / "x.safetensors")
+        for name in ("../x.safetensors", str(self.dir / "x.safetensors"), "..\\x.safetensors", "m/../../x.safetensors"):
+            self.index.write_bytes(index({"a": self.one, "b": name}))
+            whole = self.scan_one(self.index, code=REJECTED, timeout=10)
+            self.assertEqual(self.rules(whole)[0], "checkpoint/shard-name-unsafe")
+            self.assertEqual([s["rule"] for s in whole["shards"] if s["name"] == name], ["checkpoint/shard-name-unsafe"])
+
+    def test_not_regular(self):
+        os.remove(self.folder / self.two)
+        os.mkfifo(self.folder / self.two)
+        whole = self.scan_one(self.index, code=UNDECIDED, timeout=10)
+        self.assertEqual([(f["rule"], f["found"]) for f in whole["findings"]],
+                         [("checkpoint/shard-undecided", "io/not-regular")])
+        os.remove(self.folder / self.two)
+        os.mkdir(self.folder / self.two)
+        self.assertEqual(self.rules(self.scan_one(self.index, code=UNDECIDED)), ["checkpoint/shard-undecided"])
+
+    def test_sub_folder(self):
+        self.put("m/sub/x.safetensors", shard("b"))
+        self.index.write_bytes(index({"a": self.one, "b": "sub/x.safetensors"}))
+        self.assertIn("checkpoint/shard-sub-folder", self.rules(self.scan_one(self.index, code=ACCEPTED)))
+        self.index.write_bytes(index({"a": self.one, "b": self.two + "/x.safetensors"}))
+        self.assertIn("checkpoint/shard-missing", self.rules(self.scan_one(self.index, code=REJECTED)))
+
+    def test_reference_profile(self):
+        # The reference reads a header that begins with a space; strict does not.
+        header = b' {"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
+        self.put("m/" + self.two, safetensors(header, bytes(4)))
+        self.whole(REJECTED)
+        whole = self.whole(ACCEPTED, "--profile", "reference")
+        self.assertEqual((whole["profile"], whole["reference_error"]), ("reference", None))
+        self.index.write_bytes(index({"a": "../a.safetensors"}))
+        self.assertEqual(self.whole(REJECTED, "--profile", "reference")["verdict"], "rejected")
+
+    def test_limits(self):
+        header = sum(int.from_bytes((self.folder / n).read_bytes()[:8], "little") for n in (self.one, self.two))
+        for option, limit in (("index-bytes", self.index.stat().st_size), ("shards", 2), ("checkpoint-header-bytes", header)):
+            with self.subTest(option=option):
+                at = self.scan_one(self.index, f"--limit-{option}", str(limit), code=ACCEPTED)
+                self.assertEqual(at["limits"][option.replace("-", "_")], limit)
+                past = self.scan_one(self.index, f"--limit-{option}", str(limit - 1), code=UNDECIDED)
+                self.assertIn("limit/" + option, self.rules(past))
+
+    def test_unreadable_index(self):
+        self.assertEqual(self.rules(self.scan_one(self.dir / INDEX, code=UNDECIDED)), ["io/open-failed"])
+
+    def test_no_descriptors_left(self):
+        if SANITIZED:
+            self.skipTest("the sanitizer needs some itself")
+        # Standard streams, the folder and the index: none is left for a shard.
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
+        whole = self.scan_one(self.index, code=UNDECIDED, preexec_fn=limit)
+        self.assertEqual(set(self.rules(whole)), {"checkpoint/shard-undecided"})
+        self.assertEqual({f["found"] for f in whole["findings"]}, {"io/open-failed"})
+
+    def test_many_shards(self):
+        names = {f"t{i}": f"s-{i:05}-of-01000.safetensors" for i in range(1, 1001)}
+        for name, file in names.items():
+            self.put("n/" + file, shard(name))
+        path = self.put("n/" + INDEX, index(names))
+        # One is open at a time.
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+        whole = self.scan_one(path, code=ACCEPTED, preexec_fn=limit)
+        self.assertEqual((len(whole["shards"]), whole["tensors"], whole["findings"]), (1000, 1000, []))
+
+
+class Links(Checkpoint):
+    def test_link_is_not_followed(self):
+        outside = self.put("outside.safetensors", shard("b"))
+        for target in (outside, "../outside.safetensors", self.one, "loop"):
+            os.remove(self.folder / self.two)
+            os.symlink(target, self.folder / self.two)
+            with self.subTest(target=str(target)):
+                lines = self.lines(self.folder, code=UNDECIDED)
+                self.assertEqual(self.rules(lines[self.two]), ["io/link-not-followed"])
+                finding = lines[INDEX]["findings"][0]
+                self.assertEqual((finding["rule"], finding["subject"]), ("checkpoint/shard-link", self.two))
+                self.assertEqual(lines[INDEX]["verdict"], "rejected")
+
+    def test_follow_links(self):
+        outside = self.put("outside.safetensors", shard("b"))
+        os.remove(self.folder / self.two)
+        os.symlink(outside, self.folder / self.two)
+        self.assertEqual(self.whole(ACCEPTED, "--follow-links")["tensors"], 2)
+        os.remove(self.folder / self.two)
+        os.symlink(self.two, self.folder / self.two)
+        whole = self.scan_one(self.index, "--follow-links", code=REJECTED)
+        self.assertEqual(self.rules(whole)[0], "checkpoint/shard-link")
+
+    def test_linked_folder_on_the_way(self):
+        self.put("outside/x.safetensors", shard("b"))
+        os.symlink("../outside", self.folder / "sub")
+        self.index.write_bytes(index({"a": self.one, "b": "sub/x.safetensors"}))
+        self.assertIn("checkpoint/shard-link", self.rules(self.scan_one(self.index, code=REJECTED)))
+        self.scan_one(self.index, "--follow-links", code=ACCEPTED)
+
+    def hub(self):
+        """The layout of a hub cache: each file of the snapshot is a link into blobs/."""
+        repository = self.dir / "models--a--b"
+        snapshot = repository / "snapshots" / "1234"
+        snapshot.mkdir(parents=True)
+        (repository / "blobs").mkdir()
+        for number, name in enumerate((self.one, self.two, INDEX)):
+            os.rename(self.folder / name, repository / "blobs" / f"{number}")
+            os.symlink(f"../../blobs/{number}", snapshot / name)
+        return snapshot
+
+    def test_hub_cache(self):
+        snapshot = self.hub()
+        lines = self.lines(snapshot, code=ACCEPTED)
+        self.assertEqual([line["verdict"] for line in lines.values()], ["accepted"] * 3)
+        self.assertEqual(lines[INDEX]["tensors"], 2)
+        self.scan_one(snapshot / INDEX, code=ACCEPTED)
+        self.scan_one(INDEX, cwd=snapshot, code=ACCEPTED)
+
+    def test_hub_cache_of_another(self):
+        snapshot = self.hub()
+        self.put("secret/blobs/1", shard("b"))
+        os.remove(snapshot / self.two)
+        os.symlink("../../../secret/blobs/1", snapshot / self.two)
+        self.assertIn("checkpoint/shard-link", self.rules(self.scan_one(snapshot / INDEX, code=REJECTED)))
+
+
+if __name__ == "__main__":
+    unittest.main()
