@@ -35,6 +35,10 @@ Opened OpenInput(const std::string& path, const Options& options) {
   if (!checkpoint) {
     input->report = std::move(checkpoint.error());
     const bool rejected = input->report.verdict() == Verdict::kRejected;
+    // An index or a folder has been judged as what it is.
+    if (input->report.format() == "safetensors-checkpoint") {
+      return std::unexpected(std::move(input->report));
+    }
     if (rejected && options.check.profile == Profile::kReference) {
       return OpenAsReference(std::move(input), options);
     }

@@ -15,6 +15,7 @@
 #include "lib/ops/shards.h"
 #include "lib/report/content_hash.h"
 #include "lib/safetensors/layout.h"
+#include "lib/scan/detect.h"
 #include "lib/source/new_file.h"
 #include "tensorgate/render.h"
 
@@ -85,8 +86,11 @@ std::string Rewriting::Target() const {
   std::error_code ignored;
   if (!std::filesystem::is_directory(target, ignored)) return target;
   target += target.ends_with('/') ? "" : "/";
-  return target + (options_.max_shard_bytes != 0 ? "model.safetensors"
-                                                 : internal::FileNameOf(options_.paths.front()));
+  // An index or a folder gives its name to no single file.
+  const bool file = internal::IsNamedSafetensors(options_.paths.front());
+  return target + (options_.max_shard_bytes != 0 || !file
+                       ? "model.safetensors"
+                       : internal::FileNameOf(options_.paths.front()));
 }
 
 Result<void> Rewriting::Save() {

@@ -191,7 +191,7 @@ tensorgate_report* tensorgate_scan_path(const char* path, const tensorgate_optio
 
 tensorgate_report* tensorgate_checkpoint_report(const tensorgate_checkpoint* checkpoint) {
   const tensorgate::Checkpoint& of = checkpoint->checkpoint;
-  return Keep([&] { return Report(of.report()); }, of.part(0).path);
+  return Keep([&] { return Report(of.report()); }, of.path());
 }
 
 void tensorgate_report_free(tensorgate_report* report) {

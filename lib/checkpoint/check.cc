@@ -47,7 +47,7 @@ class Check {
     for (const CheckedShard& shard : shards_) {
       builder_.AddShard(shard.name, shard.report.verdict(), ReasonOf(shard.report));
     }
-    return {builder_.Finish(), std::move(shards_)};
+    return {builder_.Finish(), std::move(shards_), {}};
   }
 
  private:
@@ -248,17 +248,19 @@ Report Failed(const Status& status, const CheckOptions& options, const Detail& d
 
 Checked CheckFolder(const std::string& path, const CheckOptions& options, bool keep) {
   const Result<internal::Folder> folder = internal::Folder::Open(path);
-  if (!folder) return {Failed(folder.error(), options), {}};
+  if (!folder) return {Failed(folder.error(), options), {}, {}};
   const Result<Chosen> chosen = ChooseIndex(*folder);
-  if (!chosen) return {Failed(chosen.error(), options), {}};
+  if (!chosen) return {Failed(chosen.error(), options), {}, {}};
   if (chosen->candidates != 1) {
     const Rule rule = chosen->candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
     return {Failed({.rule = rule}, options, {.found = chosen->candidates, .subject = chosen->name}),
             {}};
   }
   Result<FileSource> index = folder->OpenFile(chosen->name, options.follow_links);
-  if (!index) return {Failed(index.error(), options), {}};
-  return CheckIndex(*folder, *index, options, keep);
+  if (!index) return {Failed(index.error(), options), {}, {}};
+  Checked checked = CheckIndex(*folder, *index, options, keep);
+  checked.folder = path.ends_with('/') ? path : path + '/';
+  return checked;
 }
 
 Checked CheckNamed(const std::string& path, const CheckOptions& options, bool keep) {
@@ -267,11 +269,13 @@ Checked CheckNamed(const std::string& path, const CheckOptions& options, bool ke
     if (index.error().rule == Rule::kIoNotRegular && internal::Folder::Open(path)) {
       return CheckFolder(path, options, keep);
     }
-    return {Failed(index.error(), options), {}};
+    return {Failed(index.error(), options), {}, {}};
   }
   const Result<internal::Folder> folder = internal::Folder::Holding(path);
-  if (!folder) return {Failed(folder.error(), options), {}};
-  return CheckIndex(*folder, *index, options, keep);
+  if (!folder) return {Failed(folder.error(), options), {}, {}};
+  Checked checked = CheckIndex(*folder, *index, options, keep);
+  checked.folder = path.substr(0, path.size() - internal::LastPart(path).size());
+  return checked;
 }
 
 }  // namespace
@@ -283,9 +287,9 @@ Checked CheckIndex(const internal::Folder& folder, Source& index, const CheckOpt
     check.Run(index);
     return check.Finish();
   } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, kFormat), {}};
+    return {ReportBuilder::OutOfMemory(options, kFormat), {}, {}};
   } catch (...) {
-    return {ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed), {}};
+    return {ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed), {}, {}};
   }
 }
 
@@ -293,7 +297,7 @@ Checked CheckPath(const std::string& path, const CheckOptions& options, bool kee
   try {
     return CheckNamed(path, options, keep);
   } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, kFormat), {}};
+    return {ReportBuilder::OutOfMemory(options, kFormat), {}, {}};
   }
 }
 

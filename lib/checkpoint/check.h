@@ -26,6 +26,8 @@ struct CheckedShard {
 struct Checked {
   Report report;
   std::vector<CheckedShard> shards;  ///< Bytewise by name.
+  std::string
+      folder;  ///< What stands before their names: "", or a path that ends in '/'. Of CheckPath alone.
 };
 
 /// `index`: the index that stands in `folder`. `keep`: shards stay open, if all is accepted. Never

@@ -215,6 +215,7 @@ bool ParseIndex(Index& index, ReportBuilder& builder) {
   if (!failure && !events.has_weight_map) {
     failure = Failure{.rule = Rule::kCpWeightMapMissing};
   }
+  if (!failure && index.entries.empty()) failure = Failure{.rule = Rule::kCpWeightMapEmpty};
   if (failure) {
     Tell(*failure, index, builder);
     return false;

@@ -7,7 +7,10 @@
 #include <utility>
 
 #include "lib/base/report_builder.h"
+#include "lib/checkpoint/check.h"
 #include "lib/ops/checkpoint_data.h"
+#include "lib/source/folder.h"
+#include "tensorgate/shards.h"
 
 namespace tensorgate {
 namespace internal {
@@ -56,6 +59,35 @@ std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> s
   return CheckpointData::Make(std::move(parts));
 }
 
+// The shards that an index names, each opened once and held.
+std::expected<Checkpoint, Report> OpenShards(const std::string& path, const CheckOptions& options) {
+  if (const Result<void> host = CheckHost(std::endian::native); !host) {
+    return std::unexpected(Failed(host.error(), options));
+  }
+  CheckOptions strict = options;
+  strict.profile = Profile::kStrict;
+  checkpoint::Checked checked = checkpoint::CheckPath(path, strict, true);
+  if (checked.report.verdict() != Verdict::kAccepted) {
+    return std::unexpected(std::move(checked.report));
+  }
+  std::vector<PartData> parts;
+  parts.reserve(checked.shards.size());
+  for (checkpoint::CheckedShard& shard : checked.shards) {
+    parts.push_back(CheckpointData::MakePart(checked.folder + shard.name, std::move(shard.source),
+                                             *std::move(shard.file)));
+  }
+  return CheckpointData::MakeWhole(path, std::move(parts), std::move(checked.report));
+}
+
+std::expected<Checkpoint, Report> OpenFileOrShards(const std::string& path,
+                                                   const CheckOptions& options) {
+  if (IsNamedIndex(path)) return OpenShards(path, options);
+  Result<FileSource> source = FileSource::Open(path);
+  const bool file = source || source.error().rule != Rule::kIoNotRegular;
+  if (!file && Folder::Open(path)) return OpenShards(path, options);
+  return OpenOne(path, std::move(source), options);
+}
+
 template <typename Body>
 std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Body& body) {
   try {
@@ -75,7 +107,12 @@ std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
   }
   std::expected<safetensors::File, Report> file = safetensors::File::Open(*source, options);
   if (!file) return std::unexpected(std::move(file.error()));
-  auto tensors = std::make_unique<const SafetensorsTensors>(std::move(*file));
+  return MakePart(std::move(path), std::move(source), *std::move(file));
+}
+
+PartData CheckpointData::MakePart(std::string path, std::unique_ptr<Source> source,
+                                  safetensors::File file) {
+  auto tensors = std::make_unique<const SafetensorsTensors>(std::move(file));
   PartData part;
   part.path = std::move(path);
   part.source = std::move(source);
@@ -87,12 +124,38 @@ std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
 
 Checkpoint CheckpointData::Make(std::vector<PartData> parts) {
   auto data = std::make_unique<CheckpointData>();
-  data->parts = std::move(parts);
-  data->first.push_back(0);
-  for (const PartData& part : data->parts) {
-    data->first.push_back(data->first.back() + part.tensors->size());
-  }
+  data->AddParts(std::move(parts));
   return Checkpoint(std::move(data));
+}
+
+Checkpoint CheckpointData::MakeWhole(std::string path, std::vector<PartData> parts, Report report) {
+  auto data = std::make_unique<CheckpointData>();
+  data->path = std::move(path);
+  data->report = std::move(report);
+  data->AddParts(std::move(parts));
+  PodBuffer<std::uint32_t> hashes;
+  hashes.Reserve(data->size());
+  for (const PartData& part : data->parts) {
+    for (std::size_t i = 0; i < part.tensors->size(); ++i) {
+      hashes.PushBack(HashName(part.tensors->name(i)));
+    }
+  }
+  // No name is there twice: that was checked.
+  data->names.Build(
+      hashes, [&](std::uint32_t index) { return data->NameOf(index); },
+      [](std::uint32_t, std::uint32_t) {});
+  return Checkpoint(std::move(data));
+}
+
+void CheckpointData::AddParts(std::vector<PartData> added) {
+  parts = std::move(added);
+  first.push_back(0);
+  for (const PartData& part : parts) first.push_back(first.back() + part.tensors->size());
+}
+
+std::optional<std::size_t> CheckpointData::Find(std::string_view name) const {
+  if (!report) return parts.front().tensors->Find(name);
+  return names.Find(name, HashName(name), [this](std::uint32_t index) { return NameOf(index); });
 }
 
 std::size_t CheckpointData::PartOf(std::size_t index) const {
@@ -133,8 +196,7 @@ Checkpoint::~Checkpoint() = default;
 
 std::expected<Checkpoint, Report> Checkpoint::OpenPath(const std::string& path,
                                                        const CheckOptions& options) {
-  return internal::Guarded(
-      options, [&] { return internal::OpenOne(path, FileSource::Open(path), options); });
+  return internal::Guarded(options, [&] { return internal::OpenFileOrShards(path, options); });
 }
 
 std::expected<Checkpoint, Report> Checkpoint::OpenDescriptor(int descriptor,
@@ -164,8 +226,7 @@ std::size_t Checkpoint::size() const { return data_->size(); }
 
 std::string_view Checkpoint::name(std::size_t index) const {
   if (index >= size()) std::abort();
-  const std::size_t part = data_->PartOf(index);
-  return data_->parts[part].tensors->name(index - data_->first[part]);
+  return data_->NameOf(index);
 }
 
 Result<TensorRef> Checkpoint::tensor(std::size_t index) const {
@@ -177,12 +238,11 @@ Result<TensorRef> Checkpoint::tensor(std::size_t index) const {
 }
 
 std::optional<std::size_t> Checkpoint::Find(std::string_view name) const {
-  for (std::size_t part = 0; part < parts(); ++part) {
-    if (const auto index = data_->parts[part].tensors->Find(name)) {
-      return data_->first[part] + *index;
-    }
-  }
-  return std::nullopt;
+  return data_->Find(name);
+}
+
+std::string_view Checkpoint::path() const {
+  return data_->report ? std::string_view(data_->path) : data_->parts.front().path;
 }
 
 std::size_t Checkpoint::metadata_size() const {
@@ -208,7 +268,9 @@ Part Checkpoint::part(std::size_t index) const {
   return {part.path, part.source->size(), part.report, part.file, part.source.get()};
 }
 
-const Report& Checkpoint::report() const { return *data_->parts.front().report; }
+const Report& Checkpoint::report() const {
+  return data_->report ? *data_->report : *data_->parts.front().report;
+}
 
 Result<void> Checkpoint::Unchanged() const {
   for (const PartData& part : data_->parts) {

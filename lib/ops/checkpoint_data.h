@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/names.h"
 #include "tensorgate/checkpoint.h"
 
 namespace tensorgate::internal {
@@ -43,15 +44,30 @@ struct PartData {
 struct CheckpointData {
   std::vector<PartData> parts;
   std::vector<std::size_t> first;  // tensor of each part; the number of all at the end
+  // Of several parts alone:
+  std::string path;              // of the index or its folder
+  std::optional<Report> report;  // on the whole
+  NameIndex names;               // of all tensors
 
   /// The safetensors file of `source` as a part.
   static std::expected<PartData, Report> OpenPart(std::string path, std::unique_ptr<Source> source,
                                                   const CheckOptions& options);
+  /// A part of what was opened already.
+  static PartData MakePart(std::string path, std::unique_ptr<Source> source,
+                           safetensors::File file);
   /// Of one part or more.
   static Checkpoint Make(std::vector<PartData> parts);
+  /// The parts that an index names, with the report on the whole. Throws std::bad_alloc.
+  static Checkpoint MakeWhole(std::string path, std::vector<PartData> parts, Report report);
 
+  void AddParts(std::vector<PartData> added);
   std::size_t size() const { return first.back(); }
   std::size_t PartOf(std::size_t index) const;
+  std::string_view NameOf(std::size_t index) const {
+    const std::size_t part = PartOf(index);
+    return parts[part].tensors->name(index - first[part]);
+  }
+  std::optional<std::size_t> Find(std::string_view name) const;
   /// `use/no-such-tensor` if there is none. Throws std::bad_alloc.
   Result<TensorRef> Tensor(std::size_t index) const;
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <new>
 #include <utility>
 
 namespace tensorgate::internal {
@@ -152,7 +153,11 @@ Result<FileSource> Folder::OpenFile(const std::string& name, bool follow_links) 
   return OpenAt(folder, name.c_str() + begin, false);
 }
 
-int Folder::List(FolderNames& names) const { return ListFolder(descriptor_.get(), names); }
+int Folder::List(FolderNames& names) const {
+  const int error = ListFolder(descriptor_.get(), names);
+  if (error == ENOMEM) throw std::bad_alloc();
+  return error;
+}
 
 std::string_view LastPart(std::string_view path) {
   const std::size_t slash = path.rfind('/');

@@ -52,7 +52,7 @@ class Folder {
   /// Without `follow_links` a symbolic link on the way, but for that of a hub cache at its end, is
   /// refused as `io/link-not-followed`.
   Result<FileSource> OpenFile(const std::string& name, bool follow_links) const;
-  /// As ListFolder.
+  /// As ListFolder; throws std::bad_alloc also where the system has no memory.
   int List(FolderNames& names) const;
 
  private:

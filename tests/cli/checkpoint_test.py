@@ -5,7 +5,7 @@ import os
 import resource
 import unittest
 
-from support import ACCEPTED, OVERLAP, REJECTED, SANITIZED, UNDECIDED, Case, safetensors, tensor
+from support import ACCEPTED, OVERLAP, REJECTED, SANITIZED, UNDECIDED, Case, check_line, safetensors, tensor
 
 INDEX = "model.safetensors.index.json"
 
@@ -150,6 +150,58 @@ class Scan(Checkpoint):
         limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
         whole = self.scan_one(path, code=ACCEPTED, preexec_fn=limit)
         self.assertEqual((len(whole["shards"]), whole["tensors"], whole["findings"]), (1000, 1000, []))
+
+
+class OtherCommands(Checkpoint):
+    def test_inspect(self):
+        for path in (self.folder, self.index):
+            text = self.run_command("inspect", path, code=ACCEPTED).stdout.decode()
+            rows = [line.split() for line in text.splitlines()]
+            header = [row for row in rows if row[:1] == ["name"]][0]
+            self.assertEqual(header, ["name", "dtype", "shape", "bytes", "range", "shard"])
+            self.assertEqual([(row[0], row[-1]) for row in rows if "U8" in row[1:2]], [("a", self.one), ("b", self.two)])
+            self.assertIn(["U8", "2", "tensors", "8", "elements", "8", "bytes"], rows)
+            out = json.loads(self.run_command("inspect", "--format", "json", path, code=ACCEPTED).stdout)
+            check_line(self, out["report"])
+            self.assertEqual([(t["name"], t["shard"]) for t in out["contents"]["tensors"]],
+                             [("a", self.one), ("b", self.two)])
+            self.assertEqual(out["contents"]["totals"], {"U8": {"tensors": 2, "elements": 8, "bytes": 8}})
+
+    def test_inspect_refused(self):
+        os.remove(self.folder / self.two)
+        text = self.run_command("inspect", self.folder, code=REJECTED).stdout.decode()
+        self.assertIn("checkpoint/shard-missing", text)
+        out = json.loads(self.run_command("inspect", "--format", "json", self.folder, code=REJECTED).stdout)
+        check_line(self, out["report"])
+        self.assertIsNone(out["contents"])
+
+    def test_written_anew(self):
+        self.put("m/" + self.two, safetensors({"__metadata__": {"format": "pt"}, "b": tensor(0, 4)}, b"bbbb"))
+        whole = self.dir / "whole.safetensors"
+        self.run_command("merge", self.folder, whole, code=ACCEPTED)
+        for path in (self.folder, self.index):
+            self.run_command("diff", path, whole, code=ACCEPTED)
+        digests = {self.run_command("hash", path, code=ACCEPTED).stdout.split()[-1] for path in (self.folder, whole)}
+        self.assertEqual(len(digests), 1)
+        again = self.dir / "again"
+        again.mkdir()
+        self.run_command("split", self.folder, again, "--max-shard-size", "4", code=ACCEPTED)
+        self.assertEqual(len(self.scan(again, code=ACCEPTED)), 3)
+        self.run_command("diff", again, self.folder, code=ACCEPTED)
+
+    def test_into_a_folder(self):
+        for path in (self.folder, self.index):
+            out = self.dir / ("out-" + path.name)
+            out.mkdir()
+            self.run_command("sanitize", path, out, code=ACCEPTED)
+            self.assertEqual(os.listdir(out), ["model.safetensors"])
+
+    def test_refused_as_what_it_is(self):
+        self.index.write_bytes(b"[]")
+        for arguments in ((), ("--profile", "reference")):
+            out = self.run_command("sanitize", *arguments, self.folder, self.dir / "x.safetensors", code=REJECTED)
+            self.assertIn(b"checkpoint/index-root-not-object", out.stdout + out.stderr)
+        self.assertFalse((self.dir / "x.safetensors").exists())
 
 
 class Links(Checkpoint):

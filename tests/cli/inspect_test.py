@@ -55,7 +55,8 @@ class Inspect(Case):
             self.assertIsNone(out["contents"])
             check_line(self, out["report"])
         self.run_command("inspect", self.dir / "none", code=UNDECIDED)
-        self.run_command("inspect", self.dir, code=UNDECIDED)
+        out = self.run_command("inspect", self.dir, code=REJECTED).stdout
+        self.assertIn(b"checkpoint/index-missing", out)
 
     def test_torch(self):
         for name, layout in (("zip-plain", "pytorch-zip"), ("legacy-plain", "pytorch-legacy"),

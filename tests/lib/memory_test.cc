@@ -19,6 +19,7 @@
 #include "tensorgate/safetensors.h"
 #include "tensorgate/save.h"
 #include "tensorgate/scan.h"
+#include "tensorgate/shards.h"
 #include "tensorgate/torch.h"
 #include "tests/lib/safetensors/build.h"
 
@@ -241,6 +242,31 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
   EXPECT_TRUE(CheckPath(path).verdict() == Verdict::kAccepted);
   std::filesystem::remove(path);
   tensorgate_checkpoint_free(model);
+}
+
+// An index, its shards and what is beside them.
+TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
+  std::string folder = std::filesystem::temp_directory_path() / "tensorgate-memory-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string index = R"({"metadata":{"total_size":1,"x":[{"y":1}]},"weight_map":{)"
+                            R"("\u0061":"a-name-that-is-too-long-for-a-short-string.safetensors",)"
+                            R"("b":"b.safetensors"}})";
+  const auto write = [&](const std::string& name, const std::string& content) {
+    std::ofstream(folder + "/" + name, std::ios::binary) << content;
+  };
+  write("model.safetensors.index.json", index);
+  write("a-name-that-is-too-long-for-a-short-string.safetensors",
+        BuildFile("{" + TensorEntry("a", "U8", "2", 0, 2) + "}", 2));
+  write("unused.safetensors", "");
+  for (const char* other : {"b", "a"}) {  // accepted; a tensor is not where the index says
+    write("b.safetensors", BuildFile("{" + TensorEntry(other, "U8", "2", 0, 2) + "}", 2));
+    EXPECT_GT(FailEach([&] { return OutcomeOf(CheckCheckpoint(folder).report); }), 20);
+    FailEach([&] {
+      const auto opened = Checkpoint::OpenPath(folder);
+      return OutcomeOf(opened ? opened->report() : opened.error());
+    });
+  }
+  std::filesystem::remove_all(folder);
 }
 
 // A walk is the command's: it says so by an exception. Where only a folder's list fails, that is told.

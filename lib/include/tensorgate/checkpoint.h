@@ -109,7 +109,10 @@ struct Part {
 
 class Checkpoint {
  public:
-  /// One safetensors file. Checks by the strict profile whatever `options.profile` says.
+  /// One safetensors file; or, by its index or the folder that holds it (see shards.h), all shards of
+  /// a checkpoint as one: each is opened once and held, so that a thousand of them need a thousand
+  /// descriptors (where the system gives no more, `checkpoint/shard-undecided`). Checks by the strict
+  /// profile whatever `options.profile` says.
   static std::expected<Checkpoint, Report> OpenPath(const std::string& path,
                                                     const CheckOptions& options = {});
   /// By a duplicate of the descriptor: the caller's may be closed; its file offset is not used.
@@ -133,11 +136,16 @@ class Checkpoint {
   Result<TensorRef> tensor(std::size_t index) const;
   std::optional<std::size_t> Find(std::string_view name) const;
 
+  /// Of the file, the index or the folder as it was opened; empty for a descriptor or a source.
+  std::string_view path() const;
+
+  /// Of the first part.
   std::size_t metadata_size() const;
   /// `index` must be below metadata_size(); a larger one ends the program.
   safetensors::MetadataEntry metadata(std::size_t index) const;
   std::optional<std::string_view> FindMetadata(std::string_view key) const;
 
+  /// At least one; shards are in the order of their names.
   std::size_t parts() const;
   /// `index` must be below parts(); a larger one ends the program.
   Part part(std::size_t index) const;

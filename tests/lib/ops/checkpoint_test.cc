@@ -147,7 +147,7 @@ TEST_F(CheckpointTest, WhatIsRefusedDoesNotOpen) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().verdict(), Verdict::kRejected);
   EXPECT_EQ(Checkpoint::OpenPath(folder_ / "none").error().findings()[0].rule, Rule::kIoOpenFailed);
-  EXPECT_EQ(Checkpoint::OpenPath(folder_).error().findings()[0].rule, Rule::kIoNotRegular);
+  EXPECT_EQ(Checkpoint::OpenPath(folder_).error().findings()[0].rule, Rule::kCpIndexMissing);
   EXPECT_EQ(Checkpoint::OpenDescriptor(-1).error().findings()[0].rule, Rule::kIoOpenFailed);
   // The reference's profile opens nothing that strict refuses.
   CheckOptions options;

@@ -1,0 +1,30 @@
+// The tensors of one file or of many as one table, for people and as JSON.
+#ifndef TENSORGATE_CLI_INSPECT_TABLE_H_
+#define TENSORGATE_CLI_INSPECT_TABLE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/output.h"
+#include "lib/json/writer.h"
+#include "tensorgate/safetensors.h"
+
+namespace tensorgate::cli {
+
+struct Listed {
+  const safetensors::File* file;
+  std::string_view shard;  ///< Its name; "" if it is the only file.
+};
+
+/// The table and the totals by dtype; nothing if there is no tensor.
+void WriteTables(Output& output, const std::vector<Listed>& files);
+
+/// The members "tensors" and "totals" of the object that is open. Pieces are passed on as they come: a
+/// table of a million tensors is not kept. `text` is what `json` writes to.
+void WriteTables(Output& output, const std::vector<Listed>& files, internal::JsonWriter& json,
+                 std::string& text);
+
+}  // namespace tensorgate::cli
+
+#endif  // TENSORGATE_CLI_INSPECT_TABLE_H_
