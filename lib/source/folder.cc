@@ -84,7 +84,7 @@ int ListFolder(int folder, FolderNames& names) {
   if (stream == nullptr) {
     const int error = errno;
     ::close(descriptor);
-    return error;
+    return error != 0 ? error : ENOMEM;  // a list that failed is never an empty one
   }
   const std::unique_ptr<DIR, int (*)(DIR*)> closed(stream,
                                                    [](DIR* open) { return ::closedir(open); });
