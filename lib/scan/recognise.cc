@@ -8,8 +8,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// torch's legacy stream begins with its magic number 0x1950a86a20f9469cfc6c as a pickled LONG1.
-constexpr std::string_view kTorchMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
+// torch's legacy stream begins with its magic number 0x1950a86a20f9469cfc6c as a pickled LONG1, and STOP.
+constexpr std::string_view kTorchMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
 
 struct Varint {
   std::uint64_t value = 0;

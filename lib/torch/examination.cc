@@ -8,9 +8,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// PROTO 2, LONG1 of 10 bytes, STOP: exactly so every writer has it.
-constexpr std::string_view kLegacyMagic =
-    "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
+// LONG1 of 10 bytes, STOP: exactly so every writer has it, behind PROTO of the protocol it was told.
+constexpr std::string_view kLegacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
 
 }  // namespace
 
@@ -20,7 +19,9 @@ std::string_view FormatName(Layout layout) {
 
 std::optional<Layout> LayoutOf(std::span<const std::byte> head) {
   const std::string_view text = tensorgate::internal::AsText(head);
-  if (text.starts_with(kLegacyMagic)) return Layout::kLegacy;
+  if (text.starts_with('\x80') && text.size() > 2 && text.substr(2).starts_with(kLegacyMagic)) {
+    return Layout::kLegacy;
+  }
   if (text.starts_with("PK\3\4")) return Layout::kZip;
   return std::nullopt;
 }

@@ -133,6 +133,7 @@ LegacyLayout::Reached LegacyLayout::Judge(const Outcome& outcome) {
 
 LegacyLayout::Reached LegacyLayout::ReadPickles() {
   std::size_t at = kMagicBytes;
+  const auto protocol = std::to_integer<std::uint64_t>(contents_.pickle[1]);
   for (const Rule rule : {Rule::kTorchLegacyProtocol, Rule::kTorchLegacySystem}) {
     const Reached reached = ReadSmall(at, rule);
     if (reached != Reached::kAll) return reached;
@@ -144,6 +145,7 @@ LegacyLayout::Reached LegacyLayout::ReadPickles() {
   const Outcome keys = machine.Run(object.end);
   if (const Reached reached = Judge(keys); reached != Reached::kAll) return reached;
   // All is there: now what was noticed can be told once.
+  if (protocol != 2) builder_.Add(Rule::kPickleProtoVersion, 0, {.found = protocol});
   AddFacts(builder_, object, contents_.pickle.span(), 0);
   AddFacts(builder_, keys, contents_.pickle.span(), 0);
   at_ = keys.end;
