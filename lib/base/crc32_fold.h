@@ -1,0 +1,35 @@
+// CRC-32 by carry-less multiplication, where the processor has it.
+#ifndef TENSORGATE_BASE_CRC32_FOLD_H_
+#define TENSORGATE_BASE_CRC32_FOLD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace tensorgate::internal {
+
+inline constexpr std::uint32_t kCrcPolynomial =
+    0xEDB88320;  ///< x^0 is the highest bit, as CRC-32 has it.
+
+/// x^`exponent` modulo CRC-32's polynomial.
+constexpr std::uint32_t CrcPower(std::uint64_t exponent) {
+  std::uint32_t power = 0x80000000;
+  for (; exponent != 0; --exponent) {
+    power = (power >> 1) ^ ((power & 1) != 0 ? kCrcPolynomial : 0);
+  }
+  return power;
+}
+
+inline constexpr std::size_t kCrcFoldBlock = 64;
+inline constexpr std::size_t kCrcFolded = 16;
+
+bool CanFoldCrc();
+
+/// `bytes` is a multiple of kCrcFoldBlock, and not empty. Writes bytes whose checksum, begun with a state
+/// of 0, is that of `bytes`, begun with `state`. Only where CanFoldCrc().
+void FoldCrc(std::uint32_t state, std::span<const std::byte> bytes,
+             std::span<std::byte, kCrcFolded> folded);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_BASE_CRC32_FOLD_H_
