@@ -271,9 +271,10 @@ CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, co
 }
 
 void AddSanitize(CLI::App& app, Options& options) {
-  CLI::App* sanitize =
-      AddWriting(app, options, Options::Command::kSanitize, "sanitize",
-                 "Write what is proven of a file anew: canonical header, no hidden bytes");
+  CLI::App* sanitize = AddWriting(
+      app, options, Options::Command::kSanitize, "sanitize",
+      "Write what is proven of a file anew: canonical header, no hidden bytes. Of an index or its "
+      "folder: a folder, made if need be, with each shard and the index anew, and no other file");
   AddProfile(*sanitize, options,
              "strict, or reference: also what strict refuses and the format's own loader reads, as "
              "it reads it");

@@ -6,18 +6,22 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "lib/checkpoint/check.h"
+#include "lib/ops/rewrite.h"
 #include "lib/ops/shards.h"
 #include "lib/report/content_hash.h"
 #include "lib/safetensors/layout.h"
 #include "lib/scan/detect.h"
 #include "lib/source/new_file.h"
 #include "tensorgate/render.h"
+#include "tensorgate/shards.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -29,8 +33,10 @@ class Rewriting {
 
  private:
   std::string Target() const;
+  bool TargetFits() const;
   std::optional<Report> Open();
-  void TakeMetadata(const Input& input);
+  void TakeMetadata(const Metadata& given, Metadata& kept);
+  void TakeShards();
   Result<void> Save();
   Result<void> Verify();
   std::vector<std::string> Files() const;
@@ -43,7 +49,11 @@ class Rewriting {
   std::vector<std::unique_ptr<Input>> inputs_;
   std::vector<TensorData> tensors_;
   Metadata metadata_;
-  std::size_t left_out_ = 0;  // metadata entries
+  // Of sanitize, if the input is an index or its folder: what is written is one, too.
+  std::vector<internal::ShardData> shards_;
+  std::size_t metadata_entries_ = 0;
+  std::size_t not_copied_ = 0;  // files and folders beside the shards
+  std::size_t left_out_ = 0;    // metadata entries
   std::string target_;
   std::uint64_t data_bytes_ = 0;
   std::optional<Status> error_;
@@ -56,34 +66,74 @@ bool Holds(const std::vector<std::string>& keys, const std::string& key) {
 
 // The report on the first input that is refused, if any; what the others hold is taken over.
 std::optional<Report> Rewriting::Open() {
+  const bool sanitize = options_.command == Options::Command::kSanitize;
   for (const std::string& path : options_.paths) {
-    auto input = OpenInput(path, options_);
+    auto input = OpenInput(sanitize ? checkpoint::IndexOf(path) : path, options_);
     if (!input) return std::move(input.error());
-    std::ranges::move((*input)->contents.tensors, std::back_inserter(tensors_));
-    TakeMetadata(**input);
     inputs_.push_back(*std::move(input));
+    if (sanitize && inputs_[0]->report.format() == "safetensors-checkpoint") {
+      TakeShards();
+    } else {
+      std::ranges::copy(inputs_.back()->contents.tensors, std::back_inserter(tensors_));
+      TakeMetadata(inputs_.back()->contents.metadata, metadata_);
+    }
   }
   return std::nullopt;
 }
 
 // What several inputs say alike stands once. What they say differently is refused by the writer.
-void Rewriting::TakeMetadata(const Input& input) {
-  for (const auto& entry : input.contents.metadata) {
-    if (std::ranges::find(metadata_, entry) != metadata_.end()) continue;
-    const bool kept = !options_.drop_metadata && (options_.keep_metadata.empty() ||
-                                                  Holds(options_.keep_metadata, entry.first));
-    if (kept) {
-      metadata_.push_back(entry);
+void Rewriting::TakeMetadata(const Metadata& given, Metadata& kept) {
+  for (const auto& entry : given) {
+    if (std::ranges::find(kept, entry) != kept.end()) continue;
+    const bool wanted = !options_.drop_metadata && (options_.keep_metadata.empty() ||
+                                                    Holds(options_.keep_metadata, entry.first));
+    if (wanted) {
+      kept.push_back(entry);
+      ++metadata_entries_;
     } else {
       ++left_out_;
     }
   }
 }
 
-// A folder stands for a file in it.
+// Each with its own metadata.
+void Rewriting::TakeShards() {
+  const Input& input = *inputs_[0];
+  const std::string folder = input.path.substr(0, input.path.rfind('/') + 1);
+  std::set<std::string> ours = {internal::FileNameOf(input.path)};
+  for (std::size_t i = 0; i < input.checkpoint->parts(); ++i) {
+    internal::ShardData& shard = shards_.emplace_back();
+    shard.name = input.report.shards()[i].name;
+    ours.insert(shard.name.substr(0, shard.name.find('/')));
+    Metadata given, kept;
+    const safetensors::File& file = *input.checkpoint->part(i).file;
+    for (std::size_t k = 0; k < file.metadata_size(); ++k) {
+      given.emplace_back(file.metadata(k).key, file.metadata(k).value);
+    }
+    TakeMetadata(given, kept);
+    if (!kept.empty()) shard.metadata = std::move(kept);
+  }
+  for (std::size_t i = 0; i < input.contents.tensors.size(); ++i) {
+    shards_[input.checkpoint->tensor(i)->part].tensors.push_back(input.contents.tensors[i]);
+    tensors_.push_back(input.contents.tensors[i]);
+  }
+  const std::filesystem::path from = folder.empty() ? "." : folder;
+  std::error_code error;
+  if (std::filesystem::equivalent(from, options_.target, error)) return;
+  error.clear();
+  for (std::filesystem::directory_iterator entry(from, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!ours.contains(entry->path().filename())) ++not_copied_;
+  }
+}
+
+// A folder stands for a file in it: of shards, for their index.
 std::string Rewriting::Target() const {
   std::string target = options_.target;
   std::error_code ignored;
+  if (!shards_.empty()) {
+    return target + (target.ends_with('/') ? "" : "/") + internal::FileNameOf(inputs_[0]->path);
+  }
   if (!std::filesystem::is_directory(target, ignored)) return target;
   target += target.ends_with('/') ? "" : "/";
   // An index or a folder gives its name to no single file.
@@ -93,12 +143,31 @@ std::string Rewriting::Target() const {
                        : internal::FileNameOf(options_.paths.front()));
 }
 
+bool Rewriting::TargetFits() const {
+  std::error_code ignored;
+  const std::string& target = options_.target;
+  if (!shards_.empty()) {
+    const auto status = std::filesystem::status(target, ignored);
+    const bool file = std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+    if (!file && !internal::IsNamedSafetensors(target) && !IsNamedIndex(target)) return true;
+    std::fputs("tensorgate: OUT must be a folder, as IN is one of shards (merge: one file)\n",
+               stderr);
+    return false;
+  }
+  if (options_.max_shard_bytes == 0 || internal::ShardNames::Fits(target_)) return true;
+  std::fputs("tensorgate: OUT must be a folder, or end in .safetensors\n", stderr);
+  return false;
+}
+
 Result<void> Rewriting::Save() {
   SaveOptions save;
   if (!metadata_.empty()) save.metadata = metadata_;
   save.alignment = options_.alignment;
   save.max_shard_bytes = options_.max_shard_bytes;
   save.sync = !options_.no_sync;
+  if (!shards_.empty()) {
+    return internal::SaveShards(options_.target, internal::FileNameOf(target_), shards_, save);
+  }
   return tensorgate::Save(target_, tensors_, save);
 }
 
@@ -155,9 +224,10 @@ std::string Rewriting::Json(std::string_view reports, bool written) const {
   WriteError(json, error_);
   json.Member("tensors", std::uint64_t{tensors_.size()});
   json.Member("data_bytes", data_bytes_);
-  json.Member("metadata_entries", std::uint64_t{metadata_.size()});
+  json.Member("metadata_entries", std::uint64_t{metadata_entries_});
   json.Member("metadata_left_out", std::uint64_t{left_out_});
   json.MemberOrNull("content_sha256", content_);
+  json.Member("not_copied", std::uint64_t{not_copied_});
   json.EndObject();
   return text + rest.substr(1) + "\n";
 }
@@ -182,19 +252,24 @@ void Rewriting::WriteText() {
   }
   output_.Write(fmt::format(
       "{}: written: {} tensors, {} bytes of data, {} metadata entries{}\n", EscapeForText(target_),
-      GroupDigits(tensors_.size()), GroupDigits(data_bytes_), GroupDigits(metadata_.size()),
+      GroupDigits(tensors_.size()), GroupDigits(data_bytes_), GroupDigits(metadata_entries_),
       left_out_ == 0 ? std::string() : fmt::format(" ({} left out)", GroupDigits(left_out_))));
+  if (not_copied_ != 0) {
+    output_.Write(
+        fmt::format("not copied: {} other files and folders\n", GroupDigits(not_copied_)));
+  }
   if (!content_.empty()) output_.Write("verified: SHA-256 " + content_ + "\n");
 }
 
 int Rewriting::Run() {
   target_ = Target();
-  if (options_.max_shard_bytes != 0 && !internal::ShardNames::Fits(target_)) {
-    std::fputs("tensorgate: OUT must be a folder, or end in .safetensors\n", stderr);
-    return kUsage;
-  }
+  if (!TargetFits()) return kUsage;
   if (const std::optional<Report> refused = Open()) {
     return Refuse(options_.paths[inputs_.size()], *refused);
+  }
+  if (!shards_.empty()) {
+    target_ = Target();
+    if (!TargetFits()) return kUsage;
   }
   for (const TensorData& tensor : tensors_) {
     data_bytes_ += safetensors::internal::TensorBytes(tensor.dtype, tensor.shape).value_or(0);

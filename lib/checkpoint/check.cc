@@ -246,6 +246,10 @@ Report Failed(const Status& status, const CheckOptions& options, const Detail& d
   return builder.Finish();
 }
 
+std::string WithSlash(const std::string& folder) {
+  return folder.ends_with('/') ? folder : folder + '/';
+}
+
 Checked CheckFolder(const std::string& path, const CheckOptions& options, bool keep) {
   const Result<internal::Folder> folder = internal::Folder::Open(path);
   if (!folder) return {Failed(folder.error(), options), {}, {}};
@@ -259,7 +263,7 @@ Checked CheckFolder(const std::string& path, const CheckOptions& options, bool k
   Result<FileSource> index = folder->OpenFile(chosen->name, options.follow_links);
   if (!index) return {Failed(index.error(), options), {}, {}};
   Checked checked = CheckIndex(*folder, *index, options, keep);
-  checked.folder = path.ends_with('/') ? path : path + '/';
+  checked.folder = WithSlash(path);
   return checked;
 }
 
@@ -299,6 +303,13 @@ Checked CheckPath(const std::string& path, const CheckOptions& options, bool kee
   } catch (const std::bad_alloc&) {
     return {ReportBuilder::OutOfMemory(options, kFormat), {}, {}};
   }
+}
+
+std::string IndexOf(const std::string& path) {
+  const Result<internal::Folder> folder = internal::Folder::Open(path);
+  if (!folder) return path;
+  const Result<Chosen> chosen = ChooseIndex(*folder);
+  return chosen && chosen->candidates == 1 ? WithSlash(path) + chosen->name : path;
 }
 
 }  // namespace tensorgate::checkpoint

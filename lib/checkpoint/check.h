@@ -38,6 +38,10 @@ Checked CheckIndex(const internal::Folder& folder, Source& index, const CheckOpt
 /// `path`: an index or a folder that holds one. Never throws.
 Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep = false);
 
+/// The index that stands for the folder `path`; `path` itself where there is none, or several may be meant. Throws
+/// std::bad_alloc.
+std::string IndexOf(const std::string& path);
+
 }  // namespace tensorgate::checkpoint
 
 #endif  // TENSORGATE_CHECKPOINT_CHECK_H_

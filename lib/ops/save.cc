@@ -30,9 +30,6 @@ using internal::SpecOf;
 using safetensors::internal::FileLayout;
 using safetensors::internal::TensorSpec;
 
-// Finished shards stay nameless until all are, as long as the process may have so many files open.
-constexpr std::size_t kMostOpen = 200;
-
 struct Shard {
   std::string name;
   std::vector<std::uint32_t> tensors;
@@ -166,7 +163,7 @@ Result<void> Writer::State::WriteShard(Shard& shard, Meter& meter) {
   FileSink sink(*shard.file);
   Result<void> written = internal::WriteFile(shard.layout.head, pieces, sink, meter);
   if (written && options.sync) written = shard.file->Sync();
-  if (written && shards.size() > kMostOpen) written = shard.file->Close();
+  if (written && shards.size() > internal::kMostOpenShards) written = shard.file->Close();
   return written;
 }
 
@@ -207,6 +204,11 @@ void Writer::State::RemoveFormer() {
 Result<void> Writer::State::Commit() {
   Result<std::optional<NewFile>> index = WriteIndex();
   if (!index) return std::unexpected(index.error());
+  // What can fail comes before the first file appears.
+  for (Shard& shard : shards) {
+    const Result<void> closed = shard.file->Close();
+    if (!closed) return closed;
+  }
   for (Shard& shard : shards) {
     const Result<void> committed = shard.file->Commit();
     if (!committed) return committed;

@@ -60,10 +60,27 @@ Result<NewFileFolder> NewFileFolder::OpenFor(const std::string& path) {
   return opened;
 }
 
+Result<NewFileFolder> NewFileFolder::Inner(const std::string& name, bool follow_link,
+                                           bool& made) const {
+  if (name.find('\0') != name.npos) return Failure(Rule::kSaveCreateFailed, EINVAL);
+  made = ::mkdirat(descriptor(), name.c_str(), 0777) == 0;
+  if (!made && errno != EEXIST) return Failure(Rule::kSaveCreateFailed, errno);
+  NewFileFolder opened;
+  opened.descriptor_ =
+      Descriptor(::openat(descriptor(), name.c_str(),
+                          O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow_link ? 0 : O_NOFOLLOW)));
+  if (!opened.descriptor_.valid()) return Failure(Rule::kSaveCreateFailed, errno);
+  return opened;
+}
+
 void NewFileFolder::Sync() const { static_cast<void>(::fsync(descriptor())); }
 
 void NewFileFolder::Remove(const std::string& name) const {
   ::unlinkat(descriptor(), name.c_str(), 0);
+}
+
+void NewFileFolder::RemoveFolder(const std::string& name) const {
+  ::unlinkat(descriptor(), name.c_str(), AT_REMOVEDIR);
 }
 
 std::vector<std::string> NewFileFolder::List() const {

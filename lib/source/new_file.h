@@ -19,11 +19,16 @@ class NewFileFolder {
  public:
   /// Of the file `path`.
   static Result<NewFileFolder> OpenFor(const std::string& path);
+  /// The folder `name` in it, which is made if there is none; whether it was goes to `made`. A symbolic link is followed
+  /// where `follow_link` says so.
+  Result<NewFileFolder> Inner(const std::string& name, bool follow_link, bool& made) const;
   int descriptor() const { return descriptor_.get(); }
   /// Entries of the folder have reached the disk, where the system can promise it.
   void Sync() const;
   /// Removes a regular file or link of this name, if there is one.
   void Remove(const std::string& name) const;
+  /// Removes a folder of this name if it is empty.
+  void RemoveFolder(const std::string& name) const;
   /// Names of what is in it; empty if it cannot be listed. Throws std::bad_alloc.
   std::vector<std::string> List() const;
 

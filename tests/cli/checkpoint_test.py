@@ -3,9 +3,10 @@
 import json
 import os
 import resource
+import signal
 import unittest
 
-from support import ACCEPTED, OVERLAP, REJECTED, SANITIZED, UNDECIDED, Case, check_line, safetensors, tensor
+from support import ACCEPTED, OVERLAP, REJECTED, SANITIZED, UNDECIDED, USAGE, Case, check_line, safetensors, tensor
 
 INDEX = "model.safetensors.index.json"
 
@@ -152,6 +153,123 @@ class Scan(Checkpoint):
         self.assertEqual((len(whole["shards"]), whole["tensors"], whole["findings"]), (1000, 1000, []))
 
 
+class Sanitize(Checkpoint):
+    def setUp(self):
+        super().setUp()
+        # Spelling, order and padding that no canonical file has; a tensor that the index leaves out.
+        odd = b'{ "z":{"shape":[4],"data_offsets":[0,4],"dtype":"U8"},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]},' \
+              b'"__metadata__":{"format":"pt","note":"two"}}'
+        self.put("m/" + self.two, safetensors(odd + b" " * 99, b"zzzzbbbb"))
+        self.index.write_bytes(index({"b": self.two, "a": self.one}, more="hidden"))
+        self.put("m/config.json", b"{}")
+        self.put("m/code/x.py", b"")
+        self.out = self.dir / "out"
+
+    def sanitize(self, *arguments, code=ACCEPTED, **options):
+        told = json.loads(self.run_command("sanitize", "--format", "json", *arguments, code=code, **options).stdout)
+        for report in told["reports"]:
+            check_line(self, report)
+        return told
+
+    @staticmethod
+    def contents(folder):
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def test_a_folder_comes_out(self):
+        for path in (self.folder, str(self.folder) + "/", self.index):
+            told = self.sanitize(path, self.out, "--verify")
+            self.assertEqual((told["output"], told["written"], told["error"]), (str(self.out / INDEX), True, None))
+            self.assertEqual((told["tensors"], told["data_bytes"], told["metadata_entries"], told["not_copied"]), (3, 12, 3, 2))
+            self.assertRegex(told["content_sha256"], "^[0-9a-f]{64}$")
+            written = self.contents(self.out)
+            self.assertEqual(set(written), {INDEX, self.one, self.two})
+            self.assertEqual(json.loads(written[INDEX]), {
+                "metadata": {"total_size": 12}, "weight_map": {"a": self.one, "b": self.two, "z": self.two}})
+            self.assertEqual(self.lines(self.out, code=ACCEPTED)[INDEX]["findings"], [])
+            self.run_command("diff", "--metadata", self.folder, self.out, code=0)
+            # Each is what sanitize makes of the shard alone.
+            for name in (self.one, self.two):
+                self.run_command("sanitize", self.folder / name, self.dir / "alone", code=ACCEPTED)
+                self.assertEqual(written[name], (self.dir / "alone").read_bytes())
+            for file in self.out.iterdir():
+                file.unlink()
+            self.out.rmdir()
+        text = self.run_command("sanitize", self.folder, self.out, code=ACCEPTED).stdout
+        self.assertIn(b"not copied: 2 other files and folders\n", text)
+
+    def test_twice_is_once_and_in_place(self):
+        self.sanitize(self.folder, self.out)
+        once = self.contents(self.out)
+        self.sanitize(self.out, self.dir / "again")
+        self.assertEqual(self.contents(self.dir / "again"), once)
+        self.assertEqual(self.sanitize(self.folder, self.folder)["not_copied"], 0)
+        self.assertEqual(self.contents(self.folder), {**once, "config.json": b"{}", "code/x.py": b""})
+        self.assertEqual(self.sanitize(INDEX, ".", cwd=self.folder)["written"], True)
+        self.assertEqual(self.contents(self.folder), {**once, "config.json": b"{}", "code/x.py": b""})
+
+    def test_names_and_sub_folders_stay(self):
+        other = "m.safetensors.index.fp16.json"
+        self.put("n/sub/deep/x.safetensors", shard("b"))
+        self.put("n/" + self.one, shard("a"))
+        self.put("n/" + other, index({"a": self.one, "b": "sub/deep/x.safetensors"}))
+        self.assertEqual(self.sanitize(self.dir / "n", self.out)["not_copied"], 0)
+        self.assertEqual(set(self.contents(self.out)), {other, self.one, "sub/deep/x.safetensors"})
+        self.run_command("diff", "--metadata", self.dir / "n", self.out, code=0)
+
+    def test_metadata_and_alignment(self):
+        told = self.sanitize(self.folder, self.out, "--keep-metadata", "note", "--alignment", "4096", "--verify")
+        self.assertEqual((told["metadata_entries"], told["metadata_left_out"]), (1, 2))
+        written = self.contents(self.out)
+        self.assertNotIn(b"__metadata__", written[self.one])
+        self.assertIn(b'{"__metadata__":{"note":"two"},', written[self.two])
+        self.assertEqual({int.from_bytes(written[name][:8], "little") for name in (self.one, self.two)}, {4088})
+
+    def test_refused_and_nothing_written(self):
+        self.put("m/" + self.two, OVERLAP)
+        told = self.sanitize(self.folder, self.out, code=REJECTED)
+        self.assertEqual((told["written"], self.rules(told["reports"][0])[0]), (False, "checkpoint/shard-rejected"))
+        self.assertFalse(self.out.exists())
+        self.sanitize(self.dir / "none", self.out, code=UNDECIDED)
+        self.index.unlink()
+        self.sanitize(self.folder, self.out, code=REJECTED)
+        self.assertFalse(self.out.exists())
+
+    def test_what_out_must_be(self):
+        for out in (self.dir / "x.safetensors", self.dir / INDEX, self.put("file")):
+            self.run_command("sanitize", self.folder, out, code=USAGE)
+        self.assertFalse((self.dir / "x.safetensors").exists())
+        result = self.run_command("sanitize", self.folder, self.dir / "no" / "folder", code=UNDECIDED)
+        self.assertIn(b"save/create-failed", result.stderr)
+
+    def test_what_cannot_be_written_leaves_all_as_it_was(self):
+        self.put("n/sub/x.safetensors", shard("b"))
+        self.put("n/" + INDEX, index({"b": "sub/x.safetensors"}))
+        (self.dir / "elsewhere").mkdir()
+        before = self.contents(self.dir)
+        # A link in OUT is no way out of it.
+        self.out.mkdir()
+        os.symlink("../elsewhere", self.out / "sub")
+        self.assertEqual(self.sanitize(self.dir / "n", self.out, code=UNDECIDED)["error"]["rule"], "save/create-failed")
+        # The last shard's name is taken by a folder: the first was written, and does not appear.
+        taken = self.dir / "taken"
+        (taken / self.two).mkdir(parents=True)
+        self.assertEqual(self.sanitize(self.folder, taken, code=UNDECIDED)["error"]["rule"], "io/not-regular")
+        self.assertEqual(self.contents(self.dir), before)
+        self.assertEqual(os.listdir(taken), [self.two])
+
+    def test_a_full_disk_leaves_no_folder(self):
+        if SANITIZED:
+            self.skipTest("the sanitizer writes more than that")
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+        result = self.run_command("sanitize", self.folder, self.out, code=UNDECIDED, preexec_fn=limit)
+        self.assertIn(b"save/write-failed", result.stderr)
+        self.assertFalse(self.out.exists())
+
+
 class OtherCommands(Checkpoint):
     def test_inspect(self):
         for path in (self.folder, self.index):
@@ -193,7 +311,7 @@ class OtherCommands(Checkpoint):
         for path in (self.folder, self.index):
             out = self.dir / ("out-" + path.name)
             out.mkdir()
-            self.run_command("sanitize", path, out, code=ACCEPTED)
+            self.run_command("merge", path, out, code=ACCEPTED)
             self.assertEqual(os.listdir(out), ["model.safetensors"])
 
     def test_refused_as_what_it_is(self):

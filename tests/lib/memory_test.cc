@@ -13,6 +13,7 @@
 #include <iterator>
 #include <string>
 
+#include "lib/ops/rewrite.h"
 #include "lib/source/walk.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
@@ -366,6 +367,19 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
   EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
   options.max_shard_bytes = 3000;
   EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
+  const std::vector<tensorgate::internal::ShardData> shards = {
+      {"one", {tensors[0]}, {}}, {"sub/two", {tensors[1]}, Metadata{{"key", "value"}}}};
+  const std::string out = folder + "/out", index = "index";
+  EXPECT_GT(FailEach([&] {
+              const Result<void> saved = SaveShards(out, index, shards, options);
+              const long armed = fail_after.exchange(-1);
+              // New folders do not outlive a failure.
+              EXPECT_EQ(std::filesystem::exists(out), saved.has_value());
+              std::filesystem::remove_all(out);
+              fail_after = armed;
+              return told(saved);
+            }),
+            10);
   std::filesystem::remove_all(folder);
 }
 
