@@ -125,6 +125,9 @@ void AddScan(CLI::App& app, Options& options) {
                  "Follow every symbolic link found in a folder");
   scan->add_flag("-v,--verbose", options.verbose, "Text: show notes as well");
   scan->add_flag("-q,--quiet", options.quiet, "Text: only files that are not accepted");
+  scan->add_flag_callback(
+      "--full", [&options] { options.check.scope = Scope::kFull; },
+      "Read tensor data as well, where the format has checksums of them (PyTorch's archives)");
   AddCheckOptions(*scan, options);
   scan->callback([&options] { options.command = Options::Command::kScan; });
 }

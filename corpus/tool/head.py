@@ -34,6 +34,7 @@ class Head(NamedTuple):
     reference_rule: str | None
     reference_error: str | None
     warns: tuple
+    full: str | None
     near: str | None
     unsure: str | None
     readers: dict
@@ -43,7 +44,7 @@ class Head(NamedTuple):
 
 
 KEYS = (
-    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "warns", "near", "unsure",
+    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "warns", "full", "near", "unsure",
     "readers", "limits", "big", "suffix",
 )  # fmt: skip
 
@@ -107,13 +108,14 @@ class _Checker:
             if key not in self.found:
                 raise RecipeError(self.path, 1, f"the head: expected a line '{key}: ...'")
         verdict = self.choice("verdict", VERDICTS, None)
-        rule, near, unsure = self.rule("rule"), self.rule("near"), self.text("unsure")
+        rule, full, near, unsure = self.rule("rule"), self.rule("full"), self.rule("near"), self.text("unsure")
         if verdict == "accepted" and rule:
             self.fail("rule", "expected none for an accepted file (warnings stand in 'warns')")
         if verdict != "accepted" and rule is None and unsure is None:
             self.fail("verdict", f"{verdict}: expected a line 'rule: ...' with the reason")
-        if near and verdict != "accepted":
-            self.fail("near", "expected only for an accepted file")
+        for key in ("full", "near"):
+            if key in self.found and verdict != "accepted":
+                self.fail(key, "expected only for an accepted file")
         if verdict == "undecided" and "reference" not in self.found and unsure is None:
             self.fail("verdict", "undecided: expected a line 'reference: ...', which knows no limits")
         reference = self.choice("reference", ("accepted", "rejected"), "rejected" if verdict == "rejected" else "accepted")
@@ -134,7 +136,7 @@ class _Checker:
         return Head(
             about=self.text("about"), verdict=verdict, rule=rule, offset=self.found.get("offset"),
             reference=reference, reference_rule=reference_rule, reference_error=reference_error,
-            warns=self.warns(), near=near, unsure=unsure, readers=self.readers(), limits=self.limits(),
+            warns=self.warns(), full=full, near=near, unsure=unsure, readers=self.readers(), limits=self.limits(),
             big=self.choice("big", ("yes", "no"), "no") == "yes", suffix=self.suffix(),
         )  # fmt: skip
 

@@ -72,6 +72,8 @@ def describe(compiled: Compiled, format_name: str, out_path: str, recipe: str) -
     entry["strict"] = {"verdict": head.verdict, "rule": head.rule, "offset": compiled.offset}
     entry["reference"] = {"verdict": head.reference, "rule": head.reference_rule, "error": head.reference_error}
     entry["warns"] = list(head.warns)
+    if head.full:
+        entry["full"] = head.full
     entry["near"] = head.near
     entry["unsure"] = head.unsure
     entry["readers"] = head.readers

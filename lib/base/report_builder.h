@@ -39,6 +39,7 @@ class ReportBuilder {
   const CheckOptions& options() const { return options_; }
 
   void SetSize(std::uint64_t size) { report_.size_ = size; }
+  void SetScope(Scope scope) { report_.scope_ = scope; }
   void AddBytesRead(std::uint64_t count) { report_.bytes_read_ += count; }
   void SetFacts(const Report::Facts& facts) { report_.facts_ = facts; }
   /// Throws std::bad_alloc.

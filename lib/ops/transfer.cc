@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
-#include "lib/ops/parallel.h"
+#include "lib/base/parallel.h"
 
 namespace tensorgate::internal {
 namespace {

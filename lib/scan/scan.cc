@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <new>
 #include <utility>
 
@@ -29,13 +30,18 @@ class HeadSource final : public Source {
   Result<void> ReadHead() {
     const std::size_t length = static_cast<std::size_t>(std::min<std::uint64_t>(size(), kScanHead));
     Result<void> read = ReadFully(inner_, 0, std::span(head_).first(length));
-    if (read) bytes_read_ = length_ = length;
+    if (read) {
+      length_ = length;
+      bytes_read_ = length;
+    }
     return read;
   }
   std::span<const std::byte> head() const { return std::span(head_).first(length_); }
   std::uint64_t bytes_read() const { return bytes_read_; }
 
   std::uint64_t size() const override { return inner_.size(); }
+  bool concurrent() const override { return inner_.concurrent(); }
+  std::span<const std::byte> memory() const override { return inner_.memory(); }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
     if (offset < length_) {
       return internal::CopyBytes(head().subspan(static_cast<std::size_t>(offset)), into);
@@ -50,7 +56,7 @@ class HeadSource final : public Source {
   Source& inner_;
   std::array<std::byte, kScanHead> head_;
   std::size_t length_ = 0;
-  std::uint64_t bytes_read_ = 0;
+  std::atomic<std::uint64_t> bytes_read_ = 0;
 };
 
 Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uint64_t bytes_read,

@@ -54,6 +54,21 @@ void Examination::Filled(std::size_t count) {
   if (contents_->machine != nullptr) TellFacts();
 }
 
+std::optional<std::vector<ByteRange>> Examination::Unread() const {
+  // The reference compares no checksums. In strict members share no bytes, so each is read once.
+  const CheckOptions& options = builder_.options();
+  if (options.scope != Scope::kFull || options.profile != Profile::kStrict) return {};
+  if (builder_.HasError() || !container_) return {};
+  return container_->Unread();
+}
+
+void Examination::OnChecksums(std::span<const ByteRange> read,
+                              std::span<const std::uint32_t> checksums) {
+  for (const ByteRange& range : read) builder_.AddBytesRead(range.length);
+  container_->OnChecksums(checksums);
+  builder_.SetScope(Scope::kFull);
+}
+
 void Examination::TellFacts() {
   Report::Facts facts{.header_bytes = contents_->pickle.size(),
                       .tensors = contents_->tensors.size()};

@@ -40,6 +40,10 @@ class Container {
   virtual void Begin(std::uint64_t size) = 0;
   virtual Need Next() = 0;
   virtual void Filled(std::size_t count) = 0;
+  /// What has a checksum that was not compared yet. None: the layout has no checksums.
+  virtual std::optional<std::vector<ByteRange>> Unread() const { return std::nullopt; }
+  /// Those of Unread(), computed.
+  virtual void OnChecksums(std::span<const std::uint32_t>) {}
 };
 
 std::unique_ptr<Container> MakeZip(ReportBuilder& builder, Contents& contents);
@@ -54,6 +58,10 @@ class Examination {
   void Begin(std::uint64_t size);
   Need Next() { return container_ ? container_->Next() : Need{}; }
   void Filled(std::size_t count);
+  /// Once Next() wants nothing: what a check of scope `kFull` has to read. None: nothing, since the file
+  /// is refused already, or the layout has no checksums.
+  std::optional<std::vector<ByteRange>> Unread() const;
+  void OnChecksums(std::span<const ByteRange> read, std::span<const std::uint32_t> checksums);
   void Fail(const Status& status) { builder_.Add(status); }
   Report Finish();
   /// Only after an accepted Finish().

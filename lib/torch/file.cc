@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/source/drive.h"
+#include "lib/torch/checksums.h"
 #include "lib/torch/examination.h"
 #include "tensorgate/torch.h"
 
@@ -24,6 +25,16 @@ Report Failed(const Status& status, const CheckOptions& options) {
   return builder.Finish();
 }
 
+// What the scope asks for beyond the structure.
+Result<void> ReadData(Examination& examination, Source& source) {
+  const auto ranges = examination.Unread();
+  if (!ranges) return {};
+  const auto checksums = internal::Checksums(source, *ranges);
+  if (!checksums) return std::unexpected(checksums.error());
+  examination.OnChecksums(*ranges, *checksums);
+  return source.Unchanged();
+}
+
 // One examination of `source`; `contents` gets what an accepted file has. A source of the caller's
 // may throw anything.
 Report Examine(Source& source, const CheckOptions& options,
@@ -38,6 +49,9 @@ Report Examine(Source& source, const CheckOptions& options,
     Examination examination(options, internal::LayoutOf(begin).value_or(Layout::kZip));
     examination.Begin(source.size());
     if (const Result<void> read = tensorgate::internal::Drive(examination, source); !read) {
+      examination.Fail(read.error());
+    }
+    if (const Result<void> read = ReadData(examination, source); !read) {
       examination.Fail(read.error());
     }
     Report report = examination.Finish();

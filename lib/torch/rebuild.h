@@ -82,10 +82,10 @@ class Rebuild final : public pickle::Policy {
   bool UnifyStorages(pickle::Machine& machine);
 
   Form form_;
-  internal::PodBuffer<TensorValue> tensors_;
-  internal::PodBuffer<StorageValue>
-      storages_;                              // while the machine runs, one for each persistent id
-  internal::PodBuffer<pickle::Value> hooks_;  // that must still be empty at the end
+  tensorgate::internal::PodBuffer<TensorValue> tensors_;
+  tensorgate::internal::PodBuffer<StorageValue>
+      storages_;  // while the machine runs, one for each persistent id
+  tensorgate::internal::PodBuffer<pickle::Value> hooks_;  // that must still be empty at the end
 };
 
 }  // namespace tensorgate::torch

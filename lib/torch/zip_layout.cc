@@ -15,6 +15,7 @@ namespace tensorgate::torch::internal {
 namespace {
 
 using tensorgate::internal::AsText;
+using tensorgate::internal::Crc32;
 using tensorgate::internal::HashName;
 using zip::internal::Archive;
 using zip::internal::Member;
@@ -76,6 +77,8 @@ class ZipLayout final : public Container {
   }
   Need Next() override;
   void Filled(std::size_t count) override;
+  std::optional<std::vector<ByteRange>> Unread() const override;
+  void OnChecksums(std::span<const std::uint32_t> checksums) override;
 
  private:
   enum class Step : std::uint8_t { kArchive, kSmall, kPickle, kDone };
@@ -88,7 +91,8 @@ class ZipLayout final : public Container {
   void WantPickle();
   void OnPickle();
   void PlaceStorages();
-  void CheckCrc(const Member& member, std::span<const std::byte> bytes);
+  std::vector<std::uint32_t> UnreadMembers() const;
+  void CompareCrc(const Member& member, std::uint32_t crc);
   void AddFor(Rule rule, const Member& member, Detail detail = {});
   std::optional<std::uint32_t> FindMember(std::string_view name) const;
   const Member& At(std::uint32_t i) const { return archive_.members[i]; }
@@ -213,7 +217,7 @@ void ZipLayout::WantSmall() {
 void ZipLayout::OnSmall() {
   const auto& [index, record] = small_[next_small_];
   const std::span<const std::byte> bytes = std::span(buffer_).first(wanted_);
-  CheckCrc(At(index), bytes);
+  CompareCrc(At(index), Crc32(0, bytes));
   const std::string_view text = AsText(bytes);
   if (!record->valid(text)) {
     AddFor(record->rule, At(index), {.found = text.size(), .found_text = text});
@@ -242,7 +246,7 @@ void ZipLayout::WantPickle() {
 
 void ZipLayout::OnPickle() {
   step_ = Step::kDone;
-  CheckCrc(At(*pickle_), contents_.pickle.span());
+  CompareCrc(At(*pickle_), Crc32(0, contents_.pickle.span()));
   const pickle::Outcome outcome = RunPickle(builder_.options(), contents_, Form::kZip, 0);
   AddFacts(builder_, outcome, contents_.pickle.span(), contents_.pickle_offset);
   if (!outcome.complete) return;
@@ -279,11 +283,35 @@ void ZipLayout::PlaceStorages() {
   }
 }
 
-void ZipLayout::CheckCrc(const Member& member, std::span<const std::byte> bytes) {
-  const std::uint32_t crc = tensorgate::internal::Crc32(0, bytes);
+void ZipLayout::CompareCrc(const Member& member, std::uint32_t crc) {
   if (crc == member.crc) return;
   const Rule rule = member.crc == 0 ? Rule::kZipCrcZero : Rule::kZipCrcMismatch;
   AddFor(rule, member, {.found = crc, .allowed = member.crc});
+}
+
+// All but data.pkl and the small records, which were compared when they were read.
+std::vector<std::uint32_t> ZipLayout::UnreadMembers() const {
+  std::vector<bool> read(archive_.members.size());
+  if (pickle_) read[*pickle_] = true;
+  for (const auto& [index, record] : small_) read[index] = true;
+  std::vector<std::uint32_t> unread;
+  for (std::uint32_t i = 0; i < archive_.members.size(); ++i) {
+    if (!read[i]) unread.push_back(i);
+  }
+  return unread;
+}
+
+std::optional<std::vector<ByteRange>> ZipLayout::Unread() const {
+  std::vector<ByteRange> ranges;
+  for (const std::uint32_t i : UnreadMembers()) {
+    ranges.push_back({At(i).data_offset, At(i).packed_size});
+  }
+  return ranges;
+}
+
+void ZipLayout::OnChecksums(std::span<const std::uint32_t> checksums) {
+  std::size_t next = 0;
+  for (const std::uint32_t i : UnreadMembers()) CompareCrc(At(i), checksums[next++]);
 }
 
 }  // namespace

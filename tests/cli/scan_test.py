@@ -276,6 +276,29 @@ class StandardInput(Case):
         self.assertEqual(self.rules(line), ["io/read-failed"])
 
 
+class Full(Case):
+    def archive(self):
+        """A checkpoint of one tensor, a byte of which was changed after it was written."""
+        data = (b"\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\n"
+                b"X\1\0\0\0" b"0X\3\0\0\0cpuK\4tQK\0K\4\x85K\1\x85\x89ccollections\nOrderedDict\n)RtRs.")
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, content in (("data.pkl", data), ("data/0", b"weights of float"), ("version", b"3\n")):
+                archive.writestr(zipfile.ZipInfo("archive/" + name), content)
+        return out.getvalue().replace(b"weights", b"Weights")
+
+    def test_data_are_read_if_asked(self):
+        path = self.put("model.pt", self.archive())
+        line = self.scan_one(path, code=ACCEPTED)
+        self.assertEqual(line["scope"], "structure")
+        line = self.scan_one("--full", path, code=REJECTED)
+        self.assertEqual((line["scope"], self.rules(line)), ("full", ["zip/crc-mismatch"]))
+
+    def test_from_standard_input(self):
+        line = self.scan_one("--full", "-", input=self.archive(), code=REJECTED)
+        self.assertEqual((line["scope"], self.rules(line)), ("full", ["zip/crc-mismatch"]))
+
+
 class Sparse(Case):
     def test_hundred_gigabytes(self):
         header = {"a": tensor(0, 100 * 10**9)}

@@ -94,6 +94,7 @@ HEADS = [
     ("about: x\nverdict: rejected\nrule: a/b\nreference: accepted\nreference-error: InvalidOffset\n---\n", 5, "expected exactly"),
     ("about: x\nverdict: accepted\nreference: rejected\nreference-error: InvalidOffset\n---\n", 3, "expected strict to refuse"),
     ("about: x\nverdict: rejected\nrule: a/b\nreference: accepted\nnear: a/b\n---\n", 5, "expected only for an accepted file"),
+    ("about: x\nverdict: rejected\nrule: a/b\nreference: accepted\nfull: a/b\n---\n", 5, "expected only for an accepted file"),
     ("about: x\nverdict: undecided\nrule: limit/rank\n---\n", 2, "expected a line 'reference: ...'"),
     ("about: x\nverdict: accepted\noffset: 3\n---\n", 3, "expected only beside 'rule'"),
     ("about: x\nverdict: accepted\nreaders: XX=A\n---\n", 3, "'XX=A': expected NAME=A, R or X"),

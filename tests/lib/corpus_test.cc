@@ -61,7 +61,7 @@ Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
 }
 
 // Each folder of the corpus has its checker.
-Report CheckEntry(const json::value& entry, Profile profile) {
+Report CheckEntry(const json::value& entry, Profile profile, Scope scope = Scope::kStructure) {
   const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> checkers = {
       {"checkpoint",
        [](const std::string& path, const CheckOptions& options) {
@@ -72,7 +72,9 @@ Report CheckEntry(const json::value& entry, Profile profile) {
       {"torch", ScanPath},
       {"pickle", CheckPicklePath}};
   const std::string path = TENSORGATE_CORPUS_DIR "/" + Text(entry.at("path"));
-  return checkers.at(Text(entry.at("format")))(path, OptionsOf(entry, profile));
+  CheckOptions options = OptionsOf(entry, profile);
+  options.scope = scope;
+  return checkers.at(Text(entry.at("format")))(path, options);
 }
 
 bool Has(const Report& report, std::string_view rule) {
@@ -119,6 +121,27 @@ TEST(CorpusTest, StrictVerdictReasonAndPlace) {
         EXPECT_TRUE(Has(report, Text(rule))) << path << " " << Text(rule);
     }
     if (!entry.at("near").is_null()) EXPECT_FALSE(Has(report, Text(entry.at("near")))) << path;
+  }
+}
+
+// The scope tells how far the check went: all the way through an archive that nothing speaks against.
+TEST(CorpusTest, FullScopeFindsWhatTheRecipeSays) {
+  for (const json::value& entry : Entries()) {
+    const std::string path = Text(entry.at("path"));
+    const Report structure = CheckEntry(entry, Profile::kStrict);
+    const Report full = CheckEntry(entry, Profile::kStrict, Scope::kFull);
+    const bool reads = structure.verdict() == Verdict::kAccepted && full.format() == "pytorch-zip";
+    EXPECT_EQ(full.scope(), reads ? Scope::kFull : Scope::kStructure) << path;
+    const json::value* adds = entry.as_object().if_contains("full");
+    EXPECT_EQ(full.findings().size(), structure.findings().size() + (adds != nullptr)) << path;
+    if (adds == nullptr) {
+      EXPECT_EQ(full.verdict(), structure.verdict()) << path;
+      continue;
+    }
+    EXPECT_FALSE(Has(structure, Text(*adds))) << path;
+    EXPECT_TRUE(Has(full, Text(*adds))) << path;
+    const bool fatal = FindRule(Text(*adds))->strict == Level::kError;
+    EXPECT_EQ(full.verdict(), fatal ? Verdict::kRejected : Verdict::kAccepted) << path;
   }
 }
 

@@ -19,6 +19,12 @@ enum class Profile : std::uint8_t {
   kReference,  ///< A prediction of what the format's own reference loader accepts.
 };
 
+/// What a verdict speaks of.
+enum class Scope : std::uint8_t {
+  kStructure,  ///< Every structural byte; tensor data were not read.
+  kFull,       ///< Every byte: the checksums of tensor data were compared as well.
+};
+
 /// Every cap. The unit of each is in its name or comment; all are inclusive.
 struct Limits {
   /// Bytes of the whole file. No default cap: tensor data are never read for a structural verdict.
@@ -51,6 +57,10 @@ struct Limits {
 struct CheckOptions {
   Profile profile = Profile::kStrict;
   Limits limits;
+  /// `kFull`, in the strict profile: where the format has checksums of tensor data (PyTorch's ZIP
+  /// archives) and nothing else speaks against the file, read all of it, by several threads where the
+  /// source allows that, and compare. `Report::scope()` tells whether it was done.
+  Scope scope = Scope::kStructure;
   /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At
   /// least 1.
   std::uint32_t max_findings = 20;

@@ -37,12 +37,6 @@ enum class FileClass : std::uint8_t {
   kOther,  ///< Text, JSON, pictures.
 };
 
-/// What a verdict speaks of.
-enum class Scope : std::uint8_t {
-  kStructure,  ///< Every structural byte; tensor data were not read.
-  kFull,       ///< Every byte.
-};
-
 std::string_view Name(Verdict verdict);    ///< "accepted", "rejected", "undecided", "unsupported"
 std::string_view Name(Profile profile);    ///< "strict", "reference"
 std::string_view Name(Scope scope);        ///< "structure", "full"

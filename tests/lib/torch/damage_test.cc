@@ -58,6 +58,32 @@ TEST(TorchDamageTest, EverySingleByteChange) {
   }
 }
 
+TEST(TorchDamageTest, FullScopeSeesEveryChangeOfData) {
+  const CheckOptions options{.scope = Scope::kFull};
+  for (const char* name : {"zip-plain.pt", "name-numbers.pt"}) {
+    std::string file = Content(name);
+    const auto opened = torch::File::OpenBytes(internal::AsBytes(file), options);
+    ASSERT_TRUE(opened) << name;
+    EXPECT_EQ(opened->report().scope(), Scope::kFull);
+    const ByteRange range = opened->tensor(0).storage_range;
+    for (std::uint64_t i = 0; i < range.length; ++i) {
+      char& byte = file[static_cast<std::size_t>(range.offset + i)];
+      ++byte;
+      EXPECT_EQ(VerdictOf(file), Verdict::kAccepted) << i;
+      const Report report = torch::CheckBytes(internal::AsBytes(file), options);
+      EXPECT_EQ(report.verdict(), Verdict::kRejected) << i;
+      EXPECT_EQ(report.findings()[0].rule, Rule::kZipCrcMismatch) << i;
+      EXPECT_EQ(report.findings()[0].offset, range.offset) << i;
+      --byte;
+    }
+  }
+  // A layout without checksums, and a profile whose loader compares none.
+  const std::string legacy = Content("legacy-plain.pt"), zip = Content("zip-plain.pt");
+  EXPECT_EQ(torch::CheckBytes(internal::AsBytes(legacy), options).scope(), Scope::kStructure);
+  const CheckOptions reference{.profile = Profile::kReference, .scope = Scope::kFull};
+  EXPECT_EQ(torch::CheckBytes(internal::AsBytes(zip), reference).scope(), Scope::kStructure);
+}
+
 TEST(TorchDamageTest, SourcesThatFail) {
   for (const char* name : kFiles) {
     const std::string file = Content(name);
@@ -72,7 +98,7 @@ TEST(TorchDamageTest, SourcesThatFail) {
             const auto bytes = internal::AsBytes(file);
             return internal::CopyBytes(bytes.subspan(static_cast<std::size_t>(offset)), into);
           });
-      const Report report = torch::Check(source);
+      const Report report = torch::Check(source, {.scope = Scope::kFull});
       failed = reads > failing;
       EXPECT_EQ(report.verdict(), failed ? Verdict::kUndecided : Verdict::kAccepted) << name;
     }

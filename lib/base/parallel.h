@@ -1,6 +1,6 @@
 // Work in numbered pieces, shared out among threads.
-#ifndef TENSORGATE_OPS_PARALLEL_H_
-#define TENSORGATE_OPS_PARALLEL_H_
+#ifndef TENSORGATE_BASE_PARALLEL_H_
+#define TENSORGATE_BASE_PARALLEL_H_
 
 #include <cstdint>
 #include <functional>
@@ -21,4 +21,4 @@ Result<void> RunPieces(std::uint64_t count, std::uint64_t all, bool alone,
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_OPS_PARALLEL_H_
+#endif  // TENSORGATE_BASE_PARALLEL_H_

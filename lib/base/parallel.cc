@@ -1,4 +1,4 @@
-#include "lib/ops/parallel.h"
+#include "lib/base/parallel.h"
 
 #include <algorithm>
 #include <atomic>
