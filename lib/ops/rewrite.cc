@@ -6,12 +6,10 @@
 #include <map>
 #include <utility>
 
-#include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 #include "lib/ops/save_checks.h"
 #include "lib/ops/shards.h"
 #include "lib/ops/write.h"
-#include "lib/source/new_file.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -30,8 +28,7 @@ class Rewriting {
   Result<void> OpenFolder(std::string path);
   Result<NewFileFolder*> FolderOf(const std::string& name);
   Result<void> WriteShard(std::size_t number, Meter& meter);
-  Result<void> WriteIndex(const std::string& index);
-  Result<void> Commit();
+  Result<void> Commit(const std::string& index);
 
   std::span<const ShardData> shards_;
   const SaveOptions& options_;
@@ -144,34 +141,19 @@ Result<void> Rewriting::WriteShard(std::size_t number, Meter& meter) {
   for (const std::uint32_t i : layout.order) {
     pieces.push_back({&shard.tensors[i], bytes_[number][i], i});
   }
-  FileSink sink(*file);
-  Result<void> written = WriteFile(layout.head, pieces, sink, meter);
-  if (written && options_.sync) written = file->Sync();
-  if (written && shards_.size() > kMostOpenShards) written = file->Close();
+  const Result<void> written =
+      internal::WriteShard(layout.head, pieces, *file, meter, options_, shards_.size());
   if (written) files_.push_back(*std::move(file));
   return written;
 }
 
-Result<void> Rewriting::WriteIndex(const std::string& index) {
-  const std::string text = IndexText(data_bytes_, entries_);
-  Result<NewFile> file = NewFile::Create(folders_.at(""), index);
+Result<void> Rewriting::Commit(const std::string& index) {
+  Result<NewFile> file =
+      WriteIndex(folders_.at(""), index, IndexText(data_bytes_, entries_), options_);
   if (!file) return std::unexpected(file.error());
-  Result<void> written = file->WriteAt(0, AsBytes(text));
-  if (written && options_.sync) written = file->Sync();
-  if (written) files_.push_back(*std::move(file));
-  return written;
-}
-
-Result<void> Rewriting::Commit() {
-  // What can fail comes before the first file appears.
-  for (NewFile& file : files_) {
-    const Result<void> closed = file.Close();
-    if (!closed) return closed;
-  }
-  for (NewFile& file : files_) {
-    const Result<void> committed = file.Commit();
-    if (!committed) return committed;
-  }
+  files_.push_back(*std::move(file));
+  const Result<void> committed = CommitAll(files_);
+  if (!committed) return committed;
   if (options_.sync) {
     for (const auto& folder : folders_) folder.second.Sync();
     if (!made_.empty()) above_.Sync();
@@ -192,9 +174,7 @@ Result<void> Rewriting::Write(const std::string& folder, const std::string& inde
     const Result<void> unchanged = CheckSources(shard.tensors);
     if (!unchanged) return unchanged;
   }
-  const Result<void> indexed = WriteIndex(index);
-  if (!indexed) return indexed;
-  return Commit();
+  return Commit(index);
 }
 
 Result<void> Rewriting::Run(const std::string& folder, const std::string& index) {

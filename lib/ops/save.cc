@@ -70,7 +70,7 @@ struct Writer::State {
   Result<void> LayOutShard(std::uint32_t number, std::span<const TensorSpec> specs);
   Result<void> WriteShard(Shard& shard, Meter& meter);
   Result<void> CheckPushed() const;
-  Result<std::optional<NewFile>> WriteIndex();
+  Result<NewFile> WriteIndex() const;
   Result<void> Commit();
   void RemoveFormer();
   std::optional<std::uint32_t> Find(std::string_view tensor) const;
@@ -160,17 +160,11 @@ Result<void> Writer::State::WriteShard(Shard& shard, Meter& meter) {
     const std::uint32_t number = shard.tensors[i];
     pieces.push_back({&tensors[number], bytes[number], number});
   }
-  FileSink sink(*shard.file);
-  Result<void> written = internal::WriteFile(shard.layout.head, pieces, sink, meter);
-  if (written && options.sync) written = shard.file->Sync();
-  if (written && shards.size() > internal::kMostOpenShards) written = shard.file->Close();
-  return written;
+  return internal::WriteShard(shard.layout.head, pieces, *shard.file, meter, options,
+                              shards.size());
 }
 
-// Only for shards.
-Result<std::optional<NewFile>> Writer::State::WriteIndex() {
-  std::optional<NewFile> none;
-  if (shards.size() == 1) return none;
+Result<NewFile> Writer::State::WriteIndex() const {
   std::vector<internal::IndexEntry> entries;
   entries.reserve(by_name.size());
   std::uint64_t total = 0;
@@ -178,13 +172,8 @@ Result<std::optional<NewFile>> Writer::State::WriteIndex() {
     entries.push_back({tensors[i].name, shards[places[i].shard].name});
     total = internal::SaturatingAdd(total, bytes[i]);
   }
-  const std::string text = internal::IndexText(total, entries);
-  Result<NewFile> file = NewFile::Create(folder, ShardNames(name).Index());
-  if (!file) return std::unexpected(file.error());
-  Result<void> written = file->WriteAt(0, internal::AsBytes(text));
-  if (written && options.sync) written = file->Sync();
-  if (!written) return std::unexpected(written.error());
-  return std::optional<NewFile>(*std::move(file));
+  return internal::WriteIndex(folder, ShardNames(name).Index(), internal::IndexText(total, entries),
+                              options);
 }
 
 // What belongs to the checkpoint that stood here and not to the new one.
@@ -202,21 +191,16 @@ void Writer::State::RemoveFormer() {
 }
 
 Result<void> Writer::State::Commit() {
-  Result<std::optional<NewFile>> index = WriteIndex();
-  if (!index) return std::unexpected(index.error());
-  // What can fail comes before the first file appears.
-  for (Shard& shard : shards) {
-    const Result<void> closed = shard.file->Close();
-    if (!closed) return closed;
+  std::vector<NewFile> files;
+  files.reserve(shards.size() + 1);
+  for (Shard& shard : shards) files.push_back(*std::move(shard.file));
+  if (shards.size() > 1) {
+    Result<NewFile> index = WriteIndex();
+    if (!index) return std::unexpected(index.error());
+    files.push_back(*std::move(index));
   }
-  for (Shard& shard : shards) {
-    const Result<void> committed = shard.file->Commit();
-    if (!committed) return committed;
-  }
-  if (*index) {
-    const Result<void> committed = (*index)->Commit();
-    if (!committed) return committed;
-  }
+  const Result<void> committed = internal::CommitAll(files);
+  if (!committed) return committed;
   if (options.max_shard_bytes != 0) RemoveFormer();
   if (options.sync) folder.Sync();
   return {};

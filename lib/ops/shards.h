@@ -2,7 +2,6 @@
 #ifndef TENSORGATE_OPS_SHARDS_H_
 #define TENSORGATE_OPS_SHARDS_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -10,9 +9,6 @@
 #include <vector>
 
 namespace tensorgate::internal {
-
-/// Finished shards stay nameless until all are, as long as the process may have so many files open.
-inline constexpr std::size_t kMostOpenShards = 200;
 
 /// Numbers of tensors, shard by shard, in the order given. A shard is closed when the next tensor would make it larger than
 /// `most`; a tensor that is larger by itself gets a shard of its own, before the one that is open. No tensors: one shard

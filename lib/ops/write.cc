@@ -12,6 +12,9 @@ namespace {
 constexpr std::uint64_t kStep = 16 << 20;
 constexpr std::uint64_t kPage = 4096;
 
+// Finished shards stay nameless until all are, as long as the process may have so many files open.
+constexpr std::size_t kMostOpenShards = 200;
+
 std::uint64_t StepOf(std::uint64_t left) { return std::min(left, kStep); }
 
 class FileWriter {
@@ -135,6 +138,37 @@ Result<void> WriteFile(std::string_view head, std::span<const Piece> pieces, Sin
     pieces = pieces.subspan(count);
   }
   return written ? sink.Flush() : written;
+}
+
+Result<void> WriteShard(std::string_view head, std::span<const Piece> pieces, NewFile& file,
+                        Meter& meter, const SaveOptions& options, std::size_t shards) {
+  FileSink sink(file);
+  Result<void> written = WriteFile(head, pieces, sink, meter);
+  if (written && options.sync) written = file.Sync();
+  if (written && shards > kMostOpenShards) written = file.Close();
+  return written;
+}
+
+Result<NewFile> WriteIndex(const NewFileFolder& folder, const std::string& name,
+                           std::string_view text, const SaveOptions& options) {
+  Result<NewFile> file = NewFile::Create(folder, name);
+  if (!file) return file;
+  Result<void> written = file->WriteAt(0, AsBytes(text));
+  if (written && options.sync) written = file->Sync();
+  if (!written) return std::unexpected(written.error());
+  return file;
+}
+
+Result<void> CommitAll(std::span<NewFile> files) {
+  for (NewFile& file : files) {
+    const Result<void> closed = file.Close();
+    if (!closed) return closed;
+  }
+  for (NewFile& file : files) {
+    const Result<void> committed = file.Commit();
+    if (!committed) return committed;
+  }
+  return {};
 }
 
 Result<void> CheckSources(std::span<const TensorData> tensors) {

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "lib/ops/sink.h"
 #include "lib/safetensors/layout.h"
+#include "lib/source/new_file.h"
 #include "tensorgate/save.h"
 
 namespace tensorgate::internal {
@@ -33,6 +36,17 @@ struct Piece {
 /// `pieces` in the order of the data. Data that are pushed are left out. May throw what callbacks and sources throw.
 Result<void> WriteFile(std::string_view head, std::span<const Piece> pieces, Sink& sink,
                        Meter& meter);
+
+/// The same into one of `shards` new files, which stays nameless.
+Result<void> WriteShard(std::string_view head, std::span<const Piece> pieces, NewFile& file,
+                        Meter& meter, const SaveOptions& options, std::size_t shards);
+
+/// A new file that holds `text` and stays nameless.
+Result<NewFile> WriteIndex(const NewFileFolder& folder, const std::string& name,
+                           std::string_view text, const SaveOptions& options);
+
+/// The files appear one by one, the last one last. What can fail comes before the first does.
+Result<void> CommitAll(std::span<NewFile> files);
 
 /// The sources of `pieces` say that their bytes did not change.
 Result<void> CheckSources(std::span<const TensorData> tensors);
