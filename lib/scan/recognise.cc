@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <optional>
 
+#include "lib/base/bytes.h"
+#include "lib/torch/examination.h"
+
 namespace tensorgate::internal {
 namespace {
 
 using namespace std::string_view_literals;
-
-// torch's legacy stream begins with its magic number 0x1950a86a20f9469cfc6c as a pickled LONG1, and STOP.
-constexpr std::string_view kTorchMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
 
 struct Varint {
   std::uint64_t value = 0;
@@ -48,7 +48,8 @@ unsigned ParseOctal(std::string_view text) {
 
 Kind RecognisePickle(std::string_view head) {
   if (head.size() < 3 || head[0] != '\x80' || head[1] < 0 || head[1] > 5) return {};
-  if (head.substr(2).starts_with(kTorchMagic)) {
+  using torch::internal::Layout;
+  if (torch::internal::LayoutOf(AsBytes(head)) == Layout::kLegacy) {
     return {"pytorch-legacy", "a PyTorch checkpoint (legacy stream of pickles)"};
   }
   if (head.contains("joblib.numpy_pickle") || head.contains("cjoblib.")) {

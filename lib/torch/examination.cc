@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// LONG1 of 10 bytes, STOP: exactly so every writer has it, behind PROTO of the protocol it was told.
+// The number 0x1950a86a20f9469cfc6c: LONG1 of 10 bytes, STOP: exactly so every writer has it, behind PROTO of the protocol it was told.
 constexpr std::string_view kLegacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
 
 }  // namespace
