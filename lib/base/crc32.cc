@@ -16,7 +16,7 @@ constexpr Tables kTables = [] {
   Tables tables{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     std::uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kCrcPolynomial : 0);
+    for (int bit = 0; bit < 8; ++bit) crc = CrcTimesX(crc);
     tables[0][byte] = crc;
   }
   for (std::size_t k = 1; k < kSlices; ++k) {
@@ -55,7 +55,7 @@ std::uint32_t Multiply(std::uint32_t a, std::uint32_t b) {
   std::uint32_t product = 0;
   for (std::uint32_t bit = 0x80000000; bit != 0; bit >>= 1) {
     if ((a & bit) != 0) product ^= b;
-    b = (b >> 1) ^ ((b & 1) != 0 ? kCrcPolynomial : 0);
+    b = CrcTimesX(b);
   }
   return product;
 }

@@ -12,7 +12,7 @@ namespace {
 
 // Bits are reflected, so that a product of two 64-bit halves comes out one bit too low: hence the
 // doubling. The low half stands for the higher powers.
-constexpr long long Key(std::uint64_t exponent) {
+consteval long long Key(std::uint64_t exponent) {
   return static_cast<long long>(std::uint64_t{CrcPower(exponent)} << 1);
 }
 

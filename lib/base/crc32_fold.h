@@ -11,12 +11,15 @@ namespace tensorgate::internal {
 inline constexpr std::uint32_t kCrcPolynomial =
     0xEDB88320;  ///< x^0 is the highest bit, as CRC-32 has it.
 
+/// A polynomial times x, modulo CRC-32's.
+constexpr std::uint32_t CrcTimesX(std::uint32_t polynomial) {
+  return (polynomial >> 1) ^ ((polynomial & 1) != 0 ? kCrcPolynomial : 0);
+}
+
 /// x^`exponent` modulo CRC-32's polynomial.
 constexpr std::uint32_t CrcPower(std::uint64_t exponent) {
   std::uint32_t power = 0x80000000;
-  for (; exponent != 0; --exponent) {
-    power = (power >> 1) ^ ((power & 1) != 0 ? kCrcPolynomial : 0);
-  }
+  for (; exponent != 0; --exponent) power = CrcTimesX(power);
   return power;
 }
 
