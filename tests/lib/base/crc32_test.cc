@@ -7,9 +7,12 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/crc32_fold.h"
+#include "tests/lib/noise.h"
 
 namespace tensorgate::internal {
 namespace {
+
+using tensorgate::testing::Noise;
 
 std::uint32_t BitByBit(std::span<const std::byte> bytes) {
   std::uint32_t crc = 0xFFFFFFFF;
@@ -18,16 +21,6 @@ std::uint32_t BitByBit(std::span<const std::byte> bytes) {
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xEDB88320 : 0);
   }
   return ~crc;
-}
-
-std::vector<std::byte> Noise(std::size_t size) {
-  std::vector<std::byte> bytes(size);
-  std::uint32_t state = 1;
-  for (std::byte& byte : bytes) {
-    state = state * 1'664'525 + 1'013'904'223;
-    byte = static_cast<std::byte>(state >> 24);
-  }
-  return bytes;
 }
 
 // Of 2^`doublings` zero bytes.

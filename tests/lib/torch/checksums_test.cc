@@ -9,21 +9,13 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/crc32.h"
+#include "tests/lib/noise.h"
 
 namespace tensorgate::torch::internal {
 namespace {
 
 using tensorgate::internal::Crc32;
-
-std::vector<std::byte> Noise(std::size_t size) {
-  std::vector<std::byte> bytes(size);
-  std::uint32_t state = 1;
-  for (std::byte& byte : bytes) {
-    state = state * 1'664'525 + 1'013'904'223;
-    byte = static_cast<std::byte>(state >> 24);
-  }
-  return bytes;
-}
+using tensorgate::testing::Noise;
 
 // Whole and cut pieces, pieces of many, none at all.
 std::vector<ByteRange> Ranges() {
