@@ -146,9 +146,13 @@ Result<Selection> Select(const TensorRef& tensor, std::span<const Subscript> sub
   selection.element = bits < 8 ? 1 : bits / 8;
   const bool empty = std::ranges::any_of(
       *taken, [](const Taken& dimension) { return dimension.positions.count == 0; });
-  if (bits < 8 &&
-      (taken->empty() || !tensor.stride.empty() || (!empty && !MakeBytes(taken->back(), bits)))) {
-    return std::unexpected(Status{.rule = Rule::kUseSubByteSlice, .found = bits});
+  if (bits < 8) {
+    const auto sub_byte = std::unexpected(Status{.rule = Rule::kUseSubByteSlice, .found = bits});
+    if (taken->empty() || !tensor.stride.empty()) return sub_byte;
+    // What is taken of a dimension is no more than its size.
+    std::uint64_t size = taken->back().size;
+    if (!empty && MultiplyOverflows(size, std::uint64_t{bits})) return NotATensor();
+    if (!empty && !MakeBytes(taken->back(), bits)) return sub_byte;
   }
   if (empty) return selection;
   if (!SetStrides(tensor, *taken, selection.element)) return NotATensor();

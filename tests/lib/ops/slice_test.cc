@@ -206,6 +206,11 @@ TEST(SliceTest, ATensorThatContradictsItselfIsRefused) {
   tensor.dtype = DType::kU64;
   tensor.stride = {k63, 1};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
+  // 2^64 + 64 bits, of which 64 would be left.
+  tensor = TensorOf(DType::kF4, {16});
+  tensor.shape = {k63 / 2 + 16};
+  EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
+  EXPECT_EQ(rule(tensor, {Subscript::Range(1000, 1002)}), Rule::kUseNoSuchTensor);
 }
 
 TEST(SliceTest, RefusalsTellTheSubscript) {
