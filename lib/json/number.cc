@@ -149,9 +149,11 @@ std::optional<std::size_t> TameExponents(std::span<char> text) {
     const std::size_t mark = number.find_first_of("eE");
     if (mark == number.npos) continue;
     std::size_t digits = mark + 1;
-    if (digits < number.size() && !IsDigit(number[digits])) ++digits;
+    if (digits < number.size() && (number[digits] == '+' || number[digits] == '-')) ++digits;
     if (number.size() - digits < kLongExponent) continue;
     if (number.find_first_not_of("0123456789", digits) != number.npos) continue;
+    // What stands before the exponent is a number to its end.
+    if (Split(number).exponent_digits.size() != number.size() - mark - 1) continue;
     if (!SerdeReadsFinite(number)) return token.begin;
     const std::span<char> exponent = text.subspan(token.begin + digits, number.size() - digits);
     std::ranges::fill(exponent, '0');

@@ -42,6 +42,12 @@ TEST(TameExponentsTest, OverwritesLongExponentsOutsideStrings) {
   std::string broken = "[0e99999999999,2e99999999999x]";
   EXPECT_EQ(TameExponents(broken), std::nullopt);
   EXPECT_EQ(broken, "[0e00000000000,2e99999999999x]");
+  for (const char* other :
+       {"1e/9999999199", "1/2e9999999199", "1-0e99999999999", "1e_-999999999999"}) {
+    broken = other;
+    EXPECT_EQ(TameExponents(broken), std::nullopt);
+    EXPECT_EQ(broken, other);
+  }
   std::string infinite = R"([1,2e99999999999,0e99999999999])";
   EXPECT_EQ(TameExponents(infinite), 3u);
 }
