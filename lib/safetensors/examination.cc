@@ -178,7 +178,8 @@ void Examination::OnHeader() {
     return;
   }
   data_ = ApplyRules(*header_, parsed, builder_);
-  parsed_ = true;
+  seen_ = parsed.seen;
+  dimensions_ = parsed.dimensions;
   builder_.SetFacts({.header_bytes = length_,
                      .padding_bytes = header_->padding,
                      .tensors = header_->tensors.size(),
@@ -190,6 +191,7 @@ void Examination::OnHeader() {
 
 void Examination::OnSize() {
   ApplySizeRules(*header_, data_, *size_, builder_);
+  if (!builder_.HasError()) ApplyWarnings(*header_, seen_, dimensions_, builder_);
   header_->file_size = *size_;
 }
 

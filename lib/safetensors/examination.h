@@ -70,7 +70,9 @@ class Examination {
   std::uint64_t position_ = 0;  // of a stream
   std::size_t filled_ = 0;      // bytes of the header that have come in a stream
   DataEnd data_;
-  bool parsed_ = false;
+  // What the parse noted, for the warnings.
+  std::uint32_t seen_ = 0;
+  std::uint64_t dimensions_ = 0;
 
   struct LengthRefusal {
     Rule rule;

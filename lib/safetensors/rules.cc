@@ -153,8 +153,6 @@ void BytesAround(const Header& header, Collector& out) {
 
 // Deviations that the parse noted: only a second look tells where.
 void Deviations(const Header& header, std::uint32_t seen, Collector& out) {
-  if ((seen & kSeenMetadataNull) != 0)
-    out.Add({.rule = Rule::kStMetadataNull, .place = Place::kMetadataValue});
   if (!out.strict() || (seen & (kSeenFieldUnknown | kSeenTensorAsArray | kSeenDtypeAsMap)) == 0)
     return;
   EntryWalker walker(header.text());
@@ -391,16 +389,18 @@ void TensorWarnings(const Header& header, Collector& out) {
 
 // Measured on the reference 0.8.0: a tensor costs it up to 960 bytes and 2 us, a metadata entry 230
 // bytes and 1.6 us, a dimension 43 bytes.
-void ReferenceCost(const Header& header, const ParsedHeader& parsed, Collector& out) {
+void ReferenceCost(const Header& header, std::uint64_t dimensions, Collector& out) {
   const std::uint64_t tensors = header.tensors.size(), entries = header.metadata.size();
-  const std::uint64_t mib = (tensors * 960 + entries * 230 + parsed.dimensions * 43) >> 20;
+  const std::uint64_t mib = (tensors * 960 + entries * 230 + dimensions * 43) >> 20;
   const std::uint64_t microseconds = tensors * 2 + entries * 8 / 5;
   if (mib > 512 || microseconds > 2'000'000) {
     out.Add({.rule = Rule::kStReferenceCost, .place = Place::kHeader, .found = mib});
   }
 }
 
-void MetadataWarnings(const Header& header, const ParsedHeader& parsed, Collector& out) {
+void MetadataWarnings(const Header& header, std::uint32_t seen, Collector& out) {
+  if ((seen & kSeenMetadataNull) != 0)
+    out.Add({.rule = Rule::kStMetadataNull, .place = Place::kMetadataValue});
   constexpr std::uint64_t kMany = 100;
   if (header.metadata.size() > kMany) {
     out.Add({.rule = Rule::kStMetadataMany,
@@ -408,7 +408,7 @@ void MetadataWarnings(const Header& header, const ParsedHeader& parsed, Collecto
              .found = header.metadata.size(),
              .allowed = kMany});
   }
-  if ((parsed.seen & kSeenNotableKey) == 0) return;
+  if ((seen & kSeenNotableKey) == 0) return;
   for (std::uint32_t i = 0; i < header.metadata.size(); ++i) {
     const std::string_view key = header.TextAt(header.metadata[i].key);
     if (key == "dtype" || key == "shape" || key == "data_offsets") {
@@ -417,28 +417,6 @@ void MetadataWarnings(const Header& header, const ParsedHeader& parsed, Collecto
       out.Add({.rule = Rule::kStShardingInfo, .place = Place::kMetadataKey, .ordinal = i});
     }
   }
-}
-
-void Warnings(const Header& header, const ParsedHeader& parsed, Collector& out) {
-  constexpr std::uint64_t kHubHeader = 25'000'000;
-  ReferenceCost(header, parsed, out);
-  if (header.size > kHubHeader) {
-    out.Add({.rule = Rule::kStHeaderAbove25Mb,
-             .place = Place::kHeader,
-             .found = header.size,
-             .allowed = kHubHeader});
-  }
-  if (header.data_offset() % 8 != 0) {
-    out.Add(
-        {.rule = Rule::kStDataMisaligned, .place = Place::kHeader, .found = header.data_offset()});
-  }
-  MetadataWarnings(header, parsed, out);
-  if (!header.order.empty()) {
-    std::uint32_t first = 0;
-    while (header.order[first] == first) ++first;
-    out.Add({.rule = Rule::kStOrderNotOffset, .place = Place::kKey, .ordinal = first});
-  }
-  if ((parsed.seen & kSeenNotable) != 0) TensorWarnings(header, out);
 }
 
 }  // namespace
@@ -460,11 +438,6 @@ DataEnd ApplyRules(Header& header, const ParsedHeader& parsed, ReportBuilder& bu
     data = CheckTensors(header, counts, out);
   }
   out.Flush();
-  // A file that is refused needs no warnings.
-  if (!builder.HasError()) {
-    Warnings(header, parsed, out);
-    out.Flush();
-  }
   return data;
 }
 
@@ -483,6 +456,31 @@ void ApplySizeRules(const Header& header, const DataEnd& data, std::uint64_t fil
            .ordinal = data.last,
            .found = data.end,
            .allowed = available});
+  out.Flush();
+}
+
+void ApplyWarnings(const Header& header, std::uint32_t seen, std::uint64_t dimensions,
+                   ReportBuilder& builder) {
+  Collector out(header, builder);
+  constexpr std::uint64_t kHubHeader = 25'000'000;
+  ReferenceCost(header, dimensions, out);
+  if (header.size > kHubHeader) {
+    out.Add({.rule = Rule::kStHeaderAbove25Mb,
+             .place = Place::kHeader,
+             .found = header.size,
+             .allowed = kHubHeader});
+  }
+  if (header.data_offset() % 8 != 0) {
+    out.Add(
+        {.rule = Rule::kStDataMisaligned, .place = Place::kHeader, .found = header.data_offset()});
+  }
+  MetadataWarnings(header, seen, out);
+  if (!header.order.empty()) {
+    std::uint32_t first = 0;
+    while (header.order[first] == first) ++first;
+    out.Add({.rule = Rule::kStOrderNotOffset, .place = Place::kKey, .ordinal = first});
+  }
+  if ((seen & kSeenNotable) != 0) TensorWarnings(header, out);
   out.Flush();
 }
 

@@ -18,13 +18,18 @@ struct DataEnd {
   bool any = false;
 };
 
-/// Applies all rules that need no file size; fills header.order and header.index. Throws
+/// Applies all rules that need no file size and refuse; fills header.order and header.index. Throws
 /// std::bad_alloc.
 DataEnd ApplyRules(Header& header, const ParsedHeader& parsed, ReportBuilder& builder);
 
 /// The data must end where the file does. Only for a header without errors so far.
 void ApplySizeRules(const Header& header, const DataEnd& data, std::uint64_t file_size,
                     ReportBuilder& builder);
+
+/// What some readers misread. Only for a file without errors: one that is refused needs no warnings.
+/// `seen` and `dimensions` are those of the ParsedHeader. Throws std::bad_alloc.
+void ApplyWarnings(const Header& header, std::uint32_t seen, std::uint64_t dimensions,
+                   ReportBuilder& builder);
 
 }  // namespace tensorgate::safetensors::internal
 

@@ -107,6 +107,31 @@ TEST(FileDeathTest, AnIndexPastTheEndEndsTheProgram) {
   EXPECT_DEATH((void)file.metadata(0), "");
 }
 
+// Also where only the file's size speaks against it, which a stream tells at its end.
+TEST(CheckTest, ARefusedFileDrawsNoWarningsOfItsReaders) {
+  const auto file_of = [](const char* shape, std::size_t data) {
+    return BuildFile("{\"__metadata__\":null," +
+                         TensorEntry("", "F64", "0,1,1,1,1,1,1,1,1", 0, 0) + "," +
+                         TensorEntry("../a", "F4", shape, 0, 1) + "}",
+                     data);
+  };
+  EXPECT_GT(CheckBytes(AsBytes(file_of("2", 1))).findings().size(), 5u);
+  for (const auto& [file, rule] : {std::pair(file_of("2", 0), Rule::kStDataPastEnd),
+                                   std::pair(file_of("2", 2), Rule::kStDataTrailing),
+                                   std::pair(file_of("4", 1), Rule::kStSizeMismatch)}) {
+    for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+      StreamCheck stream({.profile = profile});
+      (void)stream.Feed(AsBytes(file));
+      for (const Report& report :
+           {CheckBytes(AsBytes(file), {.profile = profile}), stream.Finish()}) {
+        EXPECT_EQ(report.verdict(), Verdict::kRejected);
+        ASSERT_EQ(report.findings().size(), 1u) << Info(rule).id;
+        EXPECT_EQ(report.findings()[0].rule, rule);
+      }
+    }
+  }
+}
+
 TEST(CheckTest, CollectsSeveralFindingsInTableOrder) {
   const Report report = CheckBytes(AsBytes(BuildFile(
       "{" + TensorEntry("a", "F32", "4", 0, 12) + "," + TensorEntry("b", "U8", "4", 8, 12) + "," +
