@@ -218,6 +218,15 @@ static void TestNonsense(void) {
   report = tensorgate_check_memory(NULL, 100, NULL);
   EXPECT(tensorgate_report_verdict(report) == undecided);
   tensorgate_report_free(report);
+  report = tensorgate_scan_memory(NULL, 100, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  tensorgate_report_free(report);
+  report = tensorgate_scan_memory(NULL, 0, NULL);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNSUPPORTED);
+  tensorgate_report_free(report);
+  report = tensorgate_scan_path(NULL, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  tensorgate_report_free(report);
   report = tensorgate_check_memory(NULL, 0, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
   EXPECT(tensorgate_report_tensor_count(report) == 0);

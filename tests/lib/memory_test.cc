@@ -125,7 +125,8 @@ TEST(MemoryTest, EveryAllocationOfAScanMayFail) {
   const std::string good = Rich();
   std::string bad = good;
   bad[bad.find("\"U8\"") + 1] = 'X';
-  for (const std::string& file : {good, bad, std::string("GGUF and more"), std::string("text")}) {
+  for (const std::string& file : {good, bad, std::string("GGUF and more"), std::string("text"),
+                                  std::string("GGUF") + std::string(9000, '\0')}) {
     FailEach([&] {
       MemorySource source(AsBytes(file));
       return OutcomeOf(Scan(source, "x"));

@@ -4,7 +4,9 @@
 #include <set>
 #include <string>
 
+#include "lib/base/base64.h"
 #include "lib/base/bytes.h"
+#include "lib/base/huge_pages.h"
 #include "lib/base/magic.h"
 #include "lib/base/pod_buffer.h"
 #include "lib/base/report_builder.h"
@@ -88,6 +90,7 @@ TEST(MagicTest, KnowsSignaturesAndNotLengths) {
   EXPECT_EQ(MagicOf("\x80\x04\x95\xff\0\0\0\0\0\0\0."s), "");
   EXPECT_EQ(MagicOf("\x80\x02\0\0\0\0\0\0{\"a"s), "");
   EXPECT_EQ(MagicOf("\x80\x04\x58\0\0\0\0\0{}"s), "");
+  EXPECT_EQ(MagicOf("\x80\x04Zq"), "");  // no opcode
   EXPECT_EQ(MagicOf("MZ and no more"), "");
 }
 
@@ -124,6 +127,11 @@ TEST(MagicTest, WindowsExecutablesAtTheirBoundaries) {
   EXPECT_EQ(with(68, 0, 1000), "");
   EXPECT_EQ(with(64, 1, 1000), "");
   EXPECT_EQ(with(64, 0, 1000, 63), "");
+  for (const char* letters : {"XZ", "MX"}) {
+    std::string text = letters + std::string(62, '\0');
+    text[60] = 64;
+    EXPECT_EQ(ForeignMagic(AsBytes(text), 1000), "") << letters;
+  }
 }
 
 TEST(MagicTest, ZipEndMustEndTheFile) {
@@ -135,6 +143,28 @@ TEST(MagicTest, ZipEndMustEndTheFile) {
   EXPECT_EQ(FindZipEnd(AsBytes(commented)), 0u);
   EXPECT_EQ(FindZipEnd(AsBytes("PK\5\6")), std::nullopt);
   EXPECT_EQ(FindZipEnd({}), std::nullopt);
+}
+
+// RFC 4648, section 10, and the last two characters of the alphabet.
+TEST(Base64Test, WhatTheRfcShows) {
+  const std::pair<std::string_view, std::string_view> cases[] = {{"", ""},
+                                                                 {"f", "Zg=="},
+                                                                 {"fo", "Zm8="},
+                                                                 {"foo", "Zm9v"},
+                                                                 {"foob", "Zm9vYg=="},
+                                                                 {"fooba", "Zm9vYmE="},
+                                                                 {"foobar", "Zm9vYmFy"},
+                                                                 {"\xFB\xFF\xFE", "+//+"}};
+  for (const auto& [bytes, text] : cases) EXPECT_EQ(Base64(bytes), text);
+}
+
+// Advice for blocks of any size changes nothing in them.
+TEST(HugePagesTest, LeavesTheBytesAlone) {
+  for (const std::size_t size : {0uz, 1uz, 4096uz, 100'000uz}) {
+    std::string block(size, 'x');
+    AdviseHugePages(block.data(), block.size());
+    EXPECT_EQ(block, std::string(size, 'x'));
+  }
 }
 
 TEST(PodBufferTest, GrowsShrinksMoves) {
@@ -250,6 +280,25 @@ TEST(ReportBuilderTest, AFindingOfAnotherReportHasNoText) {
   EXPECT_EQ(report.FoundText(foreign), "");
 }
 
+TEST(ReportBuilderTest, WhatIsAddedLastChangesNoVerdict) {
+  const auto count = [](Rule rule, Profile profile) {
+    Report report = ReportBuilder({.profile = profile}, "test").Finish();
+    ReportBuilder::AddLast(report, rule, {.found_text = "x"});
+    for (const Finding& finding : report.findings()) {
+      EXPECT_EQ(finding.severity, Severity::kWarning);
+      EXPECT_EQ(report.FoundText(finding), "x");
+    }
+    return report.findings().size();
+  };
+  EXPECT_EQ(count(Rule::kStNameEmpty, Profile::kStrict), 1u);
+  EXPECT_EQ(count(Rule::kStOffsetsHole, Profile::kStrict), 0u);    // an error
+  EXPECT_EQ(count(Rule::kStSubByteRow, Profile::kReference), 0u);  // off
+  Report fatal = ReportBuilder::Fatal({}, "test", Rule::kIoOutOfMemory);
+  ReportBuilder::AddLast(fatal, Rule::kStNameEmpty, {});
+  EXPECT_EQ(fatal.findings().size(), 1u);
+  EXPECT_EQ(fatal.findings()[0].rule, Rule::kIoOutOfMemory);
+}
+
 TEST(ReportBuilderTest, LongSubjectsAreCutAndTextStaysBounded) {
   CheckOptions options;
   options.max_findings = 1;
@@ -260,6 +309,36 @@ TEST(ReportBuilderTest, LongSubjectsAreCutAndTextStaysBounded) {
   const Report report = builder.Finish();
   EXPECT_EQ(report.Subject(report.findings()[0]).size(), 256u);
   EXPECT_EQ(report.findings()[0].offset, 900'001u);
+  EXPECT_LT(report.findings()[0].text_begin, 100'000u);
+}
+
+TEST(ReportBuilderTest, TextsThatMoveKeepTheOrderOfWhatStandsAtOnePlace) {
+  ReportBuilder builder({.max_findings = 3}, "test");
+  builder.Add(Rule::kStSizeMismatch, 5, {.subject = "first"});
+  builder.Add(Rule::kStSizeMismatch, 5, {.subject = "second"});
+  for (std::uint64_t i = 0; i < 2000; ++i)
+    builder.Add(Rule::kStSizeMismatch, 10'000 - i, {.subject = std::string(300, 'n')});
+  const Report report = builder.Finish();
+  ASSERT_EQ(report.findings().size(), 3u);
+  EXPECT_EQ(report.Subject(report.findings()[0]), "first");
+  EXPECT_EQ(report.Subject(report.findings()[1]), "second");
+}
+
+TEST(ReportBuilderTest, AStatusTellsTheSystemsNumberOrTheFormats) {
+  const auto found = [](const Status& status) {
+    ReportBuilder builder({}, "test");
+    builder.SetSize(100);
+    builder.Add(status);
+    const Report report = builder.Finish();
+    return std::pair(report.findings()[0].found, report.findings()[0].has_allowed);
+  };
+  EXPECT_EQ(found({.rule = Rule::kIoReadFailed, .system_error = 5, .found = 7}),
+            std::pair(std::uint64_t{5}, false));
+  EXPECT_EQ(found({.rule = Rule::kIoReadFailed, .found = 7}), std::pair(std::uint64_t{0}, false));
+  EXPECT_EQ(found({.rule = Rule::kIoShortRead, .found = 7}), std::pair(std::uint64_t{7}, true));
+  EXPECT_EQ(found({.rule = Rule::kLimitFileBytes, .found = 7}), std::pair(std::uint64_t{7}, false));
+  EXPECT_EQ(found({.rule = Rule::kLimitFileBytes, .system_error = 5, .found = 7}),
+            std::pair(std::uint64_t{5}, false));
 }
 
 TEST(ReportBuilderTest, WhatIsKeptKeepsItsTextWhenTheRestGoes) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -79,6 +80,36 @@ TEST(NameIndexTest, EqualHashesOfManyNamesEndSoon) {
       77u);
 }
 
+// The name at which the probes run out may be a duplicate itself.
+TEST(NameIndexTest, DuplicatesWhereTheHashesAreGivenUp) {
+  std::vector<std::string> names;
+  Pairs expected;
+  for (std::uint32_t i = 0; i < 400; ++i) {
+    names.push_back("name" + std::to_string(std::min(i, 99u)));
+    if (i > 99) expected.emplace_back(i, 99);
+  }
+  EXPECT_EQ(Build(names, true).duplicates, expected);
+}
+
+TEST(NameIndexTest, OrdinaryNamesAreFoundByTheirHashes) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 1000; ++i) names.push_back("name" + std::to_string(i));
+  Built built = Build(names, false);
+  const auto at = [&](std::uint32_t i) { return std::string_view(names[i]); };
+  std::uint64_t probes = 0;
+  for (std::uint32_t i = 0; i < names.size(); ++i)
+    EXPECT_EQ(built.index.Find(names[i], HashName(names[i]), at, probes), i);
+  EXPECT_GE(probes, names.size());
+  EXPECT_LT(probes, 3 * names.size());
+  // And by their bytes once they were sorted, where no hash is asked.
+  built.index.Sort(static_cast<std::uint32_t>(names.size()), at);
+  probes = 0;
+  for (std::uint32_t i = 0; i < names.size(); ++i)
+    EXPECT_EQ(built.index.Find(names[i], 42, at, probes), i);
+  EXPECT_EQ(built.index.Find("none", 42, at, probes), std::nullopt);
+  EXPECT_EQ(probes, 0u);
+}
+
 TEST(ScanNameTest, DoesNotDependOnWhatStandsAround) {
   for (std::size_t length = 0; length < 70; ++length) {
     std::string name(length, '\0');
@@ -108,6 +139,21 @@ TEST(ScanNameTest, SeesEveryDeceptiveByteAndEveryPairOfDots) {
       if (at + 1 == length) continue;
       name[at] = name[at + 1] = '.';
       EXPECT_TRUE(ScanName(name).notable) << length << " " << at;
+    }
+  }
+}
+
+// Else every name with a dot would cost a closer look.
+TEST(ScanNameTest, TakesOneDotAndTheLastPrintableCharacterForOrdinary) {
+  for (std::size_t length = 4; length < 50; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      for (const char c : {'.', '~'}) {
+        std::string name(length, 'n');
+        name[at] = c;
+        name += '.';  // behind what is looked at
+        const std::string_view seen = std::string_view(name).substr(0, length);
+        EXPECT_FALSE(ScanName(seen).notable) << length << " " << at << " " << c;
+      }
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "lib/json/events.h"
 #include "lib/json/number.h"
 #include "lib/json/tokens.h"
+#include "lib/json/writer.h"
 
 namespace tensorgate::json {
 namespace {
@@ -125,6 +126,22 @@ TEST(ParseTest, SaysWhyATextIsNotJson) {
   }
   EXPECT_EQ(reason("[1;2]"), "a character that does not belong here");
   EXPECT_EQ(reason("[1,2]"), "");
+}
+
+TEST(WriterTest, OnlyAsciiWhereItIsAskedFor) {
+  std::string out;
+  internal::AppendAsciiJsonString(out, "a\"\n\x7f\xC3\xA9\xF0\x9F\x98\x80~");
+  EXPECT_EQ(out, R"("a\"\n\u007f\u00e9\ud83d\ude00~")");
+}
+
+TEST(WriterTest, NumbersAsTheyWereWritten) {
+  std::string out;
+  internal::JsonWriter writer(out);
+  writer.BeginArray();
+  writer.NumberText("184467440737095516160");
+  writer.NumberText("-1.5");
+  writer.EndArray();
+  EXPECT_EQ(out, "[184467440737095516160,-1.5]");
 }
 
 TEST(UnescapeTest, WhatIsCutStaysInside) {

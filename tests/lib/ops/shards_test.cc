@@ -8,6 +8,8 @@
 #include <map>
 
 #include "lib/base/report_builder.h"
+#include "tensorgate/render.h"
+#include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 #include "tests/lib/ops/model.h"
 
@@ -110,6 +112,26 @@ TEST_F(ShardsTest, OneNameSpace) {
     EXPECT_EQ(checkpoint.tensor(12).error().rule, Rule::kUseNoSuchTensor);
     ExpectAllReadable(checkpoint);
   }
+}
+
+TEST_F(ShardsTest, AReportShowsEachShard) {
+  WriteShards(2);
+  Report report = ScanPath(folder_ / kIndex);
+  EXPECT_EQ(report.format(), "safetensors-checkpoint");
+  EXPECT_NE(RenderText("x", report).find("(2 shards, 6 tensors, "), std::string::npos);
+  const auto shard = [](std::size_t i, const std::string& rest) {
+    return R"({"name":")" + ShardFile(i) + R"(","verdict":")" + rest + "}";
+  };
+  const std::string good = shard(0, R"(accepted","rule":null)");
+  EXPECT_NE(RenderJson("x", report)
+                .find("\"shards\":[" + good + "," + shard(1, R"(accepted","rule":null)") + "]"),
+            std::string::npos);
+  Write(ShardFile(1), "1234567");
+  report = ScanPath(folder_ / kIndex);
+  EXPECT_NE(RenderJson("x", report)
+                .find("\"shards\":[" + good + "," +
+                      shard(1, R"(rejected","rule":"safetensors/file-too-small")") + "]"),
+            std::string::npos);
 }
 
 TEST_F(ShardsTest, RelativeIndexAndSubFolder) {

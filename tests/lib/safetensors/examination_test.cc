@@ -23,6 +23,21 @@ TEST(ExaminationTest, WantsNothingOnceItIsDone) {
   EXPECT_EQ(examination.Finish().findings()[0].rule, Rule::kStFileTooSmall);
 }
 
+TEST(ReadAsReferenceTest, ReadsWhatTheReferenceReads) {
+  const std::string odd =
+      testing::BuildFile(" {" + testing::TensorEntry("a", "U8", "2", 0, 2) + "}", 2);
+  MemorySource source(testing::AsBytes(odd));
+  EXPECT_EQ(Check(source).verdict(), Verdict::kRejected);
+  const auto header = ReadAsReference(source, {});
+  ASSERT_TRUE(header);
+  EXPECT_EQ((*header)->tensors.size(), 1u);
+  MemorySource broken(testing::AsBytes("1234567"));
+  const auto none = ReadAsReference(broken, {});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().profile(), Profile::kReference);
+  EXPECT_EQ(none.error().verdict(), Verdict::kRejected);
+}
+
 TEST(ExaminationTest, AsksForEachPartOnce) {
   const std::string file =
       testing::BuildFile("{" + testing::TensorEntry("a", "U8", "2000", 0, 2000) + "}", 2000);

@@ -110,9 +110,8 @@ TEST(FileDeathTest, AnIndexPastTheEndEndsTheProgram) {
 // Also where only the file's size speaks against it, which a stream tells at its end.
 TEST(CheckTest, ARefusedFileDrawsNoWarningsOfItsReaders) {
   const auto file_of = [](const char* shape, std::size_t data) {
-    return BuildFile("{\"__metadata__\":null," +
-                         TensorEntry("", "F64", "0,1,1,1,1,1,1,1,1", 0, 0) + "," +
-                         TensorEntry("../a", "F4", shape, 0, 1) + "}",
+    return BuildFile("{\"__metadata__\":null," + TensorEntry("", "F64", "0,1,1,1,1,1,1,1,1", 0, 0) +
+                         "," + TensorEntry("../a", "F4", shape, 0, 1) + "}",
                      data);
   };
   EXPECT_GT(CheckBytes(AsBytes(file_of("2", 1))).findings().size(), 5u);

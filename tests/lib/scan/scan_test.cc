@@ -4,8 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -39,12 +42,19 @@ Report ScanText(std::string_view text, std::string_view name, const CheckOptions
   return Scan(source, name, options);
 }
 
-Report Stream(std::string_view text, std::size_t chunk, bool at_end = true) {
-  StreamScan scan;
+Report Stream(std::string_view text, std::size_t chunk, bool at_end = true,
+              const CheckOptions& options = {}) {
+  StreamScan scan(options);
   while (!text.empty() && scan.Feed(internal::AsBytes(text.substr(0, chunk)))) {
     text.remove_prefix(std::min(chunk, text.size()));
   }
   return scan.Finish(at_end);
+}
+
+std::string Repeated(std::string_view text, std::size_t times) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all += text;
+  return all;
 }
 
 TEST(Scan, SuffixSaysHowTheUnknownIsRefused) {
@@ -186,7 +196,9 @@ TEST(Stream, AgreesWithFiles) {
         Safetensors(kBad.substr(8, kBad.size() - 16) + std::string(9000, ' '), 8),
         "PK\3\4" + std::string(9000, '\0'), std::string("PK\3\4 ends", 9),
         std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' '),
-        std::string("GGUF") + std::string(9000, '\0')}) {
+        std::string("GGUF") + std::string(9000, '\0'),
+        std::string("\x1f\x8b\x08\0\0\0\0\0{", 9) + std::string(9000, ' '),
+        "(lp0\n" + Repeated("I1\na", 2000) + "."}) {
     const Report whole = ScanText(file, "");
     for (const std::size_t chunk : {1uz, 7uz, 8uz, 9uz, 100uz, 4096uz, 100'000uz}) {
       const Report stream = Stream(file, chunk);
@@ -198,6 +210,39 @@ TEST(Stream, AgreesWithFiles) {
       }
     }
   }
+}
+
+// What is judged from its end is kept up to a limit.
+TEST(Stream, WhatIsKeptHasALimit) {
+  const std::string zip = "PK\3\4" + std::string(9000, '\0');
+  // Taken for safetensors until its header has come.
+  const std::string late = std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' ');
+  for (const std::string& file : {zip, late}) {
+    for (const std::size_t chunk : {100uz, 1000uz, 100'000uz}) {
+      for (const std::uint64_t limit : {10, 4096, 4097, 5000}) {
+        const Report report = Stream(file, chunk, true, {.limits = {.file_bytes = limit}});
+        EXPECT_EQ(report.verdict(), Verdict::kUndecided);
+        EXPECT_EQ(report.findings()[0].rule, Rule::kLimitFileBytes);
+        EXPECT_EQ(report.findings()[0].allowed, limit);
+      }
+      const Report report = Stream(file, chunk, true, {.limits = {.file_bytes = file.size()}});
+      EXPECT_EQ(report.verdict(), ScanText(file, "").verdict());
+    }
+  }
+}
+
+TEST(Stream, WhatCannotBeKeptIsUndecided) {
+  rlimit usual;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &usual), 0);
+  const rlimit none{0, usual.rlim_max};
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  const Report report = Stream("PK\3\4" + std::string(9000, '\0'), 1000);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &usual), 0);
+  std::signal(SIGXFSZ, before);
+  EXPECT_EQ(report.verdict(), Verdict::kUndecided);
+  EXPECT_EQ(report.findings()[0].rule, Rule::kIoReadFailed);
+  EXPECT_EQ(report.findings()[0].found, static_cast<std::uint64_t>(EFBIG));
 }
 
 TEST(Stream, BrokenOff) {
