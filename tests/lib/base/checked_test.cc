@@ -141,6 +141,16 @@ TEST(PlainShapeTest, EveryShapeOfThreeDimensionsAtEightBits) {
   }
 }
 
+TEST(AddOverflowsTest, EverySumAtEightBits) {
+  for (unsigned a = 0; a < 256; ++a) {
+    for (unsigned b = 0; b < 256; ++b) {
+      auto sum = static_cast<std::uint8_t>(a);
+      ASSERT_EQ(AddOverflows(sum, static_cast<std::uint8_t>(b)), a + b > 255) << a << " " << b;
+      if (a + b <= 255) ASSERT_EQ(sum, a + b);
+    }
+  }
+}
+
 TEST(SaturatingAddTest, EverySumAtEightBits) {
   for (unsigned a = 0; a < 256; ++a) {
     for (unsigned b = 0; b < 256; ++b) {
