@@ -122,9 +122,7 @@ Token TokenAtStop(std::string_view text, std::size_t stop, TokenKind kind) {
   Token last;
   while (const Token token = cursor.Next()) {
     if (token.begin > stop) break;
-    if (token.kind == kind && (bracket || token.begin < stop || last.end < stop)) {
-      last = token;
-    }
+    if (token.kind == kind && (bracket || last.end < stop)) last = token;
   }
   return last;
 }

@@ -1,7 +1,7 @@
 // The handler behind the parser's events: a state machine of one byte over the header's grammar.
 //
 // What a plain header meets is in handler_events.h and inlined into the parser; the rest, in
-// handler.cc, is never inlined.
+// handler.cc, handler_refusals.cc and handler_tensors.cc, is never inlined.
 #ifndef TENSORGATE_SAFETENSORS_HANDLER_H_
 #define TENSORGATE_SAFETENSORS_HANDLER_H_
 

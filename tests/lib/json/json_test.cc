@@ -84,6 +84,28 @@ TEST(TokenCursorTest, SkipsWhatIsCutToItsEnd) {
   EXPECT_FALSE(cursor.SkipValue(Token()));
 }
 
+TEST(TokenCursorTest, WhatBeginsNoValueIsTheEnd) {
+  for (const std::string_view text : {"x", "~", "/", ";", "+", "\x7f"})
+    EXPECT_FALSE(TokenCursor(text).Next()) << text;
+  for (const std::string_view text : {"0", "9", "-"})
+    EXPECT_EQ(TokenCursor(text).Next().kind, TokenKind::kNumber) << text;
+}
+
+// The parser stops at a bracket's place, but behind anything else.
+TEST(TokenAtStopTest, TakesABracketThereAndOtherTokensBefore) {
+  for (const auto& [text, kind] :
+       {std::pair("{{", TokenKind::kObject), std::pair("}}", TokenKind::kObjectEnd),
+        std::pair("[[", TokenKind::kArray), std::pair("]]", TokenKind::kArrayEnd)}) {
+    EXPECT_EQ(TokenAtStop(text, 0, kind).begin, 0u) << text;
+    EXPECT_EQ(TokenAtStop(text, 1, kind).begin, 1u) << text;
+  }
+  const std::string_view strings = R"("a""b" "c")";
+  EXPECT_EQ(TokenAtStop(strings, 3, TokenKind::kString).begin, 0u);
+  EXPECT_EQ(TokenAtStop(strings, 4, TokenKind::kString).begin, 3u);
+  EXPECT_EQ(TokenAtStop(strings, 7, TokenKind::kString).begin, 7u);
+  EXPECT_FALSE(TokenAtStop(strings, 9, TokenKind::kNumber));
+}
+
 TEST(TokensTest, EveryKindHasItsWords) {
   const std::string text = R"({[""-1 true false null)";
   TokenCursor cursor(text);
@@ -149,6 +171,7 @@ TEST(UnescapeTest, WhatIsCutStaysInside) {
   EXPECT_EQ(Unescape("\""), "");
   EXPECT_EQ(Unescape(R"("a\")"), "a\\");
   EXPECT_EQ(Unescape(R"("\u12")"), "u12");
+  EXPECT_EQ(Unescape(R"("\u123")"), "u123");
   EXPECT_EQ(Unescape(R"("\ud83d")"), "\xED\xA0\xBD");
 }
 
@@ -158,6 +181,13 @@ TEST(UnescapeTest, EveryEscape) {
             "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
   EXPECT_EQ(Unescape(R"("\ud800\udc00\udbff\udfff\ud7ff\ue000")"),
             "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\xED\x9F\xBF\xEE\x80\x80");
+  // No halves of a pair, whatever follows; the ends of what takes one, two and three bytes.
+  EXPECT_EQ(Unescape(R"("\udc00\u0041\ue000\u0042")"),
+            "\xED\xB0\x80"
+            "A\xEE\x80\x80"
+            "B");
+  EXPECT_EQ(Unescape(R"("\u007f\u0080\u07ff\u0800\uffff")"),
+            "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF");
   EXPECT_EQ(Unescape(R"("\u0000")"), std::string(1, '\0'));
   EXPECT_EQ(Unescape(R"("plain")"), "plain");
 }

@@ -51,6 +51,59 @@ TEST(RarePathsTest, AHeaderOfMegabytesInAStream) {
   }
 }
 
+// A length that nothing can have: what the stream begins with is looked at before it is refused.
+TEST(RarePathsTest, AStreamWhoseLengthIsRefused) {
+  for (const std::string& file :
+       {std::string(100, '\xFF'), std::string(20, '\xFF'), "PK\3\4abcd" + std::string(100, 'x'),
+        "version https://git-lfs.github.com/spec/v1\n" + std::string(100, 'x')}) {
+    for (const std::size_t chunk : {1uz, 8uz, 63uz, 64uz, 100uz, 1000uz})
+      ExpectSame(Stream(file, chunk), CheckBytes(AsBytes(file)));
+  }
+  StreamCheck check;
+  EXPECT_TRUE(check.Feed(AsBytes(std::string(63, '\xFF'))));
+  EXPECT_FALSE(check.Feed(AsBytes("\xFF")));
+}
+
+TEST(RarePathsTest, AStreamAtTheLimitOfBytes) {
+  const std::string file = testing::SmallFile();
+  for (const std::size_t chunk : {1uz, 1000uz}) {
+    for (const auto& [limit, verdict] : {std::pair(file.size(), Verdict::kAccepted),
+                                         std::pair(file.size() - 1, Verdict::kUndecided)}) {
+      StreamCheck check({.limits = {.file_bytes = limit}});
+      for (std::size_t at = 0; at < file.size(); at += chunk)
+        (void)check.Feed(AsBytes(std::string_view(file).substr(at, chunk)));
+      EXPECT_EQ(check.Finish().verdict(), verdict) << chunk;
+    }
+  }
+}
+
+// An element below a byte, alone: no row ends within a byte, and half a byte rounds down to none.
+TEST(RarePathsTest, AScalarBelowAByte) {
+  for (const unsigned end : {0u, 1u}) {
+    const Report report =
+        CheckBytes(AsBytes(BuildFile("{" + TensorEntry("a", "F4", "", 0, end) + "}", end)));
+    EXPECT_EQ(report.verdict(), Verdict::kRejected);
+    EXPECT_EQ(report.findings()[0].rule, Rule::kStSizeNotBytes);
+  }
+}
+
+// Tensors in line up to 2^64 - 8, then one whose end wraps around to that of the file.
+TEST(RarePathsTest, AnEndThatWrapsIsReversed) {
+  constexpr std::uint64_t kLarge = (std::uint64_t{1} << 61) - 1;
+  std::string header = "{";
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    header += TensorEntry("t" + std::to_string(i), "U8", std::to_string(kLarge), i * kLarge,
+                          (i + 1) * kLarge) +
+              ",";
+  }
+  for (const auto& [dtype, shape] : {std::pair("F4", "24"), std::pair("U8", "12")}) {
+    const Report report = CheckBytes(
+        AsBytes(BuildFile(header + TensorEntry("z", dtype, shape, 8 * kLarge, 4) + "}", 4)));
+    EXPECT_EQ(report.verdict(), Verdict::kRejected) << dtype;
+    EXPECT_EQ(report.findings()[0].rule, Rule::kStOffsetsReversed) << dtype;
+  }
+}
+
 // What is kept of the data for the marks of other formats, whatever the chunks.
 TEST(RarePathsTest, MarksInTheDataOfAStream) {
   std::string record = "PK\5\6";
@@ -192,6 +245,20 @@ TEST(RarePathsTest, AnEmptyTensorThatTheReferenceDoesNotRead) {
   EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 7, 9)), 1);
 }
 
+// A file of that one tensor, whose data are zeros and nowhere.
+Report CheckZeros(const std::string& entry, std::uint64_t size) {
+  const std::string head = BuildFile("{" + entry + "}");
+  CallbackSource source(
+      head.size() + size,
+      [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        std::ranges::fill(into, std::byte{0});
+        for (std::size_t i = 0; i < into.size() && offset + i < head.size(); ++i)
+          into[i] = static_cast<std::byte>(head[static_cast<std::size_t>(offset) + i]);
+        return into.size();
+      });
+  return Check(source);
+}
+
 // Plain shapes whose size fits no range, and one that fits where no file is.
 TEST(RarePathsTest, PlainShapesOfExabytes) {
   const auto rule = [](std::string_view dtype, std::string_view shape, std::uint64_t end) {
@@ -206,19 +273,20 @@ TEST(RarePathsTest, PlainShapesOfExabytes) {
   constexpr std::uint64_t kSize = std::uint64_t{2147483647} * 1073741823;
   EXPECT_EQ(rule("U8", "2147483647,1073741823", kSize), Rule::kStDataPastEnd);
 
-  const std::string head =
-      BuildFile("{" + TensorEntry("a", "U8", "2147483647,1073741823", 0, kSize) + "}");
-  CallbackSource source(
-      head.size() + kSize,
-      [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
-        std::ranges::fill(into, std::byte{0});
-        for (std::size_t i = 0; i < into.size() && offset + i < head.size(); ++i)
-          into[i] = static_cast<std::byte>(head[static_cast<std::size_t>(offset) + i]);
-        return into.size();
-      });
-  const Report report = Check(source);
+  const Report report =
+      CheckZeros(TensorEntry("a", "U8", "2147483647,1073741823", 0, kSize), kSize);
   EXPECT_EQ(report.verdict(), Verdict::kAccepted);
   EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStNumberAbove2Pow53, &Finding::rule), 1);
+  EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStDimensionLarge, &Finding::rule), 0);
+}
+
+TEST(RarePathsTest, ADimensionThat31BitsDoNotHold) {
+  for (const std::uint64_t size : {2147483647u, 2147483648u}) {
+    const Report report = CheckZeros(TensorEntry("a", "U8", std::to_string(size), 0, size), size);
+    EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+    EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStDimensionLarge, &Finding::rule),
+              size > 2147483647);
+  }
 }
 
 TEST(RarePathsTest, EveryTensorMisaligned) {
