@@ -260,6 +260,18 @@ TEST(ReportBuilderTest, UndecidedWinsAndWarningsDoNotReject) {
   EXPECT_EQ(both.Finish().verdict(), Verdict::kUndecided);
 }
 
+TEST(ReportBuilderTest, TheReferencesErrorIsToldByItsProfileAlone) {
+  for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+    ReportBuilder builder({.profile = profile}, "test");
+    builder.Add(Rule::kStDataPastEnd, 0);
+    EXPECT_EQ(builder.Finish().reference_error(),
+              profile == Profile::kStrict ? "" : "MetadataIncompleteBuffer");
+    ReportBuilder accepted({.profile = profile}, "test");
+    accepted.SetReferenceError("InvalidHeader");
+    EXPECT_EQ(accepted.Finish().reference_error(), "");
+  }
+}
+
 TEST(ReportBuilderTest, ARuleThatIsOffInTheProfileSaysNothing) {
   ReportBuilder builder({.profile = Profile::kReference}, "test");
   builder.Add(Rule::kStSubByteRow, 0);
