@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "lib/json/tokens.h"
 #include "tensorgate/safetensors.h"
 #include "tests/lib/safetensors/build.h"
 
@@ -245,6 +247,40 @@ TEST(RarePathsTest, AnEmptyTensorThatTheReferenceDoesNotRead) {
   EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 7, 9)), 1);
 }
 
+// The dtype of the tensor before is compared by its first letters as one word, where it has one.
+TEST(RarePathsTest, DtypesThatFollowOthersLikeThem) {
+  const std::vector<std::string> orders[] = {{"F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E4M3FNUZ"},
+                                             {"\\u00468_E5M2", "U8", "F8_E5M2"},
+                                             {"\\u00498", "U8", "I8", "U8"},
+                                             {"F8_E5M2", "F8_E4M3", "F8_E8M0", "U8", "I8", "BOOL"}};
+  for (const std::vector<std::string>& names : orders) {
+    std::string header = "{";
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      header += (i != 0 ? "," : "") + TensorEntry("t" + std::to_string(i), names[i], "1", i, i + 1);
+    }
+    const auto file = File::OpenBytes(AsBytes(BuildFile(header + "}", names.size())));
+    ASSERT_TRUE(file) << header;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::string name = json::Unescape('"' + names[i] + '"');
+      EXPECT_EQ(Name(file->Find("t" + std::to_string(i))->dtype()), name) << header;
+    }
+  }
+}
+
+TEST(RarePathsTest, AnEmptyNameAlone) {
+  const Report report =
+      CheckBytes(AsBytes(BuildFile("{" + TensorEntry("", "U8", "1", 0, 1) + "}", 1)));
+  EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStNameEmpty, &Finding::rule), 1);
+}
+
+// A key as long as it may be, where there are too many.
+TEST(RarePathsTest, OfTwoLimitsThatWhichIsHit) {
+  const std::string file = BuildFile(R"({"__metadata__":{"aa":"","bb":""}})");
+  const Report report =
+      CheckBytes(AsBytes(file), {.limits = {.metadata_entries = 1, .name_bytes = 2}});
+  EXPECT_EQ(report.findings()[0].rule, Rule::kLimitMetadataEntries);
+}
+
 // A file of that one tensor, whose data are zeros and nowhere.
 Report CheckZeros(const std::string& entry, std::uint64_t size) {
   const std::string head = BuildFile("{" + entry + "}");
@@ -270,6 +306,7 @@ TEST(RarePathsTest, PlainShapesOfExabytes) {
   EXPECT_EQ(rule("F64", "2147483647,2147483647,3", 8), Rule::kStShapeOverflow);
   EXPECT_EQ(rule("F64", "2147483647,2147483647", 8), Rule::kStShapeOverflow);
   EXPECT_EQ(rule("F16", "2147483647,536870911", 8), Rule::kStSizeMismatch);
+  EXPECT_EQ(rule("F64", "1073741824,1073741824,2", 0), Rule::kStShapeOverflow);  // 2^64 is 0
   constexpr std::uint64_t kSize = std::uint64_t{2147483647} * 1073741823;
   EXPECT_EQ(rule("U8", "2147483647,1073741823", kSize), Rule::kStDataPastEnd);
 
