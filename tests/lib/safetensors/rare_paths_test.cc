@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -267,10 +268,53 @@ TEST(RarePathsTest, DtypesThatFollowOthersLikeThem) {
   }
 }
 
+// One tensor of each dtype: only those that few readers know are told, and those that are not aligned.
+TEST(RarePathsTest, WhichDtypesAreRareAndWhichAreAligned) {
+  const std::set<std::string_view> rare = {"F4",      "F6_E2M3",     "F6_E3M2",    "C64",
+                                           "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"};
+  for (std::size_t i = 0; i < kDTypeCount; ++i) {
+    const auto dtype = static_cast<DType>(i);
+    const std::uint64_t bits = Bits(dtype), bytes = bits;  // of eight elements
+    for (const std::uint64_t before : {0u, 1u}) {
+      std::string header = "{" + TensorEntry("b", "U8", std::to_string(8 + before), 0, 8 + before) +
+                           "," +
+                           TensorEntry("a", Name(dtype), "8", 8 + before, 8 + before + bytes) + "}";
+      header.resize((header.size() + 7) / 8 * 8, ' ');
+      const Report report = CheckBytes(AsBytes(BuildFile(header, 8 + before + bytes)));
+      EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+      const auto told = [&](Rule rule) {
+        return std::ranges::count(report.findings(), rule, &Finding::rule);
+      };
+      EXPECT_EQ(told(Rule::kStDtypeRare), rare.contains(Name(dtype))) << Name(dtype);
+      EXPECT_EQ(told(Rule::kStTensorMisaligned), bits >= 16 && before != 0) << Name(dtype);
+    }
+  }
+}
+
 TEST(RarePathsTest, AnEmptyNameAlone) {
   const Report report =
       CheckBytes(AsBytes(BuildFile("{" + TensorEntry("", "U8", "1", 0, 1) + "}", 1)));
   EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStNameEmpty, &Finding::rule), 1);
+}
+
+// What stops the parse is told with the place of its tensor, and with what stands there.
+TEST(RarePathsTest, WhatStopsTheParseIsShown) {
+  const std::string before =
+      R"({"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"__metadata__":{"z":"{"},)";
+  const auto told = [&](const std::string& entry, Rule rule, bool at_key) {
+    const Report report = CheckBytes(AsBytes(BuildFile(before + "\"z\":{" + entry + "}}", 1)));
+    const Finding& finding = report.findings()[0];
+    EXPECT_EQ(Info(finding.rule).id, Info(rule).id) << entry;
+    EXPECT_EQ(report.Subject(finding), "z") << entry;
+    EXPECT_EQ(finding.offset == 8 + before.size(), at_key) << entry << " " << finding.offset;
+    return std::string(report.FoundText(finding));
+  };
+  EXPECT_EQ(told(R"("dtype":"U8","shape":[])", Rule::kStFieldMissing, true), "data_offsets");
+  EXPECT_EQ(told(R"("dtype":15)", Rule::kStFieldType, false), "15");
+  EXPECT_EQ(told(R"("dtype":true)", Rule::kStFieldType, false), "true");
+  EXPECT_EQ(told(R"("shape":"x")", Rule::kStFieldType, false), "a string");
+  EXPECT_EQ(told(R"("shape":[1.5])", Rule::kStDimensionNotInteger, false), "1.5");
+  EXPECT_EQ(told(R"("data_offsets":[1])", Rule::kStOffsetsCount, false), "");
 }
 
 // A key as long as it may be, where there are too many.
