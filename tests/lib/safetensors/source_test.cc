@@ -77,6 +77,40 @@ TEST_F(SourceTest, AFileThatChangesIsUndecided) {
   EXPECT_EQ(ReasonOf(Check(*source)), Rule::kIoShortRead);
 }
 
+// A new name moves the time of the file's own change, as writing does: then the time of its data tells.
+TEST_F(SourceTest, AFileThatIsLinkedAndWrittenIsUndecided) {
+  const std::string path = Write("model.safetensors", testing::SmallFile());
+  auto source = FileSource::Open(path);
+  ASSERT_TRUE(source);
+  std::filesystem::create_hard_link(path, folder_ / "link");
+  EXPECT_TRUE(source->Unchanged());
+  timespec times[2] = {{1, 0}, {1, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  EXPECT_EQ(source->Unchanged().error().rule, Rule::kIoChanged);
+}
+
+// Where standard input is closed, the next file gets its number.
+TEST_F(SourceTest, ADescriptorOfNumberZero) {
+  const std::string path = Write("model.safetensors", testing::SmallFile());
+  const int kept = fcntl(0, F_DUPFD_CLOEXEC, 3);
+  close(0);
+  const Verdict verdict = CheckPath(path).verdict();
+  if (kept >= 0) {
+    ASSERT_EQ(dup2(kept, 0), 0);
+    close(kept);
+  }
+  EXPECT_EQ(verdict, Verdict::kAccepted);
+}
+
+TEST_F(SourceTest, ADuplicateOutlivesWhatItWasMadeOf) {
+  const int descriptor = open(Write("x", testing::SmallFile()).c_str(), O_RDONLY);
+  auto source = FileSource::Duplicate(descriptor);
+  close(descriptor);
+  ASSERT_TRUE(source);
+  EXPECT_EQ(Check(*source).verdict(), Verdict::kAccepted);
+  EXPECT_EQ(FileSource::Duplicate(-1).error().rule, Rule::kIoOpenFailed);
+}
+
 TEST_F(SourceTest, ADescriptorStaysTheCallers) {
   const std::string path = Write("model.safetensors", testing::SmallFile());
   const int descriptor = open(path.c_str(), O_RDONLY);

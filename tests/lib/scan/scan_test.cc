@@ -197,13 +197,14 @@ TEST(Stream, AgreesWithFiles) {
         "PK\3\4" + std::string(9000, '\0'), std::string("PK\3\4 ends", 9),
         std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' '),
         std::string("GGUF") + std::string(9000, '\0'),
-        std::string("\x1f\x8b\x08\0\0\0\0\0{", 9) + std::string(9000, ' '),
+        std::string("\x1f\x8b\x08\0\0\0\0\0{", 9) + std::string(9000, ' '), std::string("\x80\2N."),
         "(lp0\n" + Repeated("I1\na", 2000) + "."}) {
     const Report whole = ScanText(file, "");
     for (const std::size_t chunk : {1uz, 7uz, 8uz, 9uz, 100uz, 4096uz, 100'000uz}) {
       const Report stream = Stream(file, chunk);
       EXPECT_EQ(stream.verdict(), whole.verdict()) << file.substr(0, 40) << chunk;
       EXPECT_EQ(stream.format(), whole.format()) << file.substr(0, 40) << chunk;
+      if (stream.size()) EXPECT_EQ(stream.size(), whole.size()) << file.substr(0, 40) << chunk;
       ASSERT_EQ(stream.findings().size(), whole.findings().size()) << file.substr(0, 40) << chunk;
       for (std::size_t i = 0; i < whole.findings().size(); ++i) {
         EXPECT_EQ(stream.findings()[i].rule, whole.findings()[i].rule);
@@ -229,6 +230,25 @@ TEST(Stream, WhatIsKeptHasALimit) {
       EXPECT_EQ(report.verdict(), ScanText(file, "").verdict());
     }
   }
+}
+
+TEST(Stream, AtTheLimitOfWhatIsKept) {
+  const std::string zip = "PK\3\4" + std::string(96, '\0');
+  EXPECT_EQ(Stream(zip, 100, true, {.limits = {.file_bytes = 100}}).verdict(),
+            ScanText(zip, "").verdict());
+  EXPECT_EQ(Stream(zip, 100, true, {.limits = {.file_bytes = 99}}).verdict(), Verdict::kUndecided);
+  // No more is wanted once it is hit.
+  for (const std::string& file :
+       {zip + std::string(9000, '\0'),
+        std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' ')}) {
+    StreamScan scan({.limits = {.file_bytes = 5000}});
+    EXPECT_FALSE(scan.Feed(internal::AsBytes(file)));
+  }
+}
+
+TEST(Stream, WhatIsRefusedEarlyHasNoSize) {
+  EXPECT_EQ(Stream(std::string(9000, 'x'), 10).size(), std::nullopt);
+  EXPECT_EQ(Stream(std::string(100, 'x'), 10).size(), 100u);
 }
 
 TEST(Stream, WhatCannotBeKeptIsUndecided) {

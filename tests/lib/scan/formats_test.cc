@@ -1,0 +1,129 @@
+// Formats that have no parser, at the edges of what tells them. By example: tests/cli/scan_test.py.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lib/base/bytes.h"
+#include "tensorgate/scan.h"
+
+namespace tensorgate {
+namespace {
+
+using namespace std::string_view_literals;
+using namespace std::string_literals;
+
+Report ScanText(std::string_view text, std::string_view name = "") {
+  MemorySource source(internal::AsBytes(text));
+  return Scan(source, name);
+}
+
+std::string FormatOf(std::string_view text) { return std::string(ScanText(text).format()); }
+
+TEST(FormatsTest, NamesAreReadInAnyCase) {
+  for (const char* name : {".safetensors", "X.SAFETENSORS", "x.SafeTensors"})
+    EXPECT_EQ(ScanText("1234567", name).verdict(), Verdict::kRejected) << name;
+  for (const char* name : {"X.NPZ", ".pt", "x.Pt"})
+    EXPECT_EQ(ScanText("1234567", name).file_class(), FileClass::kModel) << name;
+}
+
+TEST(FormatsTest, WhatIsUnknownAndWhatIsNot) {
+  EXPECT_EQ(ScanText("\xF0\xF1\xF2").findings()[0].rule, Rule::kScanUnknown);
+  EXPECT_EQ(ScanText("GGUF\3\0\0\0"sv).findings()[0].rule, Rule::kScanUnsupported);
+  for (const char* text : {"a\tb", "a\nb", "a\rb", "a\fb"}) EXPECT_EQ(FormatOf(text), "text");
+  EXPECT_NE(FormatOf("a\vb"), "text");
+}
+
+// A header's length of 100,000,000 is one, a byte more is not; so is a header of one byte.
+TEST(FormatsTest, LengthsThatMayBeAHeaders) {
+  EXPECT_EQ(FormatOf("\0\xE1\xF5\5\0\0\0\0{"sv), "safetensors");
+  EXPECT_NE(FormatOf("\1\xE1\xF5\5\0\0\0\0{"sv), "safetensors");
+  EXPECT_EQ(FormatOf("\1\0\0\0\0\0\0\0{"sv), "safetensors");
+}
+
+TEST(FormatsTest, ASuffixOfAnotherFormatIsTold) {
+  const std::string good("\2\0\0\0\0\0\0\0{}", 10);
+  for (const Finding& finding : ScanText(good, "x").findings())
+    EXPECT_NE(finding.rule, Rule::kScanSuffix);
+  EXPECT_EQ(ScanText(good, "x.gguf").findings().back().rule, Rule::kScanSuffix);
+  EXPECT_EQ(ScanText(good, "x.gguf").verdict(), Verdict::kAccepted);
+  EXPECT_NE(ScanText("GGUF\3\0\0\0"sv, "x.gguf").findings().back().rule, Rule::kScanSuffix);
+}
+
+TEST(FormatsTest, ProtobufsOfOnnx) {
+  EXPECT_EQ(FormatOf("\x08\x07\x12\x01x\x3A\x01y"sv), "onnx");
+  EXPECT_EQ(FormatOf("\x08\x07\x12\x80\x01" + std::string(128, 'x') + "\x3A\x01y"), "onnx");
+  EXPECT_EQ(FormatOf("\x08\x07\xC8\x01\x01\x3A\x01y"sv), "onnx");  // field 25
+  EXPECT_NE(FormatOf("\x08\x07\xD0\x01\x01\x3A\x01y"sv), "onnx");  // field 26
+  EXPECT_NE(FormatOf("\x09\x07\x12\x01x\x3A\x01y"sv), "onnx");
+  EXPECT_NE(FormatOf("\x08\x07\x11\x01\x3A\x01yz"sv), "onnx");  // of a type that is not used
+}
+
+TEST(FormatsTest, APickleThatIsCutInALineIsNone) {
+  EXPECT_EQ(FormatOf("cos\nsystem\n."), "pickle");
+  EXPECT_NE(FormatOf("cos\n."), "pickle");
+}
+
+TEST(FormatsTest, TarsByTheirSums) {
+  const auto tar = [](std::string_view behind_the_sum, std::size_t size = 512) {
+    std::string block(512, '\0');
+    block.replace(0, 4, "file");
+    block.replace(156, 1, "0");
+    block.replace(257, 5, "ustar");
+    unsigned sum = 8 * ' ';
+    for (const char c : block) sum += static_cast<unsigned char>(c);
+    std::string octal;
+    for (; sum != 0; sum /= 8) octal.insert(octal.begin(), static_cast<char>('0' + sum % 8));
+    octal.append(behind_the_sum).resize(8);
+    block.replace(148, 8, octal);
+    block.resize(size, 'x');
+    return block;
+  };
+  for (const std::string_view behind : {"\0 "sv, " "sv, "9"sv, "/"sv}) {
+    EXPECT_EQ(FormatOf(tar(behind)), "tar") << behind;
+    EXPECT_EQ(FormatOf(tar(behind, 2000)), "tar") << behind;
+  }
+  EXPECT_NE(FormatOf(tar("0")), "tar");
+  EXPECT_NE(FormatOf(tar("\0"sv).substr(0, 511)), "tar");
+}
+
+std::string Number(std::uint64_t value, std::size_t bytes) {
+  std::string text;
+  for (std::size_t i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xFF);
+  return text;
+}
+
+// An archive of nothing but its list of members.
+std::string ListOf(std::initializer_list<std::string_view> names) {
+  std::string list;
+  for (const std::string_view name : names) {
+    list += "PK\1\2" + std::string(24, '\0') + Number(name.size(), 2) + std::string(16, '\0');
+    list += name;
+  }
+  return list + "PK\5\6" + std::string(8, '\0') + Number(list.size(), 4) + std::string(6, '\0');
+}
+
+TEST(FormatsTest, ArchivesThatAreFoundByTheirEnd) {
+  const std::string empty = ListOf({});
+  EXPECT_EQ(FormatOf(empty), "zip");
+  EXPECT_EQ(FormatOf("PK\5\6 cut"), "zip");
+  EXPECT_EQ(FormatOf("PK\7\10" "PK\3\4"), "zip");
+  EXPECT_EQ(FormatOf("hello\n" + empty), "zip");
+  EXPECT_EQ(FormatOf("\xF0\xF1\xF2" + empty), "zip");
+  EXPECT_EQ(FormatOf("GGUF" + empty), "gguf");
+  EXPECT_EQ(FormatOf("hello\n"), "text");
+  EXPECT_EQ(FormatOf("hello PK\5\6, too short"), "unknown");
+}
+
+TEST(FormatsTest, ArchivesByTheirMembers) {
+  EXPECT_EQ(FormatOf(ListOf({"a.npy", "b.npy"})), "npz");
+  EXPECT_EQ(FormatOf(ListOf({"a.npy", "b.txt"})), "zip");
+  EXPECT_EQ(FormatOf(ListOf({"a.npy", ""})), "zip");
+  EXPECT_EQ(FormatOf(ListOf({"config.json", "model.weights.h5"})), "keras-zip");
+  // ZIP64's end record, cut: what it would tell lies behind the file.
+  EXPECT_EQ(FormatOf("PK\6\6PK\6\7" + std::string(16, '\0') + ListOf({})), "zip");
+}
+
+}  // namespace
+}  // namespace tensorgate
