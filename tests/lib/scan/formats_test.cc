@@ -108,7 +108,9 @@ TEST(FormatsTest, ArchivesThatAreFoundByTheirEnd) {
   const std::string empty = ListOf({});
   EXPECT_EQ(FormatOf(empty), "zip");
   EXPECT_EQ(FormatOf("PK\5\6 cut"), "zip");
-  EXPECT_EQ(FormatOf("PK\7\10" "PK\3\4"), "zip");
+  EXPECT_EQ(FormatOf("PK\7\10"
+                     "PK\3\4"),
+            "zip");
   EXPECT_EQ(FormatOf("hello\n" + empty), "zip");
   EXPECT_EQ(FormatOf("\xF0\xF1\xF2" + empty), "zip");
   EXPECT_EQ(FormatOf("GGUF" + empty), "gguf");
