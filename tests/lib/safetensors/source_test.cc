@@ -92,9 +92,11 @@ TEST_F(SourceTest, AFileThatIsLinkedAndWrittenIsUndecided) {
 // Where standard input is closed, the next file gets its number.
 TEST_F(SourceTest, ADescriptorOfNumberZero) {
   const std::string path = Write("model.safetensors", testing::SmallFile());
-  const int kept = fcntl(0, F_DUPFD_CLOEXEC, 3);
+  const int kept = fcntl(0, F_DUPFD_CLOEXEC, 3), other = open(path.c_str(), O_RDONLY);
   close(0);
   const Verdict verdict = CheckPath(path).verdict();
+  EXPECT_TRUE(FileSource::Duplicate(other));
+  close(other);
   if (kept >= 0) {
     ASSERT_EQ(dup2(kept, 0), 0);
     close(kept);
