@@ -302,6 +302,7 @@ static void TestRefusals(const char* path) {
   tensorgate_error_free(NULL);
   EXPECT(tensorgate_error_rule(NULL)[0] == '\0' && tensorgate_error_text(NULL)[0] == '\0');
   EXPECT(tensorgate_error_offset(NULL) == 0 && tensorgate_error_system(NULL) == 0);
+  EXPECT(tensorgate_error_part(NULL) == 0);
   EXPECT(tensorgate_error_report(NULL) == NULL);
 }
 

@@ -67,6 +67,10 @@ uint64_t tensorgate_error_offset(const tensorgate_error* error) {
   return error == nullptr ? 0 : error->status.offset;
 }
 
+size_t tensorgate_error_part(const tensorgate_error* error) {
+  return error == nullptr ? 0 : error->status.part;
+}
+
 int tensorgate_error_system(const tensorgate_error* error) {
   return error == nullptr ? 0 : error->status.system_error;
 }

@@ -187,6 +187,8 @@ TENSORGATE_C_API void tensorgate_error_free(tensorgate_error* error);
 TENSORGATE_C_API const char* tensorgate_error_rule(const tensorgate_error* error);
 /* Where in the file, in bytes. */
 TENSORGATE_C_API uint64_t tensorgate_error_offset(const tensorgate_error* error);
+/* Which file of the checkpoint, where reading one failed; else 0. */
+TENSORGATE_C_API size_t tensorgate_error_part(const tensorgate_error* error);
 /* errno, where the system said why; else 0. */
 TENSORGATE_C_API int tensorgate_error_system(const tensorgate_error* error);
 /* One sentence. */

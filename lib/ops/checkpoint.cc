@@ -150,7 +150,10 @@ Checkpoint CheckpointData::MakeWhole(std::string path, std::vector<PartData> par
 void CheckpointData::AddParts(std::vector<PartData> added) {
   parts = std::move(added);
   first.push_back(0);
-  for (const PartData& part : parts) first.push_back(first.back() + part.tensors->size());
+  for (PartData& part : parts) {
+    part.number = static_cast<std::uint16_t>(std::min<std::size_t>(first.size() - 1, UINT16_MAX));
+    first.push_back(first.back() + part.tensors->size());
+  }
 }
 
 std::optional<std::size_t> CheckpointData::Find(std::string_view name) const {
@@ -172,16 +175,21 @@ Result<TensorRef> CheckpointData::Tensor(std::size_t index) const {
   return tensor;
 }
 
+template <typename Call>
+Result<void> PartData::Do(const Call& call) const {
+  std::unique_lock lock(*mutex, std::defer_lock);
+  if (!source->concurrent()) lock.lock();
+  Result<void> result = call();
+  if (!result) result.error().part = number;
+  return result;
+}
+
 Result<void> PartData::Read(std::uint64_t offset, std::span<std::byte> into) const {
-  if (source->concurrent()) return ReadFully(*source, offset, into);
-  const std::lock_guard lock(*mutex);
-  return ReadFully(*source, offset, into);
+  return Do([&] { return ReadFully(*source, offset, into); });
 }
 
 Result<void> PartData::Unchanged() const {
-  if (source->concurrent()) return source->Unchanged();
-  const std::lock_guard lock(*mutex);
-  return source->Unchanged();
+  return Do([&] { return source->Unchanged(); });
 }
 
 }  // namespace internal

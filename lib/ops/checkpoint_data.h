@@ -34,11 +34,17 @@ struct PartData {
   std::unique_ptr<const PartTensors> tensors;
   const Report* report = nullptr;           // of what `tensors` holds
   const safetensors::File* file = nullptr;  // the same, if it is one
+  std::uint16_t number = 0;                 // as Status::part
   std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
 
+  // Both may fail with its number in the status.
   /// Fills `into`. May be called by many threads; a source that is not concurrent is locked.
   Result<void> Read(std::uint64_t offset, std::span<std::byte> into) const;
   Result<void> Unchanged() const;
+
+ private:
+  template <typename Call>
+  Result<void> Do(const Call& call) const;
 };
 
 struct CheckpointData {

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "python/src/file_object.h"
 #include "python/src/report.h"
 #include "tensorgate/scan.h"
+#include "tensorgate/shards.h"
 
 namespace tensorgate::python {
 namespace nb = nanobind;
@@ -67,6 +70,11 @@ Report CheckStream(nb::handle object, const CheckOptions& options) {
   return scan.Finish(false);
 }
 
+bool IsFolder(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 bool IsTrue(nb::handle object, const char* method) {
   return nb::hasattr(object, method) && nb::cast<bool>(object.attr(method)());
 }
@@ -79,7 +87,11 @@ ReportHandle Check(nb::handle what, nb::handle name, const std::string& profile,
   if (AsPath(what, path)) {
     const std::string& shown = given.empty() ? path : given;
     const nb::gil_scoped_release released;
+    if (IsNamedIndex(path)) return {CheckCheckpoint(path, options).report, shown};
     Result<FileSource> source = FileSource::Open(path);
+    if (!source && source.error().rule == Rule::kIoNotRegular && IsFolder(path)) {
+      return {CheckCheckpoint(path, options).report, shown};
+    }
     return {source ? Scan(*source, shown, options) : ScanFailure(source.error(), options), shown};
   }
   if (PyObject_CheckBuffer(what.ptr())) {
@@ -101,8 +113,9 @@ ReportHandle Check(nb::handle what, nb::handle name, const std::string& profile,
 constexpr const char* kCheckText =
     R"(Judges a file without loading it.
 
-`what` is a path, an object with bytes (judged as they are), or a file object. Of a file object
-that can seek, all bytes are judged, wherever it stands, and its position stays; of one that
+`what` is a path, an object with bytes (judged as they are), or a file object. A path may be that
+of a sharded checkpoint's index, or of its folder: index and shards are judged as one thing. Of a
+file object that can seek, all bytes are judged, wherever it stands, and its position stays; of one that
 cannot, the bytes that are left, until the verdict is certain. What a file object raises is
 passed on.
 

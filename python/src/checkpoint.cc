@@ -183,7 +183,7 @@ void RaiseStatus(const Status& status) {
   if (status.rule == Rule::kIoOutOfMemory) throw std::bad_alloc();
   nb::module_::import_("tensorgate._errors")
       .attr("raise_failed")(Info(status.rule).id, ToText(Message(status)), status.system_error,
-                            status.offset);
+                            status.offset, status.part);
   throw nb::type_error("tensorgate._errors.raise_failed returned");
 }
 

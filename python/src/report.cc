@@ -50,6 +50,16 @@ nb::object Facts(const ReportHandle& self) {
   return dict;
 }
 
+nb::object Shards(const ReportHandle& self) {
+  nb::list list;
+  for (const ShardVerdict& shard : self.shared->report.shards()) {
+    std::optional<std::string_view> rule;
+    if (shard.reason) rule = Info(*shard.reason).id;
+    list.append(nb::make_tuple(ToText(shard.name), Name(shard.verdict), rule));
+  }
+  return nb::tuple(list);
+}
+
 std::string Text(const ReportHandle& self, bool verbose) {
   const std::string& name = self.shared->name;
   return RenderText(name.empty() ? "-" : name, self.shared->report, verbose);
@@ -164,6 +174,10 @@ void BindReport(nb::module_& module) {
       .def_prop_ro("facts", &Facts,
                    "What the header says, once it could be read: `tensors`, `parameters`, "
                    "`header_bytes` …; else None.")
+      .def_prop_ro("shards", &Shards,
+                   "Of a sharded checkpoint, for each shard that was looked at: its name as the "
+                   "index has it, its verdict, and the rule of its first finding unless it is "
+                   "accepted.")
       .def("text", &Text, nb::arg("verbose") = false,
            "The report for people, as `tensorgate scan` prints it.")
       .def(

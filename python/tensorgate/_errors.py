@@ -48,19 +48,21 @@ class RejectedError(SafetensorError):
 class OperationError(SafetensorError):
     """Reading or writing failed, or was asked for in a way that cannot be: `rule` says which.
 
-    `offset` is the place in the file, `system_error` the system's errno or 0.
+    `offset` is the place in the file, `part` the number of the file in a sharded checkpoint, `system_error` the system's
+    errno or 0.
     """
 
-    def __init__(self, rule: str, message: str, system_error: int = 0, offset: int = 0) -> None:
+    def __init__(self, rule: str, message: str, system_error: int = 0, offset: int = 0, part: int = 0) -> None:
         self.rule = rule
         self.system_error = system_error
         self.offset = offset
+        self.part = part
         super().__init__(f"{rule}: {message}")
 
 
-def raise_failed(rule: str, message: str, system_error: int, offset: int) -> NoReturn:
+def raise_failed(rule: str, message: str, system_error: int, offset: int, part: int) -> NoReturn:
     """Raises for a call that failed."""
-    raise OperationError(rule, message, system_error, offset)
+    raise OperationError(rule, message, system_error, offset, part)
 
 
 def refusal(report: Report, advice: str = "") -> Exception:

@@ -122,6 +122,9 @@ class safe_open:
     (never names, shapes or ranges, which were checked). Where nothing is said torch's tensors are mapped, as the
     safetensors package does, and all others are read, which gives memory that nobody else can change.
 
+    `filename` may also be the index of a sharded checkpoint (`model.safetensors.index.json`) or its folder: the names of
+    all shards are one, and `metadata()` is that of the first.
+
     Opening reads the header alone. Raises `RejectedError` for a file that is not accepted. Many threads may use one.
     """
 

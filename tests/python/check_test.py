@@ -14,7 +14,7 @@ import unittest
 
 import tensorgate
 
-from support import GOOD, OVERLAP, safetensors, tensor
+from support import GOOD, OVERLAP, safetensors, shards, tensor
 
 
 class Raw(io.RawIOBase):
@@ -127,6 +127,33 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(report.verdict, "undecided")
         with self.assertRaises(FileNotFoundError):
             report.raise_unless_accepted()
+
+    def test_a_sharded_checkpoint_is_one_thing(self):
+        two = safetensors({"c": tensor(0, 4)}, b"cccc")
+        index = shards(self.folder, {"1.safetensors": GOOD, "2.safetensors": two})
+        for path in (self.folder, str(self.folder) + "/", index):
+            report = tensorgate.check(path)
+            self.assertTrue(report)
+            self.assertEqual((report.format, report.facts["tensors"], report.name),
+                             ("safetensors-checkpoint", 3, str(path)))
+            self.assertEqual(report.shards, (("1.safetensors", "accepted", None), ("2.safetensors", "accepted", None)))
+            self.assertEqual(len(json.loads(report.json())["shards"]), 2)
+        self.assertEqual(tensorgate.check(GOOD).shards, ())
+        # Without its folder an index says nothing.
+        self.assertFalse(tensorgate.check(index.read_bytes(), name=index.name))
+
+    def test_a_refused_shard_refuses_the_whole(self):
+        shards(self.folder, {"1.safetensors": GOOD, "2.safetensors": OVERLAP}, b="1.safetensors")
+        report = tensorgate.check(self.folder)
+        self.assertEqual((report.verdict, report.findings[0].rule, report.findings[0].subject),
+                         ("rejected", "checkpoint/shard-rejected", "2.safetensors"))
+        self.assertEqual(report.shards[1], ("2.safetensors", "rejected", "safetensors/offsets-overlap"))
+        with self.assertRaisesRegex(tensorgate.RejectedError, "checkpoint/shard-rejected"):
+            report.raise_unless_accepted()
+        index = shards(self.folder, {"1.safetensors": GOOD}, x="../1.safetensors")
+        self.assertEqual(tensorgate.check(index).findings[0].rule, "checkpoint/shard-name-unsafe")
+        index.unlink()
+        self.assertEqual(tensorgate.check(self.folder).findings[0].rule, "checkpoint/index-missing")
 
     def test_unsupported_is_not_accepted(self):
         report = tensorgate.check(pickle.dumps([1, 2]), name="x.pkl")

@@ -17,7 +17,7 @@ import numpy
 import tensorgate
 import tensorgate.numpy
 
-from support import GOOD, OVERLAP, safetensors, tensor
+from support import GOOD, OVERLAP, safetensors, shards, tensor
 
 try:
     import ml_dtypes
@@ -327,6 +327,50 @@ class Errors(Files):
         said = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(path)], check=True,
                               capture_output=True, text=True).stdout
         self.assertEqual(said.strip(), "memory")
+
+
+class Shards(Files):
+    def setUp(self):
+        super().setUp()
+        self.two = safetensors({"c": tensor(0, 8, "I16", [2, 2]), "empty": tensor(8, 8, "U8", [0])},
+                               struct.pack("<4h", 1, 2, 3, 4))
+        self.index = shards(self.folder, {"1.safetensors": GOOD, "2.safetensors": self.two})
+
+    def test_one_name_space(self):
+        for path in (self.folder, self.index, str(self.index)):
+            for file in self.every_way(path):
+                self.assertEqual((file.keys(), file.metadata()), (["a", "b", "c", "empty"], {"format": "pt"}))
+                values = {"a": [1.5, -2], "b": [1, 2, 3, 4], "c": [[1, 2], [3, 4]], "empty": []}
+                self.assertEqual({name: value.tolist() for name, value in file.get_tensors().items()}, values)
+                for name, value in values.items():
+                    self.assertEqual(file.get_tensor(name).tolist(), value)
+                self.assertEqual(file.get_slice("c")[:, 1].tolist(), [2, 4])
+        self.assertEqual(sorted(tensorgate.numpy.load_file(self.folder)), ["a", "b", "c", "empty"])
+        if torch:
+            self.assertEqual(sorted(tensorgate.torch.load_file(self.index)), ["a", "b", "c", "empty"])
+
+    def test_refused(self):
+        (self.folder / "2.safetensors").write_bytes(OVERLAP)
+        for path in (self.folder, self.index):
+            for open_it in (lambda: tensorgate.safe_open(path, "np"), lambda: tensorgate.numpy.load_file(path)):
+                with self.assertRaises(tensorgate.RejectedError) as caught:
+                    open_it()
+                self.assertEqual((caught.exception.rule, caught.exception.subject),
+                                 ("checkpoint/shard-rejected", "2.safetensors"))
+        self.index.unlink()
+        with self.assertRaises(tensorgate.RejectedError) as caught:
+            tensorgate.safe_open(self.folder, "np")
+        self.assertEqual(caught.exception.rule, "checkpoint/index-missing")
+
+    def test_a_shard_that_changes_is_an_error_of_its_tensors(self):
+        with tensorgate.safe_open(self.folder, "np") as file:
+            os.truncate(self.folder / "2.safetensors", 20)
+            self.assertEqual(file.get_tensor("b").tolist(), [1, 2, 3, 4])
+            for read in (lambda: file.get_tensor("c"), file.get_tensors, lambda: file.get_slice("c")[0]):
+                with self.assertRaises(tensorgate.OperationError) as caught:
+                    read()
+                self.assertEqual((caught.exception.part, caught.exception.rule in ("io/changed", "io/short-read")),
+                                 (1, True))
 
 
 class Threads(Files):

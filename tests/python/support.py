@@ -23,3 +23,16 @@ def tensor(begin, end, dtype="U8", shape=None):
 GOOD = safetensors({"__metadata__": {"format": "pt"}, "a": tensor(0, 8, "F32", [2]),
                     "b": tensor(8, 12)}, struct.pack("<2f", 1.5, -2) + b"\1\2\3\4")
 OVERLAP = safetensors({"a": tensor(0, 8), "b": tensor(4, 12)}, bytes(12))
+
+
+def shards(folder, contents, **more):
+    """A sharded checkpoint of these files; returns the index. Each tensor is in the file that holds it."""
+    folder.mkdir(exist_ok=True)
+    weight_map = {}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+        header = json.loads(content[8:8 + struct.unpack("<Q", content[:8])[0]])
+        weight_map.update({tensor: name for tensor in header if tensor != "__metadata__"})
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": {**weight_map, **more}}))
+    return index

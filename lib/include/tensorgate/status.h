@@ -16,7 +16,9 @@
 namespace tensorgate {
 
 struct [[nodiscard]] Status {
-  Rule rule{};               ///< One of the rules `io/...` (reading) and `use/...` (a call).
+  Rule rule{};  ///< One of the rules `io/...` (reading) and `use/...` (a call).
+  /// Which file of a checkpoint, where reading one failed: `checkpoint.part(status.part).path`. 65535 stands for all behind.
+  std::uint16_t part = 0;
   int system_error = 0;      ///< errno, where the system said why.
   std::uint64_t offset = 0;  ///< Where in the file.
   std::uint64_t found = 0;   ///< The rule's number; `io/...` have one if they count bytes.

@@ -227,6 +227,20 @@ TEST_F(ShardsTest, WhatOthersDoMeanwhile) {
   EXPECT_FALSE(checkpoint.LoadAll());
 }
 
+TEST_F(ShardsTest, AFailureSaysWhichShard) {
+  WriteShards(3);
+  const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(folder_));
+  fs::resize_file(folder_ / ShardFile(1), 10);
+  const std::size_t lost = *checkpoint.Find(TensorName(1, 2));
+  for (const Status& status :
+       {checkpoint.Unchanged().error(), checkpoint.Read(lost).error(), checkpoint.LoadAll().error(),
+        checkpoint.Map(1).error(), checkpoint.ReadSlice(lost, {{Subscript::Index(0)}}).error()}) {
+    EXPECT_TRUE(status.rule == Rule::kIoChanged || status.rule == Rule::kIoShortRead);
+    EXPECT_EQ(checkpoint.part(status.part).path, (folder_ / ShardFile(1)).string());
+  }
+  EXPECT_TRUE(checkpoint.Map(2));
+}
+
 TEST_F(ShardsTest, AThousandShards) {
   WriteShards(1000, 2);
   rlimit given;
