@@ -21,6 +21,7 @@
 #include "lib/scan/detect.h"
 #include "lib/source/new_file.h"
 #include "tensorgate/render.h"
+#include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
 namespace tensorgate::cli {
@@ -70,6 +71,9 @@ std::optional<Report> Rewriting::Open() {
   for (const std::string& path : options_.paths) {
     auto input = OpenInput(sanitize ? checkpoint::IndexOf(path) : path, options_);
     if (!input) return std::move(input.error());
+    if ((*input)->report.format().starts_with("pytorch-")) {
+      return ScanFailure({.rule = Rule::kUseNotSafetensors}, options_.check);
+    }
     inputs_.push_back(*std::move(input));
     if (sanitize && inputs_[0]->report.format() == "safetensors-checkpoint") {
       TakeShards();

@@ -9,6 +9,9 @@
 #include "lib/base/report_builder.h"
 #include "lib/checkpoint/check.h"
 #include "lib/ops/checkpoint_data.h"
+#include "lib/ops/torch_part.h"
+#include "lib/scan/detect.h"
+#include "lib/scan/head_source.h"
 #include "lib/source/folder.h"
 #include "tensorgate/shards.h"
 
@@ -47,7 +50,12 @@ Report Failed(const Status& status, const CheckOptions& options) {
   return builder.Finish();
 }
 
-// What a source of the caller's throws has been caught by the check.
+// By its content, as a scan has it.
+bool IsTorch(HeadSource& source, std::string_view name) {
+  const std::string_view format = Detect(source, source.head(), name).format;
+  return format == "pytorch-zip" || format == "pytorch-legacy";
+}
+
 std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> source,
                                           const CheckOptions& options) {
   if (!source) return std::unexpected(Failed(source.error(), options));
@@ -94,6 +102,8 @@ std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Bod
     return body();
   } catch (const std::bad_alloc&) {
     return std::unexpected(ReportBuilder::OutOfMemory(options, kFormat));
+  } catch (...) {  // thrown by a source of the caller's
+    return std::unexpected(ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed));
   }
 }
 
@@ -105,9 +115,25 @@ std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
   if (const Result<void> host = CheckHost(std::endian::native); !host) {
     return std::unexpected(Failed(host.error(), options));
   }
-  std::expected<safetensors::File, Report> file = safetensors::File::Open(*source, options);
-  if (!file) return std::unexpected(std::move(file.error()));
-  return MakePart(std::move(path), std::move(source), *std::move(file));
+  HeadSource cached(*source);
+  bool foreign = false;
+  if (!IsNamedSafetensors(path)) {
+    if (const Result<void> read = cached.ReadHead(); !read) {
+      return std::unexpected(Failed(read.error(), options));
+    }
+    const std::span<const std::byte> head = cached.head();
+    foreign = !MayBeSafetensors(head) || IsForeign(head, cached.size(), path);
+    if (foreign && !MayBeSafetensors(head) && IsTorch(cached, path)) {
+      return OpenTorchPart(std::move(path), std::move(source), cached, options);
+    }
+  }
+  std::expected<safetensors::File, Report> file = safetensors::File::Open(cached, options);
+  if (file) return MakePart(std::move(path), std::move(source), *std::move(file));
+  // The length bytes of another format can look like a header's.
+  if (foreign && file.error().verdict() == Verdict::kRejected && IsTorch(cached, path)) {
+    return OpenTorchPart(std::move(path), std::move(source), cached, options);
+  }
+  return std::unexpected(std::move(file.error()));
 }
 
 PartData CheckpointData::MakePart(std::string path, std::unique_ptr<Source> source,
@@ -273,7 +299,12 @@ std::size_t Checkpoint::parts() const { return data_->parts.size(); }
 Part Checkpoint::part(std::size_t index) const {
   if (index >= parts()) std::abort();
   const PartData& part = data_->parts[index];
-  return {part.path, part.source->size(), part.report, part.file, part.source.get()};
+  return {.path = part.path,
+          .size = part.source->size(),
+          .report = part.report,
+          .file = part.file,
+          .torch = part.torch,
+          .source = part.source.get()};
 }
 
 const Report& Checkpoint::report() const {

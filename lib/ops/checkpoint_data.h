@@ -13,6 +13,7 @@
 
 #include "lib/base/names.h"
 #include "tensorgate/checkpoint.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate::internal {
 
@@ -35,6 +36,7 @@ struct PartData {
   const Report* report = nullptr;           // of what `tensors` holds
   const safetensors::File* file = nullptr;  // the same, if it is one
   std::uint16_t number = 0;                 // as Status::part
+  const torch::File* torch = nullptr;
   std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
 
   // Both may fail with its number in the status.
@@ -55,12 +57,13 @@ struct CheckpointData {
   std::optional<Report> report;  // on the whole
   NameIndex names;               // of all tensors
 
-  /// The safetensors file of `source` as a part.
+  /// The file of `source` as a part; its content decides what it is.
   static std::expected<PartData, Report> OpenPart(std::string path, std::unique_ptr<Source> source,
                                                   const CheckOptions& options);
   /// A part of what was opened already.
   static PartData MakePart(std::string path, std::unique_ptr<Source> source,
                            safetensors::File file);
+  static const CheckpointData& Of(const Checkpoint& checkpoint) { return *checkpoint.data_; }
   /// Of one part or more.
   static Checkpoint Make(std::vector<PartData> parts);
   /// The parts that an index names, with the report on the whole. Throws std::bad_alloc.
@@ -74,6 +77,8 @@ struct CheckpointData {
     return parts[part].tensors->name(index - first[part]);
   }
   std::optional<std::size_t> Find(std::string_view name) const;
+  /// `use/expands` if a call that gives so many bytes would give far more than the files have.
+  Result<void> CheckRepeats(std::uint64_t bytes, const LoadOptions& options) const;
   /// `use/no-such-tensor` if there is none. Throws std::bad_alloc.
   Result<TensorRef> Tensor(std::size_t index) const;
 };

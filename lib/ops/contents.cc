@@ -1,10 +1,14 @@
 #include "lib/ops/contents.h"
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <utility>
 
+#include "lib/base/checked.h"
+#include "lib/ops/checkpoint_data.h"
+#include "lib/ops/strided.h"
 #include "lib/safetensors/examination.h"
 
 namespace tensorgate::internal {
@@ -28,6 +32,26 @@ std::vector<std::uint32_t> LastOfEachName(std::size_t count, const NameAt& at) {
   return entries;
 }
 
+// A tensor with strides as if it were a file of its own.
+class StridedSource final : public Source {
+ public:
+  StridedSource(const CheckpointData& data, TensorRef tensor)
+      : size_(tensor.bytes()), reader_(data, std::move(tensor)) {}
+  std::uint64_t size() const override { return size_; }
+  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
+    if (offset >= size_) return 0;
+    into =
+        into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset)));
+    const Result<void> read = reader_.Read(offset, into);
+    if (!read) return std::unexpected(read.error());
+    return into.size();
+  }
+
+ private:
+  std::uint64_t size_;
+  StridedReader reader_;
+};
+
 TensorData TensorOf(const Header& header, std::uint32_t index, Source& source) {
   const auto& record = header.tensors.span()[index];
   TensorData tensor;
@@ -42,20 +66,27 @@ TensorData TensorOf(const Header& header, std::uint32_t index, Source& source) {
 }  // namespace
 
 Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
+  const CheckpointData& data = CheckpointData::Of(checkpoint);
   Contents contents;
+  std::uint64_t all = 0;
   contents.tensors.reserve(checkpoint.size());
   for (std::size_t i = 0; i < checkpoint.size(); ++i) {
     Result<TensorRef> tensor = checkpoint.tensor(i);
     if (!tensor) return std::unexpected(tensor.error());
-    if (!tensor->stride.empty()) {
-      return std::unexpected(Status{.rule = Rule::kSaveMisuse, .found = i});
+    all = SaturatingAdd(all, tensor->bytes());
+    TensorData made{
+        .name = std::string(tensor->name), .dtype = tensor->dtype, .shape = tensor->shape};
+    if (tensor->stride.empty()) {
+      made.data = SourceData{checkpoint.part(tensor->part).source, tensor->range.offset};
+    } else {
+      auto view = std::make_unique<StridedSource>(data, *std::move(tensor));
+      made.data = SourceData{view.get(), 0};
+      contents.views.push_back(std::move(view));
     }
-    contents.tensors.push_back(
-        {.name = std::string(tensor->name),
-         .dtype = tensor->dtype,
-         .shape = std::move(tensor->shape),
-         .data = SourceData{checkpoint.part(tensor->part).source, tensor->range.offset}});
+    contents.tensors.push_back(std::move(made));
   }
+  const Result<void> fits = data.CheckRepeats(all, {});
+  if (!fits) return std::unexpected(fits.error());
   for (std::size_t i = 0; i < checkpoint.metadata_size(); ++i) {
     const safetensors::MetadataEntry entry = checkpoint.metadata(i);
     contents.metadata.emplace_back(entry.key, entry.value);

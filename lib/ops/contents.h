@@ -3,6 +3,7 @@
 #define TENSORGATE_OPS_CONTENTS_H_
 
 #include <expected>
+#include <memory>
 #include <vector>
 
 #include "tensorgate/checkpoint.h"
@@ -13,10 +14,11 @@ namespace tensorgate::internal {
 struct Contents {
   std::vector<TensorData> tensors;  // in the order of parts and data; they refer to the sources
   Metadata metadata;                // in the order of the header
+  std::vector<std::unique_ptr<Source>> views;  // what tensors with strides refer to
 };
 
-/// `checkpoint` must stay while the contents are used. `save/misuse` for a tensor that does not lie in its file as it
-/// would in memory. Throws std::bad_alloc.
+/// `checkpoint` must stay while the contents are used. `use/expands` where tensors together are far larger than the
+/// files. Throws std::bad_alloc.
 Result<Contents> ContentsOf(const Checkpoint& checkpoint);
 
 /// What the format's reference reads in `source`, which must stay; the report of the reference profile

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/checked.h"
 #include "lib/ops/checkpoint_data.h"
 #include "lib/ops/layout.h"
 #include "lib/ops/transfer.h"
@@ -19,6 +20,9 @@ constexpr std::uint64_t kLargestPage = 65536, kLine = 64;
 std::unexpected<Status> WrongSize(std::size_t size) {
   return std::unexpected(Status{.rule = Rule::kUseWrongSize, .found = size});
 }
+
+// Tensors that repeat bytes of their file may take so many times its size, and what is given freely.
+constexpr std::uint64_t kRepeats = 4;
 
 // A size of memory; on 32 bits a tensor can be too large for any.
 Result<std::size_t> ToSize(std::uint64_t bytes) {
@@ -89,6 +93,20 @@ class Places {
 
 }  // namespace
 
+Result<void> internal::CheckpointData::CheckRepeats(std::uint64_t bytes,
+                                                    const LoadOptions& options) const {
+  std::uint64_t most = options.repeated_bytes;
+  bool shared = false;
+  for (const PartData& part : parts) {
+    shared |= part.torch != nullptr;
+    std::uint64_t size = part.source->size();
+    if (MultiplyOverflows(size, kRepeats)) size = UINT64_MAX;
+    most = SaturatingAdd(most, size);
+  }
+  if (!shared || bytes <= most) return {};
+  return std::unexpected(Status{.rule = Rule::kUseExpands, .found = bytes});
+}
+
 Result<void> Checkpoint::ReadInto(std::size_t index, std::span<std::byte> into,
                                   const LoadOptions& options) const {
   const Destination destination{index, into};
@@ -99,6 +117,8 @@ Result<Buffer> Checkpoint::Read(std::size_t index, const LoadOptions& options) c
   return Guarded([&]() -> Result<Buffer> {
     const Result<TensorRef> tensor = data_->Tensor(index);
     if (!tensor) return std::unexpected(tensor.error());
+    const Result<void> fits = data_->CheckRepeats(tensor->bytes(), options);
+    if (!fits) return std::unexpected(fits.error());
     const Result<std::size_t> size = ToSize(tensor->bytes());
     if (!size) return std::unexpected(size.error());
     const bool aligned = tensor->range.offset % AlignmentOf(*tensor) == 0;
@@ -136,14 +156,17 @@ Result<void> Checkpoint::LoadInto(std::span<const Destination> into,
     for (const Destination& each : into) sorted.emplace_back(each.index, each.into);
     std::ranges::sort(sorted, {}, [](const auto& each) { return each.first; });
     Transfer transfer(*data_, options);
+    std::uint64_t all = 0;
     for (const auto& [index, bytes] : sorted) {
       const Result<TensorRef> tensor = data_->Tensor(index);
       if (!tensor) return std::unexpected(tensor.error());
       if (bytes.size() != tensor->bytes()) return WrongSize(bytes.size());
+      all = internal::SaturatingAdd(all, std::uint64_t{bytes.size()});
       const Result<void> added = transfer.AddTensor(*tensor, bytes);
       if (!added) return added;
     }
-    return transfer.Run();
+    const Result<void> fits = data_->CheckRepeats(all, options);
+    return fits ? transfer.Run() : fits;
   });
 }
 
@@ -156,7 +179,10 @@ Result<Loaded> Checkpoint::Load(std::span<const std::size_t> which,
       if (!tensor) return std::unexpected(tensor.error());
       places.Add(std::move(*tensor));
     }
-    const Result<std::size_t> size = ToSize(places.LayOut());
+    const std::uint64_t all = places.LayOut();
+    const Result<void> fits = data_->CheckRepeats(all, options);
+    if (!fits) return std::unexpected(fits.error());
+    const Result<std::size_t> size = ToSize(all);
     if (!size) return std::unexpected(size.error());
     Result<Buffer> buffer = Buffer::Allocate(*size);
     if (!buffer) return std::unexpected(buffer.error());

@@ -48,6 +48,8 @@ Result<void> Checkpoint::ReadSliceInto(std::size_t index, std::span<const Subscr
     if (into.size() != selection->bytes) {
       return std::unexpected(Status{.rule = Rule::kUseWrongSize, .found = into.size()});
     }
+    const Result<void> fits = data_->CheckRepeats(selection->bytes, options);
+    if (!fits) return fits;
     Transfer transfer(*data_, options);
     transfer.AddSelection(tensor->part, std::move(*selection), into);
     return transfer.Run();
@@ -59,6 +61,8 @@ Result<Slice> Checkpoint::ReadSlice(std::size_t index, std::span<const Subscript
   return Guarded([&]() -> Result<Slice> {
     Result<SlicePlan> plan = PlanSlice(index, subscripts);
     if (!plan) return std::unexpected(plan.error());
+    const Result<void> fits = data_->CheckRepeats(plan->bytes, options);
+    if (!fits) return std::unexpected(fits.error());
     if (plan->bytes > SIZE_MAX) return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
     Result<Buffer> buffer = Buffer::Allocate(static_cast<std::size_t>(plan->bytes));
     if (!buffer) return std::unexpected(buffer.error());

@@ -68,7 +68,7 @@ Result<void> StridedReader::Load(std::uint64_t offset) {
   const std::uint64_t bytes = selection->bytes;
   const LoadOptions options{.threads = 1};
   Transfer transfer(data_, options);
-  transfer.AddSelection(0, std::move(*selection),
+  transfer.AddSelection(tensor_.part, std::move(*selection),
                         tile_.bytes().first(static_cast<std::size_t>(bytes)));
   if (Result<void> read = transfer.Run(); !read) return read;
   begin_ = offset / plane * plane + first * inner_;

@@ -14,7 +14,7 @@ namespace tensorgate::internal {
 
 class StridedReader {
  public:
-  /// `tensor` lies in part 0 of `data`, has elements, and these are whole bytes. `data` must outlive
+  /// `tensor` has elements, and these are whole bytes. `data` must outlive
   /// the reader.
   StridedReader(const CheckpointData& data, TensorRef tensor);
 

@@ -132,6 +132,20 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
   return kind;
 }
 
+Kind Detect(Source& source, std::span<const std::byte> head, std::string_view name) {
+  const Kind kind = DetectHead(head, source.size(), name);
+  const std::string_view text = AsText(head);
+  const bool zip =
+      text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
+  // Pictures, text and unknown things may carry an archive that loaders find by its end.
+  const bool unclear = kind.file_class == FileClass::kOther || kind.format == "unknown";
+  return zip || (unclear && EndsInZip(source)) ? DetectZip(source, head) : kind;
+}
+
+bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
+  return DetectHead(head, size, name).format != "unknown" || AsText(head).starts_with("PK\3\4");
+}
+
 bool MayBeSafetensors(std::span<const std::byte> head) {
   if (head.size() < 9) return false;
   if (LoadLittleEndian64(head.first<8>()) > 100'000'000) return false;

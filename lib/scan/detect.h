@@ -30,6 +30,13 @@ Kind DetectZip(Source& source, std::span<const std::byte> head);
 /// An archive hangs at the end of something else.
 bool EndsInZip(Source& source);
 
+/// What a whole source is that does not prove to be safetensors: archives by their lists of members, also where they
+/// hang at the end of something else. `head` as above.
+Kind Detect(Source& source, std::span<const std::byte> head, std::string_view name);
+
+/// For what might be safetensors: begins like another format, of which no text is one, for its length has zeros.
+bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name);
+
 /// By its length bytes and the brace behind them, this may be safetensors.
 bool MayBeSafetensors(std::span<const std::byte> head);
 

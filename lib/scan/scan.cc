@@ -9,6 +9,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/report_builder.h"
 #include "lib/scan/detect.h"
+#include "lib/scan/head_source.h"
 #include "lib/source/spool.h"
 #include "lib/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
@@ -18,46 +19,9 @@
 namespace tensorgate {
 namespace {
 
+using internal::HeadSource;
 using internal::Kind;
 using internal::kScanHead;
-
-// Serves the first bytes from one read, counts all, and passes the rest on: so each byte is fetched
-// once.
-class HeadSource final : public Source {
- public:
-  explicit HeadSource(Source& inner) : inner_(inner) {}
-
-  Result<void> ReadHead() {
-    const std::size_t length = static_cast<std::size_t>(std::min<std::uint64_t>(size(), kScanHead));
-    Result<void> read = ReadFully(inner_, 0, std::span(head_).first(length));
-    if (read) {
-      length_ = length;
-      bytes_read_ = length;
-    }
-    return read;
-  }
-  std::span<const std::byte> head() const { return std::span(head_).first(length_); }
-  std::uint64_t bytes_read() const { return bytes_read_; }
-
-  std::uint64_t size() const override { return inner_.size(); }
-  bool concurrent() const override { return inner_.concurrent(); }
-  std::span<const std::byte> memory() const override { return inner_.memory(); }
-  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
-    if (offset < length_) {
-      return internal::CopyBytes(head().subspan(static_cast<std::size_t>(offset)), into);
-    }
-    Result<std::size_t> count = inner_.Read(offset, into);
-    if (count) bytes_read_ += *count;
-    return count;
-  }
-  Result<void> Unchanged() override { return inner_.Unchanged(); }
-
- private:
-  Source& inner_;
-  std::array<std::byte, kScanHead> head_;
-  std::size_t length_ = 0;
-  std::atomic<std::uint64_t> bytes_read_ = 0;
-};
 
 Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uint64_t bytes_read,
                    const CheckOptions& options) {
@@ -83,14 +47,7 @@ Report Failure(const Status& status, std::optional<std::uint64_t> size,
 
 // What is neither safetensors nor pretends to be.
 Report Other(HeadSource& source, std::string_view name, const CheckOptions& options) {
-  const std::span<const std::byte> head = source.head();
-  Kind kind = internal::DetectHead(head, source.size(), name);
-  const std::string_view text = internal::AsText(head);
-  const bool zip =
-      text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
-  // Pictures, text and unknown things may carry an archive that loaders find by its end.
-  const bool unclear = kind.file_class == FileClass::kOther || kind.format == "unknown";
-  if (zip || (unclear && internal::EndsInZip(source))) kind = internal::DetectZip(source, head);
+  const Kind kind = internal::Detect(source, source.head(), name);
   // Whatever the name: what a loader would unpickle is judged as that.
   if (kind.format == "pytorch-zip" || kind.format == "pytorch-legacy") {
     return torch::Check(source, options);
@@ -100,12 +57,6 @@ Report Other(HeadSource& source, std::string_view name, const CheckOptions& opti
     return Failure(same.error(), source.size(), options);
   }
   return Unsupported(kind, source.size(), source.bytes_read(), options);
-}
-
-// For what might be safetensors: with the zeros in its length it is no text.
-bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
-  const std::string_view format = internal::DetectHead(head, size, name).format;
-  return format != "unknown" || internal::AsText(head).starts_with("PK\3\4");
 }
 
 Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& options) {
@@ -118,7 +69,7 @@ Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& op
     // Another format's length bytes can look like a header's: only a proof speaks against its
     // signature.
     const bool certain = report.verdict() != Verdict::kRejected;
-    if (certain || !IsForeign(cached.head(), cached.size(), name)) return report;
+    if (certain || !internal::IsForeign(cached.head(), cached.size(), name)) return report;
   }
   return Other(cached, name, options);
 }
@@ -238,7 +189,8 @@ Report StreamScan::State::Finish(bool at_end) {
   if (checking) {
     // Refused early: that the stream went on is no failure of it.
     Report report = check.Finish(at_end || !open);
-    if (report.verdict() != Verdict::kRejected || !IsForeign(seen(), size, {})) return report;
+    if (report.verdict() != Verdict::kRejected || !internal::IsForeign(seen(), size, {}))
+      return report;
   } else if (!at_end && open) {
     return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
   }

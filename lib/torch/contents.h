@@ -15,6 +15,7 @@
 #include "lib/pickle/machine.h"
 #include "lib/torch/rebuild.h"
 #include "tensorgate/tensor.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate::torch::internal {
 
@@ -43,6 +44,11 @@ struct Contents {
   std::string_view NameOf(const NamedTensor& named) const {
     return std::string_view(names).substr(named.name, named.name_length);
   }
+};
+
+/// What an open file holds, for those who make objects of it.
+struct Access {
+  static const Contents& Of(const File& file) { return *file.contents_; }
 };
 
 /// Walks the values and names each tensor by its path. Tells names that stand for two tensors, and

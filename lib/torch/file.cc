@@ -179,6 +179,12 @@ std::optional<std::size_t> File::Find(std::string_view name) const {
 
 std::size_t File::storages() const { return contents_->rebuild->storages().size(); }
 
+Storage File::storage(std::size_t index) const {
+  const StorageValue& value = contents_->rebuild->storages()[index];
+  return {value.location, value.untyped ? 1 : std::uint64_t{Info(value.dtype).bytes},
+          contents_->ranges[index]};
+}
+
 std::string_view File::location(std::size_t index) const {
   return contents_->rebuild->storages()[index].location;
 }

@@ -126,9 +126,18 @@ class Sanitize(Case):
             with self.subTest(name):
                 path = os.path.join(os.environ["TENSORGATE_CORPUS_DIR"], name)
                 target = self.dir / "out.safetensors"
-                for command in (("sanitize", path, target), ("hash", path), ("diff", path, path)):
+                for command in (("sanitize", path, target), ("merge", path, "--output", target)):
                     self.assertNotEqual(self.run_command(*command).returncode, 0)
                 self.assertFalse(target.exists())
+                if not name.startswith(("torch/", "zip/")):
+                    for command in (("hash", path), ("diff", path, path)):
+                        self.assertNotEqual(self.run_command(*command).returncode, 0)
+
+    def test_checkpoints_of_pytorch_are_for_convert(self):
+        folder = pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"], "torch", "accept")
+        told, written = self.sanitize(folder / "views.pt", code=UNDECIDED)
+        self.assertIsNone(written)
+        self.assertEqual(told["reports"][0]["findings"][0]["rule"], "use/not-safetensors")
 
     def test_what_cannot_be_written(self):
         path = self.put("good.safetensors")
@@ -296,6 +305,26 @@ class Hash(Case):
         for other in (ODD.replace(b"bbbb", b"cbbb"), ODD.replace(b"[2,1]", b"[1,2]"),
                       ODD.replace(b"F32", b"I32"), ODD.replace(b'"b"', b'"c"')):
             self.assertNotEqual(content("c.safetensors", ODD), content("d.safetensors", other))
+
+    def test_checkpoints_of_pytorch(self):
+        folder = pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"], "torch", "accept")
+        for name in ("views.pt", "legacy-views.pt"):
+            told = json.loads(self.run_command("hash", "--format", "json", folder / name, code=ACCEPTED).stdout)
+            hashes = {each["name"]: each["sha256"] for each in told["contents"]["tensors"]}
+            sizes = {"all": 64, "again": 64, "column": 16, "block": 16, "repeated": 48, "none": 0}
+            self.assertEqual(hashes, {each: hashlib.sha256(bytes(size)).hexdigest() for each, size in sizes.items()})
+        # The layout makes no difference.
+        self.run_command("diff", folder / "views.pt", folder / "legacy-views.pt", code=0)
+        self.run_command("diff", folder / "views.pt", folder / "zip-plain.pt", code=1)
+        told = json.loads(self.run_command("hash", "--format", "json", folder / "view-expands-far.pt",
+                                           code=UNDECIDED).stdout)
+        self.assertEqual(told["report"]["findings"][0]["rule"], "use/expands")
+
+    def test_a_checkpoint_of_pytorch_and_what_it_is_converted_to(self):
+        path = pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"], "torch", "accept", "zip-plain.pt")
+        made = self.dir / "made.safetensors"
+        self.run_command("convert", path, made, code=ACCEPTED)
+        self.run_command("diff", path, made, code=0)
 
     def test_refused(self):
         path = self.put("bad.safetensors", OVERLAP)

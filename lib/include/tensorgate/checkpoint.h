@@ -9,6 +9,11 @@
 //   }
 //   tensorgate::Result<tensorgate::Loaded> all = checkpoint->LoadAll();  // in parallel
 //
+// A file is safetensors or a checkpoint of PyTorch's (torch.h), which its content decides as in a scan.
+// Of the latter, tensors are named by their paths (`model.layers.0.weight`), may have strides and share
+// bytes; all are read in C order. One whose dtype safetensors lacks keeps it from opening
+// (`use/no-dtype`).
+//
 // Guarantees: a `Checkpoint` exists only if every check of the strict profile passed. Opening reads
 // the header alone, a tensor's bytes are read when they are asked for. Each call that reads delivers
 // everything or an error; after an error the bytes in the caller's buffer have no value.
@@ -47,6 +52,7 @@
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 #include "tensorgate/tensor.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate {
 
@@ -65,6 +71,10 @@ struct LoadOptions {
   /// Called on the caller's thread after its own blocks and at the end: bytes so far, and in all.
   /// False cancels (`use/cancelled`), unless all have come. What it throws cancels, too.
   std::function<bool(std::uint64_t done, std::uint64_t all)> progress;
+  /// Tensors of a PyTorch checkpoint can share bytes of their file, or repeat them (`expand`): a few
+  /// bytes can claim terabytes. One call gives at most four times the bytes of the file and so many
+  /// more; it fails with `use/expands` before it allocates or reads anything.
+  std::uint64_t repeated_bytes = std::uint64_t{64} << 20;
   /// Cancels once it is true; may be set by any thread.
   const std::atomic<bool>* cancel = nullptr;
 };
@@ -104,12 +114,13 @@ struct Part {
   std::uint64_t size = 0;          ///< Of the file.
   const Report* report = nullptr;  ///< Accepted; its warnings and notes.
   const safetensors::File* file = nullptr;  ///< If it is a safetensors file.
+  const torch::File* torch = nullptr;       ///< If it is a PyTorch checkpoint.
   Source* source = nullptr;  ///< Where its bytes come from: `descriptor()`, `memory()`.
 };
 
 class Checkpoint {
  public:
-  /// One safetensors file; or, by its index or the folder that holds it (see shards.h), all shards of
+  /// One file; or, by its index or the folder that holds it (see shards.h), all shards of
   /// a checkpoint as one: each is opened once and held, so that a thousand of them need a thousand
   /// descriptors (where the system gives no more, `checkpoint/shard-undecided`). Checks by the strict
   /// profile whatever `options.profile` says.
@@ -139,7 +150,7 @@ class Checkpoint {
   /// Of the file, the index or the folder as it was opened; empty for a descriptor or a source.
   std::string_view path() const;
 
-  /// Of the first part.
+  /// Of the first part; a PyTorch checkpoint has none.
   std::size_t metadata_size() const;
   /// `index` must be below metadata_size(); a larger one ends the program.
   safetensors::MetadataEntry metadata(std::size_t index) const;

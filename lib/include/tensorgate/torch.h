@@ -42,6 +42,7 @@
 namespace tensorgate::torch {
 
 namespace internal {
+struct Access;
 struct Contents;
 }  // namespace internal
 
@@ -80,6 +81,15 @@ struct Tensor {
   bool expanded() const { return bytes() > range.length; }
 };
 
+/// Bytes of a file that tensors are views of.
+struct Storage {
+  /// As the writer told it: "cpu", "cuda:0".
+  std::string_view location;
+  /// Of one element, as the writer counted them; 1 if it has no dtype.
+  std::uint64_t element_bytes = 1;
+  ByteRange range;
+};
+
 class File {
  public:
   /// Checks by the strict profile whatever `options.profile` says; fails with the report.
@@ -102,6 +112,8 @@ class File {
   std::optional<std::size_t> Find(std::string_view name) const;
 
   std::size_t storages() const;
+  /// `index` must be below storages().
+  Storage storage(std::size_t index) const;
   /// As the writer told it: "cpu", "cuda:0". `index` must be below storages().
   std::string_view location(std::size_t index) const;
 
@@ -115,6 +127,7 @@ class File {
   const Report& report() const { return report_; }
 
  private:
+  friend struct internal::Access;
   File(std::unique_ptr<const internal::Contents> contents, Report report);
   std::unique_ptr<const internal::Contents> contents_;
   Report report_;

@@ -1,0 +1,123 @@
+#include "lib/ops/torch_part.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "lib/base/report_builder.h"
+#include "tensorgate/torch.h"
+
+namespace tensorgate::internal {
+namespace {
+
+class TorchTensors final : public PartTensors {
+ public:
+  explicit TorchTensors(torch::File file) : file_(std::move(file)) {
+    std::vector<std::pair<std::uint64_t, std::size_t>> order;
+    order.reserve(file_.size());
+    for (std::size_t i = 0; i < file_.size(); ++i) {
+      order.emplace_back(file_.tensor(i).range.offset, i);
+    }
+    std::ranges::sort(order);
+    index_.resize(order.size());
+    for (const auto& [offset, i] : order) {
+      index_[i] = order_.size();
+      order_.push_back(i);
+    }
+  }
+  const torch::File& file() const { return file_; }
+  std::size_t size() const override { return order_.size(); }
+  std::string_view name(std::size_t index) const override { return file_.name(order_[index]); }
+  TensorRef tensor(std::size_t index) const override {
+    torch::Tensor tensor = file_.tensor(order_[index]);
+    TensorRef ref{.name = tensor.name, .dtype = *tensor.dtype, .range = tensor.range};
+    if (!tensor.contiguous()) ref.stride = std::move(tensor.stride);
+    ref.shape = std::move(tensor.shape);
+    return ref;
+  }
+  std::optional<std::size_t> Find(std::string_view name) const override {
+    const std::optional<std::size_t> found = file_.Find(name);
+    if (!found) return std::nullopt;
+    return index_[*found];
+  }
+
+ private:
+  torch::File file_;
+  std::vector<std::size_t> order_;  // numbers of the file's, in the order of their data
+  std::vector<std::size_t> index_;  // the way back
+};
+
+class Storages final : public PartTensors {
+ public:
+  explicit Storages(torch::File file) : file_(std::move(file)), units_(file_.storages()) {
+    for (std::size_t i = 0; i < units_.size(); ++i) units_[i] = file_.storage(i).element_bytes;
+    // What has no dtype of its own is aligned for what is seen in it.
+    for (std::size_t i = 0; i < file_.size(); ++i) {
+      const torch::Tensor tensor = file_.tensor(i);
+      std::uint64_t& unit = units_[tensor.storage];
+      if (tensor.storage_range.length % tensor.element_bytes == 0) {
+        unit = std::max(unit, tensor.element_bytes);
+      }
+    }
+  }
+  const torch::File& file() const { return file_; }
+  std::size_t size() const override { return units_.size(); }
+  std::string_view name(std::size_t) const override { return {}; }
+  TensorRef tensor(std::size_t index) const override {
+    TensorRef ref{.dtype = DType::kU8, .range = file_.storage(index).range};
+    std::uint64_t unit = 1;
+    for (const DType dtype : {DType::kU16, DType::kU32, DType::kU64}) {
+      if (Bits(dtype) / 8 > units_[index]) break;
+      ref.dtype = dtype;
+      unit = Bits(dtype) / 8;
+    }
+    ref.shape = {ref.range.length / unit};
+    return ref;
+  }
+  std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
+
+ private:
+  torch::File file_;
+  std::vector<std::uint64_t> units_;  // bytes to which each is aligned
+};
+
+template <typename Tensors>
+PartData MakePart(std::string path, std::unique_ptr<Source> source, torch::File file) {
+  auto tensors = std::make_unique<const Tensors>(std::move(file));
+  PartData part;
+  part.path = std::move(path);
+  part.source = std::move(source);
+  part.torch = &tensors->file();
+  part.report = &part.torch->report();
+  part.tensors = std::move(tensors);
+  return part;
+}
+
+}  // namespace
+
+std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<Source> source,
+                                              Source& opened, const CheckOptions& options) {
+  std::expected<torch::File, Report> file = torch::File::Open(opened, options);
+  if (!file) return std::unexpected(std::move(file.error()));
+  for (std::size_t i = 0; i < file->size(); ++i) {
+    const torch::Tensor tensor = file->tensor(i);
+    if (tensor.dtype) continue;
+    ReportBuilder builder(options, file->report().format());
+    builder.SetSize(file->file_size());
+    builder.Add(Rule::kUseNoDtype, tensor.range.offset,
+                {.subject = tensor.name, .found_text = tensor.dtype_name});
+    return std::unexpected(builder.Finish());
+  }
+  return MakePart<TorchTensors>(std::move(path), std::move(source), *std::move(file));
+}
+
+std::expected<Checkpoint, Report> OpenStorages(std::string path, std::unique_ptr<Source> source,
+                                               const CheckOptions& options) {
+  std::expected<torch::File, Report> file = torch::File::Open(*source, options);
+  if (!file) return std::unexpected(std::move(file.error()));
+  std::vector<PartData> parts;
+  parts.push_back(MakePart<Storages>(std::move(path), std::move(source), *std::move(file)));
+  return CheckpointData::Make(std::move(parts));
+}
+
+}  // namespace tensorgate::internal

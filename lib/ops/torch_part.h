@@ -1,0 +1,25 @@
+// A PyTorch checkpoint as the part of a `Checkpoint`.
+#ifndef TENSORGATE_OPS_TORCH_PART_H_
+#define TENSORGATE_OPS_TORCH_PART_H_
+
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "lib/ops/checkpoint_data.h"
+
+namespace tensorgate::internal {
+
+/// Its tensors in the order of their data. `opened` is `source`, or what stands before it and has its bytes. Throws
+/// std::bad_alloc.
+std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<Source> source,
+                                              Source& opened, const CheckOptions& options);
+
+/// Its storages as tensors of one dimension, in the order of torch::File::storage, whatever is seen in them: for those
+/// who make the views themselves. Their names are empty. Throws std::bad_alloc.
+std::expected<Checkpoint, Report> OpenStorages(std::string path, std::unique_ptr<Source> source,
+                                               const CheckOptions& options);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_OPS_TORCH_PART_H_
