@@ -95,6 +95,26 @@ def torch_load(path):
     return torch.load(path + ".pt")
 
 
+def torch_load_weights_only(path):
+    import torch
+    return torch.load(path + ".pt", weights_only=True)
+
+
+def torch_load_mmap(path):
+    import torch
+    return torch.load(path + ".pt", weights_only=True, mmap=True)
+
+
+def ours_torch_load(path):
+    import tensorgate.torch
+    return tensorgate.torch.load(path + ".pt")
+
+
+def ours_torch_load_mmap(path):
+    import tensorgate.torch
+    return tensorgate.torch.load(path + ".pt", mmap=True)
+
+
 def runai(path):
     from runai_model_streamer import SafetensorsStreamer
     with SafetensorsStreamer() as streamer:
@@ -121,7 +141,7 @@ def _touch(load):
 
 LOADS = {name: value for name, value in list(globals().items())
          if callable(value) and not name.startswith("_")}
-for _name in ("ours_numpy_mmap", "ours_torch", "safetensors_torch"):
+for _name in ("ours_numpy_mmap", "ours_torch", "safetensors_torch", "torch_load_mmap", "ours_torch_load_mmap"):
     LOADS[_name + "_touched"] = _touch(LOADS[_name])
 
 

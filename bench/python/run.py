@@ -2,7 +2,7 @@
 """Loading, saving and opening, beside the other packages: prints Markdown, and draws the pictures of bench/README.md.
 
     pip install . numpy safetensors        # and torch, runai-model-streamer, fastsafetensors: what is there is measured
-    python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,import] [--json FILE] DIR
+    python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,import,checkpoint] [--json FILE] DIR
 
 DIR holds the files that are made (about four times --megabytes). Every contender runs in a process of its own, in turns:
 A B C … A B C …; a ratio is the median of the rounds' ratios. A process loads four times; the first time also pays for
@@ -37,6 +37,16 @@ LOADS = [
     ("ours_numpy_mmap_touched", "**tensorgate.numpy (mmap), every page touched**"),
     ("ours_torch_touched", "**tensorgate.torch (mmap), every page touched**"),
     ("safetensors_torch_touched", "safetensors.torch (mmap), every page touched"),
+]
+
+CHECKPOINT_BASE = "torch_load_weights_only"
+CHECKPOINTS = [
+    (CHECKPOINT_BASE, "torch.load(weights_only=True)"),
+    ("ours_torch_load", "**tensorgate.torch.load**"),
+    ("torch_load_mmap", "torch.load(weights_only=True, mmap=True)"),
+    ("ours_torch_load_mmap", "**tensorgate.torch.load(mmap=True)**"),
+    ("torch_load_mmap_touched", "torch.load(weights_only=True, mmap=True), every page touched"),
+    ("ours_torch_load_mmap_touched", "**tensorgate.torch.load(mmap=True)**, every page touched"),
 ]
 
 
@@ -93,17 +103,18 @@ def median(rows, key):
     return statistics.median(row[key] for row in rows)
 
 
-def load(folder, args):
+def compare(contenders, base, what, folder, args):
+    """Contenders that load, as a table."""
     path = make(folder, args.megabytes)
-    results = rounds_of([name for name, _ in LOADS], args.rounds,
+    results = rounds_of([name for name, _ in contenders], args.rounds,
                         lambda name: python(HERE / "contenders.py", name, path))
-    by_time = ratios(results, BASE)
+    by_time = ratios(results, base)
     size = path.stat().st_size
-    print(f"\nLoading {size / 1e9:.2f} GB, 300 tensors, {args.rounds} rounds:\n")
+    print(f"\n{what} {size / 1e9:.2f} GB, 300 tensors, {args.rounds} rounds:\n")
     print("| what | time, as a multiple of the first row | seconds | first load, seconds | CPU s | peak MB above the start | of it our own | mapped file |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     table = []
-    for name, title in LOADS:
+    for name, title in contenders:
         if name in results:
             rows = results[name]
             table.append({"name": name, "title": title, "ratio": by_time[name], "peak": median(rows, "peak")})
@@ -112,6 +123,14 @@ def load(folder, args):
                   f"{median(rows, 'peak') / 1e6:,.0f} | {median(rows, 'anonymous') / 1e6:,.0f} | "
                   f"{median(rows, 'mapped') / 1e6:,.0f} |")
     return {"bytes": size, "rows": table}
+
+
+def load(folder, args):
+    return compare(LOADS, BASE, "Loading", folder, args)
+
+
+def checkpoint(folder, args):
+    return compare(CHECKPOINTS, CHECKPOINT_BASE, "Loading a checkpoint of PyTorch's of", folder, args)
 
 
 def save(folder, args):
@@ -155,7 +174,7 @@ def importing(folder, args):
     return {name: median(rows, "seconds") for name, rows in results.items()}
 
 
-STEPS = {"load": load, "save": save, "open": opening, "import": importing}
+STEPS = {"load": load, "save": save, "open": opening, "import": importing, "checkpoint": checkpoint}
 
 
 def main():

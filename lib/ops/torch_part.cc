@@ -1,10 +1,12 @@
 #include "lib/ops/torch_part.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 #include <vector>
 
 #include "lib/base/report_builder.h"
+#include "tensorgate/scan.h"
 #include "tensorgate/torch.h"
 
 namespace tensorgate::internal {
@@ -93,6 +95,29 @@ PartData MakePart(std::string path, std::unique_ptr<Source> source, torch::File 
   return part;
 }
 
+template <typename MakeSource>
+std::expected<Checkpoint, Report> Open(const std::string& path, const MakeSource& make,
+                                       const CheckOptions& options) {
+  try {
+    if (const Result<void> host = CheckHost(std::endian::native); !host) {
+      return std::unexpected(ScanFailure(host.error(), options));
+    }
+    std::unique_ptr<Source> source = make();
+    std::expected<torch::File, Report> file = torch::File::Open(*source, options);
+    if (!file) {
+      // Another format is named as what it is; one that is accepted is still none to be read here.
+      Report report = Scan(*source, path, options);
+      const bool other = report.verdict() != Verdict::kAccepted;
+      return std::unexpected(other ? std::move(report) : std::move(file.error()));
+    }
+    std::vector<PartData> parts;
+    parts.push_back(MakePart<Storages>(path, std::move(source), *std::move(file)));
+    return CheckpointData::Make(std::move(parts));
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(ReportBuilder::OutOfMemory(options, "pytorch-zip"));
+  }
+}
+
 }  // namespace
 
 std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<Source> source,
@@ -111,13 +136,16 @@ std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<
   return MakePart<TorchTensors>(std::move(path), std::move(source), *std::move(file));
 }
 
-std::expected<Checkpoint, Report> OpenStorages(std::string path, std::unique_ptr<Source> source,
+std::expected<Checkpoint, Report> OpenStorages(const std::string& path,
                                                const CheckOptions& options) {
-  std::expected<torch::File, Report> file = torch::File::Open(*source, options);
-  if (!file) return std::unexpected(std::move(file.error()));
-  std::vector<PartData> parts;
-  parts.push_back(MakePart<Storages>(std::move(path), std::move(source), *std::move(file)));
-  return CheckpointData::Make(std::move(parts));
+  Result<FileSource> source = FileSource::Open(path);
+  if (!source) return std::unexpected(ScanFailure(source.error(), options));
+  return Open(path, [&] { return std::make_unique<FileSource>(std::move(*source)); }, options);
+}
+
+std::expected<Checkpoint, Report> OpenStorages(std::span<const std::byte> bytes,
+                                               const CheckOptions& options) {
+  return Open({}, [&] { return std::make_unique<MemorySource>(bytes); }, options);
 }
 
 }  // namespace tensorgate::internal

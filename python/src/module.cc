@@ -8,6 +8,7 @@
 #include "python/src/memory.h"
 #include "python/src/report.h"
 #include "python/src/save.h"
+#include "python/src/torch_file.h"
 #include "tensorgate/render.h"
 
 NB_MODULE(_native, module) {
@@ -18,4 +19,5 @@ NB_MODULE(_native, module) {
   tensorgate::python::BindMemory(module);
   tensorgate::python::BindCheckpoint(module);
   tensorgate::python::BindSave(module);
+  tensorgate::python::BindTorchFile(module);
 }

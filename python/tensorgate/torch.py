@@ -1,9 +1,13 @@
 """Loads and saves torch tensors, with the functions of `safetensors.torch`.
 
-    from tensorgate.torch import load_file, save_file
+    from tensorgate.torch import load, load_file, save_file
 
     save_file({"weight": torch.zeros((2, 2))}, "model.safetensors")
     tensors = load_file("model.safetensors")
+
+`load` stands for `torch.load(weights_only=True)` as well: it reads checkpoints of PyTorch's without running anything.
+
+    state_dict = load("model.pt")
 """
 
 from __future__ import annotations
@@ -11,11 +15,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any, Literal, overload
 
 import torch
 
-from tensorgate import _frameworks
+from tensorgate import _frameworks, _pytorch
 from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
 from tensorgate._open import safe_open
 
@@ -34,9 +38,29 @@ def load_file(filename: str | os.PathLike[str], device: str | int = "cpu", *, ba
         return file.get_tensors()
 
 
-def load(data: bytes) -> Tensors:
-    """The same of a file's bytes, which are copied once."""
-    checkpoint = open_bytes(data)
+@overload
+def load(f: bytes | bytearray | memoryview) -> Tensors: ...
+@overload
+def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, mmap: bool | None = None,
+         weights_only: Literal[True] = True) -> Any: ...
+
+
+def load(f: Any, map_location: Any = None, *, mmap: bool | None = None, weights_only: Literal[True] = True) -> Any:
+    """What `torch.load(f, map_location, weights_only=True)` gives for a checkpoint of PyTorch's: ZIP or legacy stream.
+
+    The objects are equal to those of torch: containers and plain values, tensors with their strides, tensors that
+    share memory, parameters. Nothing of the file is run; every check of the strict profile comes first, and
+    `RejectedError` is raised for a file that is not accepted. The tensors are in memory of this process; with `mmap=True`
+    in a private mapping of the file, lazily, of which `tensorgate.safe_open` tells the risk. A file object is read from
+    where it stands. `weights_only=False` is refused.
+
+    Bytes are those of a safetensors file, as with the safetensors package: all its tensors by name, copied once.
+    """
+    if weights_only is not True:
+        raise ValueError("weights_only=False runs what is in the file: tensorgate.torch.load never does")
+    if not isinstance(f, (bytes, bytearray, memoryview)):
+        return _pytorch.load(f, map_location, bool(mmap))
+    checkpoint = open_bytes(f)
     framework = _frameworks.framework("pytorch")
     memory, offsets = checkpoint.load()
     result = {}

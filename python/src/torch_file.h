@@ -1,0 +1,13 @@
+// A PyTorch checkpoint for Python: its storages read, its values as objects.
+#ifndef TENSORGATE_PYTHON_TORCH_FILE_H_
+#define TENSORGATE_PYTHON_TORCH_FILE_H_
+
+#include <nanobind/nanobind.h>
+
+namespace tensorgate::python {
+
+void BindTorchFile(nanobind::module_& module);
+
+}  // namespace tensorgate::python
+
+#endif  // TENSORGATE_PYTHON_TORCH_FILE_H_
