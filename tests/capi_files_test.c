@@ -125,6 +125,9 @@ static void TestContents(const tensorgate_checkpoint* model) {
   EXPECT(tensorgate_shape(model, 0, shape, 2, &error) && shape[0] == 2 && shape[1] == 3);
   EXPECT(!tensorgate_shape(model, 0, shape, 1, &error));
   EXPECT_ERROR("use/wrong-size");
+  EXPECT(tensorgate_stride(model, 0, shape, 2, &error) && shape[0] == 3 && shape[1] == 1);
+  EXPECT(!tensorgate_stride(model, 0, shape, 1, &error));
+  EXPECT_ERROR("use/wrong-size");
   EXPECT(!tensorgate_tensor_at(model, 2, &tensor, &error));
   EXPECT_ERROR("use/no-such-tensor");
   EXPECT(!tensorgate_tensor_at(model, 2, &tensor, NULL));
@@ -277,6 +280,27 @@ static void TestOpening(const char* path) {
   close(descriptor);
 }
 
+/* A checkpoint of PyTorch's: views, read in C order. */
+static void TestTorch(const char* path) {
+  tensorgate_error* error = NULL;
+  tensorgate_checkpoint* model = tensorgate_open_path(path, NULL, &error);
+  EXPECT(model != NULL);
+  if (model == NULL) return;
+  EXPECT(tensorgate_tensor_count(model) == 6);
+  size_t index = 0;
+  uint64_t numbers[2] = {0, 0};
+  EXPECT(tensorgate_find(model, "block", 5, &index));
+  EXPECT(tensorgate_shape(model, index, numbers, 2, &error) && numbers[0] == 2 && numbers[1] == 2);
+  EXPECT(tensorgate_stride(model, index, numbers, 2, &error) && numbers[0] == 4 && numbers[1] == 1);
+  tensorgate_tensor tensor = {.struct_size = sizeof tensor};
+  EXPECT(tensorgate_tensor_at(model, index, &tensor, &error));
+  EXPECT(tensor.bytes == 16 && tensor.length == 24 && tensor.dtype == TENSORGATE_F32);
+  float block[4] = {1, 1, 1, 1};
+  EXPECT(tensorgate_read(model, index, block, sizeof block, NULL, &error));
+  EXPECT(block[0] == 0 && block[3] == 0);
+  tensorgate_checkpoint_free(model);
+}
+
 static void TestRefusals(const char* path) {
   tensorgate_error* error = NULL;
   unsigned char bad[64] = {2, 0, 0, 0, 0, 0, 0, 0, '{', '}', 'x'};
@@ -393,6 +417,7 @@ int main(int argc, char** argv) {
   Save(second, 1);
   ExpectSameFiles(first, second);
   TestOpening(first);
+  TestTorch(TENSORGATE_CORPUS_DIR "/torch/accept/views.pt");
   TestScan(first);
   unlink(second);
   TestRefusals(second);

@@ -186,6 +186,25 @@ int tensorgate_shape(const tensorgate_checkpoint* checkpoint, size_t index, uint
   });
 }
 
+int tensorgate_stride(const tensorgate_checkpoint* checkpoint, size_t index, uint64_t* stride,
+                      size_t room, tensorgate_error** error) {
+  return Run(error, [&]() -> Result<void> {
+    Result<TensorRef> found = checkpoint->checkpoint.tensor(index);
+    if (!found) return std::unexpected(found.error());
+    const std::size_t rank = found->shape.size();
+    if (rank > room) return Misuse(Rule::kUseWrongSize, room);
+    if (found->stride.empty()) {
+      found->stride.assign(rank, 1);
+      for (std::size_t i = rank; i-- > 1;) {
+        // A dimension of 0 may stand beside any others: the product means nothing there.
+        found->stride[i - 1] = found->elements() == 0 ? 1 : found->stride[i] * found->shape[i];
+      }
+    }
+    if (stride != nullptr) std::ranges::copy(found->stride, stride);
+    return {};
+  });
+}
+
 size_t tensorgate_metadata_count(const tensorgate_checkpoint* checkpoint) {
   return checkpoint->checkpoint.metadata_size();
 }

@@ -256,6 +256,10 @@ TENSORGATE_C_API int tensorgate_tensor_at(const tensorgate_checkpoint* checkpoin
 /* Its dimensions; `room`, in dimensions, must be the tensor's rank at least. */
 TENSORGATE_C_API int tensorgate_shape(const tensorgate_checkpoint* checkpoint, size_t index,
                                       uint64_t* shape, size_t room, tensorgate_error** error);
+/* The same for the distances of neighbours in the file, in elements: for those who look at a mapping. Tensors of PyTorch's
+ * checkpoints need not lie in C order; what the calls below read always does. */
+TENSORGATE_C_API int tensorgate_stride(const tensorgate_checkpoint* checkpoint, size_t index,
+                                       uint64_t* stride, size_t room, tensorgate_error** error);
 TENSORGATE_C_API size_t tensorgate_metadata_count(const tensorgate_checkpoint* checkpoint);
 /* 0 where there is no such entry. */
 TENSORGATE_C_API int tensorgate_metadata_at(const tensorgate_checkpoint* checkpoint, size_t index,
