@@ -115,8 +115,8 @@ class Comparison {
 
   void CompareMetadata() {
     std::map<std::string_view, std::pair<const std::string*, const std::string*>> entries;
-    for (const auto& [key, value] : a_.contents.metadata) entries[key].first = &value;
-    for (const auto& [key, value] : b_.contents.metadata) entries[key].second = &value;
+    for (const auto& [key, value] : a_.contents.metadata()) entries[key].first = &value;
+    for (const auto& [key, value] : b_.contents.metadata()) entries[key].second = &value;
     for (const auto& [key, values] : entries) {
       const auto [a, b] = values;
       if (a != nullptr && b != nullptr && *a == *b) continue;

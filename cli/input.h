@@ -18,17 +18,24 @@ namespace tensorgate::cli {
 struct Input {
   std::string path;
   std::optional<Checkpoint> checkpoint;
-  std::optional<FileSource> source;  // instead, where the reference's reading is taken
-  internal::Contents contents;       // of either
+  // Instead, where the reference's reading is taken: the file or all shards.
+  std::vector<std::unique_ptr<FileSource>> sources;
+  internal::Contents contents;      // of either
+  std::vector<std::string> shards;  // their names, of a checkpoint of shards
   /// Of the strict profile. Its errors, if any, are what taking the reference's reading repairs.
   Report report;
+  struct Repaired {
+    std::string path;
+    Report report;  // as above
+  };
+  std::vector<Repaired> repaired;  // the shards that strict refuses
 
   /// `io/changed` if the files are known to have changed since they were opened.
   Result<void> Unchanged();
 };
 
 /// Opened and judged; the report on a file that is refused. The reference profile takes what the format's reference
-/// reads where strict refuses.
+/// reads where strict refuses; of shards, where the index and what it says of them hold nonetheless.
 std::expected<std::unique_ptr<Input>, Report> OpenInput(const std::string& path,
                                                         const Options& options);
 

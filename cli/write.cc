@@ -42,6 +42,7 @@ class Rewriting {
   Result<void> Verify();
   std::vector<std::string> Files() const;
   int Refuse(const std::string& path, const Report& report);
+  void TellRepaired(const std::string& path, const Report& report);
   void WriteText();
   std::string Json(std::string_view reports, bool written) const;
 
@@ -75,11 +76,11 @@ std::optional<Report> Rewriting::Open() {
       return ScanFailure({.rule = Rule::kUseNotSafetensors}, options_.check);
     }
     inputs_.push_back(*std::move(input));
-    if (sanitize && inputs_[0]->report.format() == "safetensors-checkpoint") {
+    if (sanitize && !inputs_[0]->shards.empty()) {
       TakeShards();
     } else {
       std::ranges::copy(inputs_.back()->contents.tensors, std::back_inserter(tensors_));
-      TakeMetadata(inputs_.back()->contents.metadata, metadata_);
+      TakeMetadata(inputs_.back()->contents.metadata(), metadata_);
     }
   }
   return std::nullopt;
@@ -105,21 +106,19 @@ void Rewriting::TakeShards() {
   const Input& input = *inputs_[0];
   const std::string folder = input.path.substr(0, input.path.rfind('/') + 1);
   std::set<std::string> ours = {internal::FileNameOf(input.path)};
-  for (std::size_t i = 0; i < input.checkpoint->parts(); ++i) {
+  tensors_ = input.contents.tensors;
+  auto tensor = tensors_.begin();
+  for (std::size_t i = 0; i < input.shards.size(); ++i) {
     internal::ShardData& shard = shards_.emplace_back();
-    shard.name = input.report.shards()[i].name;
+    shard.name = input.shards[i];
     ours.insert(shard.name.substr(0, shard.name.find('/')));
-    Metadata given, kept;
-    const safetensors::File& file = *input.checkpoint->part(i).file;
-    for (std::size_t k = 0; k < file.metadata_size(); ++k) {
-      given.emplace_back(file.metadata(k).key, file.metadata(k).value);
-    }
-    TakeMetadata(given, kept);
+    const internal::Contents::Part& part = input.contents.parts[i];
+    Metadata kept;
+    TakeMetadata(part.metadata, kept);
     if (!kept.empty()) shard.metadata = std::move(kept);
-  }
-  for (std::size_t i = 0; i < input.contents.tensors.size(); ++i) {
-    shards_[input.checkpoint->tensor(i)->part].tensors.push_back(input.contents.tensors[i]);
-    tensors_.push_back(input.contents.tensors[i]);
+    const auto end = tensor + static_cast<std::ptrdiff_t>(part.tensors);
+    shard.tensors.assign(tensor, end);
+    tensor = end;
   }
   const std::filesystem::path from = folder.empty() ? "." : folder;
   std::error_code error;
@@ -245,14 +244,18 @@ int Rewriting::Refuse(const std::string& path, const Report& report) {
   return output_.Finish() ? CodeOf(report) : kSomeUndecided;
 }
 
+void Rewriting::TellRepaired(const std::string& path, const Report& report) {
+  for (const Finding& finding : report.findings()) {
+    if (finding.severity != Severity::kError) continue;
+    output_.Write(fmt::format("{}: repaired: {}: {}\n", EscapeForText(path), Info(finding.rule).id,
+                              Message(report, finding)));
+  }
+}
+
 void Rewriting::WriteText() {
   for (const auto& input : inputs_) {
-    if (input->report.verdict() == Verdict::kAccepted) continue;
-    for (const Finding& finding : input->report.findings()) {
-      if (finding.severity != Severity::kError) continue;
-      output_.Write(fmt::format("{}: repaired: {}: {}\n", EscapeForText(input->path),
-                                Info(finding.rule).id, Message(input->report, finding)));
-    }
+    if (input->shards.empty()) TellRepaired(input->path, input->report);
+    for (const Input::Repaired& shard : input->repaired) TellRepaired(shard.path, shard.report);
   }
   output_.Write(fmt::format(
       "{}: written: {} tensors, {} bytes of data, {} metadata entries{}\n", EscapeForText(target_),
@@ -289,6 +292,9 @@ int Rewriting::Run() {
     std::string reports;
     for (const auto& input : inputs_) {
       reports += (reports.empty() ? "" : ",") + RenderJson(input->path, input->report);
+      for (const Input::Repaired& shard : input->repaired) {
+        reports += "," + RenderJson(shard.path, shard.report);
+      }
     }
     output_.Write(Json(reports, saved.has_value()));
   } else if (!error_) {

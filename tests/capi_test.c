@@ -5,19 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tensorgate.h"
-
-static int failures = 0;
-static int checks = 0;
-
-#define EXPECT(condition)                                                     \
-  do {                                                                        \
-    ++checks;                                                                 \
-    if (!(condition)) {                                                       \
-      ++failures;                                                             \
-      fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-    }                                                                         \
-  } while (0)
+#include "tests/capi_expect.h"
 
 /* Writes a file of one tensor named `name`, of `end` announced and 4 present bytes. Returns its size. */
 static size_t MakeFile(unsigned char* into, size_t room, const char* name, int end) {

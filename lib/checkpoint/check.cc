@@ -9,6 +9,7 @@
 #include "lib/checkpoint/compare.h"
 #include "lib/checkpoint/index.h"
 #include "lib/checkpoint/rules.h"
+#include "lib/safetensors/examination.h"
 #include "tensorgate/shards.h"
 
 namespace tensorgate::checkpoint {
@@ -35,6 +36,16 @@ Report NotOpened(const CheckOptions& options, const Status& status, std::string_
 std::optional<Rule> ReasonOf(const Report& report) {
   if (report.verdict() == Verdict::kAccepted || report.findings().empty()) return std::nullopt;
   return report.findings().front().rule;
+}
+
+// Each once: of equal ones the reference takes the last tensor.
+std::vector<std::string_view> NamesOf(const safetensors::internal::Header& header) {
+  std::vector<std::string_view> names;
+  for (const auto& record : header.tensors.span()) names.push_back(header.NameOf(record));
+  std::ranges::sort(names);
+  const auto repeated = std::ranges::unique(names);
+  names.erase(repeated.begin(), repeated.end());
+  return names;
 }
 
 class Check {
@@ -165,6 +176,15 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
     shard.report = std::move(opened.error());
   }
   if (options_.profile == Profile::kReference) shard.report = safetensors::Check(*source, options_);
+  std::unique_ptr<const safetensors::internal::Header> read;
+  if (!file && shard.report.verdict() == Verdict::kAccepted) {
+    auto header = safetensors::internal::ReadAsReference(*source, options_);
+    if (header) {
+      read = std::move(*header);
+    } else {
+      shard.report = std::move(header.error());
+    }
+  }
   builder_.AddBytesRead(shard.report.bytes_read());
   if (shard.report.verdict() != Verdict::kAccepted) {
     const Rule rule = shard.report.verdict() == Verdict::kRejected ? Rule::kCpShardRejected
@@ -182,9 +202,12 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
   AddTo(facts_.parameters, facts.parameters);
   AddTo(facts_.data_bytes, facts.data_bytes);
   AddTo(facts_.metadata_entries, facts.metadata_entries);
-  if (!file) return;
-  comparison.Add(number, *file);
-  CompareFormat(shard, *file, place);
+  if (file) {
+    comparison.Add(number, *file);
+    CompareFormat(shard, *file, place);
+  } else {
+    comparison.Add(number, NamesOf(*read));
+  }
   if (!keep_) return;
   shard.source = std::move(source);
   shard.file = std::move(file);

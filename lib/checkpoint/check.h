@@ -18,7 +18,7 @@ namespace tensorgate::checkpoint {
 struct CheckedShard {
   std::string name;
   Report report;
-  // Only if they are to be kept, and the shard is accepted.
+  // Only if they are to be kept, and the shard is accepted: `file` by strict, whatever the profile.
   std::unique_ptr<FileSource> source;
   std::optional<safetensors::File> file;
 };

@@ -12,26 +12,32 @@ Comparison::Comparison(Index& index)
 
 void Comparison::Add(std::uint32_t shard, const safetensors::File& file) {
   added_[shard] = true;
+  for (const safetensors::Tensor tensor : file.tensors()) AddName(shard, tensor.name());
+}
+
+void Comparison::Add(std::uint32_t shard, std::span<const std::string_view> names) {
+  added_[shard] = true;
+  for (const std::string_view name : names) AddName(shard, name);
+}
+
+void Comparison::AddName(std::uint32_t shard, std::string_view name) {
   const std::span<const Entry> entries = index_.entries.span();
   const auto at = [&](std::uint32_t i) { return index_.NameOf(entries[i]); };
-  for (const safetensors::Tensor tensor : file.tensors()) {
-    const std::string_view name = tensor.name();
-    const std::uint32_t hash = internal::HashName(name);
-    const std::optional<std::uint32_t> entry = index_.names.Find(name, hash, at, probes_);
-    // A good hash needs about two probes a name; far beyond that someone chose the names.
-    if (probes_ > ++looked_up_ * 16 + 4096 && !sorted_) {
-      index_.names.Sort(static_cast<std::uint32_t>(entries.size()), at);
-      sorted_ = true;
-    }
-    if (!entry) {
-      unlisted_.PushBack({unlisted_text_.size(), static_cast<std::uint32_t>(name.size()), shard});
-      unlisted_hashes_.PushBack(hash);
-      unlisted_text_ += name;
-    } else if (entries[*entry].shard == shard) {
-      found_[*entry] = true;
-    } else if (elsewhere_[*entry] == kNoShard) {
-      elsewhere_[*entry] = shard;
-    }
+  const std::uint32_t hash = internal::HashName(name);
+  const std::optional<std::uint32_t> entry = index_.names.Find(name, hash, at, probes_);
+  // A good hash needs about two probes a name; far beyond that someone chose the names.
+  if (probes_ > ++looked_up_ * 16 + 4096 && !sorted_) {
+    index_.names.Sort(static_cast<std::uint32_t>(entries.size()), at);
+    sorted_ = true;
+  }
+  if (!entry) {
+    unlisted_.PushBack({unlisted_text_.size(), static_cast<std::uint32_t>(name.size()), shard});
+    unlisted_hashes_.PushBack(hash);
+    unlisted_text_ += name;
+  } else if (entries[*entry].shard == shard) {
+    found_[*entry] = true;
+  } else if (elsewhere_[*entry] == kNoShard) {
+    elsewhere_[*entry] = shard;
   }
 }
 

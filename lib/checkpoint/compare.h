@@ -3,7 +3,9 @@
 #define TENSORGATE_CHECKPOINT_COMPARE_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "lib/checkpoint/index.h"
 #include "tensorgate/safetensors.h"
@@ -15,6 +17,8 @@ class Comparison {
  public:
   explicit Comparison(Index& index);
   void Add(std::uint32_t shard, const safetensors::File& file);
+  /// Of a shard that has no file; no name may be there twice.
+  void Add(std::uint32_t shard, std::span<const std::string_view> names);
   /// Reports what is absent, twice there, or not in the index.
   void Finish(ReportBuilder& builder);
 
@@ -33,6 +37,7 @@ class Comparison {
     const Unlisted& name = unlisted_[unlisted];
     return std::string_view(unlisted_text_).substr(name.offset, name.length);
   }
+  void AddName(std::uint32_t shard, std::string_view name);
   void Twice(std::string_view name, std::uint32_t shard, std::uint32_t other,
              ReportBuilder& builder);
 

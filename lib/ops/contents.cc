@@ -87,9 +87,13 @@ Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
   }
   const Result<void> fits = data.CheckRepeats(all, {});
   if (!fits) return std::unexpected(fits.error());
-  for (std::size_t i = 0; i < checkpoint.metadata_size(); ++i) {
-    const safetensors::MetadataEntry entry = checkpoint.metadata(i);
-    contents.metadata.emplace_back(entry.key, entry.value);
+  for (const PartData& from : data.parts) {
+    Contents::Part& part = contents.parts.emplace_back();
+    part.tensors = from.tensors->size();
+    for (std::size_t i = 0; from.file != nullptr && i < from.file->metadata_size(); ++i) {
+      const safetensors::MetadataEntry entry = from.file->metadata(i);
+      part.metadata.emplace_back(entry.key, entry.value);
+    }
   }
   return contents;
 }
@@ -107,12 +111,14 @@ std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckO
   std::ranges::sort(contents.tensors, {}, [](const TensorData& tensor) {
     return std::pair(std::get<SourceData>(tensor.data).offset, std::string_view(tensor.name));
   });
+  Contents::Part& part = contents.parts.emplace_back();
+  part.tensors = contents.tensors.size();
   const auto entries = LastOfEachName(header.metadata.size(), [&](std::uint32_t i) {
     return header.TextAt(header.metadata.span()[i].key);
   });
   for (const std::uint32_t i : entries) {
     const auto& entry = header.metadata.span()[i];
-    contents.metadata.emplace_back(header.TextAt(entry.key), header.TextAt(entry.value));
+    part.metadata.emplace_back(header.TextAt(entry.key), header.TextAt(entry.value));
   }
   return contents;
 }

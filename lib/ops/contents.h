@@ -13,8 +13,14 @@ namespace tensorgate::internal {
 
 struct Contents {
   std::vector<TensorData> tensors;  // in the order of parts and data; they refer to the sources
-  Metadata metadata;                // in the order of the header
   std::vector<std::unique_ptr<Source>> views;  // what tensors with strides refer to
+  struct Part {
+    std::size_t tensors = 0;  // how many of them are its own
+    Metadata metadata;        // in the order of its header
+  };
+  std::vector<Part> parts;  // at least one
+
+  const Metadata& metadata() const { return parts.front().metadata; }
 };
 
 /// `checkpoint` must stay while the contents are used. `use/expands` where tensors together are far larger than the
