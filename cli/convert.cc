@@ -1,8 +1,10 @@
-// tensorgate convert: a PyTorch checkpoint to safetensors.
+// tensorgate convert: a PyTorch checkpoint, or a folder of its shards, to safetensors.
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <utility>
 
 #include "cli/commands.h"
 #include "tensorgate/convert.h"
@@ -14,11 +16,15 @@ namespace {
 
 int Refuse(const Options& options, const ConvertError& error) {
   if (error.report) {
-    // Another format is named as what it is.
-    const Report scanned = ScanPath(options.paths[0], options.check);
-    const bool other = !scanned.format().starts_with("pytorch-");
-    const Report& report = other ? scanned : *error.report;
-    std::fputs(RenderText(options.paths[0], report, options.verbose).c_str(), stderr);
+    Report report = *error.report;
+    const std::string& path = options.paths[0];
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) {
+      // Another format is named as what it is.
+      Report scanned = ScanPath(path, options.check);
+      if (!scanned.format().starts_with("pytorch-")) report = std::move(scanned);
+    }
+    std::fputs(RenderText(path, report, options.verbose).c_str(), stderr);
     const ExitCode code = CodeOf(report);
     return code == kAllAccepted ? kSomeUndecided : code;
   }
@@ -41,9 +47,12 @@ int RunConvert(const Options& options) {
   if (!options.select.empty()) convert.select = options.select;
   const auto converted = Convert(options.paths[0], options.paths[1], convert);
   if (!converted) return Refuse(options, converted.error());
+  const std::string shards = converted->shards == 0
+                                 ? std::string()
+                                 : fmt::format("{} shards, ", GroupDigits(converted->shards));
   std::string text = fmt::format(
-      "{}  {}  ({} tensors, {} bytes{})\n", options.dry_run ? "would write" : "written",
-      EscapeForText(options.paths[1]), GroupDigits(converted->tensors),
+      "{}  {}  ({}{} tensors, {} bytes{})\n", options.dry_run ? "would write" : "written",
+      EscapeForText(converted->path), shards, GroupDigits(converted->tensors),
       GroupDigits(converted->bytes), options.verify && !options.dry_run ? ", verified" : "");
   if (!converted->selected.empty()) {
     text += fmt::format("    only what stands under {}; {} tensors left out\n",

@@ -65,6 +65,9 @@ Opened OpenInput(const std::string& path, const Options& options) {
     input->report = std::move(checkpoint.error());
     const bool rejected = input->report.verdict() == Verdict::kRejected;
     const bool shards = input->report.format() == "safetensors-checkpoint";
+    if (input->report.format() == "pytorch-checkpoint") {
+      return std::unexpected(std::move(input->report));
+    }
     if (rejected && options.check.profile == Profile::kReference) {
       return shards ? OpenShardsAsReference(std::move(input), options)
                     : OpenAsReference(std::move(input), options);

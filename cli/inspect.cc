@@ -66,7 +66,8 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
   if (!checkpoint) return Refuse(output, path, checkpoint.error(), {}, options);
   std::vector<Listed> files;
   for (std::size_t i = 0; i < checkpoint->parts(); ++i) {
-    files.push_back({checkpoint->part(i).file, checkpoint->report().shards()[i].name});
+    const Part part = checkpoint->part(i);
+    files.push_back({part.file, checkpoint->report().shards()[i].name, part.torch});
   }
   if (options.format == Format::kJson) {
     std::string text = "{\"report\":" + RenderJson(path, checkpoint->report()) + ",\"contents\":";

@@ -11,45 +11,60 @@
 namespace tensorgate::cli {
 namespace {
 
-using safetensors::Tensor;
-
 struct Total {
   std::uint64_t tensors = 0, elements = 0, bytes = 0;
 };
 using Totals = std::array<Total, kDTypeCount>;
 
+TensorRef At(const Listed& listed, std::size_t index) {
+  if (listed.torch != nullptr) {
+    torch::Tensor tensor = listed.torch->tensor(index);
+    return {.name = tensor.name,
+            .dtype = *tensor.dtype,
+            .shape = std::move(tensor.shape),
+            .range = tensor.range};
+  }
+  const safetensors::Tensor tensor = listed.file->tensors()[index];
+  return {.name = tensor.name(),
+          .dtype = tensor.dtype(),
+          .shape = tensor.shape().ToVector(),
+          .range = tensor.range()};
+}
+
 // Until `body` returns false.
 template <typename Body>
 void ForEach(const std::vector<Listed>& files, const Body& body) {
   for (const Listed& listed : files) {
-    for (const Tensor tensor : listed.file->tensors()) {
-      if (!body(tensor, listed.shard)) return;
+    const std::size_t size =
+        listed.torch != nullptr ? listed.torch->size() : listed.file->tensors().size();
+    for (std::size_t i = 0; i < size; ++i) {
+      if (!body(At(listed, i), listed.shard)) return;
     }
   }
 }
 
 Totals TotalsOf(const std::vector<Listed>& files) {
   Totals totals{};
-  ForEach(files, [&](const Tensor& tensor, std::string_view) {
-    Total& total = totals[static_cast<std::size_t>(tensor.dtype())];
+  ForEach(files, [&](const TensorRef& tensor, std::string_view) {
+    Total& total = totals[static_cast<std::size_t>(tensor.dtype)];
     ++total.tensors;
     if (__builtin_add_overflow(total.elements, tensor.elements(), &total.elements)) {
       total.elements = UINT64_MAX;
     }
-    total.bytes += tensor.range().length;
+    total.bytes += tensor.range.length;
     return true;
   });
   return totals;
 }
 
-std::string ShapeText(const Tensor& tensor) {
+std::string ShapeText(const TensorRef& tensor) {
   // A shape of a million dimensions is legal; nobody reads it in a table.
   constexpr std::size_t kShown = 12;
   std::string text = "[";
   std::size_t count = 0;
-  for (const std::uint64_t dimension : tensor.shape()) {
+  for (const std::uint64_t dimension : tensor.shape) {
     if (count == kShown) {
-      text += fmt::format(", ... {} dimensions", GroupDigits(tensor.rank()));
+      text += fmt::format(", ... {} dimensions", GroupDigits(tensor.shape.size()));
       break;
     }
     text += fmt::format("{}{}", count++ == 0 ? "" : ", ", dimension);
@@ -61,8 +76,8 @@ struct Widths {
   std::size_t name = 4, dtype = 5, shape = 5, bytes = 5, range = 5, shard = 0;
 };
 
-std::string RangeText(const Tensor& tensor) {
-  return fmt::format("{}-{}", tensor.range().offset, tensor.range().offset + tensor.range().length);
+std::string RangeText(const TensorRef& tensor) {
+  return fmt::format("{}-{}", tensor.range.offset, tensor.range.offset + tensor.range.length);
 }
 
 // Widths from the first tensors: a table must not wait for the last of a million.
@@ -73,11 +88,11 @@ Widths MeasureTable(const std::vector<Listed>& files, unsigned terminal) {
     width = std::max(width, std::min(DisplayWidth(text), cap));
   };
   std::size_t measured = 0;
-  ForEach(files, [&](const Tensor& tensor, std::string_view shard) {
-    grow(widths.name, EscapeForText(tensor.name(), 200), 200);
-    grow(widths.dtype, std::string(Name(tensor.dtype())), 16);
+  ForEach(files, [&](const TensorRef& tensor, std::string_view shard) {
+    grow(widths.name, EscapeForText(tensor.name, 200), 200);
+    grow(widths.dtype, std::string(Name(tensor.dtype)), 16);
     grow(widths.shape, ShapeText(tensor), 60);
-    grow(widths.bytes, GroupDigits(tensor.range().length), 26);
+    grow(widths.bytes, GroupDigits(tensor.range.length), 26);
     grow(widths.range, RangeText(tensor), 41);
     if (!shard.empty()) grow(widths.shard, EscapeForText(shard, 200), 200);
     return ++measured < kMeasured;
@@ -111,25 +126,25 @@ void WriteRows(Output& output, const std::vector<Listed>& files) {
     output.Write(line + "\n");
   };
   row("name", "dtype", "shape", "bytes", "range", "shard");
-  ForEach(files, [&](const Tensor& tensor, std::string_view shard) {
-    row(EscapeForText(tensor.name()), Name(tensor.dtype()), ShapeText(tensor),
-        GroupDigits(tensor.range().length), RangeText(tensor), EscapeForText(shard));
+  ForEach(files, [&](const TensorRef& tensor, std::string_view shard) {
+    row(EscapeForText(tensor.name), Name(tensor.dtype), ShapeText(tensor),
+        GroupDigits(tensor.range.length), RangeText(tensor), EscapeForText(shard));
     return !output.failed();
   });
 }
 
-void WriteTensor(internal::JsonWriter& json, const Tensor& tensor, std::string_view shard) {
+void WriteTensor(internal::JsonWriter& json, const TensorRef& tensor, std::string_view shard) {
   json.BeginObject();
-  json.Member("name", tensor.name());
-  json.Member("dtype", Name(tensor.dtype()));
+  json.Member("name", tensor.name);
+  json.Member("dtype", Name(tensor.dtype));
   json.Key("shape");
   json.BeginArray();
-  for (const std::uint64_t dimension : tensor.shape()) json.Number(dimension);
+  for (const std::uint64_t dimension : tensor.shape) json.Number(dimension);
   json.EndArray();
   json.Member("elements", tensor.elements());
   if (!shard.empty()) json.Member("shard", shard);
-  json.Member("offset", tensor.range().offset);
-  json.Member("bytes", tensor.range().length);
+  json.Member("offset", tensor.range.offset);
+  json.Member("bytes", tensor.range.length);
   json.EndObject();
 }
 
@@ -153,7 +168,7 @@ void WriteTables(Output& output, const std::vector<Listed>& files, internal::Jso
                  std::string& text) {
   json.Key("tensors");
   json.BeginArray();
-  ForEach(files, [&](const Tensor& tensor, std::string_view shard) {
+  ForEach(files, [&](const TensorRef& tensor, std::string_view shard) {
     WriteTensor(json, tensor, shard);
     output.Write(text);
     text.clear();

@@ -9,12 +9,14 @@
 #include "cli/output.h"
 #include "lib/json/writer.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate::cli {
 
 struct Listed {
   const safetensors::File* file;
-  std::string_view shard;  ///< Its name; "" if it is the only file.
+  std::string_view shard;              ///< Its name; "" if it is the only file.
+  const torch::File* torch = nullptr;  ///< Instead of `file`; all its tensors have dtypes.
 };
 
 /// The table and the totals by dtype; nothing if there is no tensor.

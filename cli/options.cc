@@ -162,7 +162,10 @@ void AddConvert(CLI::App& app, Options& options) {
       "convert",
       "Write a PyTorch checkpoint that is accepted as safetensors; nothing in it is run");
   convert->footer(kExitCodes);
-  convert->add_option("files", options.paths, "The checkpoint, and the file to be written")
+  convert
+      ->add_option("files", options.paths,
+                   "The checkpoint, a folder of its shards or their index; the file or the "
+                   "folder to be written")
       ->required()
       ->expected(2)
       ->type_name("FROM TO");

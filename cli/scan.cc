@@ -58,7 +58,7 @@ Report Scanner::JudgeIndex(const std::string& path, int folder, FileSource& file
   const Result<internal::Folder> holding =
       folder < 0 ? internal::Folder::Holding(path) : internal::Folder::FromDescriptor(folder);
   if (!holding) return ScanFailure(holding.error(), options_.check);
-  return checkpoint::CheckIndex(*holding, file, options_.check).report;
+  return checkpoint::CheckIndex(*holding, *checkpoint::KindOf(path), file, options_.check).report;
 }
 
 bool Scanner::File(const std::string& path, int folder, Result<FileSource> file) {

@@ -37,7 +37,7 @@ Read ReadIndex(std::string_view text) {
   if (checkpoint::ParseIndex(index, builder)) {
     checkpoint::ApplyIndexRules(index, builder);
     for (const checkpoint::ShardName& shard : index.shards) {
-      const auto refused = checkpoint::ApplyShardNameRules(index, shard, builder);
+      const auto refused = checkpoint::ApplyShardNameRules(index, shard, ".safetensors", builder);
       if (!refused) read.may_open.emplace_back(index.Text(shard.name));
     }
     for (const checkpoint::Entry& entry : index.entries.span()) {

@@ -20,6 +20,7 @@ _FORMATS = {
     "torch": Format(".pt", ()),
     "pickle": Format(".pkl", ()),
     "checkpoint": Format("", ()),
+    "torch-checkpoint": Format("", ()),
 }  # fmt: skip
 
 

@@ -10,12 +10,9 @@
 #include "lib/checkpoint/index.h"
 #include "lib/checkpoint/rules.h"
 #include "lib/safetensors/examination.h"
-#include "tensorgate/shards.h"
 
 namespace tensorgate::checkpoint {
 namespace {
-
-constexpr std::string_view kFormat = "safetensors-checkpoint";
 
 using safetensors::File;
 
@@ -24,9 +21,9 @@ void AddTo(std::uint64_t& sum, std::uint64_t value) {
 }
 
 // The report on a shard that is refused before it is opened, or that cannot be.
-Report NotOpened(const CheckOptions& options, const Status& status, std::string_view name,
-                 std::string_view words) {
-  ReportBuilder builder(options, "safetensors");
+Report NotOpened(const CheckOptions& options, const Kind& kind, const Status& status,
+                 std::string_view name, std::string_view words) {
+  ReportBuilder builder(options, kind.shard_format);
   const bool system = status.system_error != 0 || Info(status.rule).effect == Effect::kUndecided;
   system ? builder.Add(status)
          : builder.Add(status.rule, 0, {.subject = name, .found_text = words});
@@ -50,8 +47,12 @@ std::vector<std::string_view> NamesOf(const safetensors::internal::Header& heade
 
 class Check {
  public:
-  Check(const internal::Folder& folder, const CheckOptions& options, bool keep)
-      : folder_(folder), options_(options), keep_(keep), builder_(options, kFormat) {}
+  Check(const internal::Folder& folder, const Kind& kind, const CheckOptions& options, bool keep)
+      : folder_(folder),
+        kind_(kind),
+        options_(options),
+        keep_(keep),
+        builder_(options, kind.format) {}
 
   void Run(Source& source);
   Checked Finish() {
@@ -68,16 +69,21 @@ class Check {
   CheckedShard Refused(const Status& status, std::size_t place, const std::string& name);
   void Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
              Comparison& comparison);
+  template <typename Format>
+  std::optional<Format> Open(Source& source, Report& report);
+  void AddFacts(const CheckedShard& shard);
   void CompareFormat(const CheckedShard& shard, const File& file, std::size_t place);
   void FindUnused();
 
   const internal::Folder& folder_;
+  const Kind& kind_;
   const CheckOptions& options_;
   const bool keep_;
   ReportBuilder builder_;
   Index index_;
   std::vector<CheckedShard> shards_;
   Report::Facts facts_;
+  std::uint64_t named_bytes_ = 0;                     // of tensors, once for each name
   std::optional<std::optional<std::string>> format_;  // of the first shard
   bool format_told_ = false;
 };
@@ -113,7 +119,7 @@ void Check::Run(Source& source) {
     return shard.report.verdict() == Verdict::kAccepted;
   });
   if (!all || shards_.size() != index_.shards.size()) return;
-  ApplyTotalSizeRule(index_, facts_.data_bytes, builder_);
+  ApplyTotalSizeRule(index_, facts_.data_bytes, named_bytes_, builder_);
   builder_.SetFacts(facts_);
 }
 
@@ -145,16 +151,26 @@ CheckedShard Check::Refused(const Status& status, std::size_t place, const std::
   builder_.Add(rule, place,
                {.subject = name, .subject_offset = place, .found_text = Info(status.rule).id});
   const Status plain{.rule = rule};
-  return {name, NotOpened(options_, missing || link ? plain : status, name, {}), nullptr, {}};
+  return {name,
+          NotOpened(options_, kind_, missing || link ? plain : status, name, {}),
+          nullptr,
+          {},
+          {}};
 }
 
 CheckedShard Check::CheckShard(std::uint32_t number, Comparison& comparison) {
   const ShardName& named = index_.shards[number];
   const std::size_t place = index_.PlaceOf(named).begin;
-  CheckedShard shard{
-      std::string(index_.Text(named.name)), NotOpened(options_, {}, {}, {}), nullptr, {}};
-  if (const std::optional<Rule> rule = ApplyShardNameRules(index_, named, builder_)) {
-    shard.report = NotOpened(options_, {.rule = *rule}, shard.name, ShardNameFault(shard.name));
+  CheckedShard shard{std::string(index_.Text(named.name)),
+                     NotOpened(options_, kind_, {}, {}, {}),
+                     nullptr,
+                     {},
+                     {}};
+  if (const std::optional<Rule> rule =
+          ApplyShardNameRules(index_, named, kind_.shard_suffix, builder_)) {
+    const std::string_view fault = ShardNameFault(shard.name);
+    shard.report = NotOpened(options_, kind_, {.rule = *rule}, shard.name,
+                             fault.empty() ? kind_.shard_suffix : fault);
     return shard;
   }
   Result<FileSource> source = folder_.OpenFile(shard.name, options_.follow_links);
@@ -163,21 +179,47 @@ CheckedShard Check::CheckShard(std::uint32_t number, Comparison& comparison) {
   return shard;
 }
 
+// Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
+template <typename Format>
+std::optional<Format> Check::Open(Source& source, Report& report) {
+  std::expected<Format, Report> opened = Format::Open(source, options_);
+  if (opened) {
+    report = opened->report();
+    return std::move(*opened);
+  }
+  report = std::move(opened.error());
+  return std::nullopt;
+}
+
+void Check::AddFacts(const CheckedShard& shard) {
+  const Report::Facts& facts = *shard.report.facts();
+  AddTo(facts_.header_bytes, facts.header_bytes);
+  AddTo(facts_.padding_bytes, facts.padding_bytes);
+  AddTo(facts_.tensors, facts.tensors);
+  AddTo(facts_.parameters, facts.parameters);
+  AddTo(facts_.data_bytes, facts.data_bytes);
+  AddTo(facts_.metadata_entries, facts.metadata_entries);
+  if (!shard.torch) return AddTo(named_bytes_, facts.data_bytes);
+  for (std::size_t i = 0; i < shard.torch->size(); ++i) {
+    AddTo(named_bytes_, shard.torch->tensor(i).bytes());
+  }
+}
+
 void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
                   Comparison& comparison) {
   const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
-  std::optional<File> file;
-  // Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
-  std::expected<File, Report> opened = File::Open(*source, options_);
-  if (opened) {
-    shard.report = opened->report();
-    file = std::move(*opened);
+  const bool torch = &kind_ == &PytorchKind();
+  if (torch) {
+    shard.torch = Open<torch::File>(*source, shard.report);
   } else {
-    shard.report = std::move(opened.error());
+    shard.file = Open<File>(*source, shard.report);
   }
-  if (options_.profile == Profile::kReference) shard.report = safetensors::Check(*source, options_);
+  if (options_.profile == Profile::kReference) {
+    shard.report = torch ? torch::Check(*source, options_) : safetensors::Check(*source, options_);
+  }
+  // What the index says is compared with what the reference reads, too.
   std::unique_ptr<const safetensors::internal::Header> read;
-  if (!file && shard.report.verdict() == Verdict::kAccepted) {
+  if (!torch && !shard.file && shard.report.verdict() == Verdict::kAccepted) {
     auto header = safetensors::internal::ReadAsReference(*source, options_);
     if (header) {
       read = std::move(*header);
@@ -195,22 +237,20 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
                   .found_text = Info(shard.report.findings().front().rule).id});
     return;
   }
-  const Report::Facts& facts = *shard.report.facts();
-  AddTo(facts_.header_bytes, facts.header_bytes);
-  AddTo(facts_.padding_bytes, facts.padding_bytes);
-  AddTo(facts_.tensors, facts.tensors);
-  AddTo(facts_.parameters, facts.parameters);
-  AddTo(facts_.data_bytes, facts.data_bytes);
-  AddTo(facts_.metadata_entries, facts.metadata_entries);
-  if (file) {
-    comparison.Add(number, *file);
-    CompareFormat(shard, *file, place);
-  } else {
+  AddFacts(shard);
+  if (shard.torch) comparison.Add(number, *shard.torch);
+  if (shard.file) {
+    comparison.Add(number, *shard.file);
+    CompareFormat(shard, *shard.file, place);
+  } else if (read) {
     comparison.Add(number, NamesOf(*read));
   }
-  if (!keep_) return;
-  shard.source = std::move(source);
-  shard.file = std::move(file);
+  if (keep_) {
+    shard.source = std::move(source);
+  } else {
+    shard.file.reset();
+    shard.torch.reset();
+  }
 }
 
 void Check::CompareFormat(const CheckedShard& shard, const File& file, std::size_t place) {
@@ -233,134 +273,25 @@ void Check::FindUnused() {
   std::string_view first;
   for (const internal::FolderNames::Name& entry : names.list) {
     const std::string_view name = names.At(entry);
-    if (!name.ends_with(kShardSuffix) || IsUsed(index_, name)) continue;
+    if (!name.ends_with(kind_.shard_suffix) || IsUsed(index_, name)) continue;
     if (unused++ == 0) first = name;
   }
   if (unused != 0) builder_.Add(Rule::kCpShardUnused, 0, {.found = unused, .subject = first});
 }
 
-// The index of a folder by its name.
-struct Chosen {
-  std::string name;
-  std::uint64_t candidates = 0;
-};
-
-Result<Chosen> ChooseIndex(const internal::Folder& folder) {
-  constexpr std::string_view kUsual = "model.safetensors.index.json";
-  internal::FolderNames names;
-  if (const int error = folder.List(names)) return std::unexpected(internal::OpenFailed(error));
-  Chosen chosen;
-  for (const internal::FolderNames::Name& entry : names.list) {
-    const std::string_view name = names.At(entry);
-    if (!IsNamedIndex(name)) continue;
-    if (chosen.candidates++ == 0 || name == kUsual) chosen.name = name;
-  }
-  if (chosen.name == kUsual) chosen.candidates = 1;
-  return chosen;
-}
-
-Report Failed(const Status& status, const CheckOptions& options, const Detail& detail = {}) {
-  ReportBuilder builder(options, kFormat);
-  if (Info(status.rule).effect == Effect::kUndecided) {
-    builder.Add(status);
-  } else {
-    builder.Add(status.rule, 0, detail);
-  }
-  return builder.Finish();
-}
-
-std::string WithSlash(const std::string& folder) {
-  return folder.ends_with('/') ? folder : folder + '/';
-}
-
-Checked CheckFolder(const std::string& path, const CheckOptions& options, bool keep) {
-  const Result<internal::Folder> folder = internal::Folder::Open(path);
-  if (!folder) return {Failed(folder.error(), options), {}, {}};
-  const Result<Chosen> chosen = ChooseIndex(*folder);
-  if (!chosen) return {Failed(chosen.error(), options), {}, {}};
-  if (chosen->candidates != 1) {
-    const Rule rule = chosen->candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
-    return {Failed({.rule = rule}, options, {.found = chosen->candidates, .subject = chosen->name}),
-            {}};
-  }
-  Result<FileSource> index = folder->OpenFile(chosen->name, options.follow_links);
-  if (!index) return {Failed(index.error(), options), {}, {}};
-  Checked checked = CheckIndex(*folder, *index, options, keep);
-  checked.folder = WithSlash(path);
-  return checked;
-}
-
-Checked CheckNamed(const std::string& path, const CheckOptions& options, bool keep) {
-  Result<FileSource> index = FileSource::Open(path);
-  if (!index) {
-    if (index.error().rule == Rule::kIoNotRegular && internal::Folder::Open(path)) {
-      return CheckFolder(path, options, keep);
-    }
-    return {Failed(index.error(), options), {}, {}};
-  }
-  const Result<internal::Folder> folder = internal::Folder::Holding(path);
-  if (!folder) return {Failed(folder.error(), options), {}, {}};
-  Checked checked = CheckIndex(*folder, *index, options, keep);
-  checked.folder = path.substr(0, path.size() - internal::LastPart(path).size());
-  return checked;
-}
-
 }  // namespace
 
-Checked CheckIndex(const internal::Folder& folder, Source& index, const CheckOptions& options,
-                   bool keep) {
+Checked CheckIndex(const internal::Folder& folder, const Kind& kind, Source& index,
+                   const CheckOptions& options, bool keep) {
   try {
-    Check check(folder, options, keep);
+    Check check(folder, kind, options, keep);
     check.Run(index);
     return check.Finish();
   } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, kFormat), {}, {}};
+    return {ReportBuilder::OutOfMemory(options, kind.format), {}, {}};
   } catch (...) {
-    return {ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed), {}, {}};
+    return {ReportBuilder::Fatal(options, kind.format, Rule::kIoReadFailed), {}, {}};
   }
-}
-
-Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep) {
-  try {
-    return CheckNamed(path, options, keep);
-  } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, kFormat), {}, {}};
-  }
-}
-
-std::string IndexOf(const std::string& path) {
-  const Result<internal::Folder> folder = internal::Folder::Open(path);
-  if (!folder) return path;
-  const Result<Chosen> chosen = ChooseIndex(*folder);
-  return chosen && chosen->candidates == 1 ? WithSlash(path) + chosen->name : path;
 }
 
 }  // namespace tensorgate::checkpoint
-
-namespace tensorgate {
-
-CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options) {
-  checkpoint::Checked checked = checkpoint::CheckPath(path, options);
-  try {
-    CheckpointCheck result{std::move(checked.report), {}};
-    result.shards.reserve(checked.shards.size());
-    for (checkpoint::CheckedShard& shard : checked.shards) {
-      result.shards.push_back({std::move(shard.name), std::move(shard.report)});
-    }
-    return result;
-  } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, checkpoint::kFormat), {}};
-  }
-}
-
-bool IsNamedIndex(std::string_view path) {
-  constexpr std::string_view kIndex = ".safetensors.index.", kSuffix = "json";
-  const std::string_view name = internal::LastPart(path);
-  const std::size_t index = name.rfind(kIndex);
-  if (index == name.npos || index == 0) return false;
-  const std::string_view rest = name.substr(index + kIndex.size());
-  const std::size_t dot = rest.find('.');
-  return rest == kSuffix || (dot != rest.npos && dot != 0 && rest.substr(dot + 1) == kSuffix);
-}
-
-}  // namespace tensorgate

@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "lib/checkpoint/kind.h"
 #include "lib/source/folder.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/source.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate::checkpoint {
 
@@ -21,6 +23,7 @@ struct CheckedShard {
   // Only if they are to be kept, and the shard is accepted: `file` by strict, whatever the profile.
   std::unique_ptr<FileSource> source;
   std::optional<safetensors::File> file;
+  std::optional<torch::File> torch;
 };
 
 struct Checked {
@@ -30,16 +33,18 @@ struct Checked {
       folder;  ///< What stands before their names: "", or a path that ends in '/'. Of CheckPath alone.
 };
 
-/// `index`: the index that stands in `folder`. `keep`: shards stay open, if all is accepted. Never
+/// `index`: the index that stands in `folder`, of shards of that kind. `keep`: shards stay open, if all is accepted. Never
 /// throws.
-Checked CheckIndex(const internal::Folder& folder, Source& index, const CheckOptions& options,
-                   bool keep = false);
+Checked CheckIndex(const internal::Folder& folder, const Kind& kind, Source& index,
+                   const CheckOptions& options, bool keep = false);
 
-/// `path`: an index or a folder that holds one. Never throws.
-Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep = false);
+/// `path`: an index or a folder that holds one: of `only` this kind, else of safetensors files before PyTorch's. Never
+/// throws.
+Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep = false,
+                  const Kind* only = nullptr);
 
-/// The index that stands for the folder `path`; `path` itself where there is none, or several may be meant. Throws
-/// std::bad_alloc.
+/// The index of safetensors files that stands for the folder `path`; `path` itself where there is none, or several may be
+/// meant. Throws std::bad_alloc.
 std::string IndexOf(const std::string& path);
 
 }  // namespace tensorgate::checkpoint

@@ -20,6 +20,11 @@ void Comparison::Add(std::uint32_t shard, std::span<const std::string_view> name
   for (const std::string_view name : names) AddName(shard, name);
 }
 
+void Comparison::Add(std::uint32_t shard, const torch::File& file) {
+  added_[shard] = true;
+  for (std::size_t i = 0; i < file.size(); ++i) AddName(shard, file.name(i));
+}
+
 void Comparison::AddName(std::uint32_t shard, std::string_view name) {
   const std::span<const Entry> entries = index_.entries.span();
   const auto at = [&](std::uint32_t i) { return index_.NameOf(entries[i]); };

@@ -9,6 +9,7 @@
 
 #include "lib/checkpoint/index.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate::checkpoint {
 
@@ -19,6 +20,7 @@ class Comparison {
   void Add(std::uint32_t shard, const safetensors::File& file);
   /// Of a shard that has no file; no name may be there twice.
   void Add(std::uint32_t shard, std::span<const std::string_view> names);
+  void Add(std::uint32_t shard, const torch::File& file);
   /// Reports what is absent, twice there, or not in the index.
   void Finish(ReportBuilder& builder);
 

@@ -94,14 +94,16 @@ void ApplyIndexRules(const Index& index, ReportBuilder& builder) {
   }
 }
 
-void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, ReportBuilder& builder) {
+void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, std::uint64_t named_bytes,
+                        ReportBuilder& builder) {
   const json::Token& token = index.total_size;
   if (!token) return;
   const std::string_view written = index.text().substr(token.begin, token.size());
   std::string_view number = token.kind == json::TokenKind::kNumber ? written : "";
   // Some writers divide by 8 and write a double.
   if (number.ends_with(".0")) number.remove_suffix(2);
-  if (ParseNumber(number) == data_bytes) return;
+  const std::optional<std::uint64_t> said = ParseNumber(number);
+  if (said == data_bytes || said == named_bytes) return;
   builder.Add(
       Rule::kCpTotalSize, token.begin,
       {.allowed = data_bytes,
@@ -114,13 +116,15 @@ bool IsUsed(const Index& index, std::string_view name) {
 }
 
 std::optional<Rule> ApplyShardNameRules(const Index& index, const ShardName& shard,
-                                        ReportBuilder& builder) {
+                                        std::string_view suffix, ReportBuilder& builder) {
   const std::string_view name = index.Text(shard.name);
   const std::string_view fault = ShardNameFault(name);
-  if (fault.empty() && name.ends_with(kShardSuffix)) return std::nullopt;
+  if (fault.empty() && name.ends_with(suffix)) return std::nullopt;
   const Rule rule = fault.empty() ? Rule::kCpShardSuffix : Rule::kCpShardNameUnsafe;
   const std::size_t place = index.PlaceOf(shard).begin;
-  builder.Add(rule, place, {.subject = name, .subject_offset = place, .found_text = fault});
+  builder.Add(
+      rule, place,
+      {.subject = name, .subject_offset = place, .found_text = fault.empty() ? suffix : fault});
   return rule;
 }
 

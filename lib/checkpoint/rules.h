@@ -9,20 +9,20 @@
 
 namespace tensorgate::checkpoint {
 
-inline constexpr std::string_view kShardSuffix = ".safetensors";
-
 /// Metadata, unknown members, numbering and sub-folders.
 void ApplyIndexRules(const Index& index, ReportBuilder& builder);
 
-/// `data_bytes`: of all tensors of all shards.
-void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, ReportBuilder& builder);
+/// `data_bytes`: of all tensors of all shards. `named_bytes`: the same, but those with several names are counted with each
+/// of them, as some writers do.
+void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, std::uint64_t named_bytes,
+                        ReportBuilder& builder);
 
 /// The index uses a file of this name beside it.
 bool IsUsed(const Index& index, std::string_view name);
 
-/// The rule that forbids to open this shard, after reporting it; nothing if it may be opened.
+/// The rule that forbids to open this shard, after reporting it; nothing if it may be opened. `suffix`: of all shards.
 std::optional<Rule> ApplyShardNameRules(const Index& index, const ShardName& shard,
-                                        ReportBuilder& builder);
+                                        std::string_view suffix, ReportBuilder& builder);
 
 }  // namespace tensorgate::checkpoint
 

@@ -81,8 +81,16 @@ std::expected<Checkpoint, Report> OpenShards(const std::string& path, const Chec
   std::vector<PartData> parts;
   parts.reserve(checked.shards.size());
   for (checkpoint::CheckedShard& shard : checked.shards) {
-    parts.push_back(CheckpointData::MakePart(checked.folder + shard.name, std::move(shard.source),
-                                             *std::move(shard.file)));
+    std::string name = checked.folder + shard.name;
+    if (shard.file) {
+      parts.push_back(CheckpointData::MakePart(std::move(name), std::move(shard.source),
+                                               *std::move(shard.file)));
+      continue;
+    }
+    auto part =
+        MakeTorchPart(std::move(name), std::move(shard.source), *std::move(shard.torch), options);
+    if (!part) return std::unexpected(std::move(part.error()));
+    parts.push_back(std::move(*part));
   }
   return CheckpointData::MakeWhole(path, std::move(parts), std::move(checked.report));
 }

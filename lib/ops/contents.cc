@@ -32,26 +32,6 @@ std::vector<std::uint32_t> LastOfEachName(std::size_t count, const NameAt& at) {
   return entries;
 }
 
-// A tensor with strides as if it were a file of its own.
-class StridedSource final : public Source {
- public:
-  StridedSource(const CheckpointData& data, TensorRef tensor)
-      : size_(tensor.bytes()), reader_(data, std::move(tensor)) {}
-  std::uint64_t size() const override { return size_; }
-  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
-    if (offset >= size_) return 0;
-    into =
-        into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset)));
-    const Result<void> read = reader_.Read(offset, into);
-    if (!read) return std::unexpected(read.error());
-    return into.size();
-  }
-
- private:
-  std::uint64_t size_;
-  StridedReader reader_;
-};
-
 TensorData TensorOf(const Header& header, std::uint32_t index, Source& source) {
   const auto& record = header.tensors.span()[index];
   TensorData tensor;

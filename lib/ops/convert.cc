@@ -1,14 +1,17 @@
 #include "tensorgate/convert.h"
 
 #include <algorithm>
-#include <map>
+#include <cerrno>
 #include <memory>
 #include <new>
-#include <tuple>
 
-#include "lib/base/checked.h"
+#include "lib/checkpoint/check.h"
 #include "lib/ops/checkpoint_data.h"
+#include "lib/ops/convert_plan.h"
+#include "lib/ops/rewrite.h"
+#include "lib/ops/shards.h"
 #include "lib/ops/strided.h"
+#include "lib/source/folder.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/save.h"
 #include "tensorgate/torch.h"
@@ -17,13 +20,18 @@ namespace tensorgate {
 namespace {
 
 using internal::CheckpointData;
-using internal::StridedReader;
+using internal::Folder;
+using internal::PlannedFile;
+using internal::PlannedTensor;
+using internal::ShardData;
+using internal::ShardNames;
+using internal::StridedSource;
 using torch::Tensor;
 
-// Overlapping views become copies: so much more than the file may they be together.
-constexpr std::uint64_t kFreeCopies = 64u << 20, kCopiesPerByte = 4;
 constexpr std::size_t kCompared = 1 << 20;
-constexpr std::string_view kUsualKey = "state_dict";
+constexpr std::string_view kSingle = "pytorch_model.bin", kTarget = "model.safetensors";
+
+using Done = std::expected<void, ConvertError>;
 
 // What is read through it is known to the converter alone.
 class NoTensors final : public internal::PartTensors {
@@ -34,11 +42,6 @@ class NoTensors final : public internal::PartTensors {
   std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
 };
 
-struct Planned {
-  std::string name;
-  Tensor tensor;
-};
-
 std::unexpected<ConvertError> Error(const Status& status, std::string_view tensor = {}) {
   return std::unexpected(ConvertError{.status = status, .tensor = std::string(tensor)});
 }
@@ -47,179 +50,209 @@ std::unexpected<ConvertError> Error(Rule rule, std::string_view tensor = {}) {
   return Error(Status{.rule = rule}, tensor);
 }
 
+std::unexpected<ConvertError> Error(Report report) {
+  return std::unexpected(ConvertError{.report = std::move(report)});
+}
+
+bool IsFolder(const std::string& path) { return Folder::Open(path).has_value(); }
+
 class Converter {
  public:
-  Converter(const std::string& to, const ConvertOptions& options) : to_(to), options_(options) {}
+  Converter(const std::string& to, const ConvertOptions& options) : to_(to), options_(options) {
+    options_.check.profile = Profile::kStrict;
+  }
 
   std::expected<Converted, ConvertError> Run(const std::string& from) {
-    Result<FileSource> source = FileSource::Open(from);
-    if (!source) return Error(source.error());
-    auto file = torch::File::Open(*source, options_.check);
-    if (!file) return std::unexpected(ConvertError{.report = std::move(file.error())});
-    file_ = &*file;
-    data_.parts.emplace_back();
-    data_.parts[0].tensors = std::make_unique<NoTensors>();
-    data_.parts[0].source = std::make_unique<FileSource>(std::move(*source));
-    data_.first = {0, 0};
-    Select();
-    if (auto planned = Plan(); !planned) return std::unexpected(std::move(planned.error()));
-    DropTied();
-    if (options_.refuse_tied && !result_.tied.empty()) {
-      return Error(Rule::kConvertTied, result_.tied[0].second);
+    if (Done opened = Open(from); !opened) return std::unexpected(std::move(opened.error()));
+    if (Done planned = internal::Plan(files_, options_, result_); !planned) {
+      return std::unexpected(std::move(planned.error()));
     }
-    if (auto fits = CheckSize(); !fits) return std::unexpected(std::move(fits.error()));
+    if (Done target = ChooseTarget(); !target) return std::unexpected(std::move(target.error()));
     if (options_.dry_run) return std::move(result_);
-    if (const Result<void> written = Write(); !written) {
-      // Of the writer's own refusals the number is a tensor's.
-      const std::uint64_t i = written.error().found;
-      const bool named = Info(written.error().rule).subject == "tensor" && i < plan_.size();
-      return Error(written.error(), named ? plan_[static_cast<std::size_t>(i)].name : "");
-    }
+    if (const Result<void> written = Write(); !written)
+      return Error(written.error(), NameOf(written.error()));
     if (options_.verify) {
-      if (auto same = Verify(); !same) return std::unexpected(std::move(same.error()));
+      if (Done same = Verify(); !same) return std::unexpected(std::move(same.error()));
     }
     return std::move(result_);
   }
 
  private:
-  bool IsSelected(std::string_view name) const {
-    return result_.selected.empty() ||
-           (name.size() > result_.selected.size() && name.starts_with(result_.selected) &&
-            name[result_.selected.size()] == '.');
+  Done Open(const std::string& from) {
+    if (checkpoint::KindOf(from) == &checkpoint::PytorchKind()) return OpenShards(from);
+    Result<FileSource> source = FileSource::Open(from);
+    if (source || source.error().rule != Rule::kIoNotRegular) return OpenFile(std::move(source));
+    const Result<Folder> folder = Folder::Open(from);
+    if (!folder) return Error(source.error());
+    from_folder_ = true;
+    const auto index = checkpoint::ChooseIndex(*folder, checkpoint::PytorchKind());
+    if (!index) return Error(index.error());
+    if (index->candidates == 0) {
+      source = folder->OpenFile(std::string(kSingle), options_.check.follow_links);
+      if (source || source.error().system_error != ENOENT) return OpenFile(std::move(source));
+    }
+    return OpenShards(from);  // which tells as well that there is none
   }
 
-  void Select() {
-    result_.selected = options_.select.value_or(std::string(kUsualKey));
-    if (options_.select) return;
-    for (std::size_t i = 0; i < file_->size(); ++i) {
-      if (IsSelected(file_->name(i))) return;
-    }
-    result_.selected.clear();
-  }
-
-  std::expected<void, ConvertError> Plan() {
-    for (std::size_t i = 0; i < file_->size(); ++i) {
-      if (!IsSelected(file_->name(i))) {
-        ++result_.left_out;
-        continue;
-      }
-      Tensor tensor = file_->tensor(i);
-      if (!tensor.dtype) return Error(Rule::kConvertDtype, tensor.name);
-      if (tensor.expanded()) return Error(Rule::kConvertExpanded, tensor.name);
-      const std::size_t cut = result_.selected.empty() ? 0 : result_.selected.size() + 1;
-      plan_.push_back({std::string(tensor.name.substr(cut)), std::move(tensor)});
-    }
-    if (plan_.empty()) return Error(Rule::kConvertNoTensors);
-    std::ranges::sort(plan_, {}, &Planned::name);
+  Done OpenFile(Result<FileSource> source) {
+    if (!source) return Error(source.error());
+    auto file = torch::File::Open(*source, options_.check);
+    if (!file) return Error(std::move(file.error()));
+    Add(std::make_unique<FileSource>(std::move(*source)), std::move(*file));
     return {};
   }
 
-  // One and the same view under several names: the first name stays.
-  void DropTied() {
-    using View = std::tuple<std::size_t, std::uint64_t, std::string_view,
-                            std::vector<std::uint64_t>, std::vector<std::uint64_t>>;
-    std::map<View, std::size_t> first;
-    std::vector<Planned> kept;
-    for (Planned& each : plan_) {
-      const Tensor& tensor = each.tensor;
-      // Without bytes nothing is shared.
-      if (tensor.range.length != 0) {
-        const auto [found, inserted] = first.try_emplace(
-            View{tensor.storage, tensor.offset, tensor.dtype_name, tensor.shape, tensor.stride},
-            kept.size());
-        if (!inserted) {
-          result_.tied.emplace_back(kept[found->second].name, each.name);
-          continue;
-        }
-      }
-      kept.push_back(std::move(each));
+  Done OpenShards(const std::string& from) {
+    checkpoint::Checked checked =
+        checkpoint::CheckPath(from, options_.check, true, &checkpoint::PytorchKind());
+    if (checked.report.verdict() != Verdict::kAccepted) return Error(std::move(checked.report));
+    sharded_ = true;
+    for (checkpoint::CheckedShard& shard : checked.shards) {
+      Add(std::move(shard.source), *std::move(shard.torch));
     }
-    plan_ = std::move(kept);
-  }
-
-  std::expected<void, ConvertError> CheckSize() {
-    const std::uint64_t most = kFreeCopies + kCopiesPerByte * file_->file_size();
-    for (const Planned& each : plan_) {
-      result_.bytes = internal::SaturatingAdd(result_.bytes, each.tensor.bytes());
-      result_.rearranged += each.tensor.contiguous() ? 0u : 1u;
-      if (result_.bytes > most) return Error(Rule::kConvertTooLarge, each.name);
-    }
-    result_.tensors = plan_.size();
     return {};
   }
 
-  DataCallback Strided(const Tensor& tensor) {
-    TensorRef ref{.name = tensor.name,
-                  .dtype = *tensor.dtype,
-                  .shape = tensor.shape,
-                  .stride = tensor.stride,
-                  .part = 0,
-                  .range = tensor.range};
-    auto reader = std::make_shared<StridedReader>(data_, std::move(ref));
-    return [reader](std::uint64_t offset, std::span<std::byte> into) {
-      return reader->Read(offset, into);
-    };
+  void Add(std::unique_ptr<Source> source, torch::File file) {
+    data_.parts.emplace_back();
+    data_.parts.back().tensors = std::make_unique<NoTensors>();
+    data_.parts.back().source = std::move(source);
+    files_.emplace_back(std::move(file));
+  }
+
+  // A folder stands for a file in it.
+  Done ChooseTarget() {
+    const bool named_as_file = ShardNames::Fits(to_) || checkpoint::KindOf(to_) != nullptr;
+    const auto has_tensors = [](const PlannedFile& file) { return !file.tensors.empty(); };
+    if (sharded_) {
+      result_.shards = static_cast<std::uint64_t>(std::ranges::count_if(files_, has_tensors));
+    }
+    to_folder_ = sharded_ || IsFolder(to_) || (from_folder_ && !named_as_file);
+    if (sharded_ && named_as_file && !IsFolder(to_)) return Error(Rule::kConvertNeedsFolder);
+    result_.path = to_;
+    if (!to_folder_) return {};
+    result_.path += to_.ends_with('/') ? "" : "/";
+    result_.path += sharded_ ? ShardNames(kTarget).Index() : kTarget;
+    return {};
+  }
+
+  // Where its first element is, and how the others lie.
+  static TensorRef Ref(const Tensor& tensor, std::size_t part) {
+    return {.name = tensor.name,
+            .dtype = *tensor.dtype,
+            .shape = tensor.shape,
+            .stride = tensor.stride,
+            .part = part,
+            .range = tensor.range};
+  }
+
+  TensorData DataOf(const PlannedTensor& planned, std::size_t part) {
+    const Tensor& tensor = planned.tensor;
+    TensorData data{.name = planned.name, .dtype = *tensor.dtype, .shape = tensor.shape};
+    if (tensor.contiguous()) {
+      data.data = SourceData{data_.parts[part].source.get(), tensor.range.offset};
+    } else {
+      views_.push_back(std::make_unique<StridedSource>(data_, Ref(tensor, part)));
+      data.data = SourceData{views_.back().get(), 0};
+    }
+    return data;
+  }
+
+  // Files of which nothing is selected have none.
+  std::vector<ShardData> Shards() {
+    std::vector<ShardData> shards;
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      const PlannedFile& file = files_[part];
+      if (file.tensors.empty()) continue;
+      ShardData& shard = shards.emplace_back();
+      for (const PlannedTensor& planned : file.tensors) {
+        shard.tensors.push_back(DataOf(planned, part));
+      }
+      shard.metadata = Metadata{{"format", "pt"}};
+      for (const auto& [kept, removed] : file.tied) {
+        if (removed != "format") shard.metadata->emplace_back(removed, kept);
+      }
+    }
+    const ShardNames names(kTarget);
+    for (std::size_t i = 0; i < shards.size(); ++i) {
+      shards[i].name = sharded_ ? names.Shard(i, shards.size()) : std::string(kTarget);
+    }
+    return shards;
   }
 
   Result<void> Write() {
-    SaveOptions save{.metadata = Metadata{{"format", "pt"}},
-                     .sync = options_.sync,
-                     .cancel = options_.cancel,
-                     .progress = options_.progress};
-    for (const auto& [kept, removed] : result_.tied) {
-      if (removed != "format") save.metadata->emplace_back(removed, kept);
+    const std::vector<ShardData> shards = Shards();
+    SaveOptions save{
+        .sync = options_.sync, .cancel = options_.cancel, .progress = options_.progress};
+    if (to_folder_) {
+      const std::string index = sharded_ ? ShardNames(kTarget).Index() : std::string();
+      return internal::SaveShards(to_, index, shards, save);
     }
-    Result<Writer> writer = Writer::Create(to_, std::move(save));
-    if (!writer) return std::unexpected(writer.error());
-    for (const Planned& each : plan_) {
-      const Tensor& tensor = each.tensor;
-      TensorData data{.name = each.name, .dtype = *tensor.dtype, .shape = tensor.shape};
-      if (tensor.contiguous()) {
-        data.data = SourceData{data_.parts[0].source.get(), tensor.range.offset};
-      } else {
-        data.data = Strided(tensor);
-      }
-      if (Result<void> added = writer->Add(std::move(data)); !added) return added;
-    }
-    if (Result<void> finished = writer->Finish(); !finished) return finished;
-    return data_.parts[0].source->Unchanged();
+    save.metadata = shards[0].metadata;
+    return Save(to_, shards[0].tensors, save);
   }
 
-  std::expected<void, ConvertError> Verify() {
-    const std::expected<Checkpoint, Report> made = Checkpoint::OpenPath(to_);
-    if (!made) return std::unexpected(ConvertError{.report = made.error()});
-    if (made->size() != plan_.size()) return Error(Rule::kConvertVerifyFailed);
-    std::vector<std::byte> ours(kCompared), theirs(kCompared);
-    for (const Planned& each : plan_) {
-      const std::optional<std::size_t> index = made->Find(each.name);
-      if (!index) return Error(Rule::kConvertVerifyFailed, each.name);
-      const Result<TensorRef> ref = made->tensor(*index);
-      if (!ref) return Error(ref.error(), each.name);
-      const std::uint64_t all = each.tensor.bytes();
-      if (ref->shape != each.tensor.shape || ref->dtype != *each.tensor.dtype ||
-          ref->range.length != all) {
-        return Error(Rule::kConvertVerifyFailed, each.name);
-      }
-      const DataCallback read = all == 0 ? DataCallback() : Strided(each.tensor);
-      for (std::uint64_t at = 0; at < all;) {
-        const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(all - at, kCompared));
-        const std::span<std::byte> a = std::span(ours).first(count);
-        const std::span<std::byte> b = std::span(theirs).first(count);
-        if (const Result<void> got = read(at, a); !got) return Error(got.error(), each.name);
-        const Result<void> back = made->ReadRange(0, ref->range.offset + at, b);
-        if (!back) return Error(back.error(), each.name);
-        if (!std::ranges::equal(a, b)) return Error(Rule::kConvertVerifyFailed, each.name);
-        at += count;
+  // Of the writer's own refusals the number is a tensor's.
+  std::string_view NameOf(const Status& status) const {
+    if (Info(status.rule).subject != "tensor") return {};
+    std::uint64_t number = status.found;
+    for (const PlannedFile& file : files_) {
+      if (number < file.tensors.size()) return file.tensors[static_cast<std::size_t>(number)].name;
+      number -= file.tensors.size();
+    }
+    return {};
+  }
+
+  Done Verify() {
+    const std::expected<Checkpoint, Report> made = Checkpoint::OpenPath(result_.path);
+    if (!made) return Error(made.error());
+    if (made->size() != result_.tensors) return Error(Rule::kConvertVerifyFailed);
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      for (const PlannedTensor& planned : files_[part].tensors) {
+        const Result<bool> same = IsSame(*made, planned, part);
+        if (!same) return Error(same.error(), planned.name);
+        if (!*same) return Error(Rule::kConvertVerifyFailed, planned.name);
       }
     }
     return {};
   }
 
+  Result<bool> IsSame(const Checkpoint& made, const PlannedTensor& planned, std::size_t part) {
+    const std::optional<std::size_t> index = made.Find(planned.name);
+    if (!index) return false;
+    const Result<TensorRef> ref = made.tensor(*index);
+    if (!ref) return std::unexpected(ref.error());
+    const std::uint64_t all = planned.tensor.bytes();
+    if (ref->shape != planned.tensor.shape || ref->dtype != *planned.tensor.dtype ||
+        ref->range.length != all) {
+      return false;
+    }
+    if (all == 0) return true;
+    ours_.resize(kCompared);
+    theirs_.resize(kCompared);
+    StridedSource source(data_, Ref(planned.tensor, part));
+    for (std::uint64_t at = 0; at < all;) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(all - at, kCompared));
+      const std::span<std::byte> a = std::span(ours_).first(count);
+      const std::span<std::byte> b = std::span(theirs_).first(count);
+      if (const Result<void> got = ReadFully(source, at, a); !got) {
+        return std::unexpected(got.error());
+      }
+      const Result<void> back = made.ReadRange(ref->part, ref->range.offset + at, b);
+      if (!back) return std::unexpected(back.error());
+      if (!std::ranges::equal(a, b)) return false;
+      at += count;
+    }
+    return true;
+  }
+
   const std::string& to_;
-  const ConvertOptions& options_;
-  const torch::File* file_ = nullptr;
+  ConvertOptions options_;
   CheckpointData data_;
-  std::vector<Planned> plan_;  // by name
+  std::vector<PlannedFile> files_;  // as many as parts
+  bool from_folder_ = false, sharded_ = false, to_folder_ = false;
+  std::vector<std::unique_ptr<Source>> views_;  // what tensors with strides refer to
+  std::vector<std::byte> ours_, theirs_;
   Converted result_;
 };
 
@@ -230,9 +263,9 @@ std::expected<Converted, ConvertError> Convert(const std::string& from, const st
   try {
     return Converter(to, options).Run(from);
   } catch (const std::bad_alloc&) {
-    return std::unexpected(ConvertError{.status = {.rule = Rule::kIoOutOfMemory}});
+    return Error(Rule::kIoOutOfMemory);
   } catch (...) {
-    return std::unexpected(ConvertError{.status = {.rule = Rule::kIoReadFailed}});
+    return Error(Rule::kIoReadFailed);
   }
 }
 

@@ -148,10 +148,12 @@ Result<void> Rewriting::WriteShard(std::size_t number, Meter& meter) {
 }
 
 Result<void> Rewriting::Commit(const std::string& index) {
-  Result<NewFile> file =
-      WriteIndex(folders_.at(""), index, IndexText(data_bytes_, entries_), options_);
-  if (!file) return std::unexpected(file.error());
-  files_.push_back(*std::move(file));
+  if (!index.empty()) {
+    Result<NewFile> file =
+        WriteIndex(folders_.at(""), index, IndexText(data_bytes_, entries_), options_);
+    if (!file) return std::unexpected(file.error());
+    files_.push_back(*std::move(file));
+  }
   const Result<void> committed = CommitAll(files_);
   if (!committed) return committed;
   if (options_.sync) {

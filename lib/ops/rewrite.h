@@ -18,7 +18,7 @@ struct ShardData {
   std::optional<Metadata> metadata;
 };
 
-/// Writes the shards and the index of that name into `folder`, which is made if it is not there, as are folders of shards.
+/// Writes the shards and the index of that name, if it has one, into `folder`, which is made if it is not there, as are folders of shards.
 /// All are written before the first appears; then they appear one by one, the index last. What else is in the folder stays.
 /// Of `options` metadata and max_shard_bytes mean nothing; PushedData is refused. Status::found counts the tensors of all
 /// shards. Never throws.

@@ -40,6 +40,21 @@ Result<void> StridedReader::Read(std::uint64_t offset, std::span<std::byte> into
   return {};
 }
 
+void StridedReader::Release() {
+  tile_ = Buffer();
+  begin_ = end_ = 0;
+}
+
+Result<std::size_t> StridedSource::Read(std::uint64_t offset, std::span<std::byte> into) {
+  if (offset >= size_) return 0;
+  into = into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset)));
+  const Result<void> read = reader_.Read(offset, into);
+  if (!read) return std::unexpected(read.error());
+  // Of many tensors each would keep a tile.
+  if (into.size() == size_ - offset) reader_.Release();
+  return into.size();
+}
+
 Result<void> StridedReader::Load(std::uint64_t offset) {
   const std::uint64_t size = tensor_.shape.empty() ? 1 : tensor_.shape[axis_];
   const std::uint64_t plane = size * inner_;  // of all steps of the axis

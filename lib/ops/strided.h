@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lib/ops/checkpoint_data.h"
 #include "tensorgate/buffer.h"
+#include "tensorgate/source.h"
 #include "tensorgate/tensor.h"
 
 namespace tensorgate::internal {
@@ -20,6 +22,8 @@ class StridedReader {
 
   /// Bytes [offset, offset + into.size()) of the tensor as it lies in C order.
   Result<void> Read(std::uint64_t offset, std::span<std::byte> into);
+  /// Gives its memory back; it may go on.
+  void Release();
 
  private:
   Result<void> Load(std::uint64_t offset);
@@ -31,6 +35,24 @@ class StridedReader {
   std::uint64_t group_ = 1;  // steps in one tile
   Buffer tile_;
   std::uint64_t begin_ = 0, end_ = 0;  // what of the tensor the tile holds
+};
+
+/// A tensor with strides as if it were a file of its own. It holds memory from the first byte that is read to the last of
+/// the tensor.
+class StridedSource final : public Source {
+ public:
+  /// As StridedReader, but a tensor without elements has no bytes.
+  StridedSource(const CheckpointData& data, TensorRef tensor)
+      : data_(data), part_(tensor.part), size_(tensor.bytes()), reader_(data, std::move(tensor)) {}
+  std::uint64_t size() const override { return size_; }
+  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
+  Result<void> Unchanged() override { return data_.parts[part_].Unchanged(); }
+
+ private:
+  const CheckpointData& data_;
+  std::size_t part_;
+  std::uint64_t size_;
+  StridedReader reader_;
 };
 
 }  // namespace tensorgate::internal

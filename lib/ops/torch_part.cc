@@ -124,16 +124,21 @@ std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<
                                               Source& opened, const CheckOptions& options) {
   std::expected<torch::File, Report> file = torch::File::Open(opened, options);
   if (!file) return std::unexpected(std::move(file.error()));
-  for (std::size_t i = 0; i < file->size(); ++i) {
-    const torch::Tensor tensor = file->tensor(i);
+  return MakeTorchPart(std::move(path), std::move(source), *std::move(file), options);
+}
+
+std::expected<PartData, Report> MakeTorchPart(std::string path, std::unique_ptr<Source> source,
+                                              torch::File file, const CheckOptions& options) {
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    const torch::Tensor tensor = file.tensor(i);
     if (tensor.dtype) continue;
-    ReportBuilder builder(options, file->report().format());
-    builder.SetSize(file->file_size());
+    ReportBuilder builder(options, file.report().format());
+    builder.SetSize(file.file_size());
     builder.Add(Rule::kUseNoDtype, tensor.range.offset,
                 {.subject = tensor.name, .found_text = tensor.dtype_name});
     return std::unexpected(builder.Finish());
   }
-  return MakePart<TorchTensors>(std::move(path), std::move(source), *std::move(file));
+  return MakePart<TorchTensors>(std::move(path), std::move(source), std::move(file));
 }
 
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,

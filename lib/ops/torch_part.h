@@ -15,6 +15,10 @@ namespace tensorgate::internal {
 std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<Source> source,
                                               Source& opened, const CheckOptions& options);
 
+/// The same of what was opened before.
+std::expected<PartData, Report> MakeTorchPart(std::string path, std::unique_ptr<Source> source,
+                                              torch::File file, const CheckOptions& options);
+
 /// Its storages as tensors of one dimension, in the order of torch::File::storage, whatever is seen in them: for those
 /// who make the views themselves. Their names are empty. What is no checkpoint of PyTorch's is refused as what it is.
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,

@@ -66,7 +66,8 @@ class Scan(Checkpoint):
 
     def test_names_of_an_index(self):
         for name, is_index in (("a.safetensors.index.json", True), ("a.safetensors.index.fp16.json", True),
-                               ("pytorch_model.bin.index.json", False), (".safetensors.index.json", False),
+                               (".safetensors.index.json", False), ("bin.index.json", False),
+                               (".bin.index.json", False), ("a.bin.index.b.c.json", False),
                                ("a.safetensors.index.b.c.json", False), ("safetensors.index.json", False),
                                ("a.safetensors.index..json", False), ("a.safetensors.index.json.bak", False)):
             with self.subTest(name=name):

@@ -155,5 +155,135 @@ class Convert(Case):
         self.assertEqual((self.dir / "out.safetensors").read_bytes(), first)
 
 
+class Folder(Case):
+    """Shards under an index of PyTorch's, and a file beside none."""
+    ONE, TWO = (f"pytorch_model-0000{i}-of-00002.bin" for i in (1, 2))
+    OUT = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    INDEX = "model.safetensors.index.json"
+
+    def setUp(self):
+        super().setUp()
+        storage = Storage(0, "FloatStorage", 4)
+        whole = View(storage, 0, (2, 2), (2, 1))
+        turned = View(Storage(1, "HalfStorage", 4), 0, (2, 2), (1, 2))
+        self.put("in/" + self.ONE, checkpoint({"z.w": whole, "a.turned": turned},
+                                              {0: bytes(range(16)), 1: b"00112233"}))
+        self.put("in/" + self.TWO, checkpoint({"head": whole, "again": whole}, {0: bytes(range(16, 32))}))
+        self.put("in/config.json", b"{}")
+        self.index = self.put("in/pytorch_model.bin.index.json", b"")
+        self.write_index({"z.w": self.ONE, "a.turned": self.ONE, "head": self.TWO, "again": self.TWO})
+        self.source, self.target = self.dir / "in", self.dir / "out"
+
+    def write_index(self, weight_map, total_size=40):
+        self.index.write_text(json.dumps({"metadata": {"total_size": total_size}, "weight_map": weight_map}))
+
+    def names(self):
+        return sorted(path.name for path in self.target.iterdir()) if self.target.exists() else []
+
+    def refused(self, word, *options, code=REJECTED, source=None):
+        result = self.run_command("convert", *options, source or self.source, self.target, code=code)
+        self.assertIn(word, result.stderr + result.stdout)
+        self.assertEqual(self.names(), [])
+
+    def test_shards(self):
+        text = self.run_command("convert", "--verify", self.source, self.target, code=ACCEPTED).stdout
+        self.assertIn(b"index.json  (2 shards, 3 tensors, 40 bytes, verified)", text)
+        self.assertEqual(self.names(), [*self.OUT, self.INDEX])
+        self.assertEqual(json.loads((self.target / self.INDEX).read_text()), {
+            "metadata": {"total_size": 40},
+            "weight_map": {"a.turned": self.OUT[0], "again": self.OUT[1], "z.w": self.OUT[0]}})
+        self.assertEqual(read(self.target / self.OUT[0]), ({"format": "pt"}, {
+            "z.w": ("F32", [2, 2], bytes(range(16))), "a.turned": ("F16", [2, 2], b"00221133")}))
+        self.assertEqual(read(self.target / self.OUT[1]), ({"format": "pt", "head": "again"}, {
+            "again": ("F32", [2, 2], bytes(range(16, 32)))}))
+        lines = self.scan(self.target, code=ACCEPTED)
+        self.assertEqual([finding for line in lines for finding in line["findings"]], [])
+
+    def test_the_same_by_the_index_and_again(self):
+        before = None
+        for source in (self.source, self.index, self.index):
+            self.run_command("convert", source, self.target, code=ACCEPTED)
+            now = {name: (self.target / name).read_bytes() for name in self.names()}
+            self.assertEqual(now, before or now)
+            before = now
+
+    def test_beside_the_source(self):
+        before = {path.name: path.read_bytes() for path in self.source.iterdir()}
+        self.run_command("convert", self.source, self.source, code=ACCEPTED)
+        after = {path.name: path.read_bytes() for path in self.source.iterdir()}
+        self.assertEqual(set(after) - set(before), {*self.OUT, self.INDEX})
+        self.assertEqual({name: after[name] for name in before}, before)
+        self.assertEqual(len(self.scan(self.source, code=ACCEPTED)), 7)
+
+    def test_dry_run(self):
+        text = self.run_command("convert", "--dry-run", self.source, self.target, code=ACCEPTED).stdout
+        self.assertIn(b"would write", text)
+        self.assertIn(b"(2 shards, 3 tensors, 40 bytes)", text)
+        self.assertFalse(self.target.exists())
+
+    def test_select(self):
+        self.run_command("convert", "--select", "z", self.source, self.target, code=ACCEPTED)
+        self.assertEqual(self.names(), ["model-00001-of-00001.safetensors", self.INDEX])
+        self.assertEqual(list(read(self.target / self.names()[0])[1]), ["w"])
+
+    def test_refused_and_nothing_written(self):
+        self.refused(b"another name", "--tied", "refuse")
+        self.refused(b"no tensor", "--select", "q")
+        self.write_index({"z.w": self.ONE, "a.turned": self.ONE, "head": self.TWO, "again": self.ONE})
+        self.refused(b"checkpoint/tensor-absent")
+        for name, rule in (("../in/" + self.TWO, b"checkpoint/shard-name-unsafe"), ("none.bin", b"checkpoint/shard-missing"),
+                           ("a.safetensors", b"checkpoint/shard-suffix")):
+            self.write_index({"z.w": self.ONE, "a.turned": self.ONE, "head": name, "again": name})
+            self.refused(rule)
+            self.refused(rule, source=self.index)
+
+    def test_a_shard_that_is_refused(self):
+        outside = View(Storage(0, "FloatStorage", 4), 3, (2, 2), (2, 1))
+        self.put("in/" + self.TWO, checkpoint({"head": outside, "again": outside}, {0: bytes(16)}))
+        self.refused(b"checkpoint/shard-rejected")
+
+    def test_dtype_that_is_refused(self):
+        self.put("in/" + self.TWO, checkpoint({"head": View(Storage(0, "ComplexDoubleStorage", 1), 0, (1,), (1,))},
+                                              {0: bytes(16)}))
+        self.write_index({"z.w": self.ONE, "a.turned": self.ONE, "head": self.TWO})
+        self.refused(b"no such dtype")
+
+    def test_targets_of_shards(self):
+        for name in ("x.safetensors", self.INDEX):
+            result = self.run_command("convert", self.source, self.dir / name, code=REJECTED)
+            self.assertIn(b"named as a file", result.stderr)
+            self.assertFalse((self.dir / name).exists())
+        self.run_command("convert", self.source, self.put("out", b"x"), code=UNDECIDED)
+        self.assertEqual((self.dir / "out").read_bytes(), b"x")
+
+    def test_all_or_nothing(self):
+        # The second shard cannot appear: neither does the first.
+        (self.target / self.OUT[1]).mkdir(parents=True)
+        self.run_command("convert", self.source, self.target, code=UNDECIDED)
+        self.assertEqual(self.names(), [self.OUT[1]])
+
+    def test_one_file(self):
+        self.index.unlink()
+        self.refused(b"checkpoint/index-missing")
+        content = (self.source / self.ONE).read_bytes()
+        self.put("in/pytorch_model.bin", content)
+        text = self.run_command("convert", "--verify", self.source, self.target, code=ACCEPTED).stdout
+        self.assertIn(b"model.safetensors  (2 tensors, 24 bytes, verified)", text)
+        self.assertEqual(self.names(), ["model.safetensors"])
+        whole = (self.target / "model.safetensors").read_bytes()
+        self.run_command("convert", self.source, self.dir / "named.safetensors", code=ACCEPTED)
+        self.run_command("convert", self.source / "pytorch_model.bin", self.put("t/x").parent, code=ACCEPTED)
+        self.assertEqual((self.dir / "named.safetensors").read_bytes(), whole)
+        self.assertEqual((self.dir / "t" / "model.safetensors").read_bytes(), whole)
+
+    def test_no_link_out_of_the_folder(self):
+        (self.source / self.TWO).rename(self.dir / "elsewhere.bin")
+        (self.source / self.TWO).symlink_to(self.dir / "elsewhere.bin")
+        self.refused(b"checkpoint/shard-link")
+        self.index.unlink()
+        (self.source / "pytorch_model.bin").symlink_to(self.dir / "elsewhere.bin")
+        self.refused(b"symbolic link", code=UNDECIDED)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -7,7 +7,7 @@ import unittest
 
 from support import UNDECIDED, Case
 
-INDEX = "model.safetensors.index.json"
+INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 CORPUS = pathlib.Path(os.environ.get("TENSORGATE_CORPUS_DIR", ""))
 
 
@@ -20,8 +20,8 @@ class Corpus(Case):
         self.entries = {entry["path"]: entry for entry in entries if "files" not in entry}
         self.assertGreater(len(self.entries), 100)
         # Of a checkpoint its index tells; those of a folder without one index are no files to name.
-        self.checkpoints = {f'{entry["path"]}/{INDEX}': entry for entry in entries
-                            if any(file["path"].endswith(f"/{INDEX}") for file in entry.get("files", ()))}
+        self.checkpoints = {file["path"]: entry for entry in entries for file in entry.get("files", ())
+                            if os.path.basename(file["path"]) in INDEXES}
         self.assertGreater(len(self.checkpoints), 50)
 
     def test_folder(self):

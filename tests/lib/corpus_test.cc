@@ -62,11 +62,12 @@ Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
 
 // Each folder of the corpus has its checker.
 Report CheckEntry(const json::value& entry, Profile profile, Scope scope = Scope::kStructure) {
+  constexpr auto check_checkpoint = [](const std::string& path, const CheckOptions& options) {
+    return CheckCheckpoint(path, options).report;
+  };
   const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> checkers = {
-      {"checkpoint",
-       [](const std::string& path, const CheckOptions& options) {
-         return CheckCheckpoint(path, options).report;
-       }},
+      {"checkpoint", check_checkpoint},
+      {"torch-checkpoint", check_checkpoint},
       {"safetensors", safetensors::CheckPath},
       {"zip", ScanPath},
       {"torch", ScanPath},

@@ -7,10 +7,18 @@
 //     else std::puts(tensorgate::Message(error.status).c_str());
 //   }
 //
-// The source is proven by the strict profile first. Tensors are written in C order whatever their
+// Also of shards: a folder with `pytorch_model.bin.index.json`, or that index, becomes a folder with
+// `model.safetensors.index.json` and as many shards `model-00001-of-0000N.safetensors`:
+//
+//   auto folder = tensorgate::Convert("model/", "converted/");
+//   if (folder) std::printf("%s: %ju shards\n", folder->path.c_str(), std::uintmax_t(folder->shards));
+//
+// The source is proven by the strict profile first, shards and index as one thing (see shards.h);
+// tensors that the index leaves out are converted, too. Tensors are written in C order whatever their
 // strides, under their paths in the structure, with the metadata {"format": "pt"}; the same input
-// gives the same bytes, and the result appears whole or not at all (see save.h). Memory: the pickle
-// and blocks of fixed size.
+// gives the same bytes, and the result appears whole or not at all (see save.h): all shards are
+// written before the first appears, the index is the last. Memory: the pickles and blocks of fixed
+// size. What else is in the target's folder stays as it is.
 //
 // Names of one and the same tensor (tied weights) are written once, under the first of them in
 // order; the metadata then holds, for each of the others, the name that was kept, as the reference's
@@ -55,6 +63,8 @@ struct ConvertOptions {
 };
 
 struct Converted {
+  std::string path;          ///< What was written: the file, or the index of the shards.
+  std::uint64_t shards = 0;  ///< Of one file without an index: 0.
   std::uint64_t tensors = 0;
   std::uint64_t bytes = 0;       ///< Of tensors.
   std::uint64_t rearranged = 0;  ///< Tensors that did not lie in C order.
@@ -70,7 +80,10 @@ struct ConvertError {
   std::string tensor;            ///< The one concerned, raw; empty if none.
 };
 
-/// Never throws.
+/// `from`: a file, an index `*.bin.index.json`, or a folder that holds `pytorch_model.bin.index.json`, the only such
+/// index, or else `pytorch_model.bin`. `to`: the file to be written, or the folder for it, in which one file is
+/// `model.safetensors`; shards need a folder. A folder that is not there is made if `from` is a folder or an index. Never
+/// throws.
 std::expected<Converted, ConvertError> Convert(const std::string& from, const std::string& to,
                                                const ConvertOptions& options = {});
 

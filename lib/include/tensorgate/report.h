@@ -109,7 +109,7 @@ class Report {
   };
   const std::optional<Facts>& facts() const { return facts_; }
 
-  /// Format "safetensors-checkpoint": its shards, bytewise by name; the facts are sums over them, present
+  /// Format "safetensors-checkpoint" or "pytorch-checkpoint": its shards, bytewise by name; the facts are sums over them, present
   /// if all are accepted. Else empty.
   std::span<const ShardVerdict> shards() const { return shards_; }
 

@@ -1,4 +1,5 @@
-// A checkpoint of several safetensors files and the index beside them, judged as one thing.
+// A checkpoint of several files and the index beside them, judged as one thing: of safetensors files, or of
+// PyTorch's checkpoints.
 //
 //   tensorgate::CheckpointCheck check = tensorgate::CheckCheckpoint("model/");  // or the index in it
 //   std::fputs(tensorgate::RenderText("model/", check.report).c_str(), stdout);
@@ -31,17 +32,18 @@ struct ShardCheck {
 };
 
 struct CheckpointCheck {
-  /// On the whole, format "safetensors-checkpoint". Size and offsets are those of the index.
+  /// On the whole, format "safetensors-checkpoint" or "pytorch-checkpoint". Size and offsets are those of the index.
   Report report;
   /// Bytewise by name; empty where the index itself is refused.
   std::vector<ShardCheck> shards;
 };
 
-/// `path`: the index, or the folder that holds it: `model.safetensors.index.json` or else the only one.
+/// `path`: the index, or the folder that holds it: `model.safetensors.index.json` or else the only one of safetensors
+/// files; where there is none, `pytorch_model.bin.index.json` or else the only one of PyTorch's checkpoints.
 CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options = {});
 
-/// By its name, the path is that of an index: `*.safetensors.index.json`, or with a variant
-/// `*.safetensors.index.VARIANT.json`.
+/// By its name, the path is that of an index: `*.safetensors.index.json`, or of PyTorch's checkpoints `*.bin.index.json`;
+/// with a variant `*.safetensors.index.VARIANT.json`. Shards have the suffix that stands before ".index".
 bool IsNamedIndex(std::string_view path);
 
 }  // namespace tensorgate

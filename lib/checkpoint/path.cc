@@ -1,0 +1,109 @@
+// An index or its folder by a path.
+#include <new>
+#include <utility>
+
+#include "lib/base/report_builder.h"
+#include "lib/checkpoint/check.h"
+#include "tensorgate/shards.h"
+
+namespace tensorgate::checkpoint {
+namespace {
+
+Report Failed(const Status& status, const Kind& kind, const CheckOptions& options,
+              const Detail& detail = {}) {
+  ReportBuilder builder(options, kind.format);
+  if (Info(status.rule).effect == Effect::kUndecided) {
+    builder.Add(status);
+  } else {
+    builder.Add(status.rule, 0, detail);
+  }
+  return builder.Finish();
+}
+
+std::string WithSlash(const std::string& folder) {
+  return folder.ends_with('/') ? folder : folder + '/';
+}
+
+Checked CheckFolder(const std::string& path, const CheckOptions& options, bool keep,
+                    const Kind* only) {
+  const Kind* kind = only != nullptr ? only : &SafetensorsKind();
+  const auto fail = [&](const Status& status, const Detail& detail = {}) {
+    return Checked{Failed(status, *kind, options, detail), {}, {}};
+  };
+  const Result<internal::Folder> folder = internal::Folder::Open(path);
+  if (!folder) return fail(folder.error());
+  Result<Chosen> chosen = ChooseIndex(*folder, *kind);
+  if (chosen && chosen->candidates == 0 && only == nullptr) {
+    Result<Chosen> other = ChooseIndex(*folder, PytorchKind());
+    if (other && other->candidates != 0) {
+      kind = &PytorchKind();
+      chosen = std::move(other);
+    }
+  }
+  if (!chosen) return fail(chosen.error());
+  if (chosen->candidates != 1) {
+    const Rule rule = chosen->candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
+    return fail({.rule = rule}, {.found = chosen->candidates, .subject = chosen->name});
+  }
+  Result<FileSource> index = folder->OpenFile(chosen->name, options.follow_links);
+  if (!index) return fail(index.error());
+  Checked checked = CheckIndex(*folder, *kind, *index, options, keep);
+  checked.folder = WithSlash(path);
+  return checked;
+}
+
+Checked CheckNamed(const std::string& path, const CheckOptions& options, bool keep,
+                   const Kind* only) {
+  const Kind* named = KindOf(path);
+  const Kind& kind = named != nullptr ? *named : SafetensorsKind();
+  Result<FileSource> index = FileSource::Open(path);
+  if (!index) {
+    if (index.error().rule == Rule::kIoNotRegular && internal::Folder::Open(path)) {
+      return CheckFolder(path, options, keep, only);
+    }
+    return {Failed(index.error(), kind, options), {}, {}};
+  }
+  const Result<internal::Folder> folder = internal::Folder::Holding(path);
+  if (!folder) return {Failed(folder.error(), kind, options), {}, {}};
+  Checked checked = CheckIndex(*folder, kind, *index, options, keep);
+  checked.folder = path.substr(0, path.size() - internal::LastPart(path).size());
+  return checked;
+}
+
+}  // namespace
+
+Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep,
+                  const Kind* only) {
+  try {
+    return CheckNamed(path, options, keep, only);
+  } catch (const std::bad_alloc&) {
+    return {ReportBuilder::OutOfMemory(options, SafetensorsKind().format), {}, {}};
+  }
+}
+
+std::string IndexOf(const std::string& path) {
+  const Result<internal::Folder> folder = internal::Folder::Open(path);
+  if (!folder) return path;
+  const Result<Chosen> chosen = ChooseIndex(*folder, SafetensorsKind());
+  return chosen && chosen->candidates == 1 ? WithSlash(path) + chosen->name : path;
+}
+
+}  // namespace tensorgate::checkpoint
+
+namespace tensorgate {
+
+CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options) {
+  checkpoint::Checked checked = checkpoint::CheckPath(path, options);
+  try {
+    CheckpointCheck result{std::move(checked.report), {}};
+    result.shards.reserve(checked.shards.size());
+    for (checkpoint::CheckedShard& shard : checked.shards) {
+      result.shards.push_back({std::move(shard.name), std::move(shard.report)});
+    }
+    return result;
+  } catch (const std::bad_alloc&) {
+    return {ReportBuilder::OutOfMemory(options, checkpoint::SafetensorsKind().format), {}};
+  }
+}
+
+}  // namespace tensorgate
