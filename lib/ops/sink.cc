@@ -9,7 +9,9 @@ namespace tensorgate::internal {
 namespace {
 
 // A block is written when it is full and stays in a core's own cache until then.
-constexpr std::size_t kBlock = 256 << 10;
+constexpr std::size_t kBlock = 512 << 10;
+// In one call the kernel looks for memory in one piece; where it is in small ones, more costs much.
+constexpr std::size_t kWrite = 128 << 10;
 // From here on the copy into a block costs more than a call of its own.
 constexpr std::size_t kDirect = 128 << 10;
 
@@ -80,11 +82,16 @@ Result<void> FileSink::Skip(std::uint64_t count) {
 }
 
 Result<void> FileSink::Flush() {
-  if (used_ == 0) return {};
-  const Result<void> written = file_.WriteAt(position_, block_.bytes().first(used_));
-  if (!written) return written;
-  position_ += used_;
-  used_ = 0;
+  std::span<const std::byte> bytes = block_.bytes().first(used_);
+  while (!bytes.empty()) {
+    const std::size_t step =
+        std::min(bytes.size(), kWrite - static_cast<std::size_t>(position_ % kWrite));
+    const Result<void> written = file_.WriteAt(position_, bytes.first(step));
+    if (!written) return written;
+    position_ += step;
+    used_ -= step;
+    bytes = bytes.subspan(step);
+  }
   return {};
 }
 
