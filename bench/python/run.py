@@ -2,7 +2,7 @@
 """Loading, saving and opening, beside the other packages: prints Markdown, and draws the pictures of bench/README.md.
 
     pip install . numpy safetensors        # and torch, runai-model-streamer, fastsafetensors: what is there is measured
-    python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,import,checkpoint] [--json FILE] DIR
+    python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,sharded,import,checkpoint] [--json FILE] DIR
 
 DIR holds the files that are made (about four times --megabytes). Every contender runs in a process of its own, in turns:
 A B C … A B C …; a ratio is the median of the rounds' ratios. A process loads four times, dropping what it has each time;
@@ -167,6 +167,25 @@ def opening(folder, args):
     return table
 
 
+def sharded(folder, args):
+    print("\n| shards | what | safetensors, ms | tensorgate, ms | times as fast | CPU ms | CPU ms | times as cheap |\n"
+          "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    table = []
+    for shards in (10, 1000):
+        for what in ("list", "load"):
+            results = rounds_of(["safetensors", "tensorgate"], args.rounds,
+                                lambda name: python(HERE / "sharded.py", name, what, folder, shards))  # noqa: B023
+            row = {"shards": shards, "what": what}
+            cells = [f"{shards:,}", what]
+            for key in ("seconds", "cpu"):
+                row[key] = 1 / ratios(results, "safetensors", key)["tensorgate"]
+                cells += [f"{median(results[name], key) * 1e3:,.1f}" for name in ("safetensors", "tensorgate")]
+                cells.append(f"{row[key]:.1f}")
+            table.append(row)
+            print("| " + " | ".join(cells) + " |")
+    return table
+
+
 def importing(folder, args):
     names = ["pass", "import tensorgate", "import safetensors", "import numpy"]
     results = rounds_of(names, args.rounds, lambda name: python(HERE / "importing.py", name))
@@ -179,7 +198,7 @@ def importing(folder, args):
     return {name: median(rows, "seconds") for name, rows in results.items()}
 
 
-STEPS = {"load": load, "save": save, "open": opening, "import": importing, "checkpoint": checkpoint}
+STEPS = {"load": load, "save": save, "open": opening, "sharded": sharded, "import": importing, "checkpoint": checkpoint}
 
 
 def main():
