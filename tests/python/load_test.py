@@ -27,6 +27,8 @@ try:
     import torch
 except ImportError:
     torch = None
+if torch:
+    import tensorgate.torch
 
 FRAMEWORKS = ["np"] + (["pt"] if torch else [])
 WIDTH = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "F16": 2, "U32": 4, "I32": 4, "F32": 4, "C64": 8, "U64": 8,
@@ -249,7 +251,6 @@ class Errors(Files):
         calls = [lambda: tensorgate.safe_open(path, "np"), lambda: tensorgate.numpy.load_file(path),
                  lambda: tensorgate.numpy.load(OVERLAP), lambda: tensorgate.deserialize(OVERLAP)]
         if torch:
-            import tensorgate.torch
             calls += [lambda: tensorgate.torch.load_file(path), lambda: tensorgate.torch.load(OVERLAP)]
         for call in calls:
             with self.assertRaises(tensorgate.RejectedError) as caught:

@@ -38,6 +38,11 @@ class Wheel(unittest.TestCase):
         tag = os.path.basename(WHEEL).split("-", 2)[2]
         self.assertTrue(tag.startswith("cp312-abi3-" if sys.version_info >= (3, 12) else "cp311-cp311-"), tag)
 
+    @unittest.skipIf(sys.version_info < (3, 12), "abi3 from 3.12 on")
+    def test_stable_abi(self):
+        done = subprocess.run([sys.executable, "-m", "abi3audit", "--strict", WHEEL], text=True, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_libraries(self):
         # auditwheel names the oldest platform that has every library and symbol that is used.
         done = subprocess.run([sys.executable, "-m", "auditwheel", "show", WHEEL], text=True, capture_output=True)
