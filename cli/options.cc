@@ -1,5 +1,7 @@
 #include "cli/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <bit>
 #include <cstdint>
@@ -7,9 +9,13 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "tensorgate/render.h"
+#include "tensorgate/source.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -113,6 +119,22 @@ void AddProfile(CLI::App& app, Options& options, const std::string& meaning) {
       ->type_name("PROFILE");
 }
 
+TrustList ReadTrust(const std::string& path) {
+  constexpr std::uint64_t kMost = 1'000'000;
+  Result<FileSource> source = FileSource::Open(path);
+  if (!source || source->size() > kMost) {
+    throw CLI::ValidationError("--trust", path + ": no readable file of at most 1 MB");
+  }
+  std::string text(static_cast<std::size_t>(source->size()), '\0');
+  if (!ReadFully(*source, 0, std::as_writable_bytes(std::span(text)))) {
+    throw CLI::ValidationError("--trust", path + ": it could not be read");
+  }
+  auto trusted = TrustList::Parse(text);
+  if (trusted) return *std::move(trusted);
+  throw CLI::ValidationError(
+      "--trust", fmt::format("{}:{}: {}", path, trusted.error().line, trusted.error().reason));
+}
+
 void AddScan(CLI::App& app, Options& options) {
   CLI::App* scan = app.add_subcommand("scan", "Judge files and folders; - is standard input");
   scan->footer(kExitCodes);
@@ -125,6 +147,13 @@ void AddScan(CLI::App& app, Options& options) {
                  "Follow every symbolic link found in a folder");
   scan->add_flag("-v,--verbose", options.verbose, "Text: show notes as well");
   scan->add_flag("-q,--quiet", options.quiet, "Text: only files that are not accepted");
+  scan->add_option_function<std::string>(
+          "--trust",
+          [&options](const std::string& path) { options.check.trusted = ReadTrust(path); },
+          "Functions and classes that a pickle may use as well, each with its shape (trust.h says "
+          "how). "
+          "Each that is used is told; loading such a file runs its code")
+      ->type_name("FILE");
   scan->add_flag_callback(
       "--full", [&options] { options.check.scope = Scope::kFull; },
       "Read tensor data as well, where the format has checksums of them (PyTorch's archives)");

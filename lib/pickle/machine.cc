@@ -33,8 +33,9 @@ Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOp
 
 bool Machine::Tell(Rule rule, Fact fact) {
   fact.rule = rule;
-  const bool first =
-      std::ranges::none_of(outcome_.facts, [&](const Fact& each) { return each.rule == rule; });
+  const bool first = fact.again || std::ranges::none_of(outcome_.facts, [&](const Fact& each) {
+                       return each.rule == rule;
+                     });
   const RuleInfo& info = Info(rule);
   const Level level = options_.profile == Profile::kStrict ? info.strict : info.reference;
   if (first && level != Level::kOff) {

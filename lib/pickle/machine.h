@@ -39,6 +39,7 @@ struct Fact {
   std::uint64_t offset = 0;
   std::optional<std::uint64_t> found = {}, allowed = {};
   std::string text = {};  ///< Such as the name of a global; raw, at most 600 bytes.
+  bool again = false;     ///< Kept although the rule was told before.
 };
 
 struct Outcome {
@@ -47,7 +48,7 @@ struct Outcome {
   std::size_t begin = 0;  ///< Where the run began.
   std::size_t end = 0;    ///< Behind STOP; else of the opcode that was not executed.
   std::uint64_t operations = 0;
-  std::vector<Fact> facts;  ///< Ordered by place; of each rule the first.
+  std::vector<Fact> facts;  ///< Ordered by place; of each rule the first, and those with `again`.
 };
 
 class Machine;

@@ -7,11 +7,12 @@
 namespace tensorgate::pickle {
 
 std::string_view Name(Kind kind) {
-  constexpr std::array<std::string_view, 24> kNames = {
-      "nothing",     "None",    "bool",   "int",       "int",     "float",
-      "str",         "bytes",   "dtype",  "layout",    "qscheme", "tuple",
-      "Size",        "complex", "device", "bytearray", "list",    "dict",
-      "OrderedDict", "Counter", "set",    "Tensor",    "Storage", "function or class"};
+  constexpr std::array<std::string_view, 25> kNames = {
+      "nothing",   "None",   "bool",   "int",         "int",
+      "float",     "str",    "bytes",  "dtype",       "layout",
+      "qscheme",   "tuple",  "Size",   "complex",     "device",
+      "bytearray", "list",   "dict",   "OrderedDict", "Counter",
+      "set",       "object", "Tensor", "Storage",     "function or class"};
   static_assert(kNames.size() == static_cast<std::size_t>(Kind::kGlobal) + 1);
   return kNames[static_cast<std::size_t>(kind)];
 }

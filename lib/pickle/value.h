@@ -44,6 +44,7 @@ enum class Kind : std::uint8_t {
   kOrderedDict,
   kCounter,
   kSet,
+  kInstance,  ///< What a trusted call made. Items: the policy's number, arguments, and state if it has one.
   kTensor,   ///< `bits` is the policy's number, as for the kinds below.
   kStorage,  ///< In no result that strict accepts, as the one below.
   kGlobal,   ///< An allowed function or class.
@@ -51,7 +52,7 @@ enum class Kind : std::uint8_t {
 
 /// None, booleans, numbers, texts, dtypes: nothing that refers to something else.
 constexpr bool IsScalar(Kind kind) { return kind >= Kind::kNone && kind <= Kind::kQscheme; }
-constexpr bool IsObject(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kSet; }
+constexpr bool IsObject(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kInstance; }
 constexpr bool IsMapping(Kind kind) {
   return kind == Kind::kDict || kind == Kind::kOrderedDict || kind == Kind::kCounter;
 }

@@ -86,7 +86,7 @@ Report Examination::Finish() { return builder_.Finish(); }
 pickle::Outcome RunPickle(const CheckOptions& options, Contents& contents, Form form,
                           std::size_t begin) {
   contents.machine = nullptr;
-  contents.rebuild = std::make_unique<Rebuild>(form);
+  contents.rebuild = std::make_unique<Rebuild>(form, options.trusted);
   contents.machine =
       std::make_unique<pickle::Machine>(contents.pickle.span(), *contents.rebuild, options);
   pickle::Outcome outcome = contents.machine->Run(begin);

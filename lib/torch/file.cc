@@ -79,6 +79,7 @@ Report ExaminePath(const std::string& path, const CheckOptions& options,
 
 CheckOptions Strict(CheckOptions options) {
   options.profile = Profile::kStrict;
+  options.trusted = {};
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/pickle/survey.h"
 #include "lib/torch/globals.h"
 #include "lib/torch/rebuild.h"
+#include "lib/torch/trust.h"
 
 namespace tensorgate::torch {
 namespace {
@@ -37,7 +38,7 @@ Report Check(Source& source, const CheckOptions& options) {
     builder.Add(read.error());
     return builder.Finish();
   }
-  Rebuild rebuild(Form::kZip);
+  Rebuild rebuild(Form::kZip, options.trusted);
   pickle::Machine machine(bytes.span(), rebuild, options);
   const pickle::Outcome outcome = machine.Run();
   AddFacts(builder, outcome, bytes.span(), 0);
@@ -62,8 +63,13 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
               std::span<const std::byte> bytes, std::uint64_t base) {
   for (const pickle::Fact& fact : outcome.facts) {
     builder.Add(fact.rule, base + fact.offset,
-                {.found = fact.found, .allowed = fact.allowed, .found_text = fact.text});
+                {.found = fact.found,
+                 .allowed = fact.allowed,
+                 // What names an entry of the user's list is told as what it is about.
+                 .subject = fact.rule == Rule::kUseTrustedCall ? fact.text : std::string_view(),
+                 .found_text = fact.text});
   }
+  const TrustList& trusted = builder.options().trusted;
   if (outcome.complete || outcome.facts.empty() || !EndedOutside(outcome.facts.back().rule)) return;
   pickle::Decoder decoder(bytes, outcome.begin);
   pickle::Survey survey;
@@ -71,7 +77,10 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
     const bool told = event.offset <= outcome.end;
     if (!survey.Add(event) || told || !survey.global().known) continue;
     const pickle::NamedGlobal& global = survey.global();
-    if (FindGlobal(global.module, global.name)) continue;
+    if (FindGlobal(global.module, global.name) ||
+        internal::FindTrusted(trusted, global.module, global.name)) {
+      continue;
+    }
     const std::string name =
         std::string(global.module.substr(0, 256)) + "." + std::string(global.name.substr(0, 256));
     builder.Add(Rule::kPickleGlobalOutside, base + event.offset, {.found_text = name});

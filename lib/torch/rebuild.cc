@@ -8,6 +8,7 @@
 #include "lib/base/names.h"
 #include "lib/torch/globals.h"
 #include "lib/torch/plain_calls.h"
+#include "lib/torch/trust.h"
 
 namespace tensorgate::torch {
 namespace {
@@ -41,7 +42,12 @@ bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; 
 std::optional<Value> Rebuild::Find(std::string_view module, std::string_view name,
                                    bool& alias) const {
   const std::optional<FoundGlobal> found = FindGlobal(module, name);
-  if (!found) return std::nullopt;
+  if (!found) {
+    // Numbers behind the table are places in the user's list.
+    const auto place = tensorgate::internal::FindTrusted(trusted_, module, name);
+    if (!place) return std::nullopt;
+    return Value::Of(Kind::kGlobal, Globals().size() + *place);
+  }
   alias = found->alias;
   const GlobalInfo& info = Globals()[found->index];
   if (info.role == Role::kDtype) return Value::Of(Kind::kDtype, info.detail);
@@ -51,6 +57,9 @@ std::optional<Value> Rebuild::Find(std::string_view module, std::string_view nam
 
 std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
                                    const Value& arguments) {
+  if (function >= Globals().size()) {
+    return Trusted(machine, function - Globals().size(), true, arguments);
+  }
   const GlobalInfo& info = Globals()[function];
   const Items items = machine.values().Items(arguments);
   switch (info.role) {
@@ -73,6 +82,9 @@ std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
 }
 
 std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const Value& arguments) {
+  if (type >= Globals().size()) {
+    return Trusted(machine, type - Globals().size(), false, arguments);
+  }
   const GlobalInfo& info = Globals()[type];
   std::string subject = std::string(info.module) + "." + std::string(info.name);
   const Role role = info.role;
@@ -86,7 +98,32 @@ std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const V
   return std::nullopt;
 }
 
-bool Rebuild::Build(Machine& machine, const Value& target, const Value&) {
+std::optional<Value> Rebuild::Trusted(Machine& machine, std::size_t place, bool reduce,
+                                      const Value& arguments) {
+  const std::string name = tensorgate::internal::TrustAccess::Calls(trusted_)[place].FullName();
+  const Items items = machine.values().Items(arguments);
+  const auto entry = tensorgate::internal::MatchTrusted(trusted_, place, reduce, items);
+  if (!entry) return BadCall(machine, name, items.size());
+  used_.resize(std::max(used_.size(), place + 1));
+  if (!used_[place]) {
+    used_[place] = true;
+    if (!machine.Tell(Rule::kUseTrustedCall, {.text = name, .again = true})) return std::nullopt;
+  }
+  const std::array<Value, 2> parts = {Value::Of(Kind::kInt, *entry), arguments};
+  return machine.Make(Kind::kInstance, parts);
+}
+
+bool Rebuild::Build(Machine& machine, const Value& target, const Value& state) {
+  if (target.kind == Kind::kInstance) {
+    const Items parts = machine.values().Items(target);
+    const tensorgate::internal::TrustedCall& call =
+        tensorgate::internal::TrustAccess::Calls(trusted_)[static_cast<std::size_t>(parts[0].bits)];
+    if (parts.size() == 2 && tensorgate::internal::Holds(call.state, state.kind)) {
+      machine.Append(target, std::span(&state, 1));
+      return true;
+    }
+    return BadCall(machine, call.FullName() + ", BUILD", parts.size() - 1).has_value();
+  }
   machine.Tell(Rule::kTorchBuildTarget, {.text = std::string(Name(target.kind))});
   return false;
 }
@@ -238,7 +275,7 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
     return false;
   };
   const pickle::Values& values = machine.values();
-  if (id[1].kind != Kind::kGlobal) return bad(1);
+  if (id[1].kind != Kind::kGlobal || id[1].bits >= Globals().size()) return bad(1);
   const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
   if (type.role != Role::kStorage && type.role != Role::kUntypedStorage) {
     machine.Tell(Rule::kTorchStorageType,

@@ -14,11 +14,13 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/pod_buffer.h"
 #include "lib/pickle/machine.h"
 #include "lib/torch/scalar.h"
+#include "tensorgate/trust.h"
 
 namespace tensorgate::torch {
 
@@ -52,7 +54,7 @@ struct TensorValue {
 
 class Rebuild final : public pickle::Policy {
  public:
-  explicit Rebuild(Form form) : form_(form) {}
+  explicit Rebuild(Form form, TrustList trusted = {}) : form_(form), trusted_(std::move(trusted)) {}
 
   std::span<const TensorValue> tensors() const { return tensors_.span(); }
   std::span<const StorageValue> storages() const { return storages_.span(); }
@@ -80,8 +82,13 @@ class Rebuild final : public pickle::Policy {
   bool ReadStorage(pickle::Machine& machine, std::span<const pickle::Value> id,
                    StorageValue& storage);
   bool UnifyStorages(pickle::Machine& machine);
+  /// By an entry of the user's list; `place` is that of the name's first.
+  std::optional<pickle::Value> Trusted(pickle::Machine& machine, std::size_t place, bool reduce,
+                                       const pickle::Value& arguments);
 
   Form form_;
+  TrustList trusted_;
+  std::vector<bool> used_;  // entries of it, by the place of the name's first
   tensorgate::internal::PodBuffer<TensorValue> tensors_;
   tensorgate::internal::PodBuffer<StorageValue>
       storages_;  // while the machine runs, one for each persistent id

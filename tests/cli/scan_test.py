@@ -299,6 +299,21 @@ class Full(Case):
         self.assertEqual((line["scope"], self.rules(line)), ("full", ["zip/crc-mismatch"]))
 
 
+class Trust(Case):
+    def test_a_list_lets_its_calls_pass(self):
+        path = self.put("x.pkl", b"\x80\2cargparse\nNamespace\n)\x81}b.")
+        trusted = self.put("trusted", b"# ours\nargparse.Namespace newobj() build(dict)\n")
+        self.assertEqual(self.rules(self.scan_one(path, code=REJECTED)), ["pickle/global-outside"])
+        line = self.scan_one("--trust", trusted, path, code=ACCEPTED)
+        self.assertEqual(self.rules(line), ["use/trusted-call"])
+
+    def test_a_list_that_is_none(self):
+        path = self.put("x.pkl", b"\x80\2N.")
+        for content in (b"argparse.Namespace", b"\0" * 1_000_001):
+            self.run_command("scan", "--trust", self.put("trusted", content), path, code=USAGE)
+        self.run_command("scan", "--trust", self.dir / "none", path, code=USAGE)
+
+
 class Sparse(Case):
     def test_hundred_gigabytes(self):
         header = {"a": tensor(0, 100 * 10**9)}

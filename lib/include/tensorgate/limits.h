@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "tensorgate/trust.h"
+
 namespace tensorgate {
 
 /// By whose rules a file is judged.
@@ -67,6 +69,8 @@ struct CheckOptions {
   /// Of a sharded checkpoint: open shards behind any symbolic link. Without it only the links of a hub
   /// cache into its own blobs/ are followed.
   bool follow_links = false;
+  /// What a pickle may call beside PyTorch's own. Checks alone look at it: what opens a file takes none.
+  TrustList trusted = {};
 };
 
 }  // namespace tensorgate

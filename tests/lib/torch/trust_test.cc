@@ -1,0 +1,210 @@
+// A user's list: what it may say, and what of a pickle then passes.
+#include "lib/torch/trust.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "lib/base/bytes.h"
+#include "lib/torch/pickle_file.h"
+#include "tensorgate/source.h"
+#include "tensorgate/torch.h"
+
+namespace tensorgate {
+namespace {
+
+using namespace std::string_literals;
+
+CheckOptions Trusting(std::string_view text, Profile profile = Profile::kStrict) {
+  const auto list = TrustList::Parse(text);
+  EXPECT_TRUE(list) << list.error().line << list.error().reason;
+  CheckOptions options{.profile = profile};
+  if (list) options.trusted = *list;
+  return options;
+}
+
+Report Judge(std::string_view pickle, const CheckOptions& options) {
+  MemorySource source(internal::AsBytes(pickle));
+  return torch::CheckPickle(source, options);
+}
+
+// argparse.Namespace(), then its state.
+const std::string kMade =
+    "\x80\x02"s
+    "cargparse\nNamespace\n"s
+    ")\x81"s;
+const std::string kState =
+    "}X\x01\x00\x00\x00"s
+    "aK\x01sb"s;
+// datetime.timedelta(1, 2)
+const std::string kCalled =
+    "\x80\x02"s
+    "cdatetime\ntimedelta\nK\x01K\x02\x86R."s;
+
+void ExpectRejected(const Report& report, Rule rule, const char* what) {
+  EXPECT_EQ(report.verdict(), Verdict::kRejected) << what;
+  for (const Finding& finding : report.findings()) {
+    if (finding.severity == Severity::kError) {
+      EXPECT_EQ(finding.rule, rule) << what;
+      return;
+    }
+  }
+}
+
+TEST(TrustTest, WhatIsUsedIsTold) {
+  for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+    const CheckOptions options = Trusting("argparse.Namespace newobj() build(dict)", profile);
+    const Report report = Judge(kMade + kState + ".", options);
+    ASSERT_EQ(report.verdict(), Verdict::kAccepted);
+    ASSERT_EQ(report.findings().size(), 1u);
+    EXPECT_EQ(report.findings()[0].rule, Rule::kUseTrustedCall);
+    EXPECT_EQ(report.findings()[0].severity, Severity::kWarning);
+    EXPECT_EQ(report.Subject(report.findings()[0]), "argparse.Namespace");
+    EXPECT_EQ(report.findings()[0].offset, kMade.size() - 1);
+  }
+  // Each once, however often it is used.
+  const std::string both = "\x80\x02("s + kMade.substr(2) + kMade.substr(2) + kState +
+                           kCalled.substr(2, kCalled.size() - 3) + "t.";
+  const Report report = Judge(both, Trusting("argparse.Namespace newobj() build(dict)\n"
+                                             "datetime.timedelta reduce(int, int)"));
+  EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+  EXPECT_EQ(report.findings().size(), 2u);
+}
+
+TEST(TrustTest, OnlyWhatTheListSays) {
+  const std::string whole = kMade + kState + ".";
+  ExpectRejected(Judge(whole, {}), Rule::kPickleGlobalOutside, "no list");
+  ExpectRejected(Judge(whole, Trusting("argparse.namespace newobj() build(dict)")),
+                 Rule::kPickleGlobalOutside, "another name");
+  const char* other[] = {"argparse.Namespace reduce() build(dict)",
+                         "argparse.Namespace newobj(any) build(dict)",
+                         "argparse.Namespace newobj()", "argparse.Namespace newobj() build(tuple)"};
+  for (const char* list : other)
+    ExpectRejected(Judge(whole, Trusting(list)), Rule::kTorchCallArguments, list);
+  const std::string again = kMade + kState + kState + ".";
+  ExpectRejected(Judge(again, Trusting("argparse.Namespace newobj() build(dict)")),
+                 Rule::kTorchCallArguments, "BUILD twice");
+  for (const char* list :
+       {"datetime.timedelta reduce(int)", "datetime.timedelta reduce(int, str)",
+        "datetime.timedelta reduce(int, int, int)", "datetime.timedelta newobj(int, int)"}) {
+    ExpectRejected(Judge(kCalled, Trusting(list)), Rule::kTorchCallArguments, list);
+  }
+  for (const char* list :
+       {"datetime.timedelta reduce(int, int)", "datetime.timedelta reduce(str|int, any) # yes",
+        "datetime.timedelta reduce()\r\n\ndatetime.timedelta reduce( int , int )\n"}) {
+    EXPECT_EQ(Judge(kCalled, Trusting(list)).verdict(), Verdict::kAccepted) << list;
+  }
+}
+
+TEST(TrustTest, AnObjectIsNoOtherThing) {
+  const CheckOptions options = Trusting(
+      "argparse.Namespace newobj() build(dict)\nm.f reduce(object)\nm.g reduce(any)\nm.h "
+      "reduce(list)");
+  const auto rejected = [&](const std::string& rest, Rule rule) {
+    ExpectRejected(Judge(kMade + rest + ".", options), rule, rest.c_str());
+  };
+  EXPECT_EQ(Judge("\x80\x02"s
+                  "cm\nf\n"s +
+                      kMade.substr(2) + "\x85R.",
+                  options)
+                .verdict(),
+            Verdict::kAccepted);
+  ExpectRejected(Judge("\x80\x02"s
+                       "cm\nh\n"s +
+                           kMade.substr(2) + "\x85R.",
+                       options),
+                 Rule::kTorchCallArguments, "an object for a list");
+  // Functions, storages and the list's own names are values of no kind.
+  ExpectRejected(Judge("\x80\x02"s
+                       "cm\ng\ncm\ng\n\x85R."s,
+                       options),
+                 Rule::kTorchCallArguments, "a function as argument");
+  ExpectRejected(Judge("\x80\x02"s
+                       "cm\ng\n."s,
+                       options),
+                 Rule::kPickleResultCallable, "a function as result");
+  rejected(")R", Rule::kPickleCallTarget);
+  rejected(
+      "K\x01"
+      "a",
+      Rule::kPickleAppendTarget);
+  rejected("K\x01K\x02s", Rule::kPickleSetItemTarget);
+  ExpectRejected(Judge("\x80\x02}"s + kMade.substr(2) + "K\x01s.", options),
+                 Rule::kPickleKeyUnhashable, "an object as key");
+  // Its state holds itself.
+  rejected("q\x00}K\x01h\x00sb"s, Rule::kPickleCycle);
+  // As the type of a storage.
+  ExpectRejected(Judge("\x80\x02(X\x07\x00\x00\x00storagecm\ng\nX\x01\x00\x00\x00"s
+                       "0X\x03\x00\x00\x00"s
+                       "cpuK\x01tQ."s,
+                       options),
+                 Rule::kTorchPersistentId, "a storage's type");
+}
+
+// What stands before and behind the object's pickle in a legacy stream without storages.
+const std::string kBefore =
+    "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."
+    "\x80\x02}q\x00(X\x10\x00\x00\x00protocol_versionq\x01M\xe9\x03X\x0d\x00\x00\x00little_"
+    "endianq\x02\x88"
+    "X\x0a\x00\x00\x00type_sizesq\x03}q\x04("
+    "X\x05\x00\x00\x00shortq\x05K\x02X\x03\x00\x00\x00intq\x06K\x04"
+    "X\x04\x00\x00\x00longq\x07K\x04uu."s;
+const std::string kBehind = "\x80\x02]q\x00."s;
+
+TEST(TrustTest, OpeningTakesNoList) {
+  const CheckOptions options = Trusting("argparse.Namespace newobj() build(dict)");
+  const std::string stream = kBefore + kMade + kState + "." + kBehind;
+  EXPECT_EQ(torch::CheckBytes(internal::AsBytes(stream), options).verdict(), Verdict::kAccepted);
+  const auto opened = torch::File::OpenBytes(internal::AsBytes(stream), options);
+  ASSERT_FALSE(opened);
+  ExpectRejected(opened.error(), Rule::kPickleGlobalOutside, "opening");
+}
+
+TEST(TrustTest, ListsThatAreRefused) {
+  const std::pair<std::string, std::size_t> lists[] = {
+      {"argparse.Namespace", 1},
+      {"Namespace newobj()", 1},
+      {".Namespace newobj()", 1},
+      {"argparse. newobj()", 1},
+      {"\n# a comment\na.b call()", 3},
+      {"a.b newobj", 1},
+      {"a.b newobj(", 1},
+      {"a.b )newobj(", 1},
+      {"a.b newobj(thing)", 1},
+      {"a.b newobj(int,)", 1},
+      {"a.b newobj(int||str)", 1},
+      {"a.b newobj(Storage)", 1},
+      {"a.b newobj() build()", 1},
+      {"a.b newobj() build(dict) build(dict)", 1},
+      {"a.b newobj() state(dict)", 1},
+      {"a.b newobj()\na.(b newobj()", 2},
+      {"torch._utils._rebuild_qtensor reduce(any)", 1},
+      {"collections.OrderedDict newobj()", 1},
+      {std::string(256, 'a') + ".b newobj()", 1}};
+  for (const auto& [text, line] : lists) {
+    const auto list = TrustList::Parse(text);
+    ASSERT_FALSE(list) << text;
+    EXPECT_EQ(list.error().line, line) << text;
+    EXPECT_FALSE(list.error().reason.empty());
+  }
+  EXPECT_TRUE(TrustList::Parse("")->empty());
+  EXPECT_TRUE(TrustList::Parse("  # nothing\n\n")->empty());
+}
+
+TEST(TrustTest, ListsAreBounded) {
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "a.b" + std::to_string(i) + " newobj()\n";
+  EXPECT_TRUE(TrustList::Parse(many));
+  EXPECT_FALSE(TrustList::Parse(many + "a.b newobj()"));
+  std::string same;
+  for (int i = 0; i < 16; ++i) same += "a.b newobj()\n";
+  EXPECT_TRUE(TrustList::Parse(same));
+  EXPECT_FALSE(TrustList::Parse(same + "a.b newobj()"));
+  std::string arguments = "a.b newobj(int";
+  for (int i = 1; i < 64; ++i) arguments += ",int";
+  EXPECT_TRUE(TrustList::Parse(arguments + ")"));
+  EXPECT_FALSE(TrustList::Parse(arguments + ",int)"));
+}
+
+}  // namespace
+}  // namespace tensorgate
