@@ -14,6 +14,8 @@ constexpr std::size_t kBlock = 512 << 10;
 constexpr std::size_t kWrite = 128 << 10;
 // From here on the copy into a block costs more than a call of its own.
 constexpr std::size_t kDirect = 128 << 10;
+// Tensors are written together up to multiples of this: a write that begins or ends within a page costs more.
+constexpr std::size_t kGather = 2 << 20;
 
 }  // namespace
 
@@ -33,6 +35,10 @@ Result<void> MemorySink::Skip(std::uint64_t count) {
 }
 
 Result<std::span<std::byte>> FileSink::Room(std::uint64_t wanted) {
+  if (!pieces_.empty()) {
+    const Result<void> written = WriteGathered();
+    if (!written) return std::unexpected(written.error());
+  }
   if (block_.size() == 0) {
     Result<Buffer> block = Buffer::Allocate(kBlock);
     if (!block) return std::unexpected(block.error());
@@ -50,13 +56,7 @@ Result<std::span<std::byte>> FileSink::Room(std::uint64_t wanted) {
 }
 
 Result<void> FileSink::Append(std::span<const std::byte> bytes) {
-  if (bytes.size() >= kDirect) {
-    const Result<void> flushed = Flush();
-    if (!flushed) return flushed;
-    const Result<void> written = file_.WriteAt(position_, bytes);
-    if (written) position_ += bytes.size();
-    return written;
-  }
+  if (bytes.size() >= kDirect || !pieces_.empty()) return Gather(bytes);
   while (!bytes.empty()) {
     const Result<std::span<std::byte>> room = Room(bytes.size());
     if (!room) return std::unexpected(room.error());
@@ -81,7 +81,35 @@ Result<void> FileSink::Skip(std::uint64_t count) {
   return flushed;
 }
 
-Result<void> FileSink::Flush() {
+Result<void> FileSink::Gather(std::span<const std::byte> bytes) {
+  if (used_ != 0) pieces_.push_back(block_.bytes().first(used_));
+  gathered_ += std::exchange(used_, 0);
+  while (!bytes.empty()) {
+    std::size_t count = kGather - static_cast<std::size_t>(position() % kGather);
+    // Many whole ones go in one call.
+    if (bytes.size() > count) count += (bytes.size() - count) / kGather * kGather;
+    count = std::min(count, bytes.size());
+    pieces_.push_back(bytes.first(count));
+    gathered_ += count;
+    bytes = bytes.subspan(count);
+    if (position() % kGather == 0 || pieces_.size() == NewFile::kMostPieces) {
+      const Result<void> written = WriteGathered();
+      if (!written) return written;
+    }
+  }
+  return {};
+}
+
+Result<void> FileSink::WriteGathered() {
+  const Result<void> written = file_.WriteAt(position_, pieces_);
+  position_ += std::exchange(gathered_, 0);
+  pieces_.clear();
+  return written;
+}
+
+Result<void> FileSink::Flush() { return pieces_.empty() ? WriteBlock() : WriteGathered(); }
+
+Result<void> FileSink::WriteBlock() {
   std::span<const std::byte> bytes = block_.bytes().first(used_);
   while (!bytes.empty()) {
     const std::size_t step =

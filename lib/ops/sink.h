@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "lib/source/new_file.h"
 #include "tensorgate/buffer.h"
@@ -21,6 +22,7 @@ class Sink {
   virtual Result<std::span<std::byte>> Room(std::uint64_t wanted) = 0;
   /// `count` bytes of the room were filled.
   virtual void Filled(std::size_t count) = 0;
+  /// `bytes` must stay until Flush().
   virtual Result<void> Append(std::span<const std::byte> bytes) = 0;
   /// The next bytes by the kernel; returns how many it copied, 0 if it cannot.
   virtual Result<std::uint64_t> Copy(int from, std::uint64_t offset, std::uint64_t length) = 0;
@@ -48,7 +50,7 @@ class MemorySink final : public Sink {
 class FileSink final : public Sink {
  public:
   explicit FileSink(NewFile& file) : file_(file) {}
-  std::uint64_t position() const override { return position_ + used_; }
+  std::uint64_t position() const override { return position_ + used_ + gathered_; }
   Result<std::span<std::byte>> Room(std::uint64_t wanted) override;
   void Filled(std::size_t count) override { used_ += count; }
   Result<void> Append(std::span<const std::byte> bytes) override;
@@ -57,10 +59,17 @@ class FileSink final : public Sink {
   Result<void> Flush() override;
 
  private:
+  Result<void> Gather(std::span<const std::byte> bytes);
+  Result<void> WriteGathered();
+  Result<void> WriteBlock();
+
   NewFile& file_;
   Buffer block_;
-  std::uint64_t position_ = 0;  // in the file, of what the block holds
+  std::uint64_t position_ = 0;  // in the file, of what the block holds or is gathered
   std::size_t used_ = 0;
+  // Where memory is written as it stands: what comes next, at first what the block held.
+  std::vector<std::span<const std::byte>> pieces_;
+  std::size_t gathered_ = 0;
 };
 
 }  // namespace tensorgate::internal

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -167,6 +168,27 @@ Result<void> NewFile::WriteAt(std::uint64_t offset, std::span<const std::byte> b
     } else if (count == 0 || errno != EINTR) {
       return Failure(Rule::kSaveWriteFailed, count == 0 ? EIO : errno, offset);
     }
+  }
+  return {};
+}
+
+Result<void> NewFile::WriteAt(std::uint64_t offset,
+                              std::span<const std::span<const std::byte>> pieces) {
+  std::array<iovec, kMostPieces> vectors{};
+  const std::size_t count = std::min(pieces.size(), kMostPieces);
+  for (std::size_t i = 0; i < count; ++i) {
+    vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+  }
+  const ssize_t written = ::pwritev64(file_.get(), vectors.data(), static_cast<int>(count),
+                                      static_cast<off64_t>(offset));
+  // What is left is written piece by piece, which also tells why it cannot be.
+  std::size_t done = written > 0 ? static_cast<std::size_t>(written) : 0;
+  for (const std::span<const std::byte> piece : pieces) {
+    const std::size_t skip = std::min(done, piece.size());
+    done -= skip;
+    const Result<void> rest = WriteAt(offset + skip, piece.subspan(skip));
+    if (!rest) return rest;
+    offset += piece.size();
   }
   return {};
 }

@@ -86,6 +86,36 @@ TEST_F(SaveFileTest, WritesWhatMemoryGets) {
   EXPECT_EQ(Names(), std::vector<std::string>{"model.safetensors"});
 }
 
+// Tensors of memory are written together, whatever their sizes; what comes from elsewhere stands between them.
+TEST_F(SaveFileTest, WritesMemoryTogether) {
+  bytes_.resize(9'000'001);
+  for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::byte>(i * 31 >> 5);
+  const std::size_t sizes[] = {5,       200'001,   1,       3'000'007, 100,
+                               131'072, 9'000'001, 131'071, 0,         4'194'304,
+                               150'000, 2'097'152, 140'000, 2};
+  std::vector<TensorData> tensors;
+  std::string expected;
+  const auto add = [&](std::size_t size, bool called) {
+    TensorData tensor = Tensor("t" + std::to_string(tensors.size()), size);
+    if (called) {
+      tensor.data = DataCallback([this](std::uint64_t offset, std::span<std::byte> into) {
+        std::ranges::copy(std::span(bytes_).subspan(offset, into.size()), into.begin());
+        return Result<void>();
+      });
+    }
+    for (std::size_t i = 0; i < size; ++i) expected += static_cast<char>(bytes_[i]);
+    tensors.push_back(std::move(tensor));
+  };
+  for (std::size_t i = 0; i < 40; ++i) {
+    add(sizes[i % std::size(sizes)], i % 9 == 4);
+    // More than one call of the system takes.
+    for (int k = 0; i == 1 && k < 150; ++k) add(k + 1, false);
+  }
+  ASSERT_TRUE(Save(path_, tensors, {.order = TensorOrder::kAsGiven}));
+  EXPECT_TRUE(Content(path_).ends_with(expected));
+  EXPECT_TRUE(File::OpenPath(path_));
+}
+
 TEST_F(SaveFileTest, ModeIsANewFilesOrTheOldOnes) {
   const mode_t mask = umask(027);
   ASSERT_TRUE(SaveOne(Tensor()));
