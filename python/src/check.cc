@@ -1,11 +1,13 @@
 #include "python/src/check.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -80,8 +82,9 @@ bool IsTrue(nb::handle object, const char* method) {
 }
 
 ReportHandle Check(nb::handle what, nb::handle name, const std::string& profile, nb::handle limits,
-                   std::uint32_t max_findings) {
-  const CheckOptions options = MakeOptions(profile, limits, max_findings);
+                   std::uint32_t max_findings, const TrustList* trust) {
+  CheckOptions options = MakeOptions(profile, limits, max_findings);
+  if (trust != nullptr) options.trusted = *trust;
   std::string given, path;
   if (!name.is_none() && !AsPath(name, given)) throw nb::type_error("name must be a path");
   if (AsPath(what, path)) {
@@ -123,10 +126,26 @@ passed on.
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
 accepts. `limits` caps what is accepted, by name: file_bytes, header_bytes, tensors,
 metadata_entries, name_bytes, rank, pickle_operations, index_bytes, shards,
-checkpoint_header_bytes.
+checkpoint_header_bytes. `trust` lets a pickle use the functions and classes of that list as
+well; each is told as `use/trusted-call`, and who loads such a file runs their code.
 
 Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is
 in a file. The interpreter is free for other threads meanwhile.)";
+
+constexpr const char* kTrustText =
+    R"(Functions and classes that a pickle may use beside PyTorch's own, each with its shape.
+
+One entry a line, `#` begins a comment:
+
+    argparse.Namespace  newobj()  build(dict)
+    numpy.dtype  reduce(str, bool, bool)  build(tuple)
+    numpy.core.multiarray.scalar  reduce(object, bytes)
+
+`reduce` is a call, `newobj` makes an object by the class's `__new__`; behind it stands one kind for
+each argument. `build` says what state such an object may then be given. A kind is None, bool, int,
+float, str, bytes, tuple, list, dict, OrderedDict, Counter, set, bytearray, complex, dtype, layout,
+qscheme, Size, device, Tensor, object (made by an entry of the list), any, or several with `|`
+between. Raises ValueError with the line that it does not understand.)";
 
 }  // namespace
 
@@ -165,11 +184,24 @@ bool AsPath(nb::handle object, std::string& path) {
 }
 
 void BindCheck(nb::module_& module) {
+  nb::class_<TrustList>(module, "TrustList", kTrustText)
+      .def(
+          "__init__",
+          [](TrustList* self, std::string_view text) {
+            std::expected<TrustList, TrustError> list = TrustList::Parse(text);
+            if (!list) {
+              const TrustError& error = list.error();
+              throw nb::value_error(
+                  ("line " + std::to_string(error.line) + ": " + error.reason).c_str());
+            }
+            new (self) TrustList(*std::move(list));
+          },
+          nb::arg("text"));
   module.def("plain_descriptor", &PlainDescriptor, nb::arg("file"),
              "The descriptor whose bytes are the file object's, or -1.");
   module.def("check", &Check, nb::arg("what"), nb::kw_only(), nb::arg("name") = nb::none(),
              nb::arg("profile") = "strict", nb::arg("limits") = nb::none(),
-             nb::arg("max_findings") = 20, kCheckText);
+             nb::arg("max_findings") = 20, nb::arg("trust") = nb::none(), kCheckText);
 }
 
 }  // namespace tensorgate::python

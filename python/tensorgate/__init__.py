@@ -11,7 +11,7 @@ Importing this package imports no other: not numpy, torch or safetensors.
 
 from __future__ import annotations
 
-from tensorgate._native import Finding, Report, TensorSpec, __version__, check, serialize, serialize_file
+from tensorgate._native import Finding, Report, TensorSpec, TrustList, __version__, check, serialize, serialize_file
 
 # The module typing takes longer to import than all of this package.
 TYPE_CHECKING = False
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tensorgate.guard import guard
 
 __all__ = [
-    "Finding", "OperationError", "RejectedError", "Report", "SafetensorError", "TensorSpec", "__version__", "check",
-    "deserialize", "guard", "safe_open", "serialize", "serialize_file",
+    "Finding", "OperationError", "RejectedError", "Report", "SafetensorError", "TensorSpec", "TrustList", "__version__",
+    "check", "deserialize", "guard", "safe_open", "serialize", "serialize_file",
 ]
 
 # Where each name is that comes when it is first asked for; submodules come as themselves.

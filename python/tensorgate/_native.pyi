@@ -87,7 +87,12 @@ def check(
     profile: Profile = "strict",
     limits: Mapping[str, int] | None = None,
     max_findings: int = 20,
+    trust: TrustList | None = None,
 ) -> Report: ...
+
+@final
+class TrustList:
+    def __init__(self, text: str) -> None: ...
 
 def plain_descriptor(file: object) -> int: ...
 

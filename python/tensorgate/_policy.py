@@ -6,27 +6,38 @@ import hashlib
 import io
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from tensorgate._native import check, plain_descriptor
 
 if TYPE_CHECKING:
-    from tensorgate._native import Report
+    from tensorgate._native import Report, TrustList
 
 Formats = frozenset[str]
+
+
+# More than a list of trusted calls can have: each that a file uses is told.
+_ALL_FINDINGS = 2000
+
+
+class _Judged(NamedTuple):
+    refusal: Exception | None
+    trusted: list[str]  # full names of what the user's list let pass
 
 
 class Policy:
     """Judges what loaders are given. One object serves all threads."""
 
-    def __init__(self, allow: Iterable[str], limits: Mapping[str, int] | None) -> None:
+    def __init__(self, allow: Iterable[str], limits: Mapping[str, int] | None, trust: TrustList | None = None) -> None:
         if isinstance(allow, str):
             raise TypeError("allow is a list of names")
         self._formats: set[str] = set()
         self._digests: set[str] = set()
         self._limits = dict(limits) if limits else None
+        self._trust = trust
         for each in allow:
             kind, colon, digest = each.partition(":")
             if not colon and re.fullmatch(r"[a-z0-9-]+", each):
@@ -47,13 +58,16 @@ class Policy:
             descriptor = open_once(given)
             try:
                 with open(descriptor, "rb", closefd=False) as plain:
-                    refusal = self._judge(plain, os.fspath(given), formats, lenient)
-                yield f"/proc/self/fd/{descriptor}", refusal
+                    judged = self._judge(plain, os.fspath(given), formats, lenient)
+                with _permitted(judged.trusted):
+                    yield f"/proc/self/fd/{descriptor}", judged.refusal
             finally:
                 os.close(descriptor)
         elif isinstance(given, (bytes, bytearray, memoryview)):
             data = bytes(given)
-            yield data, self._judge(data, "", formats, lenient)
+            judged = self._judge(data, "", formats, lenient)
+            with _permitted(judged.trusted):
+                yield data, judged.refusal
         elif hasattr(given, "read"):
             with self._file_object(given, formats, lenient) as handed:
                 yield handed
@@ -71,28 +85,31 @@ class Policy:
                                   "io.BytesIO(stream.read())")
         begin = file.tell()
         if begin == 0 and plain_descriptor(file) >= 0:
-            yield file, self._judge(file, name, formats, lenient)
+            judged = self._judge(file, name, formats, lenient)
+            with _permitted(judged.trusted):
+                yield file, judged.refusal
             return
         # From here on it is another file than the one that begins at 0, or one whose bytes only the object knows.
         data = bytes(file.read())
         file.seek(begin)
-        refusal = self._judge(data, name, formats, lenient)
+        judged = self._judge(data, name, formats, lenient)
         copy = io.BytesIO(data)
         try:
-            yield copy, refusal
+            with _permitted(judged.trusted):
+                yield copy, judged.refusal
         finally:
             if not copy.closed:
                 file.seek(begin + copy.tell())
 
-    def _judge(self, what: IO[bytes] | bytes, name: str, formats: Formats, lenient: bool) -> Exception | None:
-        report = check(what, name=name, limits=self._limits)
+    def _judge(self, what: IO[bytes] | bytes, name: str, formats: Formats, lenient: bool) -> _Judged:
+        report = check(what, name=name, limits=self._limits, max_findings=_ALL_FINDINGS, trust=self._trust)
         if (report and report.format in formats) or self._allowed(report, what):
-            return None
+            return _Judged(None, [each.subject for each in report.findings if each.rule == "use/trusted-call"])
         from tensorgate._errors import refusal
 
         error = refusal(report, _advice(report, formats))
         if lenient and report.verdict == "unsupported":
-            return error
+            return _Judged(error, [])
         raise error
 
     def _allowed(self, report: Report, what: IO[bytes] | bytes) -> bool:
@@ -104,6 +121,23 @@ class Policy:
             return hashlib.sha256(what).hexdigest() in self._digests
         with open(f"/proc/self/fd/{what.fileno()}", "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() in self._digests
+
+
+def _permitted(names: list[str]) -> AbstractContextManager[object]:
+    """What torch's own restricted unpickler is told to let pass: exactly what this file uses of the user's list."""
+    safe_globals = getattr(getattr(sys.modules.get("torch"), "serialization", None), "safe_globals", None)
+    if not names or safe_globals is None:
+        return nullcontext()
+    import importlib
+
+    found = []
+    for full in names:
+        module, _, name = full.rpartition(".")
+        value = getattr(importlib.import_module(module), name)
+        own = f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"
+        found.append(value if own == full else (value, full))
+    context: AbstractContextManager[object] = safe_globals(found)
+    return context
 
 
 def _can_seek(file: IO[bytes]) -> bool:

@@ -14,6 +14,12 @@ object that is no plain file, the loader gets the bytes that were checked. What 
 `allow` lets more pass: the name of a format that has no parser yet (`"joblib"`, `"torchscript"`), or
 `"sha256:<digest>"` of one file, whatever was found in it. TENSORGATE_GUARD_ALLOW holds the same, apart by commas. A guard counts for all threads
 of the process. What it cannot see is listed in SECURITY.md.
+
+`trust` names a file of functions and classes that a pickle may use beside PyTorch's, each with its shape
+(`tensorgate.TrustList` says how); TENSORGATE_GUARD_TRUST, or `--trust FILE` before the script, does the same. A file that
+uses them is handed to the loader, which runs their code: for `torch.load(weights_only=True)` they are let through
+torch.serialization.safe_globals, those that this file uses and no others. Nothing is ever loaded with
+`weights_only=False` that did not ask for it.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ from contextlib import AbstractContextManager
 from typing import NoReturn
 
 from tensorgate import _hooks
+from tensorgate._native import TrustList
 from tensorgate._policy import Policy
 
 __all__ = ["guard", "install", "main"]
@@ -43,27 +50,46 @@ class _Guard(AbstractContextManager["_Guard"]):
         _hooks.leave(self._policy)
 
 
-def guard(*, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None) -> AbstractContextManager[object]:
-    """A context in which loaders are guarded; see the module for what `allow` takes, `tensorgate.check` for `limits`."""
-    return _Guard(Policy(allow, limits))
+def guard(*, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,
+          trust: str | os.PathLike[str] | TrustList | None = None) -> AbstractContextManager[object]:
+    """A context in which loaders are guarded.
+
+    See the module for what `allow` and `trust` take, `tensorgate.check` for `limits`.
+    """
+    return _Guard(Policy(allow, limits, _trust_list(trust)))
+
+
+def _trust_list(trust: str | os.PathLike[str] | TrustList | None) -> TrustList | None:
+    if trust is None or isinstance(trust, TrustList):
+        return trust
+    with open(trust, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        return TrustList(text)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(trust)}: {error}") from None
 
 
 def install() -> None:
-    """Guards this process until it ends, by what TENSORGATE_GUARD_ALLOW says."""
+    """Guards this process until it ends, by what TENSORGATE_GUARD_ALLOW and TENSORGATE_GUARD_TRUST say."""
     allow = os.environ.get("TENSORGATE_GUARD_ALLOW", "")
-    _hooks.enter(Policy([each.strip() for each in allow.split(",") if each.strip()], None))
+    trust = _trust_list(os.environ.get("TENSORGATE_GUARD_TRUST") or None)
+    _hooks.enter(Policy([each.strip() for each in allow.split(",") if each.strip()], None, trust))
 
 
 def main() -> NoReturn:
-    """`python -m tensorgate.guard [-m MODULE | SCRIPT] ARGUMENT...`"""
+    """`python -m tensorgate.guard [--trust FILE] [-m MODULE | SCRIPT] ARGUMENT...`"""
     import runpy
 
     arguments = sys.argv[1:]
+    if arguments[:1] == ["--trust"] and len(arguments) > 1:
+        os.environ["TENSORGATE_GUARD_TRUST"] = arguments[1]  # for the processes that this one starts as well
+        arguments = arguments[2:]
     by_module = arguments[:1] == ["-m"]
     if by_module:
         arguments = arguments[1:]
     if not arguments:
-        print("usage: python -m tensorgate.guard [-m MODULE | SCRIPT] ARGUMENT...", file=sys.stderr)
+        print("usage: python -m tensorgate.guard [--trust FILE] [-m MODULE | SCRIPT] ARGUMENT...", file=sys.stderr)
         sys.exit(4)
     install()
     sys.argv = arguments
@@ -80,9 +106,10 @@ class _Callable(types.ModuleType):
     """`tensorgate.guard` is this module and, called, the context."""
 
     def __call__(
-        self, *, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None
+        self, *, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,
+        trust: str | os.PathLike[str] | TrustList | None = None
     ) -> AbstractContextManager[object]:
-        return guard(allow=allow, limits=limits)
+        return guard(allow=allow, limits=limits, trust=trust)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """tensorgate.guard: what loaders of other packages are given is checked first."""
 
+import argparse
+import datetime
 import gzip
 import hashlib
 import io
@@ -183,6 +185,41 @@ class Pickles(Guarded):
         with tensorgate.guard(), self.assertRaises(TypeError):
             pickle.load()
 
+    def test_a_list_of_trusted_classes(self):
+        value = argparse.Namespace(a=[datetime.timedelta(1, 2)])
+        data = plain(value)
+        path = self.put(b"argparse.Namespace newobj() build(dict)  # arguments of the training\n"
+                        b"datetime.timedelta reduce(int, int, int)\n", "trusted")
+        with tensorgate.guard(), self.refused("argparse.Namespace"):
+            pickle.load(io.BytesIO(data))
+        for trust in (path, str(path), tensorgate.TrustList(path.read_text())):
+            with tensorgate.guard(trust=trust):
+                self.assertEqual(pickle.load(io.BytesIO(data)), value)
+                with self.refused("pickle/"):
+                    pickle.load(io.BytesIO(EVIL))
+                # The right class, another shape.
+                with self.refused("torch/call-arguments"):
+                    pickle.load(io.BytesIO(data.replace(b")\x81", b"K\x01\x85\x81")))
+        report = tensorgate.check(data, trust=tensorgate.TrustList(path.read_text()))
+        self.assertTrue(report)
+        self.assertEqual([(each.rule, each.subject) for each in report.findings],
+                         [("use/trusted-call", "argparse.Namespace"), ("use/trusted-call", "datetime.timedelta")])
+        environment = {**os.environ, "TENSORGATE_GUARD": "1", "TENSORGATE_GUARD_TRUST": str(path)}
+        script = self.put(b"import pickle, sys\nprint(pickle.load(open(sys.argv[1], 'rb')).a)", "script.py")
+        pickled = self.put(data, "x.pkl")
+        expected = "[datetime.timedelta(days=1, seconds=2)]\n"
+        for arguments, env in (([script], environment), (["-m", "tensorgate.guard", "--trust", path, script], None)):
+            out = subprocess.run([sys.executable, *map(str, arguments), str(pickled)], env=env, capture_output=True,
+                                 text=True, check=True)
+            self.assertEqual(out.stdout, expected)
+
+    def test_lists_that_are_none(self):
+        path = self.put(b"\nargparse.Namespace", "trusted")
+        with self.assertRaisesRegex(ValueError, "trusted: line 2: an entry is"):
+            tensorgate.guard(trust=path)
+        with self.assertRaises(FileNotFoundError):
+            tensorgate.guard(trust=self.folder / "none")
+
     def test_threads_come_and_go(self):
         original = pickle.load
         failures = []
@@ -333,6 +370,28 @@ class Torch(Guarded):
             if zipped:
                 with tensorgate.guard(), open(self.path, "rb") as file, self.refused():
                     torch.load(file)
+
+    def test_a_list_of_trusted_classes(self):
+        value = {"a": torch.ones(2), "options": argparse.Namespace(lr=0.5)}
+        trust = tensorgate.TrustList("argparse.Namespace newobj() build(dict)\nnone.Such newobj()")
+        for zipped in (True, False):
+            torch.save(value, self.path, _use_new_zipfile_serialization=zipped)
+            for given in (self.path, io.BytesIO(self.path.read_bytes())):
+                with tensorgate.guard(), self.refused("is rejected: "):
+                    torch.load(given)
+                with tensorgate.guard(trust=trust):
+                    loaded = torch.load(given)
+                self.assertEqual((loaded["a"].tolist(), loaded["options"]), ([1, 1], value["options"]))
+        # What PyTorch was told is forgotten again.
+        self.assertNotIn(argparse.Namespace, getattr(torch.serialization, "get_safe_globals", list)())
+
+    def test_numpy_scalars(self):
+        torch.save({"loss": numpy.float64(0.5)}, self.path)
+        trust = tensorgate.TrustList("numpy.dtype reduce(str, bool, bool) build(tuple)\n"
+                                     "numpy.core.multiarray.scalar reduce(object, bytes)\n"
+                                     "numpy._core.multiarray.scalar reduce(object, bytes)")
+        self.assertTrue(tensorgate.check(self.path, trust=trust))
+        self.assertFalse(tensorgate.check(self.path))
 
     def test_what_has_no_parser(self):
         torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), str(self.path))
