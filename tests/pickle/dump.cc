@@ -80,6 +80,7 @@ class Dumper {
       case Kind::kUndefined:
       case Kind::kStorage:
       case Kind::kGlobal:
+      case Kind::kInstance:  // none without a list of trusted classes
         break;
     }
     return "?";
