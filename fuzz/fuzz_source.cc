@@ -12,13 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Choices choices(bytes);
 
   // Honest but in pieces: the same report as from memory.
-  CallbackSource pieces(
-      size, [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
-        FUZZ_ASSERT(offset <= size && into.size() <= size - offset && !into.empty());
-        const auto count = static_cast<std::size_t>(1 + choices.Below(into.size()));
-        std::ranges::copy(bytes.subspan(static_cast<std::size_t>(offset), count), into.begin());
-        return count;
-      });
+  CallbackSource pieces = fuzz::InPieces(bytes, choices);
   const Report report = st::Check(pieces);
   FUZZ_ASSERT(fuzz::Fingerprint(report) == fuzz::Fingerprint(st::CheckBytes(bytes)));
 

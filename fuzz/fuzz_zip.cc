@@ -70,13 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MemorySource source(bytes);
   const Read strict = ReadZip(source, {});
   fuzz::CheckContract(strict.report, size);
-  CallbackSource pieces(
-      size, [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
-        FUZZ_ASSERT(offset <= size && into.size() <= size - offset && !into.empty());
-        const auto count = static_cast<std::size_t>(1 + choices.Below(into.size()));
-        std::ranges::copy(bytes.subspan(static_cast<std::size_t>(offset), count), into.begin());
-        return count;
-      });
+  CallbackSource pieces = fuzz::InPieces(bytes, choices);
   FUZZ_ASSERT(fuzz::Fingerprint(ReadZip(pieces, {}).report) == fuzz::Fingerprint(strict.report));
 
   CheckOptions options;

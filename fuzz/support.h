@@ -2,6 +2,7 @@
 #ifndef TENSORGATE_FUZZ_SUPPORT_H_
 #define TENSORGATE_FUZZ_SUPPORT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +12,7 @@
 
 #include "tensorgate/report.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/source.h"
 
 // Aborts in every build type, unlike assert.
 #define FUZZ_ASSERT(condition)                                                            \
@@ -48,6 +50,19 @@ class Choices {
  private:
   std::uint64_t state_ = 0xCBF29CE484222325;
 };
+
+/// The bytes as they are, but never more of them at a time than chance wants. Both must outlive the source.
+inline CallbackSource InPieces(std::span<const std::byte> bytes, Choices& choices) {
+  return CallbackSource(
+      bytes.size(),
+      [bytes, &choices](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+        FUZZ_ASSERT(offset <= bytes.size() && into.size() <= bytes.size() - offset &&
+                    !into.empty());
+        const auto count = static_cast<std::size_t>(1 + choices.Below(into.size()));
+        std::ranges::copy(bytes.subspan(static_cast<std::size_t>(offset), count), into.begin());
+        return count;
+      });
+}
 
 /// Everything of a report in one string: two reports are the same if these are.
 inline std::string Fingerprint(const Report& report) {
