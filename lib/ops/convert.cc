@@ -33,15 +33,6 @@ constexpr std::string_view kSingle = "pytorch_model.bin", kTarget = "model.safet
 
 using Done = std::expected<void, ConvertError>;
 
-// What is read through it is known to the converter alone.
-class NoTensors final : public internal::PartTensors {
- public:
-  std::size_t size() const override { return 0; }
-  std::string_view name(std::size_t) const override { return {}; }
-  TensorRef tensor(std::size_t) const override { return {}; }
-  std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
-};
-
 std::unexpected<ConvertError> Error(const Status& status, std::string_view tensor = {}) {
   return std::unexpected(ConvertError{.status = status, .tensor = std::string(tensor)});
 }
@@ -115,7 +106,7 @@ class Converter {
 
   void Add(std::unique_ptr<Source> source, torch::File file) {
     data_.parts.emplace_back();
-    data_.parts.back().tensors = std::make_unique<NoTensors>();
+    data_.parts.back().tensors = std::make_unique<internal::NoTensors>();
     data_.parts.back().source = std::move(source);
     files_.emplace_back(std::move(file));
   }

@@ -5,14 +5,13 @@
 #include <tuple>
 
 #include "lib/base/checked.h"
+#include "lib/ops/checkpoint_data.h"
 
 namespace tensorgate::internal {
 namespace {
 
 using torch::Tensor;
 
-// Overlapping views become copies: so much more than the files may they be together.
-constexpr std::uint64_t kFreeCopies = 64u << 20, kCopiesPerByte = 4;
 constexpr std::string_view kUsualKey = "state_dict";
 
 using Planned = std::expected<void, ConvertError>;
@@ -79,9 +78,8 @@ void DropTied(PlannedFile& in) {
 Planned CheckSize(const std::vector<PlannedFile>& files, Converted& converted) {
   std::uint64_t all = 0;
   for (const PlannedFile& each : files) all = SaturatingAdd(all, each.file.file_size());
-  std::uint64_t most = 0;
-  if (__builtin_mul_overflow(all, kCopiesPerByte, &most)) most = UINT64_MAX;
-  most = SaturatingAdd(most, kFreeCopies);
+  // Overlapping views become copies.
+  const std::uint64_t most = MostCopied(all, LoadOptions{}.repeated_bytes);
   for (const PlannedFile& each : files) {
     for (const PlannedTensor& planned : each.tensors) {
       converted.bytes = SaturatingAdd(converted.bytes, planned.tensor.bytes());

@@ -21,9 +21,6 @@ std::unexpected<Status> WrongSize(std::size_t size) {
   return std::unexpected(Status{.rule = Rule::kUseWrongSize, .found = size});
 }
 
-// Tensors that repeat bytes of their file may take so many times its size, and what is given freely.
-constexpr std::uint64_t kRepeats = 4;
-
 // A size of memory; on 32 bits a tensor can be too large for any.
 Result<std::size_t> ToSize(std::uint64_t bytes) {
   if (bytes > SIZE_MAX) return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
@@ -95,15 +92,13 @@ class Places {
 
 Result<void> internal::CheckpointData::CheckRepeats(std::uint64_t bytes,
                                                     const LoadOptions& options) const {
-  std::uint64_t most = options.repeated_bytes;
+  std::uint64_t all = 0;
   bool shared = false;
   for (const PartData& part : parts) {
     shared |= part.torch != nullptr;
-    std::uint64_t size = part.source->size();
-    if (MultiplyOverflows(size, kRepeats)) size = UINT64_MAX;
-    most = SaturatingAdd(most, size);
+    all = SaturatingAdd(all, part.source->size());
   }
-  if (!shared || bytes <= most) return {};
+  if (!shared || bytes <= MostCopied(all, options.repeated_bytes)) return {};
   return std::unexpected(Status{.rule = Rule::kUseExpands, .found = bytes});
 }
 

@@ -82,21 +82,13 @@ std::uint64_t ResidentBytes() {
   return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-class Nothing final : public internal::PartTensors {
- public:
-  std::size_t size() const override { return 0; }
-  std::string_view name(std::size_t) const override { return {}; }
-  TensorRef tensor(std::size_t) const override { return {}; }
-  std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
-};
-
 // A conversion keeps a source for each tensor that does not lie in C order; all of them together must not need a tile each.
 TEST(StridedSourceTest, HoldsNoMemoryOnceItIsRead) {
   constexpr std::uint64_t kSide = 1024, kBytes = kSide * kSide * 4, kSources = 64;
   const std::vector<std::byte> content(kBytes);
   internal::CheckpointData data;
   data.parts.emplace_back();
-  data.parts[0].tensors = std::make_unique<Nothing>();
+  data.parts[0].tensors = std::make_unique<internal::NoTensors>();
   data.parts[0].source = std::make_unique<MemorySource>(content);
   std::vector<std::unique_ptr<internal::StridedSource>> sources;
   std::vector<std::byte> block(1 << 20);
