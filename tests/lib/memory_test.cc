@@ -24,6 +24,7 @@
 #include "tensorgate/shards.h"
 #include "tensorgate/torch.h"
 #include "tests/lib/safetensors/build.h"
+#include "tests/lib/temp_folder.h"
 
 namespace {
 // Negative: never fails.
@@ -70,6 +71,7 @@ namespace {
 
 using testing::AsBytes;
 using testing::BuildFile;
+using testing::TempFolder;
 using testing::TensorEntry;
 
 std::string Content(const std::string& path) {
@@ -270,8 +272,8 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
 
 // An index, its shards and what is beside them.
 TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
-  std::string folder = std::filesystem::temp_directory_path() / "tensorgate-memory-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder temp;
+  const std::string folder = temp.path();
   const std::string index = R"({"metadata":{"total_size":1,"x":[{"y":1}]},"weight_map":{)"
                             R"("\u0061":"a-name-that-is-too-long-for-a-short-string.safetensors",)"
                             R"("b":"b.safetensors"}})";
@@ -299,13 +301,12 @@ TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
       return outcome(opened ? opened->report() : opened.error());
     });
   }
-  std::filesystem::remove_all(folder);
 }
 
 // A walk is the command's: it says so by an exception. Where only a folder's list fails, that is told.
 TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
-  std::string folder = std::filesystem::temp_directory_path() / "tensorgate-memory-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder temp;
+  const std::string folder = temp.path();
   const std::string file = folder + "/a-name-that-is-too-long-for-a-short-string";
   ASSERT_NE(std::fclose(std::fopen(file.c_str(), "w")), EOF);
   int told = 0, thrown = 0;
@@ -329,7 +330,6 @@ TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
       ++thrown;
     }
   }
-  std::filesystem::remove_all(folder);
   EXPECT_TRUE(through);
   EXPECT_GT(told, 0);
   EXPECT_GT(thrown, 0);
@@ -379,8 +379,8 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
   options.metadata = Metadata{{"key", "value"}};
   options.sync = false;
   EXPECT_GT(FailEach([&] { return told(Serialize(tensors, options)); }), 10);
-  std::string folder = std::filesystem::temp_directory_path() / "tensorgate-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder temp;
+  const std::string folder = temp.path();
   const std::string path = folder + "/model.safetensors";
   EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
   options.max_shard_bytes = 3000;
@@ -398,7 +398,6 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
               return told(saved);
             }),
             10);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(MemoryTest, EveryAllocationOfAParallelReadMayFail) {

@@ -16,6 +16,7 @@
 
 #include "tensorgate/checkpoint.h"
 #include "tests/lib/safetensors/build.h"
+#include "tests/lib/temp_folder.h"
 
 namespace tensorgate::testing {
 
@@ -79,25 +80,6 @@ inline Checkpoint Opened(std::expected<Checkpoint, Report> checkpoint) {
   if (!checkpoint) ADD_FAILURE() << Message(checkpoint.error(), checkpoint.error().findings()[0]);
   return std::move(checkpoint.value());
 }
-
-class FolderTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = std::filesystem::temp_directory_path() / "tensorgate-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string Write(const std::string& name, std::string_view content) {
-    const std::string path = folder_ / name;
-    std::ofstream(path, std::ios::binary)
-        .write(content.data(), static_cast<std::streamsize>(content.size()));
-    return path;
-  }
-
-  std::filesystem::path folder_;
-};
 
 /// What a source was asked for.
 struct Counts {

@@ -15,6 +15,7 @@
 
 #include "tensorgate/save.h"
 #include "tests/lib/ops/made_tensors.h"
+#include "tests/lib/temp_folder.h"
 
 namespace tensorgate {
 namespace {
@@ -22,17 +23,13 @@ namespace {
 namespace fs = std::filesystem;
 using safetensors::File;
 
-class SaveFileTest : public ::testing::Test {
+class SaveFileTest : public testing::FolderTest {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "tensorgate-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     path_ = folder_ / "model.safetensors";
     bytes_.resize(300'000);
     for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::byte>(i * 13 >> 2);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   TensorData Tensor(std::string name = "a", std::size_t size = 300'000) {
     return {.name = std::move(name),
@@ -66,7 +63,6 @@ class SaveFileTest : public ::testing::Test {
     return status.st_mode & 07777;
   }
 
-  fs::path folder_;
   std::string path_;
   std::vector<std::byte> bytes_;
 };

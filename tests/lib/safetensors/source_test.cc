@@ -15,6 +15,7 @@
 
 #include "tensorgate/safetensors.h"
 #include "tests/lib/safetensors/build.h"
+#include "tests/lib/temp_folder.h"
 
 namespace tensorgate::safetensors {
 namespace {
@@ -23,24 +24,9 @@ using testing::AsBytes;
 using testing::BuildFile;
 using testing::TensorEntry;
 
-class SourceTest : public ::testing::Test {
+class SourceTest : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    std::string name = std::filesystem::temp_directory_path() / "tensorgate-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string Write(const std::string& name, std::string_view content) {
-    const std::string path = folder_ / name;
-    std::ofstream(path, std::ios::binary)
-        .write(content.data(), static_cast<std::streamsize>(content.size()));
-    return path;
-  }
   static Rule ReasonOf(const Report& report) { return report.findings()[0].rule; }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(SourceTest, WhatIsNoRegularFileIsUndecidedAndNeverHangs) {

@@ -9,35 +9,31 @@
 #include <fstream>
 #include <string>
 
+#include "tests/lib/temp_folder.h"
+
 namespace tensorgate::internal {
 namespace {
 
 namespace fs = std::filesystem;
 
-class FolderTest : public ::testing::Test {
+class FolderTest : public testing::FolderTest {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "tensorgate-folder-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root_ = name;
-    fs::create_directories(root_ / "sub/deeper");
-    std::ofstream(root_ / "sub/file") << "content";
-    fs::create_symlink("sub", root_ / "link");
-    fs::create_symlink("sub/file", root_ / "file-link");
+    fs::create_directories(folder_ / "sub/deeper");
+    std::ofstream(folder_ / "sub/file") << "content";
+    fs::create_symlink("sub", folder_ / "link");
+    fs::create_symlink("sub/file", folder_ / "file-link");
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   /// The rule that refuses `name`, or "opened".
   static std::string Try(const Folder& folder, const std::string& name, bool follow_links = false) {
     const Result<FileSource> file = folder.OpenFile(name, follow_links);
     return file ? "opened" : std::string(Info(file.error().rule).id);
   }
-
-  fs::path root_;
 };
 
 TEST_F(FolderTest, NamesBelowIt) {
-  const Result<Folder> folder = Folder::Open(root_);
+  const Result<Folder> folder = Folder::Open(folder_);
   ASSERT_TRUE(folder);
   EXPECT_EQ(Try(*folder, "sub/file"), "opened");
   EXPECT_EQ(Try(*folder, "sub/none"), "io/open-failed");
@@ -45,15 +41,15 @@ TEST_F(FolderTest, NamesBelowIt) {
   EXPECT_EQ(Try(*folder, "sub/file/below"), "io/open-failed");
   EXPECT_EQ(Try(*folder, "sub/deeper"), "io/not-regular");
   EXPECT_EQ(Try(*folder, std::string("sub\0/file", 9)), "io/open-failed");
-  ASSERT_EQ(mkfifo((root_ / "fifo").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   EXPECT_EQ(Try(*folder, "fifo"), "io/not-regular");
 }
 
 TEST_F(FolderTest, LinksOnTheWayOnlyWhereTheyAreAskedFor) {
-  const Result<Folder> folder = Folder::Open(root_ / "link");
+  const Result<Folder> folder = Folder::Open(folder_ / "link");
   ASSERT_TRUE(folder);
   EXPECT_EQ(Try(*folder, "file"), "opened");
-  const Result<Folder> above = Folder::Open(root_);
+  const Result<Folder> above = Folder::Open(folder_);
   ASSERT_TRUE(above);
   for (const char* name : {"link/file", "file-link"}) {
     EXPECT_EQ(Try(*above, name), "io/link-not-followed") << name;
@@ -62,14 +58,15 @@ TEST_F(FolderTest, LinksOnTheWayOnlyWhereTheyAreAskedFor) {
 }
 
 TEST_F(FolderTest, WhatIsNoFolder) {
-  EXPECT_EQ(Folder::Open(root_ / "none").error().rule, Rule::kIoOpenFailed);
-  EXPECT_EQ(Folder::Open(root_ / "sub/file").error().rule, Rule::kIoOpenFailed);
-  EXPECT_EQ(Folder::Open(root_.string() + std::string("\0x", 2)).error().rule, Rule::kIoOpenFailed);
+  EXPECT_EQ(Folder::Open(folder_ / "none").error().rule, Rule::kIoOpenFailed);
+  EXPECT_EQ(Folder::Open(folder_ / "sub/file").error().rule, Rule::kIoOpenFailed);
+  EXPECT_EQ(Folder::Open(folder_.string() + std::string("\0x", 2)).error().rule,
+            Rule::kIoOpenFailed);
   EXPECT_EQ(Folder::FromDescriptor(-1).error().rule, Rule::kIoOpenFailed);
 }
 
 TEST_F(FolderTest, OfADescriptorThatIsClosedAfterwards) {
-  const int descriptor = open((root_ / "sub").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor = open((folder_ / "sub").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   ASSERT_GE(descriptor, 0);
   const Result<Folder> folder = Folder::FromDescriptor(descriptor);
   ASSERT_EQ(close(descriptor), 0);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "lib/source/descriptor.h"
+#include "tests/lib/temp_folder.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -25,27 +26,20 @@ namespace fs = std::filesystem;
 
 using Strings = std::vector<std::string>;
 
-class WalkTest : public ::testing::Test {
+class WalkTest : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "tensorgate-walk-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root_ = name;
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   void Put(const std::string& name) {
-    fs::create_directories((root_ / name).parent_path());
-    std::ofstream(root_ / name) << "content";
+    fs::create_directories((folder_ / name).parent_path());
+    std::ofstream(folder_ / name) << "content";
   }
   void Link(const std::string& target, const std::string& name) {
-    fs::create_directories((root_ / name).parent_path());
-    fs::create_symlink(target, root_ / name);
+    fs::create_directories((folder_ / name).parent_path());
+    fs::create_symlink(target, folder_ / name);
   }
   /// "path" of what was opened, "path: rule" of what was not; paths from the root on.
   std::vector<std::string> Visits(const std::string& below = "", WalkOptions options = {}) {
     std::vector<std::string> visits;
-    const std::string root = root_ / below;
+    const std::string root = folder_ / below;
     EXPECT_TRUE(Walk(root, options, [&](const std::string& path, int, Result<FileSource> file) {
       std::string visit = path.starts_with(root) ? path.substr(root.size()) : path;
       if (visit.starts_with('/')) visit.erase(0, 1);
@@ -58,13 +52,11 @@ class WalkTest : public ::testing::Test {
   std::vector<std::string> Followed(const std::string& below = "") {
     return Visits(below, {.follow_links = true, .skip = {}});
   }
-
-  fs::path root_;
 };
 
 TEST_F(WalkTest, BytewiseByName) {
   for (const char* name : {"b", "a/z", "a/y/1", "a.b", "a-b", "C", "\xC3\xA9"}) Put(name);
-  fs::create_directory(root_ / "empty");
+  fs::create_directory(folder_ / "empty");
   EXPECT_EQ(Visits(), (Strings{"C", "a/y/1", "a/z", "a-b", "a.b", "b", "\xC3\xA9"}));
   EXPECT_EQ(Visits("a/"), (Strings{"y/1", "z"}));
   EXPECT_EQ(Visits("b"), (Strings{""}));
@@ -73,7 +65,7 @@ TEST_F(WalkTest, BytewiseByName) {
 TEST_F(WalkTest, WhatCannotBeOpened) {
   EXPECT_EQ(Visits("none"), (Strings{": io/open-failed"}));
   EXPECT_EQ(Visits(std::string("a\0b", 3)), (Strings{": io/open-failed"}));
-  ASSERT_EQ(mkfifo((root_ / "fifo").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   EXPECT_EQ(Visits(), (Strings{"fifo: io/not-regular"}));
   EXPECT_EQ(Visits("fifo"), (Strings{": io/not-regular"}));
 }
@@ -83,14 +75,14 @@ TEST_F(WalkTest, AVisitMayEndIt) {
   Link("nowhere", "e");
   for (const int enough : {1, 2, 3, 4}) {
     int visits = 0;
-    EXPECT_FALSE(Walk(root_, {}, [&](const std::string&, int, const Result<FileSource>&) {
+    EXPECT_FALSE(Walk(folder_, {}, [&](const std::string&, int, const Result<FileSource>&) {
       return ++visits < enough;
     }));
     EXPECT_EQ(visits, enough);
   }
   for (const char* named : {"none", "a"}) {
     EXPECT_FALSE(
-        Walk(root_ / named, {}, [](const std::string&, int, const auto&) { return false; }));
+        Walk(folder_ / named, {}, [](const std::string&, int, const auto&) { return false; }));
   }
 }
 
@@ -99,8 +91,8 @@ TEST_F(WalkTest, WhatGoesWhileItIsWalked) {
   for (const char* name : {"a", "b", "c/d"}) Put(name);
   Link("a", "e");
   Strings rules;
-  EXPECT_TRUE(Walk(root_, {}, [&](const std::string&, int, const Result<FileSource>& file) {
-    for (const char* name : {"b", "c", "e"}) fs::remove_all(root_ / name);
+  EXPECT_TRUE(Walk(folder_, {}, [&](const std::string&, int, const Result<FileSource>& file) {
+    for (const char* name : {"b", "c", "e"}) fs::remove_all(folder_ / name);
     rules.emplace_back(file ? "" : Info(file.error().rule).id);
     return true;
   }));
@@ -108,7 +100,7 @@ TEST_F(WalkTest, WhatGoesWhileItIsWalked) {
 }
 
 TEST_F(WalkTest, ASocketThatIsNamed) {
-  const std::string path = root_ / "socket";
+  const std::string path = folder_ / "socket";
   const int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -137,7 +129,7 @@ TEST_F(WalkTest, TheFileThatIsWritten) {
   Put("a");
   Put("b");
   struct stat status;
-  ASSERT_EQ(stat((root_ / "a").c_str(), &status), 0);
+  ASSERT_EQ(stat((folder_ / "a").c_str(), &status), 0);
   EXPECT_EQ(Visits("", {.skip = {static_cast<std::uint64_t>(status.st_dev),
                                  static_cast<std::uint64_t>(status.st_ino)}}),
             (Strings{"b"}));
@@ -167,7 +159,7 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
   Put("models--a/blobs/0123");
   Put("models--a/blobs/sub/0123");
   Put("models--a/blobs2/0123");
-  ASSERT_EQ(mkfifo((root_ / "models--a/blobs/fifo").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo((folder_ / "models--a/blobs/fifo").c_str(), 0600), 0);
   const std::string snapshot = "models--a/snapshots/rev/";
   Link("../../blobs/0123", snapshot + "good");
   Link("../../../blobs/0123", snapshot + "deeper/good");
@@ -202,7 +194,7 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
 }
 
 TEST_F(WalkTest, AsDeepAsItMayBe) {
-  const int begun = open(root_.c_str(), O_RDONLY | O_DIRECTORY);
+  const int begun = open(folder_.c_str(), O_RDONLY | O_DIRECTORY);
   int folder = dup(begun);
   for (int depth = 0; depth < 258; ++depth) {
     ASSERT_EQ(mkdirat(folder, "d", 0700), 0);
@@ -233,8 +225,8 @@ TEST_F(WalkTest, NoDescriptorsLeft) {
     const rlimit tight{static_cast<rlim_t>(first + left), usual.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
     const Strings strict = Visits(), followed = Followed();
-    const bool to_the_end =
-        Walk(root_, {}, [](const std::string&, int, const auto& file) { return file.has_value(); });
+    const bool to_the_end = Walk(
+        folder_, {}, [](const std::string&, int, const auto& file) { return file.has_value(); });
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
     ASSERT_FALSE(strict.empty() || followed.empty()) << left;
     EXPECT_FALSE(to_the_end) << left;  // as the link at least is not followed
