@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from tensorgate._native import check, plain_descriptor
 
@@ -21,11 +21,6 @@ Formats = frozenset[str]
 
 # More than a list of trusted calls can have: each that a file uses is told.
 _ALL_FINDINGS = 2000
-
-
-class _Judged(NamedTuple):
-    refusal: Exception | None
-    trusted: list[str]  # full names of what the user's list let pass
 
 
 class Policy:
@@ -57,17 +52,15 @@ class Policy:
         if isinstance(given, (str, os.PathLike)):
             descriptor = open_once(given)
             try:
-                with open(descriptor, "rb", closefd=False) as plain:
-                    judged = self._judge(plain, os.fspath(given), formats, lenient)
-                with _permitted(judged.trusted):
-                    yield f"/proc/self/fd/{descriptor}", judged.refusal
+                with (open(descriptor, "rb", closefd=False) as plain,
+                      self._judged(plain, os.fspath(given), formats, lenient) as refusal):
+                    yield f"/proc/self/fd/{descriptor}", refusal
             finally:
                 os.close(descriptor)
         elif isinstance(given, (bytes, bytearray, memoryview)):
             data = bytes(given)
-            judged = self._judge(data, "", formats, lenient)
-            with _permitted(judged.trusted):
-                yield data, judged.refusal
+            with self._judged(data, "", formats, lenient) as refusal:
+                yield data, refusal
         elif hasattr(given, "read"):
             with self._file_object(given, formats, lenient) as handed:
                 yield handed
@@ -85,31 +78,35 @@ class Policy:
                                   "io.BytesIO(stream.read())")
         begin = file.tell()
         if begin == 0 and plain_descriptor(file) >= 0:
-            judged = self._judge(file, name, formats, lenient)
-            with _permitted(judged.trusted):
-                yield file, judged.refusal
+            with self._judged(file, name, formats, lenient) as refusal:
+                yield file, refusal
             return
         # From here on it is another file than the one that begins at 0, or one whose bytes only the object knows.
         data = bytes(file.read())
         file.seek(begin)
-        judged = self._judge(data, name, formats, lenient)
-        copy = io.BytesIO(data)
-        try:
-            with _permitted(judged.trusted):
-                yield copy, judged.refusal
-        finally:
-            if not copy.closed:
-                file.seek(begin + copy.tell())
+        with self._judged(data, name, formats, lenient) as refusal:
+            copy = io.BytesIO(data)
+            try:
+                yield copy, refusal
+            finally:
+                if not copy.closed:
+                    file.seek(begin + copy.tell())
 
-    def _judge(self, what: IO[bytes] | bytes, name: str, formats: Formats, lenient: bool) -> _Judged:
+    @contextmanager
+    def _judged(self, what: IO[bytes] | bytes, name: str, formats: Formats,
+                lenient: bool) -> Iterator[Exception | None]:
+        """Within it, torch lets pass what the user's list lets this file use."""
         report = check(what, name=name, limits=self._limits, max_findings=_ALL_FINDINGS, trust=self._trust)
         if (report and report.format in formats) or self._allowed(report, what):
-            return _Judged(None, [each.subject for each in report.findings if each.rule == "use/trusted-call"])
+            with _permitted([each.subject for each in report.findings if each.rule == "use/trusted-call"]):
+                yield None
+            return
         from tensorgate._errors import refusal
 
         error = refusal(report, _advice(report, formats))
         if lenient and report.verdict == "unsupported":
-            return _Judged(error, [])
+            yield error
+            return
         raise error
 
     def _allowed(self, report: Report, what: IO[bytes] | bytes) -> bool:
