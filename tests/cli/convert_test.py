@@ -107,6 +107,18 @@ class Convert(Case):
         turned = b"".join(record[i::columns] for i in range(columns))
         self.assertTrue(tensors["w"][2] == turned)
 
+    def test_memory_is_constant(self):
+        peaks = []
+        for size in (24 << 20, 96 << 20):
+            # As it stands, and its columns, which are taken together by tiles of 16 MiB.
+            storage, rows = Storage(0, "ByteStorage", size), size >> 12
+            path = self.put("in.pt", checkpoint({"whole": View(storage, 0, (size,), (1,)),
+                                                 "turned": View(storage, 0, (4096, rows), (1, 4096))}, {0: bytes(size)}))
+            out = self.dir / "out.safetensors"
+            peaks.append(self.peak_memory("convert", path, out))
+            self.assertGreater(out.stat().st_size, 2 * size)
+        self.assertLess(peaks[1] - peaks[0], 8 << 20)
+
     def test_tied(self):
         storage = Storage(0, "FloatStorage", 4)
         head = View(storage, 0, (2, 2), (2, 1))

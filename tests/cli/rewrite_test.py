@@ -80,6 +80,23 @@ class Sanitize(Case):
                 self.run_command("diff", "--metadata", path, target, code=0)
                 self.scan_one(target, code=ACCEPTED)
 
+    def test_memory_is_constant(self):
+        # One dtype stays where it is, two in turn change their places, by no whole page.
+        for dtypes, moved in ((["U8"], False), (["U8", "U16"], True)):
+            peaks = []
+            for size in (16 << 20, 160 << 20):
+                each = size // 16 - 24
+                path = self.put("big.safetensors", canonical(
+                    {f"{i:02}": tensor(i * each, (i + 1) * each, dtype, [each // (1 + (dtype == "U16"))])
+                     for i, dtype in enumerate(dtypes * (16 // len(dtypes)))}, b""))
+                os.truncate(path, path.stat().st_size + 16 * each)
+                out = self.dir / "out.safetensors"
+                peaks.append(self.peak_memory("sanitize", "--no-sync", path, out))
+                self.assertEqual(out.stat().st_size, path.stat().st_size)
+                with open(path, "rb") as before, open(out, "rb") as after:
+                    self.assertEqual(before.read(4096) != after.read(4096), moved)
+            self.assertLess(peaks[1] - peaks[0], 8 << 20)
+
     def test_metadata(self):
         path = self.put("odd.safetensors", ODD)
         told, content = self.sanitize(path, "--drop-metadata")

@@ -5,6 +5,7 @@ import os
 import pathlib
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -63,6 +64,17 @@ class Case(unittest.TestCase):
         if code is not None:
             self.assertEqual(result.returncode, code, (result.stdout, result.stderr))
         return result
+
+    def peak_memory(self, *arguments):
+        """Bytes, of the command when it succeeds; at least those of a bare interpreter, which starts it."""
+        # A process counts what its parent held when it was started, so that one that holds little does.
+        script = ("import os, resource, sys; pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\n"
+                  "code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
+                  "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)")
+        result = subprocess.run([sys.executable, "-I", "-S", "-c", script, COMMAND, *map(os.fspath, arguments)],
+                                capture_output=True, timeout=120)
+        self.assertEqual(result.returncode, ACCEPTED, (result.stdout, result.stderr))
+        return int(result.stderr.split()[-1]) * 1024
 
     def scan(self, *arguments, code=None, **options):
         """The lines of --format jsonl, checked against the contract."""
