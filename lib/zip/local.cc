@@ -1,5 +1,6 @@
 // The reader's second half: local headers, descriptors and the claim on every byte of the file.
 #include <algorithm>
+#include <utility>
 
 #include "lib/zip/reader.h"
 
@@ -85,12 +86,16 @@ void Reader::CheckLocal(const CommonFields& local, std::span<const std::byte> na
   if (AsText(name) != archive_.NameOf(member)) {
     AddFor(Rule::kZipNameMismatch, at + kLocalHeader, member, {.found_text = AsText(name)});
   }
-  if (local.flags != told.flags || local.method != told.method ||
-      local.version_needed != told.version_needed || local.time != told.time ||
-      local.date != told.date) {
-    AddFor(Rule::kZipLocalMismatch, at + 4, member,
-           {.found = local.flags != told.flags ? local.flags : local.method,
-            .allowed = local.flags != told.flags ? told.flags : told.method});
+  const std::pair<std::uint16_t, std::uint16_t> fields[] = {
+      {local.flags, told.flags},
+      {local.method, told.method},
+      {local.version_needed, told.version_needed},
+      {local.time, told.time},
+      {local.date, told.date}};
+  for (const auto& [here, there] : fields) {
+    if (here == there) continue;
+    AddFor(Rule::kZipLocalMismatch, at + 4, member, {.found = here, .allowed = there});
+    break;
   }
   const Extra extra = ReadExtra(extra_bytes, true);
   const std::uint64_t extra_at = at + kLocalHeader + name.size();
