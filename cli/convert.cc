@@ -20,9 +20,11 @@ int Refuse(const Options& options, const ConvertError& error) {
     const std::string& path = options.paths[0];
     std::error_code ignored;
     if (!std::filesystem::is_directory(path, ignored)) {
-      // Another format is named as what it is.
+      // Another format, and a layout of PyTorch's without a parser, is named as what it is.
       Report scanned = ScanPath(path, options.check);
-      if (!scanned.format().starts_with("pytorch-")) report = std::move(scanned);
+      if (scanned.verdict() == Verdict::kUnsupported || !scanned.format().starts_with("pytorch-")) {
+        report = std::move(scanned);
+      }
     }
     std::fputs(RenderText(path, report, options.verbose).c_str(), stderr);
     const ExitCode code = CodeOf(report);

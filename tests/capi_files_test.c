@@ -270,6 +270,34 @@ static void TestTorch(const char* path) {
   tensorgate_checkpoint_free(model);
 }
 
+/* Four floats as so many rows of four: how much of them one call gives is for the caller to say. */
+static void TestRepeats(const char* path) {
+  const struct {
+    uint64_t repeated_bytes; /* 0: the default. */
+    size_t asked;
+    int given;
+  } rows[] = {
+      {0, 1 << 20, 1}, {1, 1 << 20, 0}, {1, 64, 1}, {0, 65 << 20, 0}, {65 << 20, 65 << 20, 1}};
+  tensorgate_error* error = NULL;
+  tensorgate_checkpoint* model = tensorgate_open_path(path, NULL, &error);
+  float* into = malloc(65 << 20);
+  EXPECT(model != NULL && into != NULL);
+  for (size_t i = 0; model != NULL && into != NULL && i < sizeof rows / sizeof rows[0]; ++i) {
+    const size_t count = rows[i].asked / sizeof *into;
+    tensorgate_load_options options = {.struct_size = sizeof options,
+                                       .repeated_bytes = rows[i].repeated_bytes};
+    tensorgate_subscript part = {.kind = TENSORGATE_RANGE, .step = 1, .has_stop = 1};
+    part.stop = (int64_t)(count / 4);
+    into[0] = into[count - 1] = 1;
+    EXPECT(tensorgate_read_slice(model, 0, &part, 1, into, rows[i].asked, &options, &error) ==
+           rows[i].given);
+    if (!rows[i].given) EXPECT_ERROR("use/expands");
+    EXPECT((into[count - 1] == 0) == rows[i].given);
+  }
+  free(into);
+  tensorgate_checkpoint_free(model);
+}
+
 static void TestRefusals(const char* path) {
   tensorgate_error* error = NULL;
   unsigned char bad[64] = {2, 0, 0, 0, 0, 0, 0, 0, '{', '}', 'x'};
@@ -387,6 +415,7 @@ int main(int argc, char** argv) {
   ExpectSameFiles(first, second);
   TestOpening(first);
   TestTorch(TENSORGATE_CORPUS_DIR "/torch/accept/views.pt");
+  TestRepeats(TENSORGATE_CORPUS_DIR "/torch/accept/view-expands-far.pt");
   TestScan(first);
   unlink(second);
   TestRefusals(second);

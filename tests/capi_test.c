@@ -191,6 +191,50 @@ static void TestFiles(const char* scratch) {
   tensorgate_report_free(report);
 }
 
+/* argparse.Namespace() with its state, beside what a list says of it. */
+static void TestTrust(void) {
+  static const char pickle[] =
+      "\x80\x02"
+      "cargparse\nNamespace\n)\x81}b.";
+  const char good[] = "# ours\nargparse.Namespace newobj() build(dict)";
+  const char* bad[] = {"\nargparse.Namespace", "\ncollections.OrderedDict reduce()"};
+  tensorgate_error* error = NULL;
+  tensorgate_options options = {.struct_size = sizeof options};
+  tensorgate_finding finding = {.struct_size = sizeof finding};
+  tensorgate_trust_list* list;
+  tensorgate_report* report;
+  tensorgate_options_init(&options);
+  EXPECT(options.trusted == NULL);
+  report = tensorgate_scan_memory(pickle, sizeof pickle - 1, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
+  tensorgate_report_free(report);
+  list = tensorgate_trust_list_parse(good, sizeof good - 1, &error);
+  EXPECT(list != NULL && error == NULL);
+  options.trusted = list;
+  report = tensorgate_scan_memory(pickle, sizeof pickle - 1, &options);
+  tensorgate_trust_list_free(list);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
+  EXPECT(tensorgate_report_finding(report, 0, &finding));
+  EXPECT(strcmp(finding.rule, "use/trusted-call") == 0);
+  EXPECT(finding.severity == TENSORGATE_WARNING && strncmp(finding.subject, "argparse.", 9) == 0);
+  tensorgate_report_free(report);
+  /* A caller of before there were lists. */
+  options.struct_size = offsetof(tensorgate_options, trusted);
+  report = tensorgate_scan_memory(pickle, sizeof pickle - 1, &options);
+  EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
+  tensorgate_report_free(report);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
+    EXPECT(tensorgate_trust_list_parse(bad[i], strlen(bad[i]), &error) == NULL);
+    EXPECT(strstr(tensorgate_error_text(error), "line 2: ") == tensorgate_error_text(error));
+    EXPECT_ERROR("use/trust-list");
+  }
+  EXPECT(tensorgate_trust_list_parse(bad[0], strlen(bad[0]), NULL) == NULL);
+  list = tensorgate_trust_list_parse(NULL, 0, NULL);
+  EXPECT(list != NULL);
+  tensorgate_trust_list_free(list);
+  tensorgate_trust_list_free(NULL);
+}
+
 static void TestNonsense(void) {
   const tensorgate_verdict undecided = TENSORGATE_UNDECIDED;
   tensorgate_report* report = tensorgate_check_path(NULL, NULL);
@@ -242,6 +286,7 @@ int main(int argc, char** argv) {
   TestShortFinding();
   TestCallback();
   TestFiles(argv[1]);
+  TestTrust();
   TestNonsense();
   printf("%d checks, %d failed\n", checks, failures);
   return failures == 0 ? 0 : 1;

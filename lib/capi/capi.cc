@@ -65,6 +65,7 @@ CheckOptions tensorgate::capi::ToOptions(const tensorgate_options* given) {
   options.limits.index_bytes = all.max_index_bytes;
   options.limits.shards = all.max_shards;
   options.limits.checkpoint_header_bytes = all.max_checkpoint_header_bytes;
+  if (all.trusted != nullptr) options.trusted = all.trusted->list;
   return options;
 }
 
@@ -128,6 +129,20 @@ void tensorgate_options_init(tensorgate_options* options) {
   all.max_checkpoint_header_bytes = defaults.limits.checkpoint_header_bytes;
   std::memcpy(options, &all, std::min(options->struct_size, sizeof all));
 }
+
+tensorgate_trust_list* tensorgate_trust_list_parse(const char* text, size_t length,
+                                                   tensorgate_error** error) {
+  try {
+    auto parsed = tensorgate::TrustList::Parse(tensorgate::capi::ToView(text, length));
+    if (parsed) return new tensorgate_trust_list{*std::move(parsed)};
+    tensorgate::capi::Tell(error, parsed.error());
+  } catch (...) {
+    tensorgate::capi::Tell(error, {.rule = Rule::kIoOutOfMemory});
+  }
+  return nullptr;
+}
+
+void tensorgate_trust_list_free(tensorgate_trust_list* list) { delete list; }
 
 tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
                                            const tensorgate_options* options) {

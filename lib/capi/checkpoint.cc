@@ -57,6 +57,7 @@ LoadOptions ToLoadOptions(const tensorgate_load_options* given) {
   LoadOptions options;
   options.threads = all.threads;
   if (all.block_bytes != 0) options.block = all.block_bytes;
+  if (all.repeated_bytes != 0) options.repeated_bytes = all.repeated_bytes;
   options.progress = tensorgate::capi::ToProgress(all);
   return options;
 }

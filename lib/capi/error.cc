@@ -24,18 +24,37 @@ std::optional<DType> ToDType(const tensorgate_dtype& given) {
   return static_cast<DType>(number);
 }
 
-void Tell(tensorgate_error** error, const Status& status) noexcept {
+namespace {
+
+/// Puts what `make` returns into `*error`, if the caller wants it.
+template <typename Make>
+void Put(tensorgate_error** error, Make&& make) noexcept {
   if (error == nullptr) return;
   try {
-    *error = new tensorgate_error{status, Message(status), {}};
+    *error = make().release();
   } catch (...) {
     *error = OutOfMemory();
   }
 }
 
+}  // namespace
+
+void Tell(tensorgate_error** error, const Status& status) noexcept {
+  Put(error,
+      [&] { return std::make_unique<tensorgate_error>(status, Message(status), std::nullopt); });
+}
+
+void Tell(tensorgate_error** error, const TrustError& reason) noexcept {
+  Put(error, [&] {
+    if (reason.line == 0) throw std::bad_alloc();
+    return std::make_unique<tensorgate_error>(
+        Status{.rule = Rule::kUseTrustList, .found = reason.line},
+        "line " + std::to_string(reason.line) + ": " + reason.reason, std::nullopt);
+  });
+}
+
 void Tell(tensorgate_error** error, Report report, std::string path) noexcept {
-  if (error == nullptr) return;
-  try {
+  Put(error, [&] {
     auto made = std::make_unique<tensorgate_error>();
     if (!report.findings().empty()) {
       const Finding& reason = report.findings().front();
@@ -43,10 +62,8 @@ void Tell(tensorgate_error** error, Report report, std::string path) noexcept {
       made->text = Message(report, reason);
     }
     made->report.emplace(std::move(report), std::move(path));
-    *error = made.release();
-  } catch (...) {
-    *error = OutOfMemory();
-  }
+    return made;
+  });
 }
 
 }  // namespace tensorgate::capi

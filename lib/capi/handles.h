@@ -26,6 +26,7 @@
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
+#include "tensorgate/trust.h"
 
 /// A report, and the text made of it when it is first asked for; many threads may ask.
 struct tensorgate_report {
@@ -42,6 +43,10 @@ struct tensorgate_error {
   tensorgate::Status status;
   std::string text;
   std::optional<tensorgate_report> report;
+};
+
+struct tensorgate_trust_list {
+  tensorgate::TrustList list;
 };
 
 struct tensorgate_checkpoint {
@@ -80,6 +85,7 @@ inline tensorgate_text ToText(std::string_view view) {
 
 /// Puts `status` into `*error`, if the caller wants it.
 void Tell(tensorgate_error** error, const Status& status) noexcept;
+void Tell(tensorgate_error** error, const TrustError& reason) noexcept;
 void Tell(tensorgate_error** error, Report report, std::string path) noexcept;
 
 /// Runs a call that fails with a status; 1 if it did not.

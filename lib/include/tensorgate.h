@@ -89,6 +89,9 @@ typedef enum tensorgate_dtype {
   TENSORGATE_U64 = 21
 } tensorgate_dtype;
 
+/* A user's own list of functions and classes that a pickle may use beside PyTorch's; trust.h says how it is written. */
+typedef struct tensorgate_trust_list tensorgate_trust_list;
+
 /* Fill with tensorgate_options_init(), then change what should differ. */
 typedef struct tensorgate_options {
   size_t struct_size;
@@ -105,6 +108,8 @@ typedef struct tensorgate_options {
   uint64_t max_index_bytes;
   uint64_t max_shards;
   uint64_t max_checkpoint_header_bytes;
+  /* NULL: none. Read during the call. Who loads a file that uses it runs its code; opening takes no list. */
+  const tensorgate_trust_list* trusted;
 } tensorgate_options;
 
 /* One rule that fired. Offsets are in bytes from the start of the file. */
@@ -195,6 +200,12 @@ TENSORGATE_C_API int tensorgate_error_system(const tensorgate_error* error);
 TENSORGATE_C_API const char* tensorgate_error_text(const tensorgate_error* error);
 /* Of a file that was not opened: all that is wrong with it; belongs to the error. Else NULL. */
 TENSORGATE_C_API const tensorgate_report* tensorgate_error_report(const tensorgate_error* error);
+
+/* ---- A list of trust, for the options of checks. The text need not outlive the call; an error's text says the line. */
+
+TENSORGATE_C_API tensorgate_trust_list* tensorgate_trust_list_parse(const char* text, size_t length,
+                                                                    tensorgate_error** error);
+TENSORGATE_C_API void tensorgate_trust_list_free(tensorgate_trust_list* list);
 
 /* ---- Opening. The header alone is read. Always by the strict profile. */
 
@@ -297,6 +308,9 @@ typedef struct tensorgate_load_options {
   size_t block_bytes;                    /* What one thread reads in one go. 0: 8 MiB. */
   tensorgate_progress_function progress; /* Called on the caller's thread. NULL: none. */
   void* progress_context;
+  /* Tensors of a PyTorch checkpoint can share or repeat bytes of their file. One call gives at most four times the bytes
+   * of the file and so many more, or fails with "use/expands". 0: 64 MiB; 1 is as good as none. */
+  uint64_t repeated_bytes;
 } tensorgate_load_options;
 
 /* Where a tensor shall go: as many bytes as the tensor has. */

@@ -390,7 +390,7 @@ bool Machine::CheckKey(const Value& key) {
 
 bool Machine::PushGlobal(const Event& event) {
   bool alias = false;
-  const std::optional<Value> global = policy_.Find(event.text, event.name, alias);
+  const std::optional<Value> global = policy_.Find(*this, event.text, event.name, alias);
   if (!global || alias) {
     std::string subject(event.text.substr(0, 256));
     subject.append(".").append(event.name.substr(0, 256));

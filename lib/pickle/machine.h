@@ -61,8 +61,8 @@ class Policy {
  public:
   virtual ~Policy() = default;
   /// A function or class (Kind::kGlobal), or a value that has a name. `alias`: no writer spells it so.
-  virtual std::optional<Value> Find(std::string_view module, std::string_view name,
-                                    bool& alias) const = 0;
+  virtual std::optional<Value> Find(Machine& machine, std::string_view module,
+                                    std::string_view name, bool& alias) = 0;
   /// REDUCE. `arguments` is a tuple.
   virtual std::optional<Value> Call(Machine& machine, Global function, const Value& arguments) = 0;
   /// NEWOBJ. `arguments` is a tuple.

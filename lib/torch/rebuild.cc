@@ -39,13 +39,21 @@ bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; 
 
 }  // namespace
 
-std::optional<Value> Rebuild::Find(std::string_view module, std::string_view name,
-                                   bool& alias) const {
+std::optional<Value> Rebuild::Find(Machine& machine, std::string_view module, std::string_view name,
+                                   bool& alias) {
   const std::optional<FoundGlobal> found = FindGlobal(module, name);
   if (!found) {
     // Numbers behind the table are places in the user's list.
     const auto place = tensorgate::internal::FindTrusted(trusted_, module, name);
     if (!place) return std::nullopt;
+    // Told where it is named: finding it alone imports its module.
+    used_.resize(std::max(used_.size(), *place + 1));
+    if (!used_[*place]) {
+      used_[*place] = true;
+      const std::string full =
+          tensorgate::internal::TrustAccess::Calls(trusted_)[*place].FullName();
+      machine.Tell(Rule::kUseTrustedCall, {.text = full, .again = true});
+    }
     return Value::Of(Kind::kGlobal, Globals().size() + *place);
   }
   alias = found->alias;
@@ -100,14 +108,11 @@ std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const V
 
 std::optional<Value> Rebuild::Trusted(Machine& machine, std::size_t place, bool reduce,
                                       const Value& arguments) {
-  const std::string name = tensorgate::internal::TrustAccess::Calls(trusted_)[place].FullName();
   const Items items = machine.values().Items(arguments);
   const auto entry = tensorgate::internal::MatchTrusted(trusted_, place, reduce, items);
-  if (!entry) return BadCall(machine, name, items.size());
-  used_.resize(std::max(used_.size(), place + 1));
-  if (!used_[place]) {
-    used_[place] = true;
-    if (!machine.Tell(Rule::kUseTrustedCall, {.text = name, .again = true})) return std::nullopt;
+  if (!entry) {
+    const auto& call = tensorgate::internal::TrustAccess::Calls(trusted_)[place];
+    return BadCall(machine, call.FullName(), items.size());
   }
   const std::array<Value, 2> parts = {Value::Of(Kind::kInt, *entry), arguments};
   return machine.Make(Kind::kInstance, parts);

@@ -59,8 +59,8 @@ class Rebuild final : public pickle::Policy {
   std::span<const TensorValue> tensors() const { return tensors_.span(); }
   std::span<const StorageValue> storages() const { return storages_.span(); }
 
-  std::optional<pickle::Value> Find(std::string_view module, std::string_view name,
-                                    bool& alias) const override;
+  std::optional<pickle::Value> Find(pickle::Machine& machine, std::string_view module,
+                                    std::string_view name, bool& alias) override;
   std::optional<pickle::Value> Call(pickle::Machine& machine, pickle::Global function,
                                     const pickle::Value& arguments) override;
   std::optional<pickle::Value> New(pickle::Machine& machine, pickle::Global type,

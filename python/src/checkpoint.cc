@@ -8,6 +8,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -108,15 +109,16 @@ nb::object Metadata(const CheckpointHandle& self) {
   return dict;
 }
 
-/// dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read.
+/// dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read, aligned for its elements.
 using Entry =
     std::tuple<std::string_view, nb::tuple, std::size_t, std::uint64_t, std::uint64_t, bool>;
 
 Entry MakeEntry(const TensorRef& tensor) {
   nb::list shape;
   for (const std::uint64_t dimension : tensor.shape) shape.append(dimension);
+  const bool aligned = tensor.range.offset % std::max(Bits(tensor.dtype) / 8, 1u) == 0;
   return {Name(tensor.dtype),  nb::tuple(shape), tensor.part,
-          tensor.range.offset, tensor.bytes(),   tensor.stride.empty()};
+          tensor.range.offset, tensor.bytes(),   tensor.stride.empty() && aligned};
 }
 
 Entry GetEntry(const CheckpointHandle& self, std::size_t index) {
@@ -195,7 +197,8 @@ void BindCheckpoint(nb::module_& module) {
       .def("find", &Find, nb::arg("name"), "The index of a name, or None.")
       .def(
           "entry", &GetEntry, nb::arg("index"),
-          "dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read.")
+          "dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read, "
+          "aligned for its elements.")
       .def("read", &Read, nb::arg("index"), "One tensor, into memory of its own.")
       .def("read_into", &ReadInto, nb::arg("index"), nb::arg("into"),
            "One tensor, into a writable buffer of its size.")

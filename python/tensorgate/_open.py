@@ -119,8 +119,9 @@ class safe_open:
     `backend` is how bytes come into memory. `pread` reads them into memory of this process. `mmap` maps the file
     privately and copy-on-write, lazily: the tensors are writable and cost no memory until they are touched, but a
     file that another process cuts short ends this one by SIGBUS, and one that is changed in place can change values
-    (never names, shapes or ranges, which were checked). Where nothing is said torch's tensors are mapped, as the
-    safetensors package does, and all others are read, which gives memory that nobody else can change.
+    (never names, shapes or ranges, which were checked). A tensor that does not begin at a multiple of its elements' size
+    is read all the same. Where nothing is said torch's tensors are mapped, as the safetensors package does, and all
+    others are read, which gives memory that nobody else can change.
 
     `filename` may also be the index of a sharded checkpoint (`model.safetensors.index.json`) or its folder: the names of
     all shards are one, and `metadata()` is that of the first.

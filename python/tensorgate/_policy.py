@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Formats = frozenset[str]
 
 
-# More than a list of trusted calls can have: each that a file uses is told.
+# More than a list of trusted calls can have: each that a file names is told.
 _ALL_FINDINGS = 2000
 
 

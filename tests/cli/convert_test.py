@@ -46,7 +46,7 @@ class Pickler(pickle.Pickler):
         return None
 
 
-def checkpoint(structure, records):
+def checkpoint(structure, records, also=()):
     out, data = io.BytesIO(), io.BytesIO()
     sys.modules.update({"torch": TORCH, "torch._utils": UTILS})
     try:
@@ -56,6 +56,8 @@ def checkpoint(structure, records):
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("m/data.pkl", data.getvalue())
         archive.writestr("m/byteorder", b"little")
+        for name in also:
+            archive.writestr("m/" + name, b"x")
         for key, content in records.items():
             archive.writestr(f"m/data/{key}", content)
         archive.writestr("m/version", b"3\n")
@@ -154,7 +156,9 @@ class Convert(Case):
         self.convert(checkpoint({"a": 1}, {}), code=REJECTED)
         outside = View(storage, 1, (2,), (1,))
         self.convert(checkpoint({"w": outside}, {0: bytes(8)}), code=REJECTED)
-        self.convert(b"\x1f\x8b\x08\0" + bytes(20), code=UNSUPPORTED)
+        exported = checkpoint({"w": View(storage, 0, (2,), (1,))}, {0: bytes(8)}, also=("archive_format",))
+        for content, what in ((b"\x1f\x8b\x08\0" + bytes(20), b"gzip"), (exported, b"pytorch-export")):
+            self.assertIn(what, self.convert(content, code=UNSUPPORTED).stderr)
         self.run_command("convert", self.put("in.pt", b"x"), code=USAGE)
         self.run_command("convert", self.dir / "none", self.dir / "out", code=UNDECIDED)
 

@@ -223,6 +223,17 @@ class Slices(Files):
                     for each in chosen[:-2]:
                         self.assertEqual(file.get_slice("a")[each].tolist(), whole[each].tolist(), each)
 
+    def test_what_lies_askew_is_read(self):
+        path = self.folder / "x.safetensors"
+        path.write_bytes(safetensors({"a": tensor(0, 1), "b": tensor(1, 9, "F32", [2])},
+                                     b"\7" + struct.pack("<2f", 0.5, -2)))
+        for framework in FRAMEWORKS:
+            for backend in (None, "mmap", "pread"):
+                with tensorgate.safe_open(path, framework, backend=backend) as file:
+                    got = file.get_tensor("b")
+                    address = got.ctypes.data if framework == "np" else got.data_ptr()
+                    self.assertEqual((address % 4, got.tolist()), (0, [0.5, -2]))
+
     def test_errors_in_the_words_of_the_reference(self):
         import safetensors as reference
         path = self.folder / "x.safetensors"

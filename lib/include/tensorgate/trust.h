@@ -22,7 +22,7 @@
 // these, or several with `|` between. A name may have several lines. Names of PyTorch's own table are refused: each has
 // its schema, or its reason why not.
 //
-// Guarantees: a list changes nothing but what these names may do. Each that a file uses is told as `use/trusted-call`.
+// Guarantees: a list changes nothing but what these names may do. Each that a file names is told as `use/trusted-call`.
 // Such a file holds calls of code that nobody here has judged: who loads it runs that code. Opening, loading and converting
 // take no list. Lifetime: a copy shares the entries. Threads: a const list may be read by many. No call throws.
 #ifndef TENSORGATE_TRUST_H_
@@ -42,7 +42,7 @@ struct TrustAccess;
 struct TrustedCall;
 }  // namespace internal
 
-/// Why a list was refused, and in which line of it, from 1 on.
+/// Why a list was refused, and in which line of it, from 1 on; 0 where memory ran out.
 struct TrustError {
   std::size_t line = 0;
   std::string reason;

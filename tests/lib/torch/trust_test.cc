@@ -60,8 +60,16 @@ TEST(TrustTest, WhatIsUsedIsTold) {
     EXPECT_EQ(report.findings()[0].rule, Rule::kUseTrustedCall);
     EXPECT_EQ(report.findings()[0].severity, Severity::kWarning);
     EXPECT_EQ(report.Subject(report.findings()[0]), "argparse.Namespace");
-    EXPECT_EQ(report.findings()[0].offset, kMade.size() - 1);
+    EXPECT_EQ(report.findings()[0].offset, 2u);
   }
+  // Where it is named alone, too: that imports its module.
+  const Report named = Judge(
+      "\x80\x02"s
+      "cm\ng\n.",
+      Trusting("m.g reduce()", Profile::kReference));
+  EXPECT_EQ(named.verdict(), Verdict::kAccepted);
+  ASSERT_EQ(named.findings().size(), 1u);
+  EXPECT_EQ(named.findings()[0].rule, Rule::kUseTrustedCall);
   // Each once, however often it is used.
   const std::string both = "\x80\x02("s + kMade.substr(2) + kMade.substr(2) + kState +
                            kCalled.substr(2, kCalled.size() - 3) + "t.";

@@ -1,0 +1,96 @@
+// A user's list of trust over any pickle: as a text it may be anything; made of the names that the pickle uses, it lets
+// pass what it names and tells so, and changes nothing else.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "fuzz/support.h"
+#include "lib/pickle/survey.h"
+#include "lib/torch/pickle_file.h"
+
+namespace {
+
+using namespace tensorgate;
+
+constexpr std::string_view kKinds[] = {"any",   "None",  "bool", "int",  "float",      "str",
+                                       "bytes", "tuple", "list", "dict", "object|None"};
+
+std::string KindList(fuzz::Choices& choices, std::size_t most) {
+  std::string text = "(";
+  for (std::uint64_t left = choices.Below(most + 1); left > 0; --left) {
+    // `any` half of the time, so that many calls fit.
+    text += choices.Below(2) == 0 ? kKinds[0] : kKinds[choices.Below(std::size(kKinds))];
+    if (left > 1) text += ", ";
+  }
+  return text + ")";
+}
+
+void CheckText(std::string_view text) {
+  const auto list = TrustList::Parse(text);
+  if (list) return;
+  const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
+  FUZZ_ASSERT(list.error().line >= 1 && list.error().line <= lines);
+  FUZZ_ASSERT(!list.error().reason.empty());
+}
+
+/// Entries for the names of the pickle, each as far as a list can say it.
+TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
+                std::set<std::string>& names) {
+  std::string text;
+  pickle::Decoder decoder(bytes);
+  pickle::Survey survey;
+  for (pickle::Event event; decoder.Next(event);) {
+    if (!survey.Add(event) || !survey.global().known || names.size() == 50) continue;
+    const std::string name =
+        std::string(survey.global().module) + "." + std::string(survey.global().name);
+    std::string entries;
+    for (const char* form : {" newobj", " reduce"}) {
+      entries += name + form + KindList(choices, 3);
+      if (choices.Below(2) == 0) entries += " build(any)";
+      entries += "\n";
+    }
+    if (TrustList::Parse(entries) && names.insert(name).second) text += entries;
+  }
+  const auto list = TrustList::Parse(text);
+  FUZZ_ASSERT(list && list->empty() == names.empty());
+  return *list;
+}
+
+std::size_t CheckTold(const Report& report, const std::set<std::string>& names) {
+  std::size_t told = 0;
+  for (const Finding& finding : report.findings()) {
+    if (finding.rule != Rule::kUseTrustedCall) continue;
+    FUZZ_ASSERT(names.contains(std::string(report.Subject(finding))));
+    ++told;
+  }
+  return told;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = fuzz::Bytes(data, size);
+  fuzz::Choices choices(bytes);
+  CheckText(internal::AsText(bytes));
+  std::set<std::string> names;
+  const TrustList list = Named(bytes, choices, names);
+  for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+    CheckOptions options{.profile = profile, .max_findings = 1000};
+    const auto judge = [&] {
+      MemorySource source(bytes);
+      return torch::CheckPickle(source, options);
+    };
+    const Report plain = judge();
+    options.trusted = list;
+    const Report trusting = judge();
+    if (profile == Profile::kStrict) fuzz::CheckContract(trusting, size);
+    const std::size_t told = CheckTold(trusting, names);
+    if (plain.verdict() == Verdict::kAccepted) {
+      FUZZ_ASSERT(told == 0 && fuzz::Fingerprint(plain) == fuzz::Fingerprint(trusting));
+    } else if (trusting.verdict() == Verdict::kAccepted) {
+      FUZZ_ASSERT(told > 0);
+    }
+  }
+  return 0;
+}
