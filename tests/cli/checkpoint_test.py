@@ -276,8 +276,8 @@ class OtherCommands(Checkpoint):
         for path in (self.folder, self.index):
             text = self.run_command("inspect", path, code=ACCEPTED).stdout.decode()
             rows = [line.split() for line in text.splitlines()]
-            header = [row for row in rows if row[:1] == ["name"]][0]
-            self.assertEqual(header, ["name", "dtype", "shape", "bytes", "range", "shard"])
+            heads = [row for row in rows if row[:1] == ["name"]]
+            self.assertEqual(heads, [["name", "dtype", "shape", "bytes", "range", "shard"]])  # one table
             self.assertEqual([(row[0], row[-1]) for row in rows if "U8" in row[1:2]], [("a", self.one), ("b", self.two)])
             self.assertIn(["U8", "2", "tensors", "8", "elements", "8", "bytes"], rows)
             out = json.loads(self.run_command("inspect", "--format", "json", path, code=ACCEPTED).stdout)
