@@ -21,19 +21,26 @@
 namespace {
 
 constexpr std::size_t kTensors = 300;
+// As long as that of the tensors below when they are 512 MiB.
+constexpr std::size_t kHeader = 28'576;
 
-void WriteAll(const std::string& path, std::span<const std::byte> bytes, bool sync) {
+// `before` bytes stand in front, as a header does: data go to another place within their page than in memory.
+void WriteAll(const std::string& path, std::span<const std::byte> bytes, bool sync,
+              std::size_t before = 0) {
   const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  while (!bytes.empty()) {
-    const ssize_t count = write(descriptor, bytes.data(), bytes.size());
-    if (count <= 0) std::abort();
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  for (std::span<const std::byte> rest : {bytes.first(before), bytes}) {
+    while (!rest.empty()) {
+      const ssize_t count = write(descriptor, rest.data(), rest.size());
+      if (count <= 0) std::abort();
+      rest = rest.subspan(static_cast<std::size_t>(count));
+    }
   }
   if (sync && fsync(descriptor) != 0) std::abort();
   if (close(descriptor) != 0) std::abort();
 }
 
-void SaveAll(const std::string& path, std::span<const std::byte> bytes, bool sync) {
+void SaveAll(const std::string& path, std::span<const std::byte> bytes, bool sync,
+             std::uint64_t alignment = 8) {
   std::vector<tensorgate::TensorData> tensors;
   const std::size_t each = bytes.size() / kTensors / 64 * 64;
   for (std::size_t i = 0; i < kTensors; ++i) {
@@ -43,7 +50,7 @@ void SaveAll(const std::string& path, std::span<const std::byte> bytes, bool syn
                        .shape = {size / 4},
                        .data = bytes.subspan(each * i, size)});
   }
-  if (!tensorgate::Save(path, tensors, {.sync = sync})) std::abort();
+  if (!tensorgate::Save(path, tensors, {.alignment = alignment, .sync = sync})) std::abort();
 }
 
 }  // namespace
@@ -63,6 +70,8 @@ int main(int count, char** arguments) {
   std::vector<std::pair<const char*, std::function<void()>>> ways = {
       {"write", [&] { WriteAll(path, bytes, false); }},
       {"save", [&] { SaveAll(path, bytes, false); }},
+      {"write-behind", [&] { WriteAll(path, bytes, false, kHeader); }},
+      {"save-aligned", [&] { SaveAll(path, bytes, false, 64); }},
       {"write-fsync", [&] { WriteAll(path, bytes, true); }},
       {"save-fsync", [&] { SaveAll(path, bytes, true); }},
   };

@@ -142,28 +142,31 @@ def save(folder, args):
     make(folder, args.megabytes)
     names = ["write", "ours", "safetensors", "pickle_dump", "torch_save", "write_sync", "ours_sync", "safetensors_sync"]
     results = rounds_of(names, args.rounds, lambda name: python(HERE / "savers.py", name, folder, args.megabytes))
-    print("\n| what | time, as a multiple of `write` | speed of it |\n| --- | ---: | ---: |")
+    by_base = {base: [ratios(results, base, key) for key in ("seconds", "cpu")] for base in ("write", "write_sync")}
+    print("\n| what | speed of `write`'s | in processor time | seconds | CPU s |\n| --- |" + 4 * " ---: |")
     table = []
     for name in names:
         if name in results:
-            base = "write_sync" if name.endswith("_sync") else "write"
-            pairs = zip(results[name], results[base])
-            ratio = statistics.median(each["seconds"] / other["seconds"] for each, other in pairs)
-            table.append({"name": name, "ratio": ratio})
-            print(f"| {name} | {ratio:.3f} | {1 / ratio:.3f} |")
+            ratio, cpu = (each[name] for each in by_base["write_sync" if name.endswith("_sync") else "write"])
+            table.append({"name": name, "ratio": ratio, "cpu": cpu})
+            print(f"| {name} | {1 / ratio:.2f} | {1 / cpu:.2f} | {median(results[name], 'seconds'):.3f} | "
+                  f"{median(results[name], 'cpu'):.3f} |")
     return table
 
 
 def opening(folder, args):
-    print("\n| tensors | safetensors, us | tensorgate, us | times as fast |\n| ---: | ---: | ---: | ---: |")
+    print("\n| tensors | safetensors, us | tensorgate, us | times as fast | CPU us | CPU us | times as cheap |\n|" + 7 * " ---: |")
     table = []
     for tensors in (10, 300, 3000):
         results = rounds_of(["safetensors", "tensorgate"], args.rounds,
                             lambda name: python(HERE / "opening.py", name, folder, tensors))  # noqa: B023
-        ratio = 1 / ratios(results, "safetensors")["tensorgate"]
-        table.append({"tensors": tensors, "ratio": ratio})
-        print(f"| {tensors:,} | {median(results['safetensors'], 'seconds') * 1e6:,.0f} | "
-              f"{median(results['tensorgate'], 'seconds') * 1e6:,.0f} | {ratio:.1f} |")
+        row, cells = {"tensors": tensors}, [f"{tensors:,}"]
+        for key, told in (("seconds", "ratio"), ("cpu", "cpu")):
+            row[told] = 1 / ratios(results, "safetensors", key)["tensorgate"]
+            cells += [f"{median(results[name], key) * 1e6:,.0f}" for name in ("safetensors", "tensorgate")]
+            cells.append(f"{row[told]:.1f}")
+        table.append(row)
+        print("| " + " | ".join(cells) + " |")
     return table
 
 
