@@ -1,6 +1,7 @@
 // What findings about the container tell beyond their rule, archives that are no checkpoints, and how much is read.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "lib/base/bytes.h"
@@ -47,6 +48,7 @@ TEST(ZipReaderTest, FindingsTellWhatWasFound) {
       {"directory-gap", "zip/directory-gap at 333: 6\n"},
       {"directory-leftover", "zip/directory-leftover at 333: 60\n"},
       {"directory-range-count", "zip/directory-range at 333: 200, 2\n"},
+      {"directory-range-wraps", "zip/directory-range at 333: 2, 401016175515425034\n"},
       {"end-missing", "zip/end-missing at 333: 333\n"},
       {"entry-past-end", "zip/entry-past-end at 272: 17, 16\n"},
       {"extra-unknown-two", "zip/extra-unknown at 272: 28789\n"},
@@ -76,6 +78,23 @@ TEST(ZipReaderTest, FindingsTellWhatWasFound) {
   }
 }
 
+// Of what is in the folders nothing is refused that should pass, or passes. Checksums are another part's.
+TEST(ZipReaderTest, EveryFileOfTheCorpus) {
+  for (const std::string folder : {"accept", "reject"}) {
+    int files = 0;
+    for (const auto& file :
+         std::filesystem::directory_iterator(TENSORGATE_CORPUS_DIR "/zip/" + folder)) {
+      if (file.path().stem() == "crc-mismatch") continue;
+      Result<FileSource> source = FileSource::Open(file.path().string());
+      ASSERT_TRUE(source) << file.path();
+      const std::string told = Told(testing::CheckZip(*source));
+      EXPECT_EQ(told.empty(), folder == "accept") << file.path() << told;
+      ++files;
+    }
+    EXPECT_GT(files, 30) << folder;
+  }
+}
+
 TEST(ZipReaderTest, ArchivesWithoutMembers) {
   const std::string end = "PK\5\6"s + std::string(18, '\0');
   EXPECT_EQ(Told(end), "");
@@ -84,6 +103,16 @@ TEST(ZipReaderTest, ArchivesWithoutMembers) {
   std::string behind = "hidden" + end;
   behind[6 + 16] = 6;
   EXPECT_EQ(Told(behind), "zip/prefix at 0: 6\n");
+}
+
+// Thirty bytes of local header up to the list, and nothing in them.
+TEST(ZipReaderTest, TheSmallestMember) {
+  std::string end = "PK\5\6"s + std::string(18, '\0');
+  end[8] = end[10] = 1;
+  end[12] = 46;
+  end[16] = 30;
+  EXPECT_EQ(Told("PK\3\4" + std::string(26, '\0') + "PK\1\2" + std::string(42, '\0') + end),
+            "zip/name-unsafe at 76\n");
 }
 
 TEST(ZipReaderTest, BehindTheEndNothingIsWanted) {
@@ -97,6 +126,17 @@ TEST(ZipReaderTest, BehindTheEndNothingIsWanted) {
     reader.Filled(0);
   }
   EXPECT_EQ(Told(builder.Finish()), "zip/end-missing at 0: 0\n");
+}
+
+TEST(ZipReaderTest, TheListIsLimited) {
+  CheckOptions options;
+  for (const std::uint64_t most : {122, 123}) {
+    Result<FileSource> file = FileSource::Open(TENSORGATE_CORPUS_DIR "/zip/accept/plain.pt");
+    ASSERT_TRUE(file);
+    options.limits.header_bytes = most;
+    EXPECT_EQ(Told(testing::CheckZip(*file, options)),
+              most == 123 ? "" : "limit/header-bytes at 210: 123, 122\n");
+  }
 }
 
 // Bytes between members are told, not read.
