@@ -10,6 +10,7 @@
 #ifndef TENSORGATE_PICKLE_DECODE_H_
 #define TENSORGATE_PICKLE_DECODE_H_
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -49,7 +50,7 @@ Rule RuleOf(DecodeError error);
 class Decoder {
  public:
   explicit Decoder(std::span<const std::byte> input, std::size_t begin = 0)
-      : input_(internal::AsText(input)), at_(begin < input.size() ? begin : input.size()) {}
+      : input_(internal::AsText(input)), at_(std::min(begin, input.size())) {}
 
   /// The next opcode. False: see error(); the position stays.
   bool Next(Event& event);

@@ -69,28 +69,31 @@ std::optional<std::uint64_t> KeyCheck::FindDuplicate(const Value& object) {
   }
   const auto at = [&](std::uint32_t i) {
     const Place& place = places_[i];
-    if (place.begin < pickle.size() || place.length == 0) {
+    if (place.begin < pickle.size()) {
       return pickle.substr(static_cast<std::size_t>(place.begin),
                            static_cast<std::size_t>(place.length));
     }
     return std::string_view(spelled_).substr(static_cast<std::size_t>(place.begin - pickle.size()),
                                              static_cast<std::size_t>(place.length));
   };
-  std::optional<std::uint64_t> found;
-  const auto told = [&](std::uint32_t later, std::uint32_t) {
-    if (!found) found = items[later * step].kind == Kind::kString ? items[later * step].bits : 0;
+  const auto place_of = [&](std::uint32_t i) {
+    const Value& key = items[i * step];
+    return key.kind == Kind::kString ? key.bits : 0;
   };
   if (count > kFew) {
+    std::optional<std::uint64_t> found;
     internal::NameIndex index;
-    index.Build(hashes_, at, told);
+    index.Build(hashes_, at, [&](std::uint32_t later, std::uint32_t) {
+      if (!found) found = place_of(later);
+    });
     return found;
   }
-  for (std::uint32_t later = 1; later < count && !found; ++later) {
-    for (std::uint32_t first = 0; first < later && !found; ++first) {
-      if (at(first) == at(later)) told(later, first);
+  for (std::uint32_t later = 1; later < count; ++later) {
+    for (std::uint32_t first = 0; first < later; ++first) {
+      if (at(first) == at(later)) return place_of(later);
     }
   }
-  return found;
+  return std::nullopt;
 }
 
 }  // namespace tensorgate::pickle

@@ -16,6 +16,10 @@ bool IsHashable(const Values& values, const Value& value) {
   return !IsObject(value.kind) || values.object(value).hashable;
 }
 
+std::string FullName(const Event& event) {
+  return std::string(event.text.substr(0, 256)).append(".").append(event.name.substr(0, 256));
+}
+
 constexpr bool IsImmutable(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kDevice; }
 
 }  // namespace
@@ -231,27 +235,20 @@ bool Machine::Get(std::uint64_t index) {
 
 bool Machine::Put(std::uint64_t index) {
   if (!Has(1)) return false;
-  if (index == memo_.size()) {
-    memo_.PushBack(Top());
-    if (far_memo_.empty()) return true;
-    far_memo_.erase(static_cast<std::uint32_t>(index));
+  if (index < memo_.size()) {
+    Value& slot = memo_[static_cast<std::size_t>(index)];
+    if (slot.kind != Kind::kUndefined && !Tell(Rule::kPickleMemoRedefined, {.found = index}))
+      return false;
+    slot = Top();
     return true;
   }
-  if (index > memo_.size()) {
-    // Writers number as they go: an index is at most the number of opcodes before it.
-    if (index > outcome_.operations) return PutFar(static_cast<std::uint32_t>(index));
-    if (index >= memo_.capacity()) memo_.Reserve(static_cast<std::size_t>(index + index / 2 + 16));
-    while (memo_.size() < index) {
-      const auto far = far_memo_.find(static_cast<std::uint32_t>(memo_.size()));
-      memo_.PushBack(far == far_memo_.end() ? Value() : far->second);
-    }
-    memo_.PushBack(Top());
-    return true;
+  // Writers number as they go: an index is at most the number of opcodes before it.
+  if (index > outcome_.operations) return PutFar(static_cast<std::uint32_t>(index));
+  while (memo_.size() < index) {
+    const auto far = far_memo_.find(static_cast<std::uint32_t>(memo_.size()));
+    memo_.PushBack(far == far_memo_.end() ? Value() : far->second);
   }
-  Value& slot = memo_[static_cast<std::size_t>(index)];
-  if (slot.kind != Kind::kUndefined && !Tell(Rule::kPickleMemoRedefined, {.found = index}))
-    return false;
-  slot = Top();
+  memo_.PushBack(Top());
   return true;
 }
 
@@ -269,7 +266,7 @@ bool Machine::PushString(const Event& event, bool surrogates) {
     const bool surrogate =
         surrogates && internal::ValidUtf8Length(event.text, true) == event.text.size();
     const Rule rule = surrogate ? Rule::kPickleStringSurrogate : Rule::kPickleStringEncoding;
-    if (!Tell(rule, {.found = valid}) || !surrogate) return false;
+    if (!Tell(rule, {.found = valid})) return false;
   }
   const std::size_t offset = event.end - event.text.size();
   Push({.kind = Kind::kString,
@@ -375,7 +372,7 @@ bool Machine::SetItems(std::uint32_t count) {
 }
 
 bool Machine::CheckKey(const Value& key) {
-  if (key.kind == Kind::kString || (key.kind == Kind::kInt)) return true;
+  if (key.IsString()) return true;
   if (!IsHashable(values_, key)) {
     Tell(Rule::kPickleKeyUnhashable, {.text = std::string(Name(key.kind))});
     return false;
@@ -391,12 +388,11 @@ bool Machine::CheckKey(const Value& key) {
 bool Machine::PushGlobal(const Event& event) {
   bool alias = false;
   const std::optional<Value> global = policy_.Find(*this, event.text, event.name, alias);
-  if (!global || alias) {
-    std::string subject(event.text.substr(0, 256));
-    subject.append(".").append(event.name.substr(0, 256));
-    const Rule rule = global ? Rule::kPickleGlobalAlias : Rule::kPickleGlobalOutside;
-    if (!Tell(rule, {.text = std::move(subject)}) || !global) return false;
+  if (!global) {
+    Tell(Rule::kPickleGlobalOutside, {.text = FullName(event)});
+    return false;
   }
+  if (alias && !Tell(Rule::kPickleGlobalAlias, {.text = FullName(event)})) return false;
   Push(*global);
   return true;
 }

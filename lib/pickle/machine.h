@@ -129,9 +129,8 @@ class Machine {
   bool Persistent();
   bool CallTarget(const Value& function, const Value& arguments);
 
-  // The result: no cycle, plain values, no key twice (finish.cc).
+  // The result: no cycle, plain values, no key twice (result.cc).
   bool CheckResult(const Value& root);
-  bool CheckKeys();
 
   std::span<const std::byte> input_;
   Policy& policy_;

@@ -30,13 +30,6 @@ const OpcodeInfo* FindOpcode(std::uint8_t code) {
   return row == 0 ? nullptr : &kOpcodes[row - 1];
 }
 
-const OpcodeInfo* FindOpcode(std::string_view name) {
-  for (const OpcodeInfo& info : kOpcodes) {
-    if (info.name == name) return &info;
-  }
-  return nullptr;
-}
-
 Rule RefusedBy(Use use) {
   switch (use) {
     case Use::kText:

@@ -57,9 +57,6 @@ std::span<const OpcodeInfo> Opcodes();
 /// nullptr: no protocol has this byte as an opcode.
 const OpcodeInfo* FindOpcode(std::uint8_t code);
 
-/// By its name, as pickletools spells it.
-const OpcodeInfo* FindOpcode(std::string_view name);
-
 /// The rule that refuses it; only if `use` is not kTorch.
 Rule RefusedBy(Use use);
 

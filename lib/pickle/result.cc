@@ -96,8 +96,7 @@ class Walk {
     steps_.Resize(steps_.size() - 1);
     Visit& visit = visits_[static_cast<std::size_t>(object.bits)];
     visit.state = Visit::kDone;
-    // The nesting was checked when it was reached.
-    if (visit.nesting < UINT32_MAX) ++visit.nesting;
+    ++visit.nesting;  // at most the number of containers
     if (steps_.empty()) {
       weight_ = visit.weight;
     } else {
@@ -105,17 +104,15 @@ class Walk {
       parent.weight = Plus(parent.weight, visit.weight);
       parent.nesting = std::max(parent.nesting, visit.nesting);
     }
-    if ((IsMapping(object.kind) && values_.object(object).size > 2) ||
-        (object.kind == Kind::kSet && values_.object(object).size > 1)) {
-      keyed_.PushBack(object);
-    }
+    const bool keyed = IsMapping(object.kind) || object.kind == Kind::kSet;
+    if (keyed && values_.object(object).size > 1) keyed_.PushBack(object);
   }
 
   Machine& machine_;
   const Values& values_;
   internal::PodBuffer<Visit> visits_;
   internal::PodBuffer<Step> steps_;
-  internal::PodBuffer<Value> keyed_;  // containers with more than one key
+  internal::PodBuffer<Value> keyed_;  // containers that may have more than one key
   std::uint64_t weight_ = 0;
 };
 

@@ -75,6 +75,7 @@ TEST(DecodeTest, EveryOpcodeReadsItsArgumentAndNoMore) {
     if (!sample.text.empty()) EXPECT_EQ(events[0].text, sample.text) << opcode.name;
     if (!sample.name.empty()) EXPECT_EQ(events[0].name, sample.name) << opcode.name;
     EXPECT_EQ(error, DecodeError::kTruncated);
+    EXPECT_EQ(All(bytes).size(), 1u) << opcode.name;  // with nothing behind it
     // Cut anywhere within it is truncated, and the place is the opcode's.
     for (std::size_t size = 1; size < bytes.size(); ++size) {
       Decoder decoder(internal::AsBytes(std::string_view(bytes).substr(0, size)));
@@ -82,6 +83,7 @@ TEST(DecodeTest, EveryOpcodeReadsItsArgumentAndNoMore) {
       EXPECT_FALSE(decoder.Next(event)) << opcode.name << size;
       EXPECT_EQ(decoder.error(), DecodeError::kTruncated) << opcode.name << size;
       EXPECT_EQ(decoder.offset(), 0u);
+      EXPECT_FALSE(decoder.at_end());
     }
   }
 }
@@ -104,6 +106,8 @@ TEST(DecodeTest, TheOtherBytesAreNoOpcodes) {
 
 TEST(DecodeTest, LengthsThatCannotBe) {
   DecodeError error{};
+  All("T\0\0\0\0."s, &error);
+  EXPECT_EQ(error, DecodeError::kTruncated);
   All("T\xFF\xFF\xFF\xFF."s, &error);
   EXPECT_EQ(error, DecodeError::kNegativeLength);
   All("X\xFF\xFF\xFF\xFF."s, &error);
@@ -126,6 +130,8 @@ TEST(DecodeTest, AnArgumentThatCrossesItsFrameIsMarked) {
   const std::vector<Event> exact = All("\x95\x06\0\0\0\0\0\0\0X\x01\0\0\0aN."s);
   ASSERT_EQ(exact.size(), 4u);
   for (const Event& event : exact) EXPECT_FALSE(event.crosses_frame);
+  // A frame may reach to the end.
+  EXPECT_EQ(All("\x95\1\0\0\0\0\0\0\0N"s).size(), 2u);
 }
 
 }  // namespace

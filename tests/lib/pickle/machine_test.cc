@@ -6,25 +6,14 @@
 #include <chrono>
 #include <string>
 
-#include "lib/torch/rebuild.h"
+#include "tests/lib/pickle/ran.h"
 
 namespace tensorgate::pickle {
 namespace {
 
 using namespace std::string_literals;
 
-struct Ran {
-  explicit Ran(std::string_view text, const CheckOptions& options = {}, std::size_t begin = 0)
-      : bytes(text),
-        rebuild(torch::Form::kZip),
-        machine(internal::AsBytes(bytes), rebuild, options),
-        outcome(machine.Run(begin)) {}
-  Rule rule() const { return outcome.facts.back().rule; }
-  std::string bytes;
-  torch::Rebuild rebuild;
-  Machine machine;
-  Outcome outcome;
-};
+using testing::Ran;
 
 CheckOptions Reference() {
   CheckOptions options;
@@ -128,6 +117,7 @@ TEST(MachineTest, EndsEarlyWhereverItIsCut) {
 TEST(MachineTest, BombsEndInTimeThatTheirSizeGives) {
   const std::size_t kCount = 200'000;
   std::string far = "\x80\x02N"s, laughs = "\x80\x02Nq\0"s, calls, keys;
+  std::string turns = "\x80\x02]q\0]q\1"s, many = "\x80\x02}("s;
   for (std::uint32_t i = 0; i < kCount; ++i) far += Put(4'000'000'000u - i);
   for (std::uint32_t i = 0; i < kCount; ++i) laughs += "h\0h\0h\0\x87"s + "\x85";
   // One list of pairs, copied by every call.
@@ -139,7 +129,11 @@ TEST(MachineTest, BombsEndInTimeThatTheirSizeGives) {
   keys = "\x80\x02X\0\0\x10\0"s + std::string(1 << 20, 'a') + "q\0]("s;
   for (std::size_t i = 0; i < kCount; ++i) keys += "}h\0NsK\1Ns"s;
   keys += "e";
-  for (const std::string* bytes : {&far, &laughs, &calls, &keys}) {
+  // Two lists that grow in turns, and a dict of many keys of which two are one.
+  for (std::size_t i = 0; i < kCount; ++i) turns += "h\0Nah\1Na"s;
+  for (std::uint32_t i = 0; i < kCount; ++i) many += "J" + Put(i).substr(1) + "N";
+  many += "\x88Nu";
+  for (const std::string* bytes : {&far, &laughs, &calls, &keys, &turns, &many}) {
     for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
       CheckOptions options;
       options.profile = profile;
@@ -150,6 +144,109 @@ TEST(MachineTest, BombsEndInTimeThatTheirSizeGives) {
       EXPECT_LT(std::chrono::duration<double>(took).count(), 20.0);
     }
   }
+}
+
+TEST(MachineTest, TheMemoTakesIndicesUpToTheNumberOfOpcodes) {
+  EXPECT_TRUE(Ran("\x80\x02N"s + Put(3) + ".").outcome.complete);
+  const Ran beyond("\x80\x02N"s + Put(4) + ".");
+  EXPECT_EQ(beyond.rule(), Rule::kPickleMemoIndex);
+  EXPECT_EQ(beyond.outcome.facts[0].allowed, 3u);
+  // What was left out is filled later, once.
+  EXPECT_TRUE(Ran("\x80\x02Nq\1q\0h\0\x86."s).outcome.complete);
+  EXPECT_EQ(Ran("\x80\x02Nq\1q\0q\0."s).rule(), Rule::kPickleMemoRedefined);
+  EXPECT_EQ(Ran("\x80\x02Nq\1h\0\x86."s).rule(), Rule::kPickleMemoUndefined);
+  EXPECT_EQ(Ran("\x80\x02Nq\1h\2\x86."s).rule(), Rule::kPickleMemoUndefined);
+}
+
+// Indices far ahead, which strict refuses, are remembered as PyTorch does.
+TEST(MachineTest, TheMemoFarAhead) {
+  const auto second = [](const std::string& bytes) {
+    Ran ran("\x80\x02" + bytes + "\x86.", Reference());
+    EXPECT_TRUE(ran.outcome.facts.empty());
+    if (!ran.outcome.complete) return std::int64_t{-1};
+    return ran.machine.values().Items(ran.outcome.root)[1].Int();
+  };
+  const std::string far = "K\7" + Put(9), get = "h\x9"s;
+  EXPECT_EQ(second(far + get), 7);
+  EXPECT_EQ(second(far + "K\6" + Put(9) + get), 6);
+  // The memo grows past it, up to it, and over it.
+  const std::string marks(9, '(');
+  EXPECT_EQ(second(far + marks + "K\5" + Put(10) + get), 7);
+  EXPECT_EQ(second(far + marks + "K\5" + Put(8) + get), 7);
+  EXPECT_EQ(second(far + marks + "K\5" + Put(9) + get), 5);
+  EXPECT_EQ(second(far + marks + "K\5" + Put(8) + Put(9) + get), 5);
+  EXPECT_EQ(Ran("\x80\x02" + far + "h\x8\x86.", Reference()).rule(), Rule::kPickleMemoUndefined);
+  EXPECT_EQ(Ran("\x80\x02" + far + marks + "N" + Put(10) + "h\x8\x86.", Reference()).rule(),
+            Rule::kPickleMemoUndefined);
+}
+
+TEST(MachineTest, FactsTellWhatWasFound) {
+  const auto told = [](const std::string& bytes) {
+    const Fact fact = Ran("\x80\x02" + bytes).outcome.facts.back();
+    return std::string(Info(fact.rule).id) + " at " + std::to_string(fact.offset) + ": " +
+           std::to_string(fact.found.value_or(0)) + ", " + std::to_string(fact.allowed.value_or(0));
+  };
+  EXPECT_EQ(told("NN(N."), "pickle/leftover at 6: 3, 0");
+  EXPECT_EQ(told("N(N\x86"), "pickle/stack-underflow at 5: 1, 2");
+  // Without a place for the items of SETITEMS and APPENDS.
+  EXPECT_EQ(told("(NNu"), "pickle/stack-underflow at 5: 2, 3");
+  EXPECT_EQ(told("(NNe"), "pickle/stack-underflow at 5: 2, 3");
+  EXPECT_EQ(told("}(Nu"), "pickle/setitem-odd at 5: 1, 0");
+  EXPECT_EQ(told("N" + std::string(201, '\x85') + "."), "pickle/nesting at 204: 201, 200");
+  EXPECT_EQ(told("U\2a\xFF"), "pickle/string-encoding at 2: 1, 0");
+  // Of rules that are off in a profile nothing is told.
+  EXPECT_TRUE(Ran("NN.", Reference()).outcome.facts.empty());
+}
+
+TEST(MachineTest, AStateThatIsNoPlainOne) {
+  const std::string ordered = "ccollections\nOrderedDict\n)R", a = "U\1aNs";
+  const struct {
+    std::string bytes;
+    bool strict, reference;
+  } cases[] = {{ordered + "}b", true, true},
+               {ordered + "}" + a + "b", true, true},
+               {ordered + ordered + "b", true, true},
+               {ordered + "}" + a + "b}" + a + "b", false, true},
+               {ordered + "}" + a + "K\1Nsb", false, true},
+               {ordered + "]b", false, false}};
+  for (const auto& [bytes, strict, reference] : cases) {
+    EXPECT_EQ(Ran("\x80\x02" + bytes + ".").outcome.complete, strict) << bytes;
+    EXPECT_EQ(Ran("\x80\x02" + bytes + ".", Reference()).outcome.complete, reference) << bytes;
+  }
+}
+
+TEST(MachineTest, BytesAreLatin1) {
+  Ran ran(
+      "\x80\x02"
+      "c_codecs\nencode\nU\3a\xC3\xA9U\6latin1\x86R.");
+  ASSERT_TRUE(ran.outcome.complete);
+  EXPECT_EQ(ran.machine.values().DecodeBytes(ran.outcome.root), "a\xE9");
+}
+
+// The result as a tree, of which shared parts count again and again, has a bound.
+TEST(MachineTest, AsATreeItMayBeSoLarge) {
+  // A list of 1060 times one text weighs 16 + 1060 * (16 + 65536) bytes.
+  std::string bytes = "\x80\x02](X\0\0\1\0"s + std::string(65536, 'a') + "q\0"s;
+  for (int i = 1; i < 1060; ++i) bytes += "h\0"s;
+  bytes += "e.";
+  const std::size_t exact = (16 + 1060 * 65552 - kFreeExpansion) / kExpansion;
+  bytes.resize(exact, '.');
+  EXPECT_TRUE(Ran(bytes).outcome.complete);
+  bytes.pop_back();
+  EXPECT_EQ(Ran(bytes).rule(), Rule::kPickleExpansion);
+  // Doubled so often that the number does not fit.
+  std::string doubled = "\x80\x02Nq\0"s;
+  for (char i = 0; i < 70; ++i) doubled += "h"s + i + "\x86q" + static_cast<char>(i + 1);
+  const Ran ran(doubled + ".");
+  EXPECT_EQ(ran.rule(), Rule::kPickleExpansion);
+  EXPECT_EQ(ran.outcome.facts.back().found, UINT64_MAX);
+}
+
+TEST(MachineTest, WorkThatNoOpcodePaidForIsLimited) {
+  torch::Rebuild rebuild(torch::Form::kZip);
+  Machine machine({}, rebuild, {});
+  EXPECT_TRUE(machine.Charge(1'000'000));
+  EXPECT_FALSE(machine.Charge(1));
 }
 
 TEST(MachineTest, OperationsAreLimited) {

@@ -1,0 +1,123 @@
+// The survey: every name that a pickle spells, whichever way it takes to STACK_GLOBAL, and what is on the stack.
+#include "lib/pickle/survey.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace tensorgate::pickle {
+namespace {
+
+using namespace std::string_literals;
+
+// "module name" of each global, "?" where it is not known, and the depths at the end.
+std::string Surveyed(const std::string& bytes) {
+  Decoder decoder(internal::AsBytes(bytes));
+  Survey survey;
+  std::string told;
+  for (Event event; decoder.Next(event);) {
+    if (!survey.Add(event)) continue;
+    const NamedGlobal& global = survey.global();
+    told += global.known ? std::string(global.module) + " " + std::string(global.name) : "?";
+    told += ", ";
+  }
+  EXPECT_TRUE(decoder.at_end()) << decoder.offset();
+  return told + std::to_string(survey.depth()) + "/" + std::to_string(survey.marks());
+}
+
+struct Case {
+  std::string bytes;
+  const char* told;
+};
+
+void Check(std::span<const Case> cases) {
+  for (const Case& each : cases) EXPECT_EQ(Surveyed(each.bytes), each.told) << each.bytes;
+}
+
+TEST(SurveyTest, NamesByEveryOpcodeThatSpellsThem) {
+  const Case cases[] = {
+      {"cos\nsystem\n", "os system, 1/0"},
+      {"(Nios\nsystem\n", "os system, 1/0"},
+      {"X\2\0\0\0osX\1\0\0\0a\x93"s, "os a, 1/0"},
+      {"\x8C\2os\x8C\1a\x93", "os a, 1/0"},
+      {"\x8D\2\0\0\0\0\0\0\0os\x8D\1\0\0\0\0\0\0\0a\x93"s, "os a, 1/0"},
+      {"T\2\0\0\0osT\1\0\0\0a\x93"s, "os a, 1/0"},
+      {"U\2osU\1a\x93", "os a, 1/0"},
+      {"Vos\nVa\n\x93", "os a, 1/0"},
+      {"S'os'\nS\"a\"\n\x93", "os a, 1/0"},
+      // Quotes that are none.
+      {"Sos\nS'\n\x93", "os ', 1/0"},
+      {"S'os\"\nS''\n\x93", "'os\" , 1/0"},
+  };
+  Check(cases);
+}
+
+TEST(SurveyTest, NamesThatAreNoTextsOfThePickle) {
+  const Case cases[] = {
+      {"\x93", "?, 1/0"},
+      {"U\1a\x93", "?, 1/0"},
+      {"NU\1a\x93", "?, 1/0"},
+      {"U\2osN\x93", "?, 1/0"},
+      {"U\2osU\1a\x93U\1b\x93", "os a, ?, 1/0"},
+  };
+  Check(cases);
+}
+
+TEST(SurveyTest, NamesThroughTheMemo) {
+  const std::string name = "U\2os"s;
+  const Case cases[] = {
+      {name + "q\0h\0U\1a\x93"s, "os a, 2/0"},
+      {name + "r\0\0\0\0j\0\0\0\0U\1a\x93"s, "os a, 2/0"},
+      {name + "p0\ng0\nU\1a\x93"s, "os a, 2/0"},
+      {name + "\x94h\0U\1a\x93"s, "os a, 2/0"},
+      {name + "2U\1a\x93"s, "os a, 2/0"},
+      {"2U\1a\x93", "?, 1/0"},
+      // An index of the number of the opcode is remembered, one beyond is not.
+      {name + "q\2h\2U\1a\x93"s, "os a, 2/0"},
+      {name + "q\3h\3U\1a\x93"s, "?, 2/0"},
+      {name + "q\2h\1U\1a\x93"s, "?, 2/0"},
+      // Nothing to remember, and what stood there stays.
+      {"q\0h\0U\1a\x93"s, "?, 1/0"},
+      {name + "q\0"s + "0q\0h\0U\1a\x93"s, "os a, 1/0"},
+      {name + "p000000001\ng1\nU\1a\x93"s, "os a, 2/0"},
+      {name + "p0000000001\ng1\nU\1a\x93"s, "?, 2/0"},
+      {name + "p\ng0\nU\1a\x93"s, "?, 2/0"},
+      {name + "q\0g\nU\1a\x93"s, "?, 2/0"},
+      {name + "q\0g0000000000\nU\1a\x93"s, "?, 2/0"},
+  };
+  Check(cases);
+}
+
+TEST(SurveyTest, IndicesAreDecimal) {
+  const std::string many(30, '('), name = "U\2os";
+  const Case cases[] = {
+      {many + name + "p19\ng19\nU\1a\x93", "os a, 2/30"},
+      {many + name + "p20\ng20\nU\1a\x93", "os a, 2/30"},
+      // ':' follows 9 and '/' precedes 0 in ASCII.
+      {many + name + "p1:\ng20\nU\1a\x93", "?, 2/30"},
+      {many + name + "p2/\ng19\nU\1a\x93", "?, 2/30"},
+  };
+  Check(cases);
+}
+
+TEST(SurveyTest, TheStackIsKeptWhateverHappens) {
+  const Case cases[] = {{"NN(NN", "4/1"},
+                        {"NN(NNt", "3/0"},
+                        {"NN((NN1", "2/1"},
+                        {"NN(NN1", "2/0"},
+                        // Below the mark, and without one.
+                        {"N(00t", "1/0"},
+                        {"NNt", "1/0"},
+                        {"00", "0/0"},
+                        {"NNNs", "1/0"},
+                        {"N(NNu", "1/0"},
+                        {"NN\x86", "1/0"},
+                        {"N2", "2/0"},
+                        {"N.", "0/0"},
+                        {"NNN\x87N", "2/0"}};
+  Check(cases);
+}
+
+}  // namespace
+}  // namespace tensorgate::pickle
