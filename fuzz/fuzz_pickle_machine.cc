@@ -61,6 +61,7 @@ pickle::Outcome Run(std::span<const std::byte> bytes, const tensorgate::CheckOpt
   pickle::Machine machine(bytes, rebuild, options);
   pickle::Outcome outcome = machine.Run();
   FUZZ_ASSERT(outcome.end <= bytes.size());
+  FUZZ_ASSERT(outcome.complete || !outcome.facts.empty());
   if (outcome.complete && options.profile == tensorgate::Profile::kStrict) {
     CheckResult(machine.values(), rebuild, outcome.root);
     CheckTensors(machine.values(), rebuild);

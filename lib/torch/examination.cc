@@ -58,7 +58,7 @@ std::optional<std::vector<ByteRange>> Examination::Unread() const {
   // The reference compares no checksums. In strict members share no bytes, so each is read once.
   const CheckOptions& options = builder_.options();
   if (options.scope != Scope::kFull || options.profile != Profile::kStrict) return {};
-  if (builder_.HasError() || !container_) return {};
+  if (builder_.HasError()) return {};
   return container_->Unread();
 }
 

@@ -55,7 +55,9 @@ class LegacyLayout final : public Container {
 
   void Begin(std::uint64_t size) override {
     size_ = size;
-    contents_.pickle.Resize(static_cast<std::size_t>(std::min({size, kFirstWindow, Cap()})));
+    // The magic number was read to tell the layout: it is there, whatever the limit.
+    contents_.pickle.Resize(
+        std::max(kMagicBytes, static_cast<std::size_t>(std::min({size, kFirstWindow, Cap()}))));
   }
   Need Next() override;
   void Filled(std::size_t count) override;
@@ -94,38 +96,30 @@ Need LegacyLayout::Next() {
 
 void LegacyLayout::Filled(std::size_t count) {
   builder_.AddBytesRead(count);
-  if (step_ == Step::kPickles) {
-    OnPickles();
-  } else if (step_ == Step::kCount) {
-    OnCount();
-  }
+  step_ == Step::kPickles ? OnPickles() : OnCount();
 }
 
 // The pickles have no lengths: more is read until they end.
 void LegacyLayout::OnPickles() {
   const std::uint64_t have = contents_.pickle.size();
-  switch (ReadPickles()) {
-    case Reached::kShort:
-      if (have == Cap()) {
-        builder_.Add(Rule::kLimitHeaderBytes, have, {.found = size_, .allowed = have});
-        step_ = Step::kDone;
-        return;
-      }
-      contents_.machine = nullptr;  // it looks at the old window
-      contents_.pickle.Resize(static_cast<std::size_t>(std::min({size_, have * kGrowth, Cap()})));
-      return;
-    case Reached::kRefused:
-      step_ = Step::kDone;
-      return;
-    case Reached::kAll:
-      MatchKeys();
-      return;
+  const Reached reached = ReadPickles();
+  if (reached == Reached::kAll) return MatchKeys();
+  if (reached == Reached::kRefused) {
+    step_ = Step::kDone;
+    return;
   }
+  if (have >= Cap()) {
+    builder_.Add(Rule::kLimitHeaderBytes, Cap(), {.found = size_, .allowed = Cap()});
+    step_ = Step::kDone;
+    return;
+  }
+  contents_.machine = nullptr;  // it looks at the old window
+  contents_.pickle.Resize(static_cast<std::size_t>(std::min({size_, have * kGrowth, Cap()})));
 }
 
 LegacyLayout::Reached LegacyLayout::Judge(const Outcome& outcome) {
   if (outcome.complete) return Reached::kAll;
-  const bool cut = !outcome.facts.empty() && outcome.facts.back().rule == Rule::kPickleTruncated;
+  const bool cut = outcome.facts.back().rule == Rule::kPickleTruncated;
   if (cut && contents_.pickle.size() < size_) return Reached::kShort;
   AddFacts(builder_, outcome, contents_.pickle.span(), 0);
   return Reached::kRefused;

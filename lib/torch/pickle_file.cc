@@ -70,7 +70,7 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
                  .found_text = fact.text});
   }
   const TrustList& trusted = builder.options().trusted;
-  if (outcome.complete || outcome.facts.empty() || !EndedOutside(outcome.facts.back().rule)) return;
+  if (outcome.complete || !EndedOutside(outcome.facts.back().rule)) return;
   pickle::Decoder decoder(bytes, outcome.begin);
   pickle::Survey survey;
   for (pickle::Event event; decoder.Next(event) && event.op != pickle::Op::kStop;) {
@@ -92,6 +92,8 @@ Report CheckPickle(Source& source, const CheckOptions& options) {
     return Check(source, options);
   } catch (const std::bad_alloc&) {
     return ReportBuilder::OutOfMemory(options, kFormat);
+  } catch (...) {  // what a source of the caller's throws
+    return ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed);
   }
 }
 

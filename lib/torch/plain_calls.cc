@@ -187,8 +187,7 @@ std::optional<Value> BadCall(Machine& machine, std::string subject, std::uint64_
 }
 
 std::optional<Value> BadArgument(Machine& machine, Items arguments, std::size_t index) {
-  const Kind kind = index < arguments.size() ? arguments[index].kind : Kind::kUndefined;
-  return BadCall(machine, std::string(Name(kind)), index + 1);
+  return BadCall(machine, std::string(Name(arguments[index].kind)), index + 1);
 }
 
 std::string_view LayoutName(std::uint64_t number) {

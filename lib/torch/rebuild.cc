@@ -224,10 +224,11 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
                       {.found = reach.last(), .allowed = room, .text = std::string(storage.key)}))
       return false;
   }
-  return tensor.elements <= room ||
-         machine.Tell(
-             Rule::kTorchViewExpands,
-             {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
+  if (tensor.elements > room) {
+    machine.Tell(Rule::kTorchViewExpands,
+                 {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
+  }
+  return true;
 }
 
 std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool state) {
@@ -300,7 +301,11 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   if (!IsKey(storage.key)) {
     const bool tolerated =
         machine.Tell(Rule::kTorchStorageKey, {.text = std::string(storage.key.substr(0, 256))});
-    if (!tolerated || storage.key.size() > kLongestKey) return false;
+    if (!tolerated) return false;
+    if (storage.key.size() > kLongestKey) {
+      machine.Tell(Rule::kLimitNameBytes, {.found = storage.key.size(), .allowed = kLongestKey});
+      return false;
+    }
   }
   if (!IsLocation(storage.location) &&
       !machine.Tell(Rule::kTorchStorageLocation,

@@ -58,7 +58,7 @@ constexpr std::array<ScalarInfo, kScalarTypeCount> kTypes = {{
     {kInt7, "int7", "", 1, false, false, std::nullopt},
 }};
 
-constexpr bool IsOrdered() {
+consteval bool IsOrdered() {
   for (std::size_t i = 0; i < kTypes.size(); ++i) {
     if (static_cast<std::size_t>(kTypes[i].type) != i) return false;
   }

@@ -116,9 +116,7 @@ class Writer {
       case Kind::kQscheme:
         return Wrap("qscheme", QschemeName(value.bits));
       case Kind::kTensor:
-        return Wrap("tensor", next_tensor_ < contents_.tensors.size()
-                                  ? contents_.NameOf(contents_.tensors[next_tensor_++])
-                                  : std::string_view());
+        return Wrap("tensor", contents_.NameOf(contents_.tensors[next_tensor_++]));
       default:
         return json_.Null();
     }

@@ -118,16 +118,11 @@ void ZipLayout::AddFor(Rule rule, const Member& member, Detail detail) {
 }
 
 Need ZipLayout::Next() {
-  switch (step_) {
-    case Step::kArchive:
-      return reader_.Next();
-    case Step::kSmall:
-      return {At(small_[next_small_].first).data_offset, std::span(buffer_).first(wanted_)};
-    case Step::kPickle:
-      return {contents_.pickle_offset, contents_.pickle.span()};
-    case Step::kDone:
-      break;
+  if (step_ == Step::kArchive) return reader_.Next();
+  if (step_ == Step::kSmall) {
+    return {At(small_[next_small_].first).data_offset, std::span(buffer_).first(wanted_)};
   }
+  if (step_ == Step::kPickle) return {contents_.pickle_offset, contents_.pickle.span()};
   return {};
 }
 
@@ -138,11 +133,7 @@ void ZipLayout::Filled(std::size_t count) {
     return;
   }
   builder_.AddBytesRead(count);
-  if (step_ == Step::kSmall) {
-    OnSmall();
-  } else if (step_ == Step::kPickle) {
-    OnPickle();
-  }
+  step_ == Step::kSmall ? OnSmall() : OnPickle();
 }
 
 void ZipLayout::AfterArchive() {
@@ -292,7 +283,7 @@ void ZipLayout::CompareCrc(const Member& member, std::uint32_t crc) {
 // All but data.pkl and the small records, which were compared when they were read.
 std::vector<std::uint32_t> ZipLayout::UnreadMembers() const {
   std::vector<bool> read(archive_.members.size());
-  if (pickle_) read[*pickle_] = true;
+  read[*pickle_] = true;
   for (const auto& [index, record] : small_) read[index] = true;
   std::vector<std::uint32_t> unread;
   for (std::uint32_t i = 0; i < archive_.members.size(); ++i) {

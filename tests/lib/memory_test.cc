@@ -15,6 +15,7 @@
 
 #include "lib/ops/rewrite.h"
 #include "lib/source/walk.h"
+#include "lib/torch/pickle_file.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/render.h"
@@ -183,6 +184,25 @@ TEST(MemoryTest, EveryAllocationOfACheckpointMayFail) {
       return OutcomeOf(stream.Finish());
     });
   }
+}
+
+TEST(MemoryTest, EveryAllocationForAPickleMayFail) {
+  const std::string pickle = Content(TENSORGATE_CORPUS_DIR "/pickle/accept/tensor.pkl");
+  FailEach([&] {
+    MemorySource source(AsBytes(pickle));
+    return OutcomeOf(torch::CheckPickle(source, {}));
+  });
+  FailEach([&] { return OutcomeOf(torch::CheckPath("none")); });
+  bool parsed = false;
+  int i = 0;
+  for (; !parsed; ++i) {
+    fail_after = i;
+    const auto list = TrustList::Parse("argparse.Namespace newobj() build(dict)");
+    fail_after = -1;
+    parsed = list.has_value();
+    if (!parsed) EXPECT_EQ(list.error().line, 0u);
+  }
+  EXPECT_GT(i, 1);
 }
 
 // Texts that C asks for: without memory for the message of a finding, its rule's summary stands there.

@@ -84,6 +84,25 @@ TEST(TorchDamageTest, FullScopeSeesEveryChangeOfData) {
   EXPECT_EQ(torch::CheckBytes(internal::AsBytes(zip), reference).scope(), Scope::kStructure);
 }
 
+// Whatever of a file is behind the limit, a smaller one than the whole accepts nothing.
+TEST(TorchDamageTest, EveryLimitOfTheHeader) {
+  for (const char* name : kFiles) {
+    const std::string file = Content(name);
+    CheckOptions options;
+    options.limits.header_bytes = 0;
+    Verdict verdict{};
+    do {
+      verdict = torch::CheckBytes(internal::AsBytes(file), options).verdict();
+      if (verdict == Verdict::kAccepted) break;
+      EXPECT_EQ(verdict, Verdict::kUndecided) << name << options.limits.header_bytes;
+    } while (++options.limits.header_bytes < file.size());
+    EXPECT_EQ(verdict, Verdict::kAccepted) << name;
+    EXPECT_GT(options.limits.header_bytes, 100u) << name;
+    options.limits.header_bytes = file.size();
+    EXPECT_EQ(torch::CheckBytes(internal::AsBytes(file), options).verdict(), Verdict::kAccepted);
+  }
+}
+
 TEST(TorchDamageTest, SourcesThatFail) {
   for (const char* name : kFiles) {
     const std::string file = Content(name);

@@ -104,6 +104,17 @@ TEST(TrustTest, OnlyWhatTheListSays) {
   }
 }
 
+// Behind the first name outside the others are told, but not those of the list.
+TEST(TrustTest, NamesOfTheListAreNotToldAsOutside) {
+  const Report report = Judge(
+      "\x80\x02"s
+      "cm\nf\ncargparse\nNamespace\ncm\ng\n."s,
+      Trusting("argparse.Namespace newobj()"));
+  ASSERT_EQ(report.findings().size(), 2u);
+  EXPECT_EQ(report.FoundText(report.findings()[0]), "m.f");
+  EXPECT_EQ(report.FoundText(report.findings()[1]), "m.g");
+}
+
 TEST(TrustTest, AnObjectIsNoOtherThing) {
   const CheckOptions options = Trusting(
       "argparse.Namespace newobj() build(dict)\nm.f reduce(object)\nm.g reduce(any)\nm.h "
@@ -185,6 +196,7 @@ TEST(TrustTest, ListsThatAreRefused) {
       {"a.b newobj() build()", 1},
       {"a.b newobj() build(dict) build(dict)", 1},
       {"a.b newobj() state(dict)", 1},
+      {"a.b newobj() build", 1},
       {"a.b newobj()\na.(b newobj()", 2},
       {"torch._utils._rebuild_qtensor reduce(any)", 1},
       {"collections.OrderedDict newobj()", 1},

@@ -1,0 +1,100 @@
+// Calls that copy what they are given pay for it, and keys are bounded in every profile.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "lib/base/bytes.h"
+#include "lib/torch/pickle_file.h"
+
+namespace tensorgate::torch {
+namespace {
+
+using namespace std::string_literals;
+
+Report Judge(const std::string& pickle, Profile profile) {
+  MemorySource source(tensorgate::internal::AsBytes(pickle));
+  return CheckPickle(source, {.profile = profile});
+}
+
+bool Expands(const Report& report) {
+  for (const Finding& finding : report.findings()) {
+    if (finding.rule == Rule::kPickleExpansion) return true;
+  }
+  return false;
+}
+
+std::string LittleEndian32(std::uint32_t number) {
+  std::string bytes;
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    bytes.push_back(static_cast<char>(number >> shift & 0xFF));
+  return bytes;
+}
+
+std::string Text(const std::string& text) {
+  return "X" + LittleEndian32(static_cast<std::uint32_t>(text.size())) + text;
+}
+
+std::string Repeat(std::size_t count, const std::string& what) {
+  std::string all;
+  for (std::size_t i = 0; i < count; ++i) all += what;
+  return all;
+}
+
+// The function is memo 0, the arguments are memo 1.
+std::string CalledOften(const std::string& function, const std::string& arguments,
+                        std::size_t times) {
+  return "\x80\x02("s + function + "q\0"s + arguments + "q\1" + Repeat(times, "h\0h\1R"s) + "t.";
+}
+
+TEST(CallsTest, PayForWhatTheyCopy) {
+  constexpr std::size_t kItems = 50'000;
+  const std::string numbers = "(" + Repeat(kItems, "K\1"s);
+  const std::string storage =
+      "("s + Text("storage") + "ctorch\nFloatStorage\n" + Text("0") + Text("cpu") + "K\4tQ";
+  const struct {
+    const char* what;
+    std::string function, arguments;
+    std::size_t weight;  // of one call
+  } calls[] = {
+      {"set", "c__builtin__\nset\n", "](" + Repeat(kItems, "K\1"s) + "e\x85", kItems},
+      {"Counter", "ccollections\nCounter\n", "}(" + Repeat(kItems, "K\1N"s) + "u\x85", 2 * kItems},
+      {"OrderedDict", "ccollections\nOrderedDict\n", "](" + Repeat(kItems, "NN\x86"s) + "e\x85",
+       2 * kItems},
+      {"Size", "ctorch\nSize\n", numbers + "t\x85", kItems},
+      {"encode", "c_codecs\nencode\n", Text(std::string(8 * kItems, 'a')) + Text("latin1") + "\x86",
+       kItems},
+      {"bytearray", "c__builtin__\nbytearray\n",
+       Text(std::string(8 * kItems, 'a')) + Text("latin-1") + "\x86", kItems},
+      {"tensor", "ctorch._utils\n_rebuild_tensor\n",
+       "(" + storage + "K\0"s + numbers + "t" + numbers + "tt", kItems / 8},
+  };
+  for (const auto& call : calls) {
+    // A million is free, and one more for each opcode, which are fewer here.
+    const std::size_t free = 1'000'000 / call.weight;
+    const std::string few = CalledOften(call.function, call.arguments, free);
+    const std::string often = CalledOften(call.function, call.arguments, 2 * free);
+    for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+      EXPECT_FALSE(Expands(Judge(few, profile))) << call.what;
+      EXPECT_TRUE(Expands(Judge(often, profile))) << call.what;
+    }
+  }
+}
+
+// Where PyTorch takes keys of any length, this much of one is compared.
+TEST(CallsTest, KeysAreBounded) {
+  const auto named = [](std::size_t size) {
+    return "\x80\x02"s + "ctorch._utils\n_rebuild_tensor\n((" + Text("storage") +
+           "ctorch\nFloatStorage\n" + Text(std::string(size, 'k')) + Text("cpu") +
+           "K\4tQK\0K\4\x85K\1\x85tR."s;
+  };
+  EXPECT_EQ(Judge(named(4096), Profile::kReference).verdict(), Verdict::kAccepted);
+  const Report report = Judge(named(4097), Profile::kReference);
+  EXPECT_EQ(report.verdict(), Verdict::kUndecided);
+  ASSERT_EQ(report.findings().size(), 1u);
+  EXPECT_EQ(report.findings()[0].rule, Rule::kLimitNameBytes);
+  EXPECT_EQ(report.findings()[0].found, 4097u);
+  EXPECT_EQ(report.findings()[0].allowed, 4096u);
+}
+
+}  // namespace
+}  // namespace tensorgate::torch
