@@ -86,6 +86,9 @@ Report Scan(Source& source, std::string_view name, const CheckOptions& options) 
     return report;
   } catch (const std::bad_alloc&) {
     return ReportBuilder::OutOfMemory(options, "unknown");
+  } catch (...) {
+    // Only a source of the caller's throws anything else.
+    return ReportBuilder::Fatal(options, "unknown", Rule::kIoReadFailed);
   }
 }
 

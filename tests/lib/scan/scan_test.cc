@@ -325,5 +325,41 @@ TEST(Scan, ArbitraryBytes) {
   }
 }
 
+// A source of the caller's that throws, at its n-th reading.
+TEST(ScanTest, SourcesThatThrow) {
+  struct Throwing final : Source {
+    std::uint64_t size() const override { return bytes.size(); }
+    Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
+      if (calls-- == 0) throw 1;
+      return internal::CopyBytes(internal::AsBytes(bytes).subspan(static_cast<std::size_t>(offset)),
+                                 into);
+    }
+    std::string_view bytes;
+    int calls = 0;
+  };
+  // A pickle, a checkpoint, what is only named, and what is judged from its end.
+  const std::string_view files[] = {kGood,
+                                    "\x80\x02N."sv,
+                                    "\x80\x02"
+                                    "cos\nsystem\n."sv,
+                                    "GGUF\3\0\0\0and more"sv,
+                                    "PK\3\4and what is no archive"sv,
+                                    "text"sv};
+  for (const std::string_view file : files) {
+    int calls = 0;
+    for (bool thrown = true; thrown; ++calls) {
+      Throwing source;
+      source.bytes = file;
+      source.calls = calls;
+      const Report report = Scan(source, "x");
+      thrown = source.calls < 0;
+      if (!thrown) continue;
+      EXPECT_EQ(report.verdict(), Verdict::kUndecided) << file << calls;
+      EXPECT_EQ(report.findings()[0].rule, Rule::kIoReadFailed) << file << calls;
+    }
+    EXPECT_GT(calls, 1) << file;
+  }
+}
+
 }  // namespace
 }  // namespace tensorgate
