@@ -46,6 +46,7 @@ bool Machine::Tell(Rule rule, Fact fact) {
     if (fact.offset == 0) fact.offset = at_;
     outcome_.facts.push_back(std::move(fact));
   }
+  refused_ |= level == Level::kError;
   return level != Level::kError;
 }
 
@@ -78,6 +79,8 @@ Outcome Machine::Run(std::size_t begin) {
     at_ = decoder.offset();
     Tell(RuleOf(decoder.error()), {.found = decoder.found()});
   }
+  // Whatever ended it without a word, what was not looked at is not accepted.
+  if (!refused_) Tell(Rule::kLimitPickleOperations, {.allowed = outcome_.operations});
   outcome_.root = {};
   outcome_.end = at_;
   return std::move(outcome_);

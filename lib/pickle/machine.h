@@ -144,6 +144,7 @@ class Machine {
   std::size_t begin_ = 0;
   std::size_t at_ = 0;  // of the opcode that runs
   std::uint64_t charged_ = 0;
+  bool refused_ = false;  // a rule of severity error was told
   Outcome outcome_;
 };
 

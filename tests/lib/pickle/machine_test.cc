@@ -259,5 +259,34 @@ TEST(MachineTest, OperationsAreLimited) {
   EXPECT_EQ(ran.rule(), Rule::kLimitPickleOperations);
 }
 
+// Ends a run without telling a rule.
+struct Silent final : Policy {
+  std::optional<Value> Find(Machine&, std::string_view, std::string_view, bool&) override {
+    return Value::Of(Kind::kGlobal, 0);
+  }
+  std::optional<Value> Call(Machine&, Global, const Value&) override { return std::nullopt; }
+  std::optional<Value> New(Machine&, Global, const Value&) override { return std::nullopt; }
+  bool Build(Machine&, const Value&, const Value&) override { return false; }
+  std::optional<Value> Persistent(Machine&, const Value&) override { return std::nullopt; }
+  void Expect(std::size_t) override {}
+  bool Finish(Machine&) override { return false; }
+};
+
+TEST(MachineTest, WhatEndsInSilenceIsNotAccepted) {
+  const std::string bodies[] = {"cm\nf\n)R.", "cm\nf\n)\x81.", "NNb.", "NQ.", "N."};
+  for (const std::string& body : bodies) {
+    for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+      Silent policy;
+      const std::string bytes = "\x80\x02" + body;
+      Machine machine(internal::AsBytes(bytes), policy, {.profile = profile});
+      const Outcome outcome = machine.Run();
+      EXPECT_FALSE(outcome.complete) << body;
+      ASSERT_FALSE(outcome.facts.empty()) << body;
+      EXPECT_EQ(Info(outcome.facts.back().rule).strict, Level::kError) << body;
+      EXPECT_EQ(Info(outcome.facts.back().rule).reference, Level::kError) << body;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tensorgate::pickle
