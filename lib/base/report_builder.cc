@@ -1,6 +1,7 @@
 #include "lib/base/report_builder.h"
 
 #include <algorithm>
+#include <new>
 #include <tuple>
 #include <utility>
 
@@ -154,6 +155,16 @@ Report ReportBuilder::Fatal(const CheckOptions& options, std::string_view format
   finding.rule = rule;
   finding.severity = Severity::kError;
   return report;
+}
+
+Report ReportBuilder::Caught(const CheckOptions& options, std::string_view format) noexcept {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory(options, format);
+  } catch (...) {
+    return Fatal(options, format, Rule::kIoReadFailed);
+  }
 }
 
 }  // namespace tensorgate

@@ -61,6 +61,8 @@ class ReportBuilder {
     return Fatal(options, format, Rule::kIoOutOfMemory);
   }
   static Report Fatal(const CheckOptions& options, std::string_view format, Rule rule) noexcept;
+  /// For a handler of every exception: there was no memory, or a source of the caller's threw.
+  static Report Caught(const CheckOptions& options, std::string_view format) noexcept;
 
  private:
   void CompactText();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <utility>
 
 #include "lib/base/report_builder.h"
@@ -287,10 +286,8 @@ Checked CheckIndex(const internal::Folder& folder, const Kind& kind, Source& ind
     Check check(folder, kind, options, keep);
     check.Run(index);
     return check.Finish();
-  } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, kind.format), {}, {}};
   } catch (...) {
-    return {ReportBuilder::Fatal(options, kind.format, Rule::kIoReadFailed), {}, {}};
+    return {ReportBuilder::Caught(options, kind.format), {}, {}};
   }
 }
 

@@ -108,10 +108,8 @@ template <typename Body>
 std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Body& body) {
   try {
     return body();
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(ReportBuilder::OutOfMemory(options, kFormat));
-  } catch (...) {  // thrown by a source of the caller's
-    return std::unexpected(ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed));
+  } catch (...) {
+    return std::unexpected(ReportBuilder::Caught(options, kFormat));
   }
 }
 

@@ -49,10 +49,8 @@ Report Examine(Source& source, const CheckOptions& options, std::unique_ptr<cons
     if (header != nullptr && report.verdict() == Verdict::kAccepted)
       *header = examination.TakeHeader();
     return report;
-  } catch (const std::bad_alloc&) {
-    return ReportBuilder::OutOfMemory(options, kFormat);
   } catch (...) {
-    return ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed);
+    return ReportBuilder::Caught(options, kFormat);
   }
 }
 

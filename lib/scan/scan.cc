@@ -84,11 +84,8 @@ Report Scan(Source& source, std::string_view name, const CheckOptions& options) 
       ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
     }
     return report;
-  } catch (const std::bad_alloc&) {
-    return ReportBuilder::OutOfMemory(options, "unknown");
   } catch (...) {
-    // Only a source of the caller's throws anything else.
-    return ReportBuilder::Fatal(options, "unknown", Rule::kIoReadFailed);
+    return ReportBuilder::Caught(options, "unknown");
   }
 }
 

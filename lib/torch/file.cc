@@ -59,10 +59,8 @@ Report Examine(Source& source, const CheckOptions& options,
       *contents = examination.TakeContents();
     }
     return report;
-  } catch (const std::bad_alloc&) {
-    return ReportBuilder::OutOfMemory(options, kFormat);
   } catch (...) {
-    return ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed);
+    return ReportBuilder::Caught(options, kFormat);
   }
 }
 

@@ -1,6 +1,5 @@
 #include "lib/torch/pickle_file.h"
 
-#include <new>
 #include <string>
 
 #include "lib/base/pod_buffer.h"
@@ -90,10 +89,8 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
 Report CheckPickle(Source& source, const CheckOptions& options) {
   try {
     return Check(source, options);
-  } catch (const std::bad_alloc&) {
-    return ReportBuilder::OutOfMemory(options, kFormat);
-  } catch (...) {  // what a source of the caller's throws
-    return ReportBuilder::Fatal(options, kFormat, Rule::kIoReadFailed);
+  } catch (...) {
+    return ReportBuilder::Caught(options, kFormat);
   }
 }
 
