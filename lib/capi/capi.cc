@@ -132,14 +132,8 @@ void tensorgate_options_init(tensorgate_options* options) {
 
 tensorgate_trust_list* tensorgate_trust_list_parse(const char* text, size_t length,
                                                    tensorgate_error** error) {
-  try {
-    auto parsed = tensorgate::TrustList::Parse(tensorgate::capi::ToView(text, length));
-    if (parsed) return new tensorgate_trust_list{*std::move(parsed)};
-    tensorgate::capi::Tell(error, parsed.error());
-  } catch (...) {
-    tensorgate::capi::Tell(error, {.rule = Rule::kIoOutOfMemory});
-  }
-  return nullptr;
+  return tensorgate::capi::Make<tensorgate_trust_list>(
+      error, [&] { return tensorgate::TrustList::Parse(tensorgate::capi::ToView(text, length)); });
 }
 
 void tensorgate_trust_list_free(tensorgate_trust_list* list) { delete list; }

@@ -14,6 +14,7 @@ using tensorgate::Rule;
 using tensorgate::SlicePlan;
 using tensorgate::Subscript;
 using tensorgate::TensorRef;
+using tensorgate::capi::Make;
 using tensorgate::capi::Misuse;
 using tensorgate::capi::Run;
 using tensorgate::capi::Taken;
@@ -38,19 +39,6 @@ static_assert(int(Subscript::Kind::kIndex) == TENSORGATE_INDEX);
 static_assert(int(Subscript::Kind::kRange) == TENSORGATE_RANGE);
 static_assert(int(Subscript::Kind::kEllipsis) == TENSORGATE_ELLIPSIS);
 static_assert(int(Subscript::Kind::kNewAxis) == TENSORGATE_NEW_AXIS);
-
-template <typename Opening>
-tensorgate_checkpoint* Open(tensorgate_error** error, const char* path,
-                            Opening&& opening) noexcept {
-  try {
-    std::expected<Checkpoint, Report> opened = opening();
-    if (opened) return new tensorgate_checkpoint{std::move(*opened)};
-    tensorgate::capi::Tell(error, std::move(opened.error()), path);
-  } catch (...) {
-    tensorgate::capi::Tell(error, {.rule = Rule::kIoOutOfMemory});
-  }
-  return nullptr;
-}
 
 LoadOptions ToLoadOptions(const tensorgate_load_options* given) {
   const tensorgate_load_options all = Taken(given);
@@ -88,19 +76,6 @@ std::vector<Subscript> ToSubscripts(const tensorgate_subscript* given, std::size
   return subscripts;
 }
 
-/// Makes a handle of what a call returns.
-template <typename Handle, typename Call>
-Handle* Make(tensorgate_error** error, Call&& call) noexcept {
-  Handle* handle = nullptr;
-  Run(error, [&]() -> Result<void> {
-    auto made = call();
-    if (!made) return std::unexpected(made.error());
-    handle = new Handle{std::move(*made)};
-    return {};
-  });
-  return handle;
-}
-
 }  // namespace
 
 extern "C" {
@@ -108,15 +83,17 @@ extern "C" {
 tensorgate_checkpoint* tensorgate_open_path(const char* path, const tensorgate_options* options,
                                             tensorgate_error** error) {
   if (path == nullptr) path = "";
-  return Open(error, path,
-              [&] { return Checkpoint::OpenPath(path, tensorgate::capi::ToOptions(options)); });
+  return Make<tensorgate_checkpoint>(
+      error, [&] { return Checkpoint::OpenPath(path, tensorgate::capi::ToOptions(options)); },
+      path);
 }
 
 tensorgate_checkpoint* tensorgate_open_fd(int descriptor, const tensorgate_options* options,
                                           tensorgate_error** error) {
-  return Open(error, "", [&] {
-    return Checkpoint::OpenDescriptor(descriptor, tensorgate::capi::ToOptions(options));
-  });
+  return Make<tensorgate_checkpoint>(
+      error,
+      [&] { return Checkpoint::OpenDescriptor(descriptor, tensorgate::capi::ToOptions(options)); },
+      "");
 }
 
 tensorgate_checkpoint* tensorgate_open_memory(const void* bytes, size_t length,
@@ -125,23 +102,30 @@ tensorgate_checkpoint* tensorgate_open_memory(const void* bytes, size_t length,
   if (bytes == nullptr && length != 0) {
     return tensorgate_open_callback(length, nullptr, nullptr, options, error);
   }
-  return Open(error, "", [&] {
-    return Checkpoint::OpenBytes(std::span(static_cast<const std::byte*>(bytes), length),
-                                 tensorgate::capi::ToOptions(options));
-  });
+  return Make<tensorgate_checkpoint>(
+      error,
+      [&] {
+        return Checkpoint::OpenBytes(std::span(static_cast<const std::byte*>(bytes), length),
+                                     tensorgate::capi::ToOptions(options));
+      },
+      "");
 }
 
 tensorgate_checkpoint* tensorgate_open_callback(uint64_t size, tensorgate_read_function read,
                                                 void* context, const tensorgate_options* options,
                                                 tensorgate_error** error) {
-  return Open(error, "", [&] {
-    return Checkpoint::Open(std::make_unique<tensorgate::CallbackSource>(
-                                size,
-                                [read, context](std::uint64_t offset, std::span<std::byte> into) {
-                                  return tensorgate::capi::CallRead(read, context, offset, into);
-                                }),
-                            tensorgate::capi::ToOptions(options));
-  });
+  return Make<tensorgate_checkpoint>(
+      error,
+      [&] {
+        return Checkpoint::Open(
+            std::make_unique<tensorgate::CallbackSource>(
+                size,
+                [read, context](std::uint64_t offset, std::span<std::byte> into) {
+                  return tensorgate::capi::CallRead(read, context, offset, into);
+                }),
+            tensorgate::capi::ToOptions(options));
+      },
+      "");
 }
 
 void tensorgate_checkpoint_free(tensorgate_checkpoint* checkpoint) { delete checkpoint; }

@@ -102,6 +102,19 @@ int Run(tensorgate_error** error, Call&& call) noexcept {
   return 0;
 }
 
+/// Makes a handle of what a call returns. Its error is told, `about` which path where it is a report.
+template <typename Handle, typename Call, typename... About>
+Handle* Make(tensorgate_error** error, Call&& call, const About&... about) noexcept {
+  try {
+    auto made = call();
+    if (made) return new Handle{std::move(*made)};
+    Tell(error, std::move(made.error()), about...);
+  } catch (...) {
+    Tell(error, Status{.rule = Rule::kIoOutOfMemory});
+  }
+  return nullptr;
+}
+
 inline std::unexpected<Status> Misuse(Rule rule, std::uint64_t found = 0) {
   return std::unexpected(Status{.rule = rule, .found = found});
 }

@@ -57,14 +57,9 @@ extern "C" {
 tensorgate_writer* tensorgate_writer_create(const char* path,
                                             const tensorgate_save_options* options,
                                             tensorgate_error** error) {
-  tensorgate_writer* made = nullptr;
-  Run(error, [&]() -> Result<void> {
-    auto writer = tensorgate::Writer::Create(path == nullptr ? "" : path, ToSaveOptions(options));
-    if (!writer) return std::unexpected(writer.error());
-    made = new tensorgate_writer{std::move(*writer)};
-    return {};
+  return tensorgate::capi::Make<tensorgate_writer>(error, [&] {
+    return tensorgate::Writer::Create(path == nullptr ? "" : path, ToSaveOptions(options));
   });
-  return made;
 }
 
 int tensorgate_writer_add(tensorgate_writer* writer, tensorgate_text name, tensorgate_dtype dtype,
