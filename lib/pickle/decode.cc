@@ -21,6 +21,10 @@ bool Decoder::Frame(Event& event, std::string_view rest) {
   return true;
 }
 
+std::string FullName(std::string_view module, std::string_view name) {
+  return std::string(module.substr(0, 256)).append(".").append(name.substr(0, 256));
+}
+
 Rule RuleOf(DecodeError error) {
   switch (error) {
     case DecodeError::kUnknownOpcode:

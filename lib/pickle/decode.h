@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "lib/base/bytes.h"
@@ -46,6 +47,9 @@ enum class DecodeError : std::uint8_t {
 };
 
 Rule RuleOf(DecodeError error);
+
+/// module.name as reports tell it: of each, 256 bytes at most.
+std::string FullName(std::string_view module, std::string_view name);
 
 class Decoder {
  public:

@@ -16,10 +16,6 @@ bool IsHashable(const Values& values, const Value& value) {
   return !IsObject(value.kind) || values.object(value).hashable;
 }
 
-std::string FullName(const Event& event) {
-  return std::string(event.text.substr(0, 256)).append(".").append(event.name.substr(0, 256));
-}
-
 constexpr bool IsImmutable(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kDevice; }
 
 }  // namespace
@@ -392,10 +388,11 @@ bool Machine::PushGlobal(const Event& event) {
   bool alias = false;
   const std::optional<Value> global = policy_.Find(*this, event.text, event.name, alias);
   if (!global) {
-    Tell(Rule::kPickleGlobalOutside, {.text = FullName(event)});
+    Tell(Rule::kPickleGlobalOutside, {.text = FullName(event.text, event.name)});
     return false;
   }
-  if (alias && !Tell(Rule::kPickleGlobalAlias, {.text = FullName(event)})) return false;
+  if (alias && !Tell(Rule::kPickleGlobalAlias, {.text = FullName(event.text, event.name)}))
+    return false;
   Push(*global);
   return true;
 }

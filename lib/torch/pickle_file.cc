@@ -80,9 +80,8 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
         internal::FindTrusted(trusted, global.module, global.name)) {
       continue;
     }
-    const std::string name =
-        std::string(global.module.substr(0, 256)) + "." + std::string(global.name.substr(0, 256));
-    builder.Add(Rule::kPickleGlobalOutside, base + event.offset, {.found_text = name});
+    builder.Add(Rule::kPickleGlobalOutside, base + event.offset,
+                {.found_text = pickle::FullName(global.module, global.name)});
   }
 }
 
