@@ -104,17 +104,15 @@ void LegacyLayout::OnPickles() {
   const std::uint64_t have = contents_.pickle.size();
   const Reached reached = ReadPickles();
   if (reached == Reached::kAll) return MatchKeys();
-  if (reached == Reached::kRefused) {
-    step_ = Step::kDone;
+  if (reached == Reached::kShort && have < Cap()) {
+    contents_.machine = nullptr;  // it looks at the old window
+    contents_.pickle.Resize(static_cast<std::size_t>(std::min({size_, have * kGrowth, Cap()})));
     return;
   }
-  if (have >= Cap()) {
+  if (reached == Reached::kShort) {
     builder_.Add(Rule::kLimitHeaderBytes, Cap(), {.found = size_, .allowed = Cap()});
-    step_ = Step::kDone;
-    return;
   }
-  contents_.machine = nullptr;  // it looks at the old window
-  contents_.pickle.Resize(static_cast<std::size_t>(std::min({size_, have * kGrowth, Cap()})));
+  step_ = Step::kDone;
 }
 
 LegacyLayout::Reached LegacyLayout::Judge(const Outcome& outcome) {
