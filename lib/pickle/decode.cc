@@ -1,5 +1,8 @@
 #include "lib/pickle/decode.h"
 
+#include <array>
+#include <utility>
+
 namespace tensorgate::pickle {
 
 bool Decoder::Line(std::string_view& text, std::size_t& end) {
@@ -26,18 +29,11 @@ std::string FullName(std::string_view module, std::string_view name) {
 }
 
 Rule RuleOf(DecodeError error) {
-  switch (error) {
-    case DecodeError::kUnknownOpcode:
-      return Rule::kPickleOpcodeUnknown;
-    case DecodeError::kNegativeLength:
-      return Rule::kPickleLengthNegative;
-    case DecodeError::kFramePastEnd:
-      return Rule::kPickleFramePastEnd;
-    case DecodeError::kNone:
-    case DecodeError::kTruncated:
-      break;
-  }
-  return Rule::kPickleTruncated;
+  // By the error's number; none is taken for an early end.
+  static constexpr std::array kRules = {Rule::kPickleTruncated, Rule::kPickleTruncated,
+                                        Rule::kPickleOpcodeUnknown, Rule::kPickleLengthNegative,
+                                        Rule::kPickleFramePastEnd};
+  return kRules.at(std::to_underlying(error));
 }
 
 }  // namespace tensorgate::pickle

@@ -157,11 +157,13 @@ inline bool Decoder::Sized(Event& event, std::string_view rest) {
       return Sized<std::uint64_t>(event, rest);
     case static_cast<std::uint8_t>(Argument::kLine): {
       std::size_t end = at_ + 1;
-      return Line(event.text, end) && Finish(event, end);
+      if (!Line(event.text, end)) return false;
+      return Finish(event, end);
     }
     case static_cast<std::uint8_t>(Argument::kTwoLines): {
       std::size_t end = at_ + 1;
-      return Line(event.text, end) && Line(event.name, end) && Finish(event, end);
+      if (!Line(event.text, end) || !Line(event.name, end)) return false;
+      return Finish(event, end);
     }
     case static_cast<std::uint8_t>(Argument::kFrame):
       return Frame(event, rest);

@@ -16,7 +16,8 @@ bool IsHashable(const Values& values, const Value& value) {
   return !IsObject(value.kind) || values.object(value).hashable;
 }
 
-constexpr bool IsImmutable(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kDevice; }
+// Among the kinds of objects.
+constexpr bool IsImmutable(Kind kind) { return kind <= Kind::kDevice; }
 
 }  // namespace
 
@@ -132,14 +133,15 @@ bool Machine::Execute(const Event& event) {
       Push(Make(Kind::kSet, {}));
       return true;
     case Op::kTuple1:
-      return Has(1) && PushTuple(1);
+      return PushTuple(1);
     case Op::kTuple2:
-      return Has(2) && PushTuple(2);
+      return PushTuple(2);
     case Op::kTuple3:
-      return Has(3) && PushTuple(3);
+      return PushTuple(3);
     case Op::kTuple: {
       const std::optional<std::uint32_t> count = TakeMark();
-      return count && PushTuple(*count);
+      if (!count) return false;
+      return PushTuple(*count);
     }
     case Op::kReduce:
       return Has(2) && Reduce();
@@ -320,6 +322,7 @@ void Machine::Append(const Value& value, std::span<const Value> items) {
 }
 
 bool Machine::PushTuple(std::uint32_t count) {
+  if (!Has(count)) return false;
   // As Append does, but that the items come from the stack: nearly every container is made here.
   Object tuple = {
       .kind = Kind::kTuple, .hashable = true, .flat = true, .size = count, .capacity = count};

@@ -104,7 +104,10 @@ class Machine {
   bool Stop();
 
   // The stack: nothing below the last mark is reached.
-  bool Has(std::size_t count) { return stack_.size() - floor_ >= count || Underflow(count); }
+  bool Has(std::size_t count) {
+    if (stack_.size() - floor_ >= count) return true;
+    return Underflow(count);
+  }
   bool Underflow(std::size_t count);
   Value& Top() { return stack_[stack_.size() - 1]; }
   Value Pop();

@@ -1,6 +1,7 @@
 #include "lib/pickle/opcodes.h"
 
 #include <array>
+#include <utility>
 
 namespace tensorgate::pickle {
 namespace {
@@ -31,20 +32,11 @@ const OpcodeInfo* FindOpcode(std::uint8_t code) {
 }
 
 Rule RefusedBy(Use use) {
-  switch (use) {
-    case Use::kText:
-      return Rule::kPickleOpcodeText;
-    case Use::kCall:
-      return Rule::kPickleOpcodeCall;
-    case Use::kStackGlobal:
-      return Rule::kPickleStackGlobal;
-    case Use::kExtension:
-      return Rule::kPickleOpcodeExtension;
-    case Use::kTorch:
-    case Use::kOutside:
-      break;
-  }
-  return Rule::kPickleOpcodeOutside;
+  // By the use's number; what is executed has none of its own.
+  static constexpr std::array kRules = {Rule::kPickleOpcodeOutside, Rule::kPickleOpcodeOutside,
+                                        Rule::kPickleOpcodeText,    Rule::kPickleOpcodeCall,
+                                        Rule::kPickleStackGlobal,   Rule::kPickleOpcodeExtension};
+  return kRules.at(std::to_underlying(use));
 }
 
 }  // namespace tensorgate::pickle

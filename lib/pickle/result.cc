@@ -14,8 +14,8 @@ namespace {
 struct Visit {
   enum State : std::uint8_t { kNew, kOpen, kDone };
   State state;
-  std::uint32_t nesting;
-  std::uint64_t weight;  // bytes as a tree
+  std::uint32_t nesting;  // this container and those inside each other in it: at most all there are
+  std::uint64_t weight;   // bytes as a tree
 };
 
 struct Step {
@@ -59,36 +59,38 @@ class Walk {
 
  private:
   bool Enter(const Value& value) {
-    if (value.kind == Kind::kGlobal)
-      return Count(kWeightOfValue, 0) && machine_.Tell(Rule::kPickleResultCallable);
-    if (value.kind == Kind::kStorage)
-      return Count(kWeightOfValue, 0) && machine_.Tell(Rule::kTorchResultStorage);
-    if (!IsObject(value.kind)) return Count(kWeightOfValue + value.length, 0);
+    if (!IsObject(value.kind)) {
+      Count(kWeightOfValue + value.length, 0);
+      if (value.kind == Kind::kGlobal) return machine_.Tell(Rule::kPickleResultCallable);
+      return value.kind != Kind::kStorage || machine_.Tell(Rule::kTorchResultStorage);
+    }
     Visit& visit = visits_[static_cast<std::size_t>(value.bits)];
     if (visit.state == Visit::kOpen) return machine_.Tell(Rule::kPickleCycle);
-    if (visit.state == Visit::kDone) return Count(visit.weight, visit.nesting);
-    if (!Deep(0)) return false;
-    visit = {.state = Visit::kOpen, .nesting = 0, .weight = kWeightOfValue};
+    if (visit.state == Visit::kDone) {
+      Count(visit.weight, visit.nesting);
+      return Deep(visit.nesting);
+    }
+    if (!Deep(1)) return false;
+    visit = {.state = Visit::kOpen, .nesting = 1, .weight = kWeightOfValue};
     steps_.PushBack({.object = value, .next = 0});
     return true;
   }
 
-  // A part of `weight`, `nesting` deep in itself, stands in the container on top.
-  bool Count(std::uint64_t weight, std::uint32_t nesting) {
+  // A part of `weight`, `nesting` containers deep, stands in the container on top, or is the result.
+  void Count(std::uint64_t weight, std::uint32_t nesting) {
     if (steps_.empty()) {
       weight_ = weight;
-      return true;
+      return;
     }
     Visit& parent = visits_[static_cast<std::size_t>(steps_[steps_.size() - 1].object.bits)];
     parent.weight = Plus(parent.weight, weight);
-    parent.nesting = std::max(parent.nesting, nesting);
-    return Deep(nesting);
+    parent.nesting = std::max(parent.nesting, nesting + 1);
   }
 
   bool Deep(std::uint32_t nesting) {
     const std::size_t deep = steps_.size() + nesting;
-    if (deep < kMaxNesting) return true;
-    return machine_.Tell(Rule::kPickleNesting, {.found = deep + 1, .allowed = kMaxNesting});
+    if (deep <= kMaxNesting) return true;
+    return machine_.Tell(Rule::kPickleNesting, {.found = deep, .allowed = kMaxNesting});
   }
 
   void Leave() {
@@ -96,14 +98,7 @@ class Walk {
     steps_.Resize(steps_.size() - 1);
     Visit& visit = visits_[static_cast<std::size_t>(object.bits)];
     visit.state = Visit::kDone;
-    ++visit.nesting;  // at most the number of containers
-    if (steps_.empty()) {
-      weight_ = visit.weight;
-    } else {
-      Visit& parent = visits_[static_cast<std::size_t>(steps_[steps_.size() - 1].object.bits)];
-      parent.weight = Plus(parent.weight, visit.weight);
-      parent.nesting = std::max(parent.nesting, visit.nesting);
-    }
+    Count(visit.weight, visit.nesting);
     const bool keyed = IsMapping(object.kind) || object.kind == Kind::kSet;
     if (keyed && values_.object(object).size > 1) keyed_.PushBack(object);
   }
@@ -122,9 +117,8 @@ bool Machine::CheckResult(const Value& root) {
   Walk walk(*this, values_);
   if (!walk.Run(root)) return false;
   const std::uint64_t most = kFreeExpansion + kExpansion * std::uint64_t{input_.size() - begin_};
-  if (walk.weight() > most &&
-      !Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most})) {
-    return false;
+  if (walk.weight() > most) {
+    return Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
   }
   KeyCheck keys(values_);
   for (const Value& object : walk.keyed().span()) {

@@ -50,8 +50,8 @@ enum class Kind : std::uint8_t {
   kGlobal,   ///< An allowed function or class.
 };
 
-/// None, booleans, numbers, texts, dtypes: nothing that refers to something else.
-constexpr bool IsScalar(Kind kind) { return kind >= Kind::kNone && kind <= Kind::kQscheme; }
+/// None, booleans, numbers, texts, dtypes (or nothing): nothing that refers to something else.
+constexpr bool IsScalar(Kind kind) { return kind <= Kind::kQscheme; }
 constexpr bool IsObject(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kInstance; }
 constexpr bool IsMapping(Kind kind) {
   return kind == Kind::kDict || kind == Kind::kOrderedDict || kind == Kind::kCounter;

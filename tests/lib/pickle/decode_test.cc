@@ -88,6 +88,11 @@ TEST(DecodeTest, EveryOpcodeReadsItsArgumentAndNoMore) {
   }
 }
 
+TEST(DecodeTest, NumbersAsTheirOpcodesMeanThem) {
+  EXPECT_EQ(All("J\xFE\xFF\xFF\xFF"s).at(0).Signed(), -2);
+  EXPECT_EQ(All("G\x3F\xF8\0\0\0\0\0\0"s).at(0).Float(), 1.5);
+}
+
 TEST(DecodeTest, TheOtherBytesAreNoOpcodes) {
   int unknown = 0;
   for (int code = 0; code < 256; ++code) {

@@ -91,6 +91,8 @@ TEST(MachineTest, AttributesAreACopy) {
   const Value ordered = values.Items(ran.outcome.root)[0];
   EXPECT_EQ(values.Items(values.Attributes(ordered)).size(), 2u);
   EXPECT_EQ(values.Items(values.Items(ran.outcome.root)[1]).size(), 4u);
+  EXPECT_EQ(values.Attributes(values.Attributes(ordered)).kind, Kind::kUndefined);
+  EXPECT_EQ(values.Attributes(Value::Of(Kind::kInt, ordered.bits)).kind, Kind::kUndefined);
 }
 
 TEST(MachineTest, OneAfterTheOther) {
@@ -194,8 +196,45 @@ TEST(MachineTest, FactsTellWhatWasFound) {
   EXPECT_EQ(told("}(Nu"), "pickle/setitem-odd at 5: 1, 0");
   EXPECT_EQ(told("N" + std::string(201, '\x85') + "."), "pickle/nesting at 204: 201, 200");
   EXPECT_EQ(told("U\2a\xFF"), "pickle/string-encoding at 2: 1, 0");
-  // Of rules that are off in a profile nothing is told.
+  // Of rules that are off in a profile nothing is told, and of a warning only the first.
   EXPECT_TRUE(Ran("NN.", Reference()).outcome.facts.empty());
+  const Ran twice("\x80\3\x80\4N.", Reference());
+  ASSERT_EQ(twice.outcome.facts.size(), 1u);
+  EXPECT_EQ(twice.rule(), Rule::kPickleProtoVersion);
+  EXPECT_EQ(twice.outcome.facts[0].found, 3u);
+}
+
+TEST(MachineTest, NoOpcodeTakesMoreThanStandsAboveTheMark) {
+  int taking = 0;
+  for (const OpcodeInfo& opcode : Opcodes()) {
+    if (opcode.use != Use::kTorch || opcode.pops == 0) continue;
+    ++taking;
+    const std::size_t above = opcode.pops - 1;
+    std::string bytes = "\x80\2NNN(" + std::string(above, 'N');
+    if (opcode.marks == Marks::kDown) bytes += "(N";
+    const Ran ran(bytes + static_cast<char>(opcode.op));
+    ASSERT_EQ(ran.rule(), Rule::kPickleStackUnderflow) << opcode.name;
+    const Fact& fact = ran.outcome.facts.back();
+    EXPECT_EQ(fact.offset, bytes.size()) << opcode.name;
+    EXPECT_EQ(*fact.allowed - *fact.found, 1u) << opcode.name;
+  }
+  EXPECT_EQ(taking, 12);
+}
+
+// Containers count, also shared ones; what stands in the innermost does not.
+TEST(MachineTest, NestingIsOfContainersAlone) {
+  for (const std::string& inmost : {"N"s, ")"s, "]"s, "U\1a"s}) {
+    const std::size_t holds = inmost[0] == ')' || inmost[0] == ']' ? 1 : 0;
+    for (const std::size_t inner : {1u, 2u, 100u, 199u}) {
+      const auto ran = [&](std::size_t outer) {
+        return Ran("\x80\2" + inmost + std::string(inner - holds, '\x85') + "q" + '\0' + "h" +
+                   '\0' + std::string(outer - 1, '\x85') + "\x86.");
+      };
+      EXPECT_TRUE(ran(200 - inner).outcome.complete) << inmost << inner;
+      EXPECT_EQ(ran(201 - inner).rule(), Rule::kPickleNesting) << inmost << inner;
+      EXPECT_EQ(ran(201 - inner).outcome.facts.at(0).found, 201u) << inmost << inner;
+    }
+  }
 }
 
 TEST(MachineTest, AStateThatIsNoPlainOne) {
@@ -212,6 +251,24 @@ TEST(MachineTest, AStateThatIsNoPlainOne) {
   for (const auto& [bytes, strict, reference] : cases) {
     EXPECT_EQ(Ran("\x80\x02" + bytes + ".").outcome.complete, strict) << bytes;
     EXPECT_EQ(Ran("\x80\x02" + bytes + ".", Reference()).outcome.complete, reference) << bytes;
+  }
+}
+
+// A state is copied, which no opcode paid for.
+TEST(MachineTest, StatesAreCopiedSoOften) {
+  std::string begin = "\x80\2}(";
+  for (char a = 'A'; a < 'A' + 20; ++a) {
+    for (char b = 'A'; b < 'A' + 25; ++b) begin += "U\2"s + a + b + "N";
+  }
+  begin += "uq\1(ccollections\nOrderedDict\nq\2)Rh\1b"s;
+  const auto ran = [&](int times, const CheckOptions& options) {
+    std::string bytes = begin;
+    for (int i = 1; i < times; ++i) bytes += "h\2)Rh\1b";
+    return Ran(bytes + "t\x86.", options);
+  };
+  for (const CheckOptions& options : {CheckOptions(), Reference()}) {
+    EXPECT_TRUE(ran(1000, options).outcome.complete);
+    EXPECT_EQ(ran(1010, options).rule(), Rule::kPickleExpansion);
   }
 }
 
