@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "lib/base/checked.h"
 #include "lib/base/report_builder.h"
 #include "lib/checkpoint/compare.h"
 #include "lib/checkpoint/index.h"
@@ -15,9 +16,7 @@ namespace {
 
 using safetensors::File;
 
-void AddTo(std::uint64_t& sum, std::uint64_t value) {
-  if (__builtin_add_overflow(sum, value, &sum)) sum = UINT64_MAX;
-}
+void AddTo(std::uint64_t& sum, std::uint64_t value) { sum = internal::SaturatingAdd(sum, value); }
 
 // The report on a shard that is refused before it is opened, or that cannot be.
 Report NotOpened(const CheckOptions& options, const Kind& kind, const Status& status,
@@ -30,7 +29,7 @@ Report NotOpened(const CheckOptions& options, const Kind& kind, const Status& st
 }
 
 std::optional<Rule> ReasonOf(const Report& report) {
-  if (report.verdict() == Verdict::kAccepted || report.findings().empty()) return std::nullopt;
+  if (report.verdict() == Verdict::kAccepted) return std::nullopt;
   return report.findings().front().rule;
 }
 
@@ -207,24 +206,14 @@ void Check::AddFacts(const CheckedShard& shard) {
 void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
                   Comparison& comparison) {
   const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
-  const bool torch = &kind_ == &PytorchKind();
-  if (torch) {
+  const bool reference = options_.profile == Profile::kReference;
+  std::unique_ptr<const safetensors::internal::Header> read;  // as the reference reads it
+  if (&kind_ == &PytorchKind()) {
     shard.torch = Open<torch::File>(*source, shard.report);
+    if (reference) shard.report = torch::Check(*source, options_);
   } else {
     shard.file = Open<File>(*source, shard.report);
-  }
-  if (options_.profile == Profile::kReference) {
-    shard.report = torch ? torch::Check(*source, options_) : safetensors::Check(*source, options_);
-  }
-  // What the index says is compared with what the reference reads, too.
-  std::unique_ptr<const safetensors::internal::Header> read;
-  if (!torch && !shard.file && shard.report.verdict() == Verdict::kAccepted) {
-    auto header = safetensors::internal::ReadAsReference(*source, options_);
-    if (header) {
-      read = std::move(*header);
-    } else {
-      shard.report = std::move(header.error());
-    }
+    if (reference) shard.report = safetensors::internal::ReadAsReference(*source, options_, read);
   }
   builder_.AddBytesRead(shard.report.bytes_read());
   if (shard.report.verdict() != Verdict::kAccepted) {
@@ -237,6 +226,7 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
     return;
   }
   AddFacts(shard);
+  // What the index says is compared with what the reference reads, too.
   if (shard.torch) comparison.Add(number, *shard.torch);
   if (shard.file) {
     comparison.Add(number, *shard.file);

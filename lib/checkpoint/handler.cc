@@ -1,5 +1,7 @@
 #include "lib/checkpoint/handler.h"
 
+#include <utility>
+
 #include "lib/json/number.h"
 
 namespace tensorgate::checkpoint {
@@ -45,23 +47,16 @@ bool IndexHandler::Limit(Rule rule, std::optional<std::uint64_t> found, std::uin
 }
 
 bool IndexHandler::Suits(TokenKind kind, Error& error) {
-  const bool object = kind == TokenKind::kObject;
-  switch (expected_) {
-    case Expected::kRoot:
-      return object || Refuse(Rule::kCpIndexRootNotObject, kind, error);
-    case Expected::kWeightMap:
-      return object || Refuse(Rule::kCpWeightMapNotObject, kind, error);
-    case Expected::kMetadata:
-      return object || Refuse(Rule::kCpMetadataNotObject, kind, error);
-    case Expected::kShard:
-      if (kind == TokenKind::kString) return true;
-      stopped_ = {.rule = Rule::kCpShardNameNotString, .kind = kind, .names_tensor = true};
-      name_ = index_.NameOf(index_.entries[index_.entries.size() - 1]);
-      return Stop(error);
-    case Expected::kAnything:
-      break;
+  if (expected_ == Expected::kAnything) return true;
+  if (expected_ == Expected::kShard) {
+    stopped_ = {.rule = Rule::kCpShardNameNotString, .kind = kind, .names_tensor = true};
+    name_ = index_.NameOf(index_.entries[index_.entries.size() - 1]);
+    return Stop(error);
   }
-  return true;
+  if (kind == TokenKind::kObject) return true;
+  static constexpr std::array kNoObject = {Rule::kCpIndexRootNotObject, Rule::kCpWeightMapNotObject,
+                                           Rule::kCpMetadataNotObject};
+  return Refuse(kNoObject.at(std::to_underlying(expected_)), kind, error);
 }
 
 bool IndexHandler::Open(TokenKind kind, Error& error) {

@@ -66,7 +66,7 @@ class IndexHandler : public json::HandlerBase {
   bool on_null(Error& error) { return Scalar(json::TokenKind::kNull, error); }
 
  private:
-  /// What the next value is.
+  /// What the next value is; the first three are objects.
   enum class Expected : std::uint8_t { kRoot, kWeightMap, kMetadata, kShard, kAnything };
   struct Container {
     std::uint32_t ordinal = 0;
@@ -86,6 +86,7 @@ class IndexHandler : public json::HandlerBase {
     return true;
   }
   bool Scalar(json::TokenKind kind, Error& error);
+  /// A value of that kind, which is not a shard's name, may stand where the next one is.
   bool Suits(json::TokenKind kind, Error& error);
   bool TensorKey(TextRef name, Error& error);
   bool OtherKeyOf(std::uint32_t container, TextRef key, Error& error);

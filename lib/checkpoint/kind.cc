@@ -36,9 +36,7 @@ const Kind* KindOf(std::string_view path) {
   return nullptr;
 }
 
-Result<Chosen> ChooseIndex(const internal::Folder& folder, const Kind& kind) {
-  internal::FolderNames names;
-  if (const int error = folder.List(names)) return std::unexpected(internal::OpenFailed(error));
+Chosen ChooseIndex(const internal::FolderNames& names, const Kind& kind) {
   Chosen chosen;
   for (const internal::FolderNames::Name& entry : names.list) {
     const std::string_view name = names.At(entry);

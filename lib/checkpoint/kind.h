@@ -23,14 +23,14 @@ const Kind& PytorchKind();
 /// By the name of an index; null if it is none.
 const Kind* KindOf(std::string_view path);
 
-/// The index of a folder by its name.
+/// The index among the names of a folder.
 struct Chosen {
   std::string name;
   std::uint64_t candidates = 0;  ///< 1: this one is meant.
 };
 
 /// Throws std::bad_alloc.
-Result<Chosen> ChooseIndex(const internal::Folder& folder, const Kind& kind);
+Chosen ChooseIndex(const internal::FolderNames& names, const Kind& kind);
 
 }  // namespace tensorgate::checkpoint
 

@@ -24,30 +24,29 @@ std::string WithSlash(const std::string& folder) {
   return folder.ends_with('/') ? folder : folder + '/';
 }
 
-Checked CheckFolder(const std::string& path, const CheckOptions& options, bool keep,
-                    const Kind* only) {
+Checked CheckFolder(const internal::Folder& folder, const std::string& path,
+                    const CheckOptions& options, bool keep, const Kind* only) {
   const Kind* kind = only != nullptr ? only : &SafetensorsKind();
   const auto fail = [&](const Status& status, const Detail& detail = {}) {
     return Checked{Failed(status, *kind, options, detail), {}, {}};
   };
-  const Result<internal::Folder> folder = internal::Folder::Open(path);
-  if (!folder) return fail(folder.error());
-  Result<Chosen> chosen = ChooseIndex(*folder, *kind);
-  if (chosen && chosen->candidates == 0 && only == nullptr) {
-    Result<Chosen> other = ChooseIndex(*folder, PytorchKind());
-    if (other && other->candidates != 0) {
+  internal::FolderNames names;
+  if (const int error = folder.List(names)) return fail(internal::OpenFailed(error));
+  Chosen chosen = ChooseIndex(names, *kind);
+  if (chosen.candidates == 0 && only == nullptr) {
+    Chosen other = ChooseIndex(names, PytorchKind());
+    if (other.candidates != 0) {
       kind = &PytorchKind();
       chosen = std::move(other);
     }
   }
-  if (!chosen) return fail(chosen.error());
-  if (chosen->candidates != 1) {
-    const Rule rule = chosen->candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
-    return fail({.rule = rule}, {.found = chosen->candidates, .subject = chosen->name});
+  if (chosen.candidates != 1) {
+    const Rule rule = chosen.candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
+    return fail({.rule = rule}, {.found = chosen.candidates, .subject = chosen.name});
   }
-  Result<FileSource> index = folder->OpenFile(chosen->name, options.follow_links);
+  Result<FileSource> index = folder.OpenFile(chosen.name, options.follow_links);
   if (!index) return fail(index.error());
-  Checked checked = CheckIndex(*folder, *kind, *index, options, keep);
+  Checked checked = CheckIndex(folder, *kind, *index, options, keep);
   checked.folder = WithSlash(path);
   return checked;
 }
@@ -58,8 +57,9 @@ Checked CheckNamed(const std::string& path, const CheckOptions& options, bool ke
   const Kind& kind = named != nullptr ? *named : SafetensorsKind();
   Result<FileSource> index = FileSource::Open(path);
   if (!index) {
-    if (index.error().rule == Rule::kIoNotRegular && internal::Folder::Open(path)) {
-      return CheckFolder(path, options, keep, only);
+    if (index.error().rule == Rule::kIoNotRegular) {
+      const Result<internal::Folder> folder = internal::Folder::Open(path);
+      if (folder) return CheckFolder(*folder, path, options, keep, only);
     }
     return {Failed(index.error(), kind, options), {}, {}};
   }
@@ -83,9 +83,10 @@ Checked CheckPath(const std::string& path, const CheckOptions& options, bool kee
 
 std::string IndexOf(const std::string& path) {
   const Result<internal::Folder> folder = internal::Folder::Open(path);
-  if (!folder) return path;
-  const Result<Chosen> chosen = ChooseIndex(*folder, SafetensorsKind());
-  return chosen && chosen->candidates == 1 ? WithSlash(path) + chosen->name : path;
+  internal::FolderNames names;
+  if (!folder || folder->List(names) != 0) return path;
+  const Chosen chosen = ChooseIndex(names, SafetensorsKind());
+  return chosen.candidates == 1 ? WithSlash(path) + chosen.name : path;
 }
 
 }  // namespace tensorgate::checkpoint

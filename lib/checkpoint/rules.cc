@@ -1,6 +1,8 @@
 #include "lib/checkpoint/rules.h"
 
 #include <algorithm>
+#include <charconv>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -10,13 +12,9 @@ namespace {
 
 std::optional<std::uint64_t> ParseNumber(std::string_view digits) {
   std::uint64_t value = 0;
-  if (digits.empty()) return std::nullopt;
-  for (const char c : digits) {
-    if (c < '0' || c > '9' || __builtin_mul_overflow(value, 10, &value) ||
-        __builtin_add_overflow(value, static_cast<std::uint64_t>(c - '0'), &value)) {
-      return std::nullopt;
-    }
-  }
+  const char* end = std::to_address(digits.end());
+  const auto [stop, error] = std::from_chars(std::to_address(digits.begin()), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
   return value;
 }
 

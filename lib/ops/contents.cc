@@ -79,9 +79,10 @@ Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
 }
 
 std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckOptions& options) {
-  const auto read = safetensors::internal::ReadAsReference(source, options);
-  if (!read) return std::unexpected(read.error());
-  const Header& header = **read;
+  std::unique_ptr<const Header> read;
+  Report report = safetensors::internal::ReadAsReference(source, options, read);
+  if (!read) return std::unexpected(std::move(report));
+  const Header& header = *read;
   Contents contents;
   const auto tensors = LastOfEachName(header.tensors.size(), [&](std::uint32_t i) {
     return header.NameOf(header.tensors.span()[i]);

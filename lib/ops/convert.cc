@@ -76,9 +76,9 @@ class Converter {
     const Result<Folder> folder = Folder::Open(from);
     if (!folder) return Error(source.error());
     from_folder_ = true;
-    const auto index = checkpoint::ChooseIndex(*folder, checkpoint::PytorchKind());
-    if (!index) return Error(index.error());
-    if (index->candidates == 0) {
+    internal::FolderNames names;
+    if (const int error = folder->List(names)) return Error(internal::OpenFailed(error));
+    if (checkpoint::ChooseIndex(names, checkpoint::PytorchKind()).candidates == 0) {
       source = folder->OpenFile(std::string(kSingle), options_.check.follow_links);
       if (source || source.error().system_error != ENOENT) return OpenFile(std::move(source));
     }

@@ -91,10 +91,10 @@ class Examination {
 };
 
 /// What the format's reference reads in `source`, also where strict refuses it: to repair it, and for
-/// nothing else. A tensor or metadata entry whose name stands again further on does not count. Fails
-/// with the report of the reference profile.
-std::expected<std::unique_ptr<const Header>, Report> ReadAsReference(Source& source,
-                                                                     const CheckOptions& options);
+/// nothing else. A tensor or metadata entry whose name stands again further on does not count. The
+/// report is that of the reference profile; `header` is set if it accepts.
+Report ReadAsReference(Source& source, const CheckOptions& options,
+                       std::unique_ptr<const Header>& header);
 
 }  // namespace tensorgate::safetensors::internal
 

@@ -56,14 +56,11 @@ Report Examine(Source& source, const CheckOptions& options, std::unique_ptr<cons
 
 }  // namespace
 
-std::expected<std::unique_ptr<const Header>, Report> internal::ReadAsReference(
-    Source& source, const CheckOptions& options) {
+Report internal::ReadAsReference(Source& source, const CheckOptions& options,
+                                 std::unique_ptr<const Header>& header) {
   CheckOptions reference = options;
   reference.profile = Profile::kReference;
-  std::unique_ptr<const Header> header;
-  Report report = Examine(source, reference, &header);
-  if (!header) return std::unexpected(std::move(report));
-  return header;
+  return Examine(source, reference, &header);
 }
 
 Shape::Iterator::Iterator(std::string_view text, std::size_t left) : text_(text), left_(left + 1) {

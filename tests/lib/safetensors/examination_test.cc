@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,14 +29,15 @@ TEST(ReadAsReferenceTest, ReadsWhatTheReferenceReads) {
       testing::BuildFile(" {" + testing::TensorEntry("a", "U8", "2", 0, 2) + "}", 2);
   MemorySource source(testing::AsBytes(odd));
   EXPECT_EQ(Check(source).verdict(), Verdict::kRejected);
-  const auto header = ReadAsReference(source, {});
-  ASSERT_TRUE(header);
-  EXPECT_EQ((*header)->tensors.size(), 1u);
+  std::unique_ptr<const Header> header, none;
+  EXPECT_EQ(ReadAsReference(source, {}, header).verdict(), Verdict::kAccepted);
+  ASSERT_NE(header, nullptr);
+  EXPECT_EQ(header->tensors.size(), 1u);
   MemorySource broken(testing::AsBytes("1234567"));
-  const auto none = ReadAsReference(broken, {});
-  ASSERT_FALSE(none);
-  EXPECT_EQ(none.error().profile(), Profile::kReference);
-  EXPECT_EQ(none.error().verdict(), Verdict::kRejected);
+  const Report report = ReadAsReference(broken, {}, none);
+  EXPECT_EQ(none, nullptr);
+  EXPECT_EQ(report.profile(), Profile::kReference);
+  EXPECT_EQ(report.verdict(), Verdict::kRejected);
 }
 
 TEST(ExaminationTest, AsksForEachPartOnce) {
