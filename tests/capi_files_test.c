@@ -91,12 +91,21 @@ static void TestContents(const tensorgate_checkpoint* model) {
   EXPECT(tensor.name.length == 1 && tensor.name.bytes[0] == 'w');
   EXPECT(tensor.dtype == TENSORGATE_F32 && tensor.rank == 2);
   EXPECT(tensor.elements == 6 && tensor.bytes == 24 && tensor.length == 24);
+  tensor.struct_size = 1;
+  EXPECT(!tensorgate_tensor_at(model, 0, &tensor, &error));
+  EXPECT_ERROR("use/wrong-size");
   EXPECT(tensorgate_shape(model, 0, shape, 2, &error) && shape[0] == 2 && shape[1] == 3);
+  EXPECT(tensorgate_shape(model, 0, NULL, 2, &error) && tensorgate_shape(model, 1, NULL, 1, NULL));
+  EXPECT(!tensorgate_shape(model, 2, shape, 2, &error));
+  EXPECT_ERROR("use/no-such-tensor");
   EXPECT(!tensorgate_shape(model, 0, shape, 1, &error));
   EXPECT_ERROR("use/wrong-size");
   EXPECT(tensorgate_stride(model, 0, shape, 2, &error) && shape[0] == 3 && shape[1] == 1);
   EXPECT(!tensorgate_stride(model, 0, shape, 1, &error));
   EXPECT_ERROR("use/wrong-size");
+  EXPECT(tensorgate_stride(model, 0, NULL, 2, &error) && error == NULL);
+  EXPECT(!tensorgate_stride(model, 2, shape, 2, &error));
+  EXPECT_ERROR("use/no-such-tensor");
   EXPECT(!tensorgate_tensor_at(model, 2, &tensor, &error));
   EXPECT_ERROR("use/no-such-tensor");
   EXPECT(!tensorgate_tensor_at(model, 2, &tensor, NULL));
@@ -108,9 +117,11 @@ static void TestContents(const tensorgate_checkpoint* model) {
   EXPECT(tensorgate_metadata_count(model) == 1);
   EXPECT(tensorgate_metadata_at(model, 0, &key, &value) == 1);
   EXPECT(key.length == 6 && memcmp(key.bytes, "format", 6) == 0);
+  EXPECT(tensorgate_metadata_at(model, 0, NULL, NULL) == 1);
   EXPECT(tensorgate_metadata_at(model, 1, &key, &value) == 0);
   EXPECT(tensorgate_metadata_find(model, "format", 6, &value) == 1);
   EXPECT(value.length == 2 && memcmp(value.bytes, "pt", 2) == 0);
+  EXPECT(tensorgate_metadata_find(model, "format", 6, NULL) == 1);
   EXPECT(tensorgate_metadata_find(model, "missing", 7, &value) == 0);
   EXPECT(tensorgate_part_count(model) == 1);
   part.struct_size = sizeof part;
@@ -147,6 +158,7 @@ static void TestReading(const tensorgate_checkpoint* model) {
   options.struct_size = sizeof options;
   options.progress = CountProgress;
   options.progress_context = &told;
+  options.block_bytes = 1;
   two[0].index = 1;
   two[0].into = read_mask;
   two[0].length = sizeof read_mask;
@@ -156,6 +168,13 @@ static void TestReading(const tensorgate_checkpoint* model) {
   EXPECT(tensorgate_read_many(model, two, 2, &options, &error));
   EXPECT(memcmp(read, weights, sizeof weights) == 0 && memcmp(read_mask, mask, 3) == 0);
   EXPECT(told > 0);
+  two[1].into = NULL;
+  EXPECT(!tensorgate_read_many(model, two, 2, &options, &error));
+  EXPECT_ERROR("use/wrong-size");
+  /* Of a structure without members nothing is taken. */
+  told = 0;
+  options.struct_size = sizeof options.struct_size;
+  EXPECT(tensorgate_read(model, 0, read, sizeof read, &options, &error) && told == 0);
   loaded = tensorgate_load(model, NULL, 0, NULL, &error);
   EXPECT(loaded != NULL);
   EXPECT(memcmp(tensorgate_loaded_bytes(loaded, 0, &length), weights, 24) == 0 && length == 24);
@@ -200,6 +219,10 @@ static void TestSlices(const tensorgate_checkpoint* model) {
   EXPECT_ERROR("use/bad-slice");
   EXPECT(tensorgate_plan_slice(model, 0, NULL, 0, &slice, NULL, 0, &error));
   EXPECT(slice.rank == 2 && slice.bytes == 24);
+  EXPECT(tensorgate_plan_slice(model, 0, NULL, 0, NULL, shape, 1, &error) && shape[0] == 2);
+  slice.struct_size = 1;
+  EXPECT(!tensorgate_plan_slice(model, 0, NULL, 0, &slice, NULL, 0, &error));
+  EXPECT_ERROR("use/wrong-size");
 }
 
 static void TestMapping(const tensorgate_checkpoint* model) {
@@ -213,6 +236,7 @@ static void TestMapping(const tensorgate_checkpoint* model) {
   EXPECT(tensorgate_tensor_at(model, 0, &tensor, &error));
   bytes = tensorgate_mapping_bytes(mapping, &length);
   EXPECT(length > tensor.offset && memcmp(bytes + tensor.offset, weights, sizeof weights) == 0);
+  EXPECT(tensorgate_mapping_bytes(mapping, NULL) == bytes);
   tensorgate_mapping_free(mapping);
   EXPECT(tensorgate_map(model, 1, &error) == NULL);
   EXPECT_ERROR("use/not-mappable");
@@ -314,11 +338,15 @@ static void TestRefusals(const char* path) {
   EXPECT(tensorgate_open_path(path, NULL, &error) == NULL);
   EXPECT(tensorgate_error_report(error) != NULL);
   EXPECT_ERROR("io/open-failed");
+  EXPECT(tensorgate_open_path(NULL, NULL, &error) == NULL);
+  EXPECT_ERROR("io/open-failed");
   EXPECT(tensorgate_open_fd(-1, NULL, NULL) == NULL);
   EXPECT(tensorgate_open_callback(100, NULL, NULL, NULL, &error) == NULL);
   EXPECT_ERROR("io/read-failed");
   EXPECT(tensorgate_open_memory(NULL, 100, NULL, &error) == NULL);
   EXPECT_ERROR("io/read-failed");
+  EXPECT(tensorgate_open_memory(NULL, 0, NULL, &error) == NULL);
+  EXPECT_ERROR("safetensors/file-too-small");
   tensorgate_checkpoint_free(NULL);
   tensorgate_error_free(NULL);
   EXPECT(tensorgate_error_rule(NULL)[0] == '\0' && tensorgate_error_text(NULL)[0] == '\0');
@@ -366,6 +394,17 @@ static void TestWriterErrors(const char* path) {
   EXPECT_ERROR("io/read-failed");
   tensorgate_writer_free(writer);
   EXPECT(access(path, F_OK) != 0);
+  /* Nor does one that is not there. */
+  writer = tensorgate_writer_create(path, NULL, &error);
+  EXPECT(tensorgate_writer_add_callback(writer, Text("a"), TENSORGATE_U8, vector, 1, NULL, NULL,
+                                        &error));
+  EXPECT(!tensorgate_writer_finish(writer, &error));
+  EXPECT(tensorgate_error_report(error) == NULL);
+  EXPECT_ERROR("io/read-failed");
+  tensorgate_writer_free(writer);
+  EXPECT(access(path, F_OK) != 0);
+  EXPECT(tensorgate_writer_create(NULL, NULL, &error) == NULL);
+  EXPECT_ERROR("save/create-failed");
   EXPECT(tensorgate_writer_create("/nowhere at all/x", NULL, &error) == NULL);
   EXPECT(tensorgate_error_system(error) != 0);
   EXPECT_ERROR("save/create-failed");
@@ -392,6 +431,88 @@ static void TestCopy(const char* from, const char* to) {
   tensorgate_checkpoint_free(model);
 }
 
+/* What has no elements or no dimensions, and data that begin where it was asked for. */
+static void TestEmpty(const char* path) {
+  const uint64_t none[3] = {3, 0, 5};
+  tensorgate_save_options options = {.struct_size = sizeof options, .no_sync = 1, .alignment = 512};
+  tensorgate_tensor tensor = {.struct_size = sizeof tensor};
+  tensorgate_error* error = NULL;
+  tensorgate_writer* writer = tensorgate_writer_create(path, &options, &error);
+  uint64_t stride[3] = {0};
+  EXPECT(tensorgate_writer_add(writer, Text("none"), TENSORGATE_F32, none, 3, NULL, 0, &error));
+  EXPECT(tensorgate_writer_add(writer, Text("one"), TENSORGATE_U8, NULL, 0, mask, 1, &error));
+  EXPECT(tensorgate_writer_finish(writer, &error) && error == NULL);
+  tensorgate_writer_free(writer);
+  tensorgate_checkpoint* model = tensorgate_open_path(path, NULL, &error);
+  EXPECT(model != NULL && tensorgate_tensor_count(model) == 2);
+  EXPECT(tensorgate_tensor_at(model, 0, &tensor, &error));
+  EXPECT(tensor.rank == 3 && tensor.elements == 0 && tensor.offset == 512);
+  EXPECT(tensorgate_stride(model, 0, stride, 3, &error));
+  EXPECT(stride[0] == 1 && stride[1] == 1 && stride[2] == 1);
+  EXPECT(tensorgate_tensor_at(model, 1, &tensor, &error));
+  EXPECT(tensor.rank == 0 && tensor.elements == 1 && tensor.offset == 512);
+  tensorgate_checkpoint_free(model);
+  unlink(path);
+}
+
+struct Kept {
+  unsigned char bytes[8192];
+  size_t size;
+  int fails;
+};
+
+static int64_t ReadKept(void* context, uint64_t offset, void* into, size_t length) {
+  const struct Kept* kept = context;
+  if (kept->fails || offset > kept->size) return -1;
+  if (length > kept->size - offset) length = kept->size - (size_t)offset;
+  memcpy(into, kept->bytes + offset, length);
+  return (int64_t)length;
+}
+
+/* A view whose rows lie `step` apart is saved in C order, or not at all. */
+static void TestCopyOfView(const char* from, const char* name, size_t rows, size_t columns,
+                           size_t step, const char* to) {
+  static struct Kept kept;
+  tensorgate_error* error = NULL;
+  FILE* file = fopen(from, "rb");
+  float* values = malloc(rows * columns * sizeof *values);
+  tensorgate_tensor tensor = {.struct_size = sizeof tensor};
+  size_t index = 0;
+  EXPECT(file != NULL && values != NULL);
+  if (file == NULL || values == NULL) exit(1);
+  kept.size = fread(kept.bytes, 1, sizeof kept.bytes, file);
+  fclose(file);
+  EXPECT(kept.size > 64 && kept.size < sizeof kept.bytes);
+  kept.fails = 0;
+  tensorgate_checkpoint* views = tensorgate_open_callback(kept.size, ReadKept, &kept, NULL, &error);
+  EXPECT(views != NULL && tensorgate_find(views, name, strlen(name), &index));
+  EXPECT(tensorgate_tensor_at(views, index, &tensor, &error));
+  memcpy(kept.bytes + tensor.offset, weights, (size_t)tensor.length);
+  for (kept.fails = 0; kept.fails < 2; ++kept.fails) {
+    tensorgate_writer* writer = tensorgate_writer_create(to, NULL, &error);
+    EXPECT(tensorgate_writer_add_from(writer, Text(name), views, index, &error));
+    EXPECT(tensorgate_writer_finish(writer, &error) == !kept.fails);
+    if (kept.fails) EXPECT_ERROR("io/read-failed");
+    tensorgate_writer_free(writer);
+    EXPECT((access(to, F_OK) == 0) == !kept.fails);
+    if (kept.fails) break;
+    tensorgate_checkpoint* saved = tensorgate_open_path(to, NULL, &error);
+    uint64_t shape[2] = {0, 0};
+    size_t wrong = 0;
+    EXPECT(saved != NULL && tensorgate_shape(saved, 0, shape, 2, &error));
+    EXPECT(shape[0] == rows && shape[1] == columns);
+    EXPECT(tensorgate_read(saved, 0, values, rows * columns * sizeof *values, NULL, &error));
+    for (size_t i = 0; i < rows * columns; ++i) {
+      wrong += values[i] != weights[i / columns * step + i % columns];
+    }
+    EXPECT(wrong == 0);
+    tensorgate_checkpoint_free(saved);
+    unlink(to);
+  }
+  free(values);
+  tensorgate_checkpoint_free(views);
+}
+
 static void TestDTypes(void) {
   tensorgate_dtype dtype = TENSORGATE_BOOL;
   EXPECT(strcmp(tensorgate_dtype_name(TENSORGATE_F8_E4M3), "F8_E4M3") == 0);
@@ -399,6 +520,7 @@ static void TestDTypes(void) {
   EXPECT(tensorgate_dtype_bits(TENSORGATE_F4) == 4 &&
          tensorgate_dtype_bits((tensorgate_dtype)999) == 0);
   EXPECT(tensorgate_dtype_find("BF16", &dtype) == 1 && dtype == TENSORGATE_BF16);
+  EXPECT(tensorgate_dtype_find("BF16", NULL) == 1);
   EXPECT(tensorgate_dtype_find("bf16", &dtype) == 0 && tensorgate_dtype_find(NULL, &dtype) == 0);
 }
 
@@ -421,6 +543,10 @@ int main(int argc, char** argv) {
   TestRefusals(second);
   TestWriterErrors(second);
   TestCopy(first, second);
+  unlink(second);
+  TestEmpty(second);
+  TestCopyOfView(TENSORGATE_CORPUS_DIR "/torch/accept/views.pt", "block", 2, 2, 4, second);
+  TestCopyOfView(TENSORGATE_CORPUS_DIR "/torch/accept/view-expands.pt", "w", 0x40000, 4, 0, second);
   TestDTypes();
   unlink(first);
   unlink(second);

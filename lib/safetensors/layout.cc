@@ -182,9 +182,9 @@ Result<FileLayout> LayOut(std::span<const TensorSpec> tensors, const LayoutOptio
   if (!head) return std::unexpected(head.error());
   layout.head = *std::move(head);
   layout.file_bytes = layout.head.size();
-  // Files end before 2^63 bytes on every system.
+  // Files end before 2^63 bytes on every system. A head alone is far smaller.
   if (AddOverflows(layout.file_bytes, end) || layout.file_bytes > INT64_MAX) {
-    return Refuse(Rule::kSaveShapeOverflow, layout.order.empty() ? 0 : layout.order.back());
+    return Refuse(Rule::kSaveShapeOverflow, layout.order.back());
   }
   for (std::uint64_t& begin : layout.begin) begin += layout.head.size();
   return layout;

@@ -30,10 +30,13 @@
 namespace {
 // Negative: never fails.
 std::atomic<long> fail_after = -1;
+std::atomic<bool> fail_on = false;  // all that follow fail as well
 bool Fails() {
   const bool fails = fail_after >= 0 && fail_after-- == 0;
-  if (fails) errno = ENOMEM;
-  return fails;
+  if (!fails) return false;
+  if (fail_on) fail_after = 0;
+  errno = ENOMEM;
+  return true;
 }
 
 // Bytes of the blocks this thread has taken and not given back.
@@ -261,6 +264,15 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               return told(opened, error);
             }),
             5);
+  const std::string list = "argparse.Namespace newobj() build(dict)";
+  EXPECT_GT(FailEach([&] {
+              tensorgate_error* error = nullptr;
+              auto* trusted = tensorgate_trust_list_parse(list.data(), list.size(), &error);
+              const bool parsed = trusted != nullptr;
+              tensorgate_trust_list_free(trusted);
+              return told(parsed, error);
+            }),
+            1);
   auto* model = tensorgate_open_memory(file.data(), file.size(), nullptr, nullptr);
   ASSERT_NE(model, nullptr);
   EXPECT_GT(FailEach([&] {
@@ -271,6 +283,13 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               return told(done, error);
             }),
             5);
+  EXPECT_GT(FailEach([&] {
+              tensorgate_error* error = nullptr;
+              std::byte two[2];
+              const tensorgate_destination into{0, two, sizeof two};
+              return told(tensorgate_read_many(model, &into, 1, nullptr, &error) != 0, error);
+            }),
+            1);
   EXPECT_GT(FailEach([&] {
               tensorgate_error* error = nullptr;
               tensorgate_save_options options{};
@@ -288,6 +307,31 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
   EXPECT_TRUE(CheckPath(path).verdict() == Verdict::kAccepted);
   std::filesystem::remove(path);
   tensorgate_checkpoint_free(model);
+}
+
+// Where there is none for the error either, what is handed out is no block: it outlives its end.
+TEST(MemoryTest, AnErrorNeedsNoMemory) {
+  const std::string file = Rich();
+  for (int i = 0; i < 1000; ++i) {
+    tensorgate_error* error = nullptr;
+    fail_on = true;
+    fail_after = i;
+    auto* model = tensorgate_open_memory(file.data(), file.size(), nullptr, &error);
+    fail_after = -1;
+    fail_on = false;
+    if (model != nullptr) {
+      EXPECT_GT(i, 5);
+      return tensorgate_checkpoint_free(model);
+    }
+    ASSERT_NE(error, nullptr);
+    for (int times = 0; times < 2; ++times) {
+      EXPECT_STREQ(tensorgate_error_rule(error), "io/out-of-memory");
+      EXPECT_EQ(tensorgate_error_text(error), Info(Rule::kIoOutOfMemory).summary);
+      EXPECT_EQ(tensorgate_error_report(error), nullptr);
+      tensorgate_error_free(error);
+    }
+  }
+  ADD_FAILURE() << "never got through";
 }
 
 // An index, its shards and what is beside them.

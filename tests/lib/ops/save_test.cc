@@ -166,7 +166,8 @@ TEST(SaveTest, RefusesWhatWouldNotBeAccepted) {
 
 // Sizes that only a plan can have: 2^62 bytes twice do not fit a file.
 TEST(SaveTest, RefusesMoreThanAFileHolds) {
-  const std::vector<std::uint64_t> shape = {std::uint64_t{1} << 60};
+  const std::vector<std::uint64_t> shape = {std::uint64_t{1} << 60}, twice = {shape[0], shape[0]},
+                                   odd = {3};
   using safetensors::internal::LayOut;
   using safetensors::internal::TensorSpec;
   std::vector<TensorSpec> specs(8, TensorSpec{"t", DType::kU8, shape});
@@ -175,6 +176,27 @@ TEST(SaveTest, RefusesMoreThanAFileHolds) {
   EXPECT_EQ(refused.error().rule, Rule::kSaveShapeOverflow);
   specs.resize(7);
   EXPECT_TRUE(LayOut(specs, {}));
+  const auto error = [&] {
+    const auto layout = LayOut(specs, {.as_given = true});
+    return layout ? Status() : layout.error();
+  };
+  // Their sum does not fit 64 bits.
+  specs.resize(17, specs.front());
+  EXPECT_EQ(error().rule, Rule::kSaveShapeOverflow);
+  EXPECT_EQ(error().found, 15u);
+  // What one of them needs does not, or no bytes are so many bits.
+  specs.resize(2);
+  specs[1].dtype = DType::kU64;
+  specs[1].shape = std::span(twice);
+  EXPECT_EQ(error().rule, Rule::kSaveShapeOverflow);
+  EXPECT_EQ(error().found, 1u);
+  specs[1] = {"t", DType::kF4, std::span(odd)};
+  EXPECT_EQ(error().rule, Rule::kSaveSubByteRow);
+  EXPECT_EQ(error().found, 1u);
+  // More tensors than a header has room for, whatever they are.
+  specs.assign(100'000'000 / 40 + 1, TensorSpec{});
+  EXPECT_EQ(error().rule, Rule::kSaveHeaderTooLarge);
+  EXPECT_EQ(error().found, 100'000'040u);
 }
 
 TEST(SaveTest, TheHeaderMayBeAsLargeAsTheFormatAllows) {
@@ -187,6 +209,11 @@ TEST(SaveTest, TheHeaderMayBeAsLargeAsTheFormatAllows) {
   EXPECT_EQ(safetensors::CheckBytes(*bytes).verdict(), Verdict::kAccepted);
   options.metadata->front().second += 'x';
   EXPECT_EQ(ErrorOf({}, options).rule, Rule::kSaveHeaderTooLarge);
+  // Refused as soon as it is too large, before what is behind it.
+  options.metadata->front().second += "xxxxxxxx";
+  options.metadata->emplace_back("\xff", "");
+  EXPECT_EQ(ErrorOf({}, options).rule, Rule::kSaveHeaderTooLarge);
+  options.metadata->pop_back();
   options.metadata->front().second.resize(50'000'000);
   const TensorData large = Zeros(std::string(50'000'000, 'n'), DType::kU8, {});
   EXPECT_EQ(ErrorOf(std::span(&large, 1), options).rule, Rule::kSaveHeaderTooLarge);
