@@ -25,6 +25,11 @@ constexpr T SaturatingAdd(T a, T b) {
   return __builtin_add_overflow(a, b, &sum) ? static_cast<T>(~T{0}) : sum;
 }
 
+template <std::unsigned_integral T>
+constexpr T SaturatingMultiply(T a, T b) {
+  return MultiplyOverflows(a, b) ? static_cast<T>(~T{0}) : a;
+}
+
 /// The size of a tensor from its dimensions, taken one by one, and its dtype's bits.
 template <std::unsigned_integral T>
 struct ShapeSize {

@@ -69,9 +69,6 @@ std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> s
 
 // The shards that an index names, each opened once and held.
 std::expected<Checkpoint, Report> OpenShards(const std::string& path, const CheckOptions& options) {
-  if (const Result<void> host = CheckHost(std::endian::native); !host) {
-    return std::unexpected(Failed(host.error(), options));
-  }
   CheckOptions strict = options;
   strict.profile = Profile::kStrict;
   checkpoint::Checked checked = checkpoint::CheckPath(path, strict, true);
@@ -107,6 +104,9 @@ std::expected<Checkpoint, Report> OpenFileOrShards(const std::string& path,
 template <typename Body>
 std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Body& body) {
   try {
+    if (const Result<void> host = CheckHost(std::endian::native); !host) {
+      return std::unexpected(Failed(host.error(), options));
+    }
     return body();
   } catch (...) {
     return std::unexpected(ReportBuilder::Caught(options, kFormat));
@@ -118,9 +118,6 @@ std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Bod
 std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
                                                          std::unique_ptr<Source> source,
                                                          const CheckOptions& options) {
-  if (const Result<void> host = CheckHost(std::endian::native); !host) {
-    return std::unexpected(Failed(host.error(), options));
-  }
   HeadSource cached(*source);
   bool foreign = false;
   if (!IsNamedSafetensors(path)) {

@@ -30,6 +30,7 @@ class PartTensors {
   virtual std::optional<std::size_t> Find(std::string_view name) const = 0;
 };
 
+/// Of what is no checkpoint's, `source` alone is there: what is read through it is known to who makes it.
 struct PartData {
   std::string path;
   std::unique_ptr<Source> source;
@@ -50,21 +51,10 @@ struct PartData {
   Result<void> Do(const Call& call) const;
 };
 
-// What is read through such a part is known to who makes it alone.
-class NoTensors final : public PartTensors {
- public:
-  std::size_t size() const override { return 0; }
-  std::string_view name(std::size_t) const override { return {}; }
-  TensorRef tensor(std::size_t) const override { return {}; }
-  std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
-};
-
 /// Tensors that repeat or share bytes of files of so many bytes may become so many in memory, `free` of them whatever the
 /// files' size.
 constexpr std::uint64_t MostCopied(std::uint64_t file_bytes, std::uint64_t free) {
-  constexpr std::uint64_t kPerByte = 4;
-  const bool overflows = MultiplyOverflows(file_bytes, kPerByte);
-  return SaturatingAdd(overflows ? UINT64_MAX : file_bytes, free);
+  return SaturatingAdd(SaturatingMultiply(file_bytes, std::uint64_t{4}), free);
 }
 
 struct CheckpointData {

@@ -106,7 +106,6 @@ class Converter {
 
   void Add(std::unique_ptr<Source> source, torch::File file) {
     data_.parts.emplace_back();
-    data_.parts.back().tensors = std::make_unique<internal::NoTensors>();
     data_.parts.back().source = std::move(source);
     files_.emplace_back(std::move(file));
   }
@@ -185,11 +184,14 @@ class Converter {
 
   // Of the writer's own refusals the number is a tensor's.
   std::string_view NameOf(const Status& status) const {
-    if (Info(status.rule).subject != "tensor") return {};
+    const bool of_tensor = Info(status.rule).subject == "tensor";
     std::uint64_t number = status.found;
     for (const PlannedFile& file : files_) {
-      if (number < file.tensors.size()) return file.tensors[static_cast<std::size_t>(number)].name;
-      number -= file.tensors.size();
+      const auto& tensors = file.tensors;
+      if (of_tensor && number < tensors.size()) {
+        return tensors[static_cast<std::size_t>(number)].name;
+      }
+      number -= tensors.size();
     }
     return {};
   }
@@ -213,11 +215,8 @@ class Converter {
     if (!index) return false;
     const Result<TensorRef> ref = made.tensor(*index);
     if (!ref) return std::unexpected(ref.error());
+    if (ref->shape != planned.tensor.shape || ref->dtype != *planned.tensor.dtype) return false;
     const std::uint64_t all = planned.tensor.bytes();
-    if (ref->shape != planned.tensor.shape || ref->dtype != *planned.tensor.dtype ||
-        ref->range.length != all) {
-      return false;
-    }
     if (all == 0) return true;
     ours_.resize(kCompared);
     theirs_.resize(kCompared);

@@ -11,10 +11,6 @@
 namespace tensorgate::internal {
 namespace {
 
-std::uint64_t SaturatingMultiply(std::uint64_t a, std::uint64_t b) {
-  return MultiplyOverflows(a, b) ? UINT64_MAX : a;
-}
-
 std::uint64_t RoundedUpQuotient(std::uint64_t a, std::uint64_t b) { return (a - 1) / b + 1; }
 
 // How far apart in the result, whichever way.
@@ -22,9 +18,8 @@ std::uint64_t Distance(const Axis& axis) { return std::min(axis.target, ~axis.ta
 
 // The outer axis goes on where the inner one ends, in file and result: they are one.
 bool Continues(const Axis& outer, const Axis& inner) {
-  std::uint64_t source = inner.source;
-  return !MultiplyOverflows(source, inner.count) && outer.source == source &&
-         outer.target == inner.target * inner.count;
+  // This fits: outer axes have no smaller distances, and all places are inside the range.
+  return outer.source == inner.source * inner.count && outer.target == inner.target * inner.count;
 }
 
 }  // namespace

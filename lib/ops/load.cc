@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "lib/base/checked.h"
+#include "lib/base/guarded.h"
 #include "lib/ops/checkpoint_data.h"
 #include "lib/ops/layout.h"
 #include "lib/ops/transfer.h"
@@ -15,16 +16,10 @@ using internal::Transfer;
 
 namespace {
 
-constexpr std::uint64_t kLargestPage = 65536, kLine = 64;
+constexpr std::uint64_t kLine = 64;
 
 std::unexpected<Status> WrongSize(std::size_t size) {
   return std::unexpected(Status{.rule = Rule::kUseWrongSize, .found = size});
-}
-
-// A size of memory; on 32 bits a tensor can be too large for any.
-Result<std::size_t> ToSize(std::uint64_t bytes) {
-  if (bytes > SIZE_MAX) return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
-  return static_cast<std::size_t>(bytes);
 }
 
 std::uint64_t AlignmentOf(const TensorRef& tensor) { return std::max(1u, Bits(tensor.dtype) / 8); }
@@ -50,11 +45,8 @@ class Places {
     layout_ = std::move(*layout);
     std::uint64_t size = layout_.size;
     for (Strided& each : strided_) {
-      const std::uint64_t begin = size + (0 - size) % kLine;
-      if (begin < size || __builtin_add_overflow(begin, each.tensor.bytes(), &size)) {
-        return UINT64_MAX;
-      }
-      each.position = begin;
+      each.position = internal::SaturatingAdd(size, (0 - size) % kLine);
+      size = internal::SaturatingAdd(each.position, each.tensor.bytes());
     }
     return size;
   }
@@ -114,11 +106,8 @@ Result<Buffer> Checkpoint::Read(std::size_t index, const LoadOptions& options) c
     if (!tensor) return std::unexpected(tensor.error());
     const Result<void> fits = data_->CheckRepeats(tensor->bytes(), options);
     if (!fits) return std::unexpected(fits.error());
-    const Result<std::size_t> size = ToSize(tensor->bytes());
-    if (!size) return std::unexpected(size.error());
     const bool aligned = tensor->range.offset % AlignmentOf(*tensor) == 0;
-    Result<Buffer> buffer = Buffer::Allocate(
-        *size, aligned ? static_cast<std::size_t>(tensor->range.offset % kLargestPage) : 0);
+    Result<Buffer> buffer = Buffer::Allocate(tensor->bytes(), aligned ? tensor->range.offset : 0);
     if (!buffer) return buffer;
     const Result<void> read = ReadInto(index, buffer->bytes(), options);
     if (!read) return std::unexpected(read.error());
@@ -177,9 +166,7 @@ Result<Loaded> Checkpoint::Load(std::span<const std::size_t> which,
     const std::uint64_t all = places.LayOut();
     const Result<void> fits = data_->CheckRepeats(all, options);
     if (!fits) return std::unexpected(fits.error());
-    const Result<std::size_t> size = ToSize(all);
-    if (!size) return std::unexpected(size.error());
-    Result<Buffer> buffer = Buffer::Allocate(*size);
+    Result<Buffer> buffer = Buffer::Allocate(all);
     if (!buffer) return std::unexpected(buffer.error());
     Loaded loaded;
     loaded.buffer_ = std::move(*buffer);

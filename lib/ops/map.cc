@@ -1,4 +1,5 @@
 // Seeing a file through a mapping.
+#include "lib/base/guarded.h"
 #include "lib/ops/transfer.h"
 #include "tensorgate/mapping.h"
 

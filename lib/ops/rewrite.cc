@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/base/checked.h"
+#include "lib/base/guarded.h"
 #include "lib/ops/save_checks.h"
 #include "lib/ops/shards.h"
 #include "lib/ops/write.h"

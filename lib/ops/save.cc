@@ -5,6 +5,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
+#include "lib/base/guarded.h"
 #include "lib/base/utf8.h"
 #include "lib/ops/save_checks.h"
 #include "lib/ops/shards.h"
@@ -152,7 +153,7 @@ Result<void> Writer::State::WriteShard(Shard& shard, Meter& meter) {
   if (!shard.file) {
     Result<NewFile> file = NewFile::Create(folder, shard.name);
     if (!file) return std::unexpected(file.error());
-    shard.file = *std::move(file);
+    shard.file.emplace(*std::move(file));
   }
   std::vector<Piece> pieces;
   pieces.reserve(shard.tensors.size());
@@ -260,7 +261,7 @@ Result<void> Writer::Write(std::string_view name, std::span<const std::byte> byt
     if (!shard.file) {
       Result<NewFile> file = NewFile::Create(state.folder, shard.name);
       if (!file) return state.Keep(std::unexpected(file.error()));
-      shard.file = *std::move(file);
+      shard.file.emplace(*std::move(file));
     }
     const Result<void> written = shard.file->WriteAt(place.begin + pushed, bytes);
     if (written) pushed += bytes.size();

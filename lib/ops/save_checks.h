@@ -3,7 +3,6 @@
 #define TENSORGATE_OPS_SAVE_CHECKS_H_
 
 #include <cstdint>
-#include <new>
 #include <span>
 
 #include "lib/safetensors/layout.h"
@@ -16,18 +15,6 @@ using safetensors::internal::TensorSpec;
 
 inline std::unexpected<Status> Refuse(Rule rule, std::uint64_t found = 0) {
   return std::unexpected(Status{.rule = rule, .found = found});
-}
-
-/// What memory that runs out, and callbacks that throw, become.
-template <typename Call>
-auto Guarded(const Call& call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::bad_alloc&) {
-    return Refuse(Rule::kIoOutOfMemory);
-  } catch (...) {
-    return Refuse(Rule::kIoReadFailed);
-  }
 }
 
 Result<void> CheckSaveOptions(const SaveOptions& options);

@@ -22,7 +22,7 @@ struct Taken {
   Positions positions;
 };
 
-// Distances in bytes; false if the tensor's own numbers contradict each other. Whoever made the
+// Distances in bytes of a tensor that has elements; false if the tensor's own numbers contradict each other. Whoever made the
 // tensor, no place outside its range is reached after this.
 bool SetStrides(const TensorRef& tensor, std::vector<Taken>& dimensions, std::uint64_t element) {
   ShapeSize<std::uint64_t> size;
@@ -45,20 +45,20 @@ bool SetStrides(const TensorRef& tensor, std::vector<Taken>& dimensions, std::ui
     if (MultiplyOverflows(stride, element)) return false;
     dimensions[d].stride = stride;
     std::uint64_t last = stride;
-    if (size.zero || dimensions[d].size < 2) continue;
+    if (dimensions[d].size < 2) continue;
     if (MultiplyOverflows(last, dimensions[d].size - 1) ||
         __builtin_add_overflow(reach, last, &reach)) {
       return false;
     }
   }
-  return size.zero || reach <= tensor.range.length;
+  return reach <= tensor.range.length;
 }
 
 // Makes bytes of the elements of the last dimension.
 bool MakeBytes(Taken& last, unsigned bits) {
   Positions& positions = last.positions;
   if (last.size * bits % 8 != 0 || positions.first * bits % 8 != 0 ||
-      positions.count * bits % 8 != 0 || (positions.count > 1 && positions.step != 1)) {
+      positions.count * bits % 8 != 0 || positions.step != 1) {
     return false;
   }
   last.size = last.size * bits / 8;

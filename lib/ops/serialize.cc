@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "lib/base/guarded.h"
 #include "lib/ops/save_checks.h"
 #include "lib/ops/write.h"
 #include "tensorgate/save.h"

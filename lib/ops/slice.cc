@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "lib/base/guarded.h"
 #include "lib/ops/transfer.h"
 
 namespace tensorgate {
@@ -63,8 +64,7 @@ Result<Slice> Checkpoint::ReadSlice(std::size_t index, std::span<const Subscript
     if (!plan) return std::unexpected(plan.error());
     const Result<void> fits = data_->CheckRepeats(plan->bytes, options);
     if (!fits) return std::unexpected(fits.error());
-    if (plan->bytes > SIZE_MAX) return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
-    Result<Buffer> buffer = Buffer::Allocate(static_cast<std::size_t>(plan->bytes));
+    Result<Buffer> buffer = Buffer::Allocate(plan->bytes);
     if (!buffer) return std::unexpected(buffer.error());
     const Result<void> read = ReadSliceInto(index, subscripts, buffer->bytes(), options);
     if (!read) return std::unexpected(read.error());

@@ -74,8 +74,7 @@ Result<void> StridedReader::Load(std::uint64_t offset) {
   Result<Selection> selection = Select(tensor_, subscripts);
   if (!selection) return std::unexpected(selection.error());
   if (tile_.bytes().size() < selection->bytes) {
-    Result<Buffer> tile =
-        Buffer::Allocate(static_cast<std::size_t>(std::min(group_, size) * inner_));
+    Result<Buffer> tile = Buffer::Allocate(std::min(group_, size) * inner_);
     if (!tile) return std::unexpected(tile.error());
     tile_ = std::move(*tile);
   }

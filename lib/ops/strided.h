@@ -41,7 +41,7 @@ class StridedReader {
 /// the tensor.
 class StridedSource final : public Source {
  public:
-  /// As StridedReader, but a tensor without elements has no bytes.
+  /// As StridedReader.
   StridedSource(const CheckpointData& data, TensorRef tensor)
       : data_(data), part_(tensor.part), size_(tensor.bytes()), reader_(data, std::move(tensor)) {}
   std::uint64_t size() const override { return size_; }

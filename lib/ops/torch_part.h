@@ -22,10 +22,10 @@ std::expected<PartData, Report> MakeTorchPart(std::string path, std::unique_ptr<
 /// Its storages as tensors of one dimension, in the order of torch::File::storage, whatever is seen in them: for those
 /// who make the views themselves. Their names are empty. What is no checkpoint of PyTorch's is refused as what it is.
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,
-                                               const CheckOptions& options);
+                                               const CheckOptions& options = {});
 /// Memory of the caller's, which must outlive the checkpoint and not change.
 std::expected<Checkpoint, Report> OpenStorages(std::span<const std::byte> bytes,
-                                               const CheckOptions& options);
+                                               const CheckOptions& options = {});
 
 }  // namespace tensorgate::internal
 

@@ -120,7 +120,7 @@ Result<Buffer> Transfer::Windows::Take(std::uint64_t size) {
       return window;
     }
   }
-  return Buffer::Allocate(static_cast<std::size_t>(size));
+  return Buffer::Allocate(size);
 }
 
 void Transfer::Windows::Give(Buffer window) {

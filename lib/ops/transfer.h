@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <new>
 #include <span>
 #include <vector>
 
@@ -71,18 +70,6 @@ class Transfer {
   bool alone_ = false;
   Windows windows_;
 };
-
-/// What `body` returns; what it throws as a status.
-template <typename Body>
-auto Guarded(const Body& body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
-  } catch (...) {
-    return std::unexpected(Status{.rule = Rule::kIoReadFailed});
-  }
-}
 
 }  // namespace tensorgate::internal
 

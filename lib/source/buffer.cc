@@ -55,14 +55,15 @@ std::span<std::byte> Map(std::size_t length) {
 
 }  // namespace
 
-Result<Buffer> Buffer::Allocate(std::size_t size, std::size_t offset) {
+Result<Buffer> Buffer::Allocate(std::uint64_t bytes, std::uint64_t place) {
   Buffer buffer;
-  if (size == 0) return buffer;
+  if (bytes == 0) return buffer;
   // Room for the alignment; and no object is larger than half the address space.
-  if (size > SIZE_MAX / 2 - 2 * kHugePage) return OutOfMemory();
+  if (bytes > SIZE_MAX / 2 - 2 * kHugePage) return OutOfMemory();
+  const auto size = static_cast<std::size_t>(bytes);
   const std::size_t page = Page();
   const std::size_t unit = size < kPagesFrom ? kLine : page;
-  offset %= unit;
+  const auto offset = static_cast<std::size_t>(place % unit);
   if (size < kHugePage) {
     const std::size_t room = size + offset + unit - 1;
     auto* block = static_cast<std::byte*>(std::malloc(room));

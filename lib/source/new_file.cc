@@ -118,19 +118,13 @@ Result<NewFile> NewFile::Create(const NewFileFolder& folder, const std::string& 
   return file;
 }
 
-Result<void> NewFile::Open(int flags, unsigned mode) {
-  // A nameless file vanishes with the process, however that ends; it needs /proc to get its name.
-  file_ = Descriptor(::openat(folder_->descriptor(), ".", flags | O_TMPFILE, mode));
-  if (file_.valid()) {
-    if (::access(ProcessPath(file_.get()).c_str(), F_OK) == 0) return {};
-    file_ = Descriptor();
-  }
+// `take` has it if it is free; else it tells why not by errno.
+template <typename Take>
+Result<void> NewFile::TakeHiddenName(const Take& take) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::string hidden = HiddenName(name_);
     if (hidden.empty()) break;
-    file_ =
-        Descriptor(::openat(folder_->descriptor(), hidden.c_str(), flags | O_CREAT | O_EXCL, mode));
-    if (file_.valid()) {
+    if (take(hidden.c_str())) {
       hidden_ = std::move(hidden);
       return {};
     }
@@ -139,19 +133,24 @@ Result<void> NewFile::Open(int flags, unsigned mode) {
   return Failure(Rule::kSaveCreateFailed, errno);
 }
 
+Result<void> NewFile::Open(int flags, unsigned mode) {
+  // A nameless file vanishes with the process, however that ends; it needs /proc to get its name.
+  file_ = Descriptor(::openat(folder_->descriptor(), ".", flags | O_TMPFILE, mode));
+  if (file_.valid()) {
+    if (::access(ProcessPath(file_.get()).c_str(), F_OK) == 0) return {};
+    file_ = Descriptor();
+  }
+  return TakeHiddenName([&](const char* hidden) {
+    file_ = Descriptor(::openat(folder_->descriptor(), hidden, flags | O_CREAT | O_EXCL, mode));
+    return file_.valid();
+  });
+}
+
 NewFile::NewFile(NewFile&& other) noexcept
     : folder_(other.folder_),
       name_(std::move(other.name_)),
       file_(std::move(other.file_)),
       hidden_(std::exchange(other.hidden_, {})) {}
-
-NewFile& NewFile::operator=(NewFile&& other) noexcept {
-  std::swap(folder_, other.folder_);
-  std::swap(name_, other.name_);
-  std::swap(file_, other.file_);
-  std::swap(hidden_, other.hidden_);
-  return *this;
-}
 
 NewFile::~NewFile() {
   if (!hidden_.empty()) folder_->Remove(hidden_);
@@ -222,24 +221,14 @@ Result<void> NewFile::Sync() {
   return {};
 }
 
-Result<void> NewFile::GiveHiddenName() {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string hidden = HiddenName(name_);
-    if (hidden.empty()) break;
-    if (::linkat(AT_FDCWD, ProcessPath(file_.get()).c_str(), folder_->descriptor(), hidden.c_str(),
-                 AT_SYMLINK_FOLLOW) == 0) {
-      hidden_ = std::move(hidden);
-      return {};
-    }
-    if (errno != EEXIST) break;
-  }
-  return Failure(Rule::kSaveCreateFailed, errno);
-}
-
 Result<void> NewFile::Close() {
   if (!file_.valid()) return {};
   if (hidden_.empty()) {
-    const Result<void> named = GiveHiddenName();
+    const std::string nameless = ProcessPath(file_.get());
+    const Result<void> named = TakeHiddenName([&](const char* hidden) {
+      return ::linkat(AT_FDCWD, nameless.c_str(), folder_->descriptor(), hidden,
+                      AT_SYMLINK_FOLLOW) == 0;
+    });
     if (!named) return named;
   }
   // Network file systems tell here that the disk is full.

@@ -47,7 +47,6 @@ class NewFile {
   static Result<NewFile> Create(const NewFileFolder& folder, const std::string& name);
 
   NewFile(NewFile&& other) noexcept;
-  NewFile& operator=(NewFile&& other) noexcept;
   /// Not committed: nothing is left of it.
   ~NewFile();
 
@@ -72,7 +71,8 @@ class NewFile {
   NewFile(const NewFileFolder& folder, std::string name)
       : folder_(&folder), name_(std::move(name)) {}
   Result<void> Open(int flags, unsigned mode);
-  Result<void> GiveHiddenName();
+  template <typename Take>
+  Result<void> TakeHiddenName(const Take& take);
 
   const NewFileFolder* folder_;
   std::string name_;

@@ -161,7 +161,7 @@ std::tuple<Memory*, std::vector<std::uint64_t>> ReadSlice(const CheckpointHandle
                                    : Subscript::Range(start, stop, step));
   }
   SlicePlan plan = Take(self.checkpoint.PlanSlice(index, subscripts));
-  Buffer buffer = Take(Buffer::Allocate(static_cast<std::size_t>(plan.bytes)));
+  Buffer buffer = Take(Buffer::Allocate(plan.bytes));
   Take(WithoutInterpreter(
       [&] { return self.checkpoint.ReadSliceInto(index, subscripts, buffer.bytes()); }));
   return {new Memory(std::move(buffer)), std::move(plan.shape)};

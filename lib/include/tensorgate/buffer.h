@@ -15,6 +15,7 @@
 #define TENSORGATE_BUFFER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -26,7 +27,7 @@ class Buffer {
  public:
   /// `size` bytes whose address is `offset` modulo the page (modulo 64, below 64 KiB).
   /// 0 is aligned for every dtype. Fails with `io/out-of-memory`.
-  static Result<Buffer> Allocate(std::size_t size, std::size_t offset = 0);
+  static Result<Buffer> Allocate(std::uint64_t size, std::uint64_t offset = 0);
 
   Buffer() = default;
   Buffer(Buffer&& other) noexcept

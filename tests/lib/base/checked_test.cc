@@ -47,6 +47,16 @@ void Compare8(std::vector<std::uint8_t> dimensions, unsigned bits) {
   ASSERT_EQ(size.RowBitsModulo8(b), last * bits % 8);
 }
 
+TEST(SaturatingTest, EveryPairAtEightBits) {
+  for (unsigned a = 0; a < 256; ++a) {
+    for (unsigned b = 0; b < 256; ++b) {
+      const auto x = static_cast<std::uint8_t>(a), y = static_cast<std::uint8_t>(b);
+      ASSERT_EQ(SaturatingAdd(x, y), std::min(a + b, 255u));
+      ASSERT_EQ(SaturatingMultiply(x, y), std::min(a * b, 255u));
+    }
+  }
+}
+
 TEST(ShapeSizeTest, EveryShapeOfUpToTwoDimensionsAtEightBits) {
   for (const unsigned bits : {1u, 4u, 6u, 8u, 16u, 32u, 64u}) {
     Compare8({}, bits);

@@ -88,7 +88,6 @@ TEST(StridedSourceTest, HoldsNoMemoryOnceItIsRead) {
   const std::vector<std::byte> content(kBytes);
   internal::CheckpointData data;
   data.parts.emplace_back();
-  data.parts[0].tensors = std::make_unique<internal::NoTensors>();
   data.parts[0].source = std::make_unique<MemorySource>(content);
   std::vector<std::unique_ptr<internal::StridedSource>> sources;
   std::vector<std::byte> block(1 << 20);

@@ -1,0 +1,26 @@
+// Exceptions end here: no call of the library throws.
+#ifndef TENSORGATE_BASE_GUARDED_H_
+#define TENSORGATE_BASE_GUARDED_H_
+
+#include <expected>
+#include <new>
+
+#include "tensorgate/status.h"
+
+namespace tensorgate::internal {
+
+/// What `body` returns; memory that runs out, and what callbacks and sources of the caller's throw, as a status.
+template <typename Body>
+auto Guarded(const Body& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
+  } catch (...) {
+    return std::unexpected(Status{.rule = Rule::kIoReadFailed});
+  }
+}
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_BASE_GUARDED_H_
