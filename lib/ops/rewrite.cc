@@ -35,6 +35,7 @@ class Rewriting {
   const SaveOptions& options_;
   std::vector<std::vector<std::uint64_t>> bytes_;  // of each shard's tensors
   std::vector<FileLayout> layouts_;
+  std::vector<std::uint32_t> first_;  // number of each shard's first tensor
   std::vector<IndexEntry> entries_;
   std::uint64_t data_bytes_ = 0;
   // By what stands before the name of a shard. It stays where it is, since files refer to it.
@@ -78,6 +79,7 @@ Result<void> Rewriting::LayOut() {
       return std::unexpected(status);
     }
     layouts_.push_back(*std::move(layout));
+    first_.push_back(static_cast<std::uint32_t>(first));
     first += shard.tensors.size();
     for (const TensorData& tensor : shard.tensors) entries_.push_back({tensor.name, shard.name});
   }
@@ -101,8 +103,8 @@ Result<NewFileFolder> Rewriting::Open(const NewFileFolder& in, const std::string
 }
 
 Result<void> Rewriting::OpenFolder(std::string path) {
-  while (path.ends_with('/')) path.pop_back();
-  if (path.empty()) path = "/.";
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  if (path == "/") path = "/.";
   Result<NewFileFolder> above = NewFileFolder::OpenFor(path);
   if (!above) return std::unexpected(above.error());
   above_ = *std::move(above);
@@ -140,7 +142,7 @@ Result<void> Rewriting::WriteShard(std::size_t number, Meter& meter) {
   std::vector<Piece> pieces;
   pieces.reserve(shard.tensors.size());
   for (const std::uint32_t i : layout.order) {
-    pieces.push_back({&shard.tensors[i], bytes_[number][i], i});
+    pieces.push_back({&shard.tensors[i], bytes_[number][i], first_[number] + i});
   }
   const Result<void> written =
       internal::WriteShard(layout.head, pieces, *file, meter, options_, shards_.size());

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "lib/ops/rewrite.h"
 #include "tensorgate/save.h"
 #include "tests/lib/ops/made_tensors.h"
 #include "tests/lib/temp_folder.h"
@@ -364,6 +365,77 @@ TEST_F(SaveFileTest, PushedInAnyOrder) {
   EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span(content)), *Serialize(same)));
 }
 
+TEST_F(SaveFileTest, CancelledWhileTheKernelCopies) {
+  Put("old");
+  const fs::path other = folder_ / "other";
+  std::ofstream(other) << std::string(300'000, 'x');
+  auto source = FileSource::Open(other);
+  ASSERT_TRUE(source);
+  const TensorData tensor{.name = "t", .shape = {300'000}, .data = SourceData{&*source, 0}};
+  int calls = 0;
+  const SaveOptions options{.alignment = 4096, .progress = [&](std::uint64_t, std::uint64_t) {
+                              ++calls;
+                              return false;
+                            }};
+  EXPECT_EQ(SaveOne(tensor, options).error().rule, Rule::kUseCancelled);
+  EXPECT_EQ(calls, 1);
+  fs::remove(other);
+  ExpectOld();
+}
+
+// A source that tells at the end that it changed.
+class ChangedSource final : public Source {
+ public:
+  std::uint64_t size() const override { return 1 << 20; }
+  Result<std::size_t> Read(std::uint64_t, std::span<std::byte> into) override {
+    return into.size();
+  }
+  Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+};
+
+TEST_F(SaveFileTest, WhatAWriterRefuses) {
+  Put("old");
+  EXPECT_EQ(SaveOne(Tensor(), {.alignment = 3}).error().rule, Rule::kSaveMisuse);
+  EXPECT_EQ(SaveOne({.name = "x", .shape = {1}}).error().rule, Rule::kSaveWrongSize);
+  ChangedSource source;
+  const TensorData changed{.name = "t", .shape = {10}, .data = SourceData{&source, 0}};
+  EXPECT_EQ(SaveOne(changed).error().rule, Rule::kIoChanged);
+  EXPECT_EQ(SaveOne(Tensor(), {.metadata = Metadata{{"a", ""}, {"a", ""}}}).error().rule,
+            Rule::kSaveMetadataDuplicate);
+  ExpectOld();
+  // Found with the first bytes, and said again from then on.
+  const TensorData pushed{.name = "p", .shape = {4}, .data = PushedData()};
+  auto writer = Writer::Create(folder_ / "other.safetensors");
+  ASSERT_TRUE(writer && writer->Add(pushed) && writer->Add(pushed));
+  EXPECT_EQ(writer->Write("p", {}).error().rule, Rule::kSaveNameDuplicate);
+  EXPECT_EQ(writer->Write("p", {}).error().rule, Rule::kSaveNameDuplicate);
+  writer = Writer::Create(path_);
+  ASSERT_TRUE(writer && writer->Add(pushed));
+  EXPECT_EQ(writer->Write("a", {}).error().rule, Rule::kSaveMisuse);
+  EXPECT_EQ(writer->Write("q", {}).error().rule, Rule::kSaveMisuse);
+  fs::remove(path_);
+  fs::create_directory(path_);
+  EXPECT_EQ(writer->Write("p", std::span(bytes_).first(4)).error().rule, Rule::kIoNotRegular);
+  EXPECT_EQ(writer->Finish().error().rule, Rule::kIoNotRegular);
+  EXPECT_EQ(Names(), std::vector<std::string>{"model.safetensors"});
+}
+
+// Its number is the tensor's, not that in its shard.
+TEST_F(SaveFileTest, TheTensorWithWhichAShardIsTooLarge) {
+  const std::uint64_t largest = (std::uint64_t{1} << 61) - 1, most = 4 * largest;
+  auto writer = Writer::Create(path_, {.max_shard_bytes = most});
+  ASSERT_TRUE(writer);
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(writer->Add({.name = std::string(1, static_cast<char>('a' + i)),
+                             .shape = {i == 0 ? 1 : largest},
+                             .data = PushedData()}));
+  }
+  const Result<void> finished = writer->Finish();
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().rule, Rule::kSaveShapeOverflow);
+  EXPECT_EQ(finished.error().found, 7u);
+}
+
 TEST_F(SaveFileTest, WhatWasPushedInPartIsNotSaved) {
   Put("old");
   auto writer = Writer::Create(path_);
@@ -472,6 +544,112 @@ TEST_F(ShardsTest, DuplicatesAreFoundAcrossShards) {
   EXPECT_EQ(saved.error().rule, Rule::kSaveNameDuplicate);
   EXPECT_EQ(saved.error().found, 2u);
   EXPECT_TRUE(Names().empty());
+}
+
+// Files that keep their shards, written anew.
+class RewriteTest : public SaveFileTest {
+ protected:
+  using Shards = std::vector<internal::ShardData>;
+  Result<void> Rewrite(const Shards& shards, const std::string& index = "index",
+                       const SaveOptions& options = {}) {
+    return internal::SaveShards(out_, index, shards, options);
+  }
+  /// The error, of which nothing is left.
+  Status Refused(const Shards& shards, const std::string& index = "index",
+                 const SaveOptions& options = {}) {
+    const Result<void> saved = Rewrite(shards, index, options);
+    EXPECT_FALSE(saved);
+    EXPECT_FALSE(fs::exists(out_));
+    return saved ? Status() : saved.error();
+  }
+  std::vector<std::string> Written() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(out_)) {
+      if (entry.is_regular_file()) names.push_back(entry.path().lexically_relative(out_));
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+  std::string out_ = folder_ / "out";
+};
+
+TEST_F(RewriteTest, IntoFoldersThatAreMadeOrThere) {
+  const Shards shards = {{"s/one", {Tensor("a", 10)}, Metadata{{"k", "v"}}},
+                         {"s/two", {Tensor("b", 20), Tensor("c", 0)}, {}},
+                         {"s/t/three", {}, {}}};
+  const std::vector<std::string> expected = {"index", "s/one", "s/t/three", "s/two"};
+  // The second time all of it is there.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Rewrite(shards));
+    EXPECT_EQ(Written(), expected);
+  }
+  EXPECT_EQ(File::OpenPath(out_ + "/s/one")->FindMetadata("k"), "v");
+  EXPECT_EQ(File::OpenPath(out_ + "/s/two")->tensors().size(), 2u);
+  EXPECT_EQ(Content(out_ + "/index"),
+            "{\n  \"metadata\": {\n    \"total_size\": 30\n  },\n  \"weight_map\": {\n"
+            "    \"a\": \"s/one\",\n    \"b\": \"s/two\",\n    \"c\": \"s/two\"\n  }\n}\n");
+  fs::remove_all(out_);
+  out_ += "//";
+  ASSERT_TRUE(Rewrite({{"one", {Tensor("a", 10)}, {}}}, "", {.sync = false}));
+  EXPECT_EQ(Written(), std::vector<std::string>{"one"});
+}
+
+TEST_F(RewriteTest, TheNumberOfWhatIsRefused) {
+  const auto refused = [&](TensorData tensor, Rule rule, std::uint64_t found,
+                           std::vector<TensorData> others = {}) {
+    others.insert(others.begin(), std::move(tensor));
+    const Status status =
+        Refused({{"one", {Tensor("a", 1), Tensor("b", 1)}, {}}, {"two", std::move(others), {}}});
+    EXPECT_EQ(status.rule, rule) << Info(status.rule).id;
+    EXPECT_EQ(status.found, found);
+  };
+  const std::uint64_t quarter = (std::uint64_t{1} << 61) - 1;
+  const DataCallback nothing;
+  refused({.name = "x", .shape = {UINT64_MAX}}, Rule::kSaveShapeOverflow, 2);
+  refused({.name = "x", .shape = {1}}, Rule::kSaveWrongSize, 2);
+  refused({.name = "x", .shape = {1}, .data = PushedData()}, Rule::kSaveMisuse, 2);
+  refused({.name = "x", .shape = {1}, .data = nothing}, Rule::kSaveMisuse, 2);
+  refused(Tensor("b", 1), Rule::kSaveNameDuplicate, 2);
+  refused({.name = "x", .shape = {quarter}, .data = nothing}, Rule::kSaveShapeOverflow, 5,
+          {{.name = "y1", .shape = {quarter}, .data = nothing},
+           {.name = "y2", .shape = {quarter}, .data = nothing},
+           {.name = "y3", .shape = {quarter}, .data = nothing}});
+}
+
+TEST_F(RewriteTest, WhatIsRefusedLeavesNothing) {
+  ChangedSource source;
+  const Shards one = {{"one", {Tensor("a", 1)}, {}}};
+  EXPECT_EQ(Refused({{"one", {Tensor("a", 1)}, {}},
+                     {"two", {{.name = "b", .shape = {10}, .data = SourceData{&source, 0}}}, {}}})
+                .rule,
+            Rule::kIoChanged);
+  EXPECT_EQ(Refused({{"one", {}, Metadata{{"a", ""}, {"a", ""}}}}).rule,
+            Rule::kSaveMetadataDuplicate);
+  EXPECT_EQ(Refused(one, "index", {.alignment = 3}).rule, Rule::kSaveMisuse);
+  // A shard's folder and name that cannot be had: another shard made what the next one needs as a folder.
+  EXPECT_EQ(Refused({{std::string("a\0b/one", 7), {}, {}}}).rule, Rule::kSaveCreateFailed);
+  EXPECT_EQ(Refused({{std::string(300, 'x') + "/one", {}, {}}}).rule, Rule::kSaveCreateFailed);
+  const std::string out = std::exchange(out_, "");
+  const Status nowhere = Refused(one);
+  EXPECT_EQ(nowhere.rule, Rule::kSaveCreateFailed);
+  EXPECT_EQ(nowhere.system_error, ENOENT);
+  // Where it may write, it is the data that fail.
+  out_ = "//";
+  const Result<void> root =
+      Rewrite({{"tensorgate-test", {{.name = "b", .shape = {1}, .data = DataCallback()}}, {}}});
+  ASSERT_FALSE(root);
+  EXPECT_TRUE(root.error().rule == Rule::kSaveMisuse || root.error().system_error == EACCES ||
+              root.error().system_error == EROFS);
+  out_ = out;
+  fs::create_directory(out_);
+  std::ofstream(out_ + "/file") << "x";
+  fs::create_directory(out_ + "/taken");
+  fs::create_symlink("taken", out_ + "/link");
+  EXPECT_EQ(Rewrite({{"file/one", {}, {}}}).error().rule, Rule::kSaveCreateFailed);
+  EXPECT_EQ(Rewrite({{"link/one", {}, {}}}).error().rule, Rule::kSaveCreateFailed);
+  EXPECT_EQ(Rewrite({{"taken", {}, {}}}).error().rule, Rule::kIoNotRegular);
+  EXPECT_EQ(Rewrite(one, "taken").error().rule, Rule::kIoNotRegular);
+  EXPECT_EQ(Written(), std::vector<std::string>{"file"});
 }
 
 }  // namespace
