@@ -13,11 +13,14 @@
 #include <iterator>
 #include <string>
 
+#include "lib/ops/contents.h"
 #include "lib/ops/rewrite.h"
+#include "lib/ops/torch_part.h"
 #include "lib/source/walk.h"
 #include "lib/torch/pickle_file.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
+#include "tensorgate/convert.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/save.h"
@@ -26,6 +29,7 @@
 #include "tensorgate/torch.h"
 #include "tests/lib/safetensors/build.h"
 #include "tests/lib/temp_folder.h"
+#include "tests/lib/torch/build.h"
 
 namespace {
 // Negative: never fails.
@@ -462,6 +466,61 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
               return told(saved);
             }),
             10);
+}
+
+TEST(MemoryTest, EveryAllocationOfAConversionMayFail) {
+  using testing::torch::View;
+  const View floats{.shape = {4}, .stride = {1}, .elements = 4};
+  const View turned{.shape = {2, 2}, .stride = {1, 2}, .elements = 4};
+  const std::string file = testing::torch::File(
+      testing::torch::Dict({{"a", floats.Code()}, {"b", turned.Code()}, {"c", turned.Code()}}),
+      {"0123456789abcdef"});
+  const TempFolder temp;
+  const std::string folder = temp.path(), in = folder + "/in/pytorch_model.bin";
+  std::filesystem::create_directory(folder + "/in");
+  std::ofstream(in, std::ios::binary) << file;
+  const std::string index = in + ".index.json", from = folder + "/in", out = folder + "/out";
+  const auto convert = [&](bool verify) {
+    const auto converted = Convert(from, out, {.verify = verify, .sync = false});
+    const long armed = fail_after.exchange(-1);
+    // What was written stays where reading it back fails.
+    if (!verify) EXPECT_EQ(std::filesystem::exists(out), converted.has_value());
+    std::filesystem::remove_all(out);
+    Outcome outcome{Verdict::kAccepted, false, Rule{}};
+    if (!converted) {
+      const ConvertError& error = converted.error();
+      outcome = {Verdict::kUndecided, true, error.status.rule};
+      if (error.report) outcome = OutcomeOf(*error.report);
+      if (outcome.first == Rule::kCpShardUndecided) outcome.first = Rule::kIoOutOfMemory;
+    }
+    fail_after = armed;
+    return outcome;
+  };
+  for (const bool sharded : {false, true}) {
+    if (sharded) {
+      std::ofstream(index) << R"({"metadata":{},"weight_map":{"a":"pytorch_model.bin",)"
+                           << R"("b":"pytorch_model.bin","c":"pytorch_model.bin"}})";
+    }
+    for (const bool verify : {false, true})
+      EXPECT_GT(FailEach([&] { return convert(verify); }), 20);
+  }
+  EXPECT_GT(FailEach([&] {
+              const auto storages = tensorgate::internal::OpenStorages(AsBytes(file));
+              return OutcomeOf(storages ? storages->report() : storages.error());
+            }),
+            10);
+  const auto checkpoint = Checkpoint::OpenBytes(AsBytes(file));
+  ASSERT_TRUE(checkpoint);
+  EXPECT_GT(FailEach([&] {
+              try {
+                const auto contents = tensorgate::internal::ContentsOf(*checkpoint);
+                if (contents) return Outcome{Verdict::kAccepted, false, Rule{}};
+                return Outcome{Verdict::kUndecided, true, contents.error().rule};
+              } catch (const std::bad_alloc&) {
+                return Outcome{Verdict::kUndecided, true, Rule::kIoOutOfMemory};
+              }
+            }),
+            5);
 }
 
 TEST(MemoryTest, EveryAllocationOfAParallelReadMayFail) {

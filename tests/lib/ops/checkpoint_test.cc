@@ -140,6 +140,16 @@ TEST_F(CheckpointTest, MisuseIsAStatus) {
   EXPECT_EQ(Message(checkpoint.tensor(2).error()), "nothing has the number or the place 2");
 }
 
+TEST_F(CheckpointTest, NumbersOutOfRangeEndTheProgram) {
+  Checkpoint checkpoint = Opened(Checkpoint::OpenBytes(AsBytes(ModelOf({}))));
+  const std::string file = testing::SmallFile();
+  checkpoint = Opened(Checkpoint::OpenBytes(AsBytes(file)));
+  EXPECT_EQ(checkpoint.name(2), "c");
+  EXPECT_DEATH((void)checkpoint.name(3), "");
+  EXPECT_DEATH((void)checkpoint.metadata(1), "");
+  EXPECT_DEATH((void)checkpoint.part(1), "");
+}
+
 TEST_F(CheckpointTest, WhatIsRefusedDoesNotOpen) {
   std::string file = testing::SmallFile();
   file[file.find("\"U8\"") + 1] = 'X';
@@ -148,6 +158,8 @@ TEST_F(CheckpointTest, WhatIsRefusedDoesNotOpen) {
   EXPECT_EQ(refused.error().verdict(), Verdict::kRejected);
   EXPECT_EQ(Checkpoint::OpenPath(folder_ / "none").error().findings()[0].rule, Rule::kIoOpenFailed);
   EXPECT_EQ(Checkpoint::OpenPath(folder_).error().findings()[0].rule, Rule::kCpIndexMissing);
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(Checkpoint::OpenPath(folder_ / "pipe").error().findings()[0].rule, Rule::kIoNotRegular);
   EXPECT_EQ(Checkpoint::OpenDescriptor(-1).error().findings()[0].rule, Rule::kIoOpenFailed);
   // The reference's profile opens nothing that strict refuses.
   CheckOptions options;

@@ -257,10 +257,11 @@ TEST_F(LoadTest, MemoryLiesAsTheFileDoes) {
 // Every order of small extents: aligned, inside, apart from each other, neighbours together.
 TEST_F(LoadTest, LayoutsAreSound) {
   using internal::Extent;
-  const std::vector<Extent> pool = {{0, {8, 4}, 4},         {0, {12, 4}, 4},    {0, {16, 0}, 8},
-                                    {0, {16, 8}, 8},        {1, {16, 8}, 8},    {0, {13, 2}, 2},
-                                    {0, {17, 70'000}, 8},   {0, {25, 16}, 8},   {0, {8, 4}, 4},
-                                    {1, {5000, 66'000}, 1}, {1, {71'000, 1}, 1}};
+  const std::vector<Extent> pool = {{0, {8, 4}, 4},         {0, {12, 4}, 4},     {0, {16, 0}, 8},
+                                    {0, {16, 8}, 8},        {1, {16, 8}, 8},     {0, {13, 2}, 2},
+                                    {0, {17, 70'000}, 8},   {0, {25, 16}, 8},    {0, {8, 4}, 4},
+                                    {1, {5000, 66'000}, 1}, {1, {71'000, 1}, 1}, {0, {8, 4}, 2},
+                                    {0, {12, 8}, 8}};
   for (const Extent& a : pool) {
     for (const Extent& b : pool) {
       for (const Extent& c : pool) {
@@ -292,6 +293,9 @@ TEST_F(LoadTest, LayoutsAreSound) {
   EXPECT_EQ(internal::LayOut(neighbours)->stretches.size(), 1u);
   const std::vector<Extent> huge = {{0, {0, UINT64_MAX - 100}, 1}, {1, {0, 200}, 1}};
   EXPECT_FALSE(internal::LayOut(huge));
+  // The end fits, and the next place of the same remainder does not.
+  const std::vector<Extent> last = {{0, {0, UINT64_MAX - 5}, 1}, {1, {40, 1}, 1}};
+  EXPECT_FALSE(internal::LayOut(last));
 }
 
 // Tensors as other formats have them: a matrix, the same transposed, a diagonal, one element repeated.
@@ -353,6 +357,68 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
   EXPECT_EQ(checkpoint.FindMetadata("k"), std::nullopt);
 }
 
+// What no proven file has: a view that leaves its range, and sizes that no memory has.
+class OddTensors final : public internal::PartTensors {
+ public:
+  explicit OddTensors(std::vector<TensorRef> tensors) : tensors_(std::move(tensors)) {}
+  std::size_t size() const override { return tensors_.size(); }
+  std::string_view name(std::size_t) const override { return "odd"; }
+  TensorRef tensor(std::size_t index) const override { return tensors_[index]; }
+  std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
+
+ private:
+  std::vector<TensorRef> tensors_;
+};
+
+class FailingSource final : public Source {
+ public:
+  std::uint64_t size() const override { return UINT64_MAX; }
+  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte>) override {
+    return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
+  }
+};
+
+TEST_F(LoadTest, TensorsThatCannotBe) {
+  const Report report = safetensors::CheckBytes(AsBytes(file_));
+  const auto rule_of = [&](std::vector<TensorRef> tensors) {
+    std::vector<internal::PartData> parts(1);
+    parts[0].source = std::make_unique<FailingSource>();
+    parts[0].tensors = std::make_unique<const OddTensors>(std::move(tensors));
+    parts[0].report = &report;
+    const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
+    const Result<Loaded> loaded = checkpoint.LoadAll();
+    EXPECT_FALSE(loaded);
+    const Rule rule = loaded.error().rule;
+    // What a memory holds fails alike where the memory is the caller's.
+    if (rule != Rule::kIoOutOfMemory) {
+      std::vector<std::byte> into(static_cast<std::size_t>(checkpoint.tensor(0)->bytes()));
+      const Result<void> read = checkpoint.ReadInto(0, into);
+      EXPECT_TRUE(!read && read.error().rule == rule);
+    }
+    return rule;
+  };
+  EXPECT_EQ(rule_of({{"a", DType::kU8, {2, 2}, {1, 3}, 0, {0, 4}}}), Rule::kUseNoSuchTensor);
+  const std::uint64_t huge = UINT64_MAX - 100;
+  EXPECT_EQ(rule_of({{"a", DType::kU8, {huge}, {}, 0, {0, huge}},
+                     {"b", DType::kU8, {200}, {}, 0, {huge + 1, 200}}}),
+            Rule::kIoOutOfMemory);
+  for (const std::uint64_t rows : {huge / 2, huge}) {
+    EXPECT_EQ(rule_of({{"a", DType::kU8, {rows}, {0}, 0, {0, 1}},
+                       {"b", DType::kU8, {rows}, {0}, 0, {0, 1}}}),
+              Rule::kIoOutOfMemory);
+  }
+  // Of long rows, which are read to their places, and of columns, which are taken apart.
+  EXPECT_EQ(rule_of({{"a", DType::kU8, {2, 100'000}, {200'000, 1}, 0, {0, 300'000}}}),
+            Rule::kIoReadFailed);
+  EXPECT_EQ(rule_of({{"a", DType::kU8, {2, 10}, {1, 2}, 0, {0, 20}}}), Rule::kIoReadFailed);
+}
+
+TEST(CheckpointDataTest, WhatMayBeCopiedIsCounted) {
+  EXPECT_EQ(internal::MostCopied(10, 7), 47u);
+  EXPECT_EQ(internal::MostCopied(UINT64_MAX / 4, 3), UINT64_MAX);
+  EXPECT_EQ(internal::MostCopied(UINT64_MAX / 4 + 1, 0), UINT64_MAX);
+}
+
 TEST_F(LoadTest, MappingsShowTheFile) {
   const std::string path = Write("model", file_);
   const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(path));
@@ -384,6 +450,21 @@ TEST_F(LoadTest, MappingsShowTheFile) {
   const Checkpoint other =
       Opened(Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(file_), &counts)));
   EXPECT_EQ(other.Map(0).error().rule, Rule::kUseNotMappable);
+  // A source whose descriptor is none.
+  class Closed final : public Source {
+   public:
+    explicit Closed(std::span<const std::byte> bytes) : inner_(bytes) {}
+    std::uint64_t size() const override { return inner_.size(); }
+    Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
+      return inner_.Read(offset, into);
+    }
+    int descriptor() const override { return 1 << 30; }
+
+   private:
+    MemorySource inner_;
+  };
+  const Checkpoint closed = Opened(Checkpoint::Open(std::make_unique<Closed>(AsBytes(file_))));
+  EXPECT_EQ(closed.Map(0).error().rule, Rule::kIoReadFailed);
 
   // What cannot be mapped: no descriptor, one that is not open for reading, more than memory can show.
   EXPECT_EQ(Mapping::MapFile(-1, 1, {}).error().rule, Rule::kIoReadFailed);

@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <numeric>
 
+#include "lib/ops/shards.h"
+#include "lib/ops/write.h"
 #include "lib/safetensors/layout.h"
 #include "tests/lib/ops/made_tensors.h"
 #include "tests/lib/safetensors/build.h"
+#include "tests/lib/temp_folder.h"
 
 namespace tensorgate {
 namespace {
@@ -264,6 +268,67 @@ TEST(SaveTest, TakesDataFromCallbacksAndSources) {
             Rule::kIoChanged);
 }
 
+// Memory takes nothing from the kernel: an open file is read.
+TEST(SaveTest, TakesDataFromAFile) {
+  const testing::TempFolder temp;
+  const std::string path = temp.path() / "x", content(20'000, 'x');
+  std::ofstream(path) << content;
+  auto source = FileSource::Open(path);
+  ASSERT_TRUE(source);
+  const TensorData tensor{.name = "a", .shape = {content.size()}, .data = SourceData{&*source, 0}};
+  const auto file = Serialize(std::span(&tensor, 1), {.alignment = 4096});
+  ASSERT_TRUE(file);
+  EXPECT_EQ(Text(*file).substr(4096), content);
+}
+
+TEST(SaveTest, WhatIsPushedIsLeftOut) {
+  const TensorData tensors[] = {
+      {.data = AsBytes("abc")}, {.data = PushedData()}, {.data = AsBytes("de")}};
+  internal::Piece pieces[] = {{&tensors[0], 3, 0}, {&tensors[1], 2, 1}, {&tensors[2], 2, 2}};
+  std::string into = "-----------";
+  const std::span<std::byte> bytes = std::as_writable_bytes(std::span(into));
+  const SaveOptions options;
+  internal::Meter meter(options, 5);
+  internal::MemorySink sink(bytes);
+  ASSERT_TRUE(internal::WriteFile("head", pieces, sink, meter));
+  EXPECT_EQ(into, "headabc--de");
+  EXPECT_EQ(sink.position(), 11u);
+  // Bytes that are not as many as was said.
+  pieces[2].bytes = 1;
+  internal::MemorySink again(bytes);
+  const Result<void> wrong = internal::WriteFile("", pieces, again, meter);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().rule, Rule::kSaveWrongSize);
+  EXPECT_EQ(wrong.error().found, 2u);
+}
+
+TEST(SaveTest, ShardsOfEveryNumberHaveNames) {
+  const internal::ShardNames names("m.safetensors");
+  EXPECT_EQ(names.Shard(0, 1), "m-00001-of-00001.safetensors");
+  EXPECT_EQ(names.Shard(99'999, 123'456), "m-100000-of-123456.safetensors");
+  for (const char* shard : {"m-00001-of-00001.safetensors", "m-123456-of-000001.safetensors"}) {
+    EXPECT_TRUE(names.IsShard(shard)) << shard;
+  }
+  for (const char* other :
+       {"m.safetensors", "n-00001-of-00001.safetensors", "m00001-of-00001.safetensors",
+        "m-0001-of-00001.safetensors", "m-00001of-00001.safetensors", "m-00001-of-0001.safetensors",
+        "m-00001-of-00001.safetensors.x", "m-00001-of-00001"}) {
+    EXPECT_FALSE(names.IsShard(other)) << other;
+  }
+}
+
+TEST(SaveTest, TensorsGoToShardsInOrder) {
+  using Shards = std::vector<std::vector<std::uint32_t>>;
+  const auto split = [](std::vector<std::uint64_t> bytes) {
+    return internal::SplitIntoShards(bytes, 10);
+  };
+  EXPECT_EQ(split({}), (Shards{{}}));
+  EXPECT_EQ(split({11}), (Shards{{0}}));
+  EXPECT_EQ(split({5, 5, 1, 11, 2}), (Shards{{0, 1}, {3}, {2, 4}}));
+  EXPECT_EQ(internal::IndexText(0, {}),
+            "{\n  \"metadata\": {\n    \"total_size\": 0\n  },\n  \"weight_map\": {}\n}\n");
+}
+
 TEST(SaveTest, ASourceThatChangedIsNotSaved) {
   class Changing final : public Source {
    public:
@@ -286,6 +351,9 @@ TEST(SaveTest, IntoTheCallersMemory) {
   EXPECT_EQ(into, *Serialize(std::span(&tensor, 1)));
   into.push_back({});
   EXPECT_EQ(SerializeInto(std::span(&tensor, 1), into).error().rule, Rule::kSaveWrongSize);
+  const SaveOptions odd{.alignment = 3};
+  EXPECT_EQ(SerializeInto(std::span(&tensor, 1), into, odd).error().rule, Rule::kSaveMisuse);
+  EXPECT_EQ(SerializedSize(std::span(&tensor, 1), odd).error().rule, Rule::kSaveMisuse);
 }
 
 TEST(SaveTest, ProgressAndCancellation) {
@@ -308,6 +376,8 @@ TEST(SaveTest, ProgressAndCancellation) {
   EXPECT_EQ(ErrorOf(tensors, options).rule, Rule::kUseCancelled);
   std::atomic<bool> cancel = true;
   EXPECT_EQ(ErrorOf(tensors, {.cancel = &cancel}).rule, Rule::kUseCancelled);
+  cancel = false;
+  EXPECT_TRUE(Serialize(tensors, {.cancel = &cancel}));
 }
 
 }  // namespace

@@ -183,6 +183,18 @@ TEST(SliceTest, StridedTensorsAreGathered) {
   }
 }
 
+// Two axes of one distance, and a gap in each box: more bytes would be read than there are numbers for.
+TEST(SliceTest, APlanOfMoreThanCanBeCounted) {
+  TensorRef tensor = TensorOf(DType::kU8, {std::uint64_t{1} << 38, 1 << 20, 2});
+  tensor.stride = {8192, 8192, 4000};
+  tensor.range.length = ((std::uint64_t{1} << 38) - 1 + (1 << 20) - 1) * 8192 + 4001;
+  const Result<SlicePlan> plan = PlanSlice(tensor, {});
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->bytes, std::uint64_t{1} << 59);
+  EXPECT_EQ(plan->reads, std::uint64_t{1} << 58);
+  EXPECT_EQ(plan->read_bytes, UINT64_MAX);
+}
+
 TEST(SliceTest, ATensorThatContradictsItselfIsRefused) {
   const auto rule = [](TensorRef tensor, std::vector<Subscript> subscripts = {}) {
     const Result<SlicePlan> plan = PlanSlice(tensor, subscripts);
@@ -201,6 +213,12 @@ TEST(SliceTest, ATensorThatContradictsItselfIsRefused) {
   tensor.shape = {2, 2};
   tensor.stride = {1};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
+  for (const std::uint64_t far : {UINT64_MAX, k63}) {
+    tensor.shape = {2, 3};
+    tensor.stride = {1, far};
+    EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
+  }
+  tensor.shape = {2, 2};
   tensor.stride = {UINT64_MAX, 1};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
   tensor.dtype = DType::kU64;
@@ -232,6 +250,12 @@ TEST(SliceTest, RefusalsTellTheSubscript) {
       PlanSlice(TensorOf(DType::kF6E2M3, {4}), std::vector{Subscript::Range(0, 3)});
   EXPECT_EQ(packed.error().rule, Rule::kUseSubByteSlice);
   EXPECT_EQ(packed.error().found, 6u);
+  // Rows that end within a byte, no rows, rows that do not lie together.
+  TensorRef strided = TensorOf(DType::kF4, {4});
+  strided.stride = {1};
+  for (const TensorRef& odd : {TensorOf(DType::kF4, {3}), TensorOf(DType::kF4, {}), strided}) {
+    EXPECT_EQ(PlanSlice(odd, {}).error().rule, Rule::kUseSubByteSlice);
+  }
 }
 
 // The last guard: whatever went wrong before, nothing outside is written to or read.
@@ -350,6 +374,8 @@ TEST_F(CountedSliceTest, WrongSizeAndFailuresAreErrors) {
   EXPECT_EQ(checkpoint_.ReadSliceInto(1, four, into).error().rule, Rule::kUseWrongSize);
   EXPECT_EQ(checkpoint_.ReadSliceInto(2, four, into).error().rule, Rule::kUseNoSuchTensor);
   EXPECT_EQ(checkpoint_.PlanSlice(2, four).error().rule, Rule::kUseNoSuchTensor);
+  const std::vector<Subscript> three(3, Subscript::All());
+  EXPECT_EQ(checkpoint_.ReadSliceInto(1, three, into).error().rule, Rule::kUseBadSlice);
   EXPECT_EQ(checkpoint_.ReadSlice(1, std::vector(3, Subscript::All())).error().rule,
             Rule::kUseBadSlice);
 }

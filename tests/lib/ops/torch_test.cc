@@ -6,8 +6,10 @@
 #include <iterator>
 
 #include "lib/base/bytes.h"
+#include "lib/ops/torch_part.h"
 #include "tensorgate/torch.h"
 #include "tests/lib/ops/model.h"
+#include "tests/lib/torch/build.h"
 
 namespace tensorgate {
 namespace {
@@ -298,6 +300,102 @@ TEST_F(TorchCheckpointTest, ADtypeWithoutAName) {
   const Finding& finding = refused.error().findings()[0];
   EXPECT_EQ(finding.rule, Rule::kUseNoDtype);
   EXPECT_NE(Message(refused.error(), finding).find("complex128"), std::string::npos);
+}
+
+// In shards, too.
+TEST_F(TorchCheckpointTest, AShardOfADtypeWithoutAName) {
+  const testing::torch::View number{
+      .shape = {1}, .stride = {1}, .elements = 1, .storage = "ComplexDoubleStorage"};
+  Write("pytorch_model-1.bin",
+        testing::torch::File(testing::torch::Dict({{"w", number.Code()}}), {std::string(16, 'x')}));
+  Write("pytorch_model.bin.index.json",
+        R"({"metadata":{},"weight_map":{"w":"pytorch_model-1.bin"}})");
+  const auto refused = Checkpoint::OpenPath(folder_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().findings()[0].rule, Rule::kUseNoDtype);
+}
+
+// An archive whose first bytes are a header's length, and a brace.
+TEST_F(TorchCheckpointTest, ACheckpointThatBeginsLikeSafetensors) {
+  std::string file = Content("views.pt");
+  file.replace(4, 5, std::string(4, '\0') + "{");
+  const auto refused = Checkpoint::OpenBytes(internal::AsBytes(file));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().verdict(), Verdict::kRejected);
+  EXPECT_EQ(refused.error().format(), "pytorch-zip");
+  // What is not known for certain is not looked at again.
+  const int forever = 1 << 30;
+  const bool changed = true;
+  const auto undecided =
+      Checkpoint::Open(std::make_unique<Failing>(file, &forever, &changed, false));
+  ASSERT_FALSE(undecided);
+  EXPECT_EQ(undecided.error().verdict(), Verdict::kUndecided);
+  EXPECT_EQ(undecided.error().format(), "safetensors");
+}
+
+// Storages as tensors of whole numbers, as wide as what is seen in them allows.
+TEST_F(TorchCheckpointTest, StoragesAsTheyLie) {
+  using testing::torch::View;
+  const auto of = [](std::size_t record, std::uint64_t elements, const char* storage) {
+    return View{.shape = {elements},
+                .stride = {1},
+                .record = record,
+                .elements = elements,
+                .storage = storage}
+        .Code();
+  };
+  const std::vector<std::string> records = {"12345678", "1234", "12", "1", "1234567890123456"};
+  const std::string file =
+      testing::torch::File(testing::torch::Dict({{"f", of(0, 2, "FloatStorage")},
+                                                 {"h", of(1, 2, "HalfStorage")},
+                                                 {"b", of(2, 2, "ByteStorage")},
+                                                 {"c", of(3, 1, "CharStorage")},
+                                                 {"d", of(4, 1, "ComplexDoubleStorage")}}),
+                           records);
+  const DType expected[] = {DType::kU32, DType::kU16, DType::kU8, DType::kU8, DType::kU64};
+  std::vector<Checkpoint> ways;
+  ways.push_back(Opened(internal::OpenStorages(internal::AsBytes(file))));
+  ways.push_back(Opened(internal::OpenStorages(Write("x.pt", file), {})));
+  EXPECT_EQ(ways[1].path(), (folder_ / "x.pt").string());
+  for (const Checkpoint& storages : ways) {
+    ASSERT_EQ(storages.size(), records.size());
+    EXPECT_EQ(storages.part(0).torch->size(), records.size());
+    EXPECT_EQ(storages.Find("f"), std::nullopt);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      EXPECT_EQ(storages.name(i), "");
+      const TensorRef tensor = *storages.tensor(i);
+      EXPECT_EQ(tensor.dtype, expected[i]) << i;
+      EXPECT_EQ(tensor.shape,
+                (std::vector<std::uint64_t>{records[i].size() * 8 / Bits(expected[i])}));
+      const Result<Buffer> read = storages.Read(i);
+      ASSERT_TRUE(read);
+      EXPECT_TRUE(Same(read->bytes(), internal::AsBytes(records[i]))) << i;
+    }
+  }
+}
+
+// A storage without a dtype is as wide as the tensors in it, if they fill it.
+TEST_F(TorchCheckpointTest, AStorageWithoutADtype) {
+  const std::string file = Content("tensor-untyped.pt");
+  const Checkpoint storages = Opened(internal::OpenStorages(internal::AsBytes(file)));
+  ASSERT_EQ(storages.size(), 1u);
+  EXPECT_EQ(storages.tensor(0)->dtype, DType::kU16);
+  EXPECT_EQ(storages.tensor(0)->shape, (std::vector<std::uint64_t>{4}));
+}
+
+TEST_F(TorchCheckpointTest, StoragesOfWhatIsNoCheckpoint) {
+  const auto refused = [&](const std::string& content) {
+    const auto opened = internal::OpenStorages(internal::AsBytes(content), CheckOptions());
+    EXPECT_FALSE(opened);
+    return opened ? Report() : opened.error();
+  };
+  EXPECT_EQ(refused("GGUF" + std::string(100, '\0')).format(), "gguf");
+  // Sound, and yet nothing that has storages: what it lacks is told.
+  EXPECT_EQ(refused(testing::SmallFile()).format(), "pytorch-zip");
+  EXPECT_EQ(refused("text").verdict(), Verdict::kUnsupported);
+  const auto none = internal::OpenStorages(folder_ / "none", CheckOptions());
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().findings()[0].rule, Rule::kIoOpenFailed);
 }
 
 // Whatever is in it: who names a file so promises safetensors.
