@@ -32,6 +32,11 @@ inline std::span<char> AsWritableText(std::span<std::byte> bytes) {
   return {reinterpret_cast<char*>(bytes.data()), bytes.size()};
 }
 
+/// The small letter of an ASCII capital; anything else as it is.
+constexpr char FoldCase(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 /// The number at the beginning of `text`, which must be long enough.
 template <std::integral T>
 inline T LoadLittleEndian(std::string_view text) {

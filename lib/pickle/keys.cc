@@ -1,5 +1,6 @@
 #include "lib/pickle/keys.h"
 
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -34,8 +35,8 @@ void KeyCheck::SpellScalar(const Value& key) {
   if (text) bits = key.length;
   spelled_.push_back('\xFF');
   spelled_.push_back(static_cast<char>(kind));
-  for (unsigned shift = 0; shift < 64; shift += 8)
-    spelled_.push_back(static_cast<char>(bits >> shift & 0xFF));
+  const auto bytes = std::bit_cast<std::array<char, sizeof bits>>(bits);
+  spelled_.append(bytes.data(), bytes.size());
   if (text) spelled_.append(values_.Text(key));
 }
 

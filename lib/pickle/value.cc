@@ -1,5 +1,6 @@
 #include "lib/pickle/value.h"
 
+#include <algorithm>
 #include <array>
 
 #include "lib/base/utf8.h"
@@ -56,7 +57,7 @@ std::span<Value> Values::Extend(Object& object, std::uint32_t count) {
       const std::size_t capacity = object.size == 0 ? size : 2 * size;
       const std::size_t begin = GrowPool(pool_.size() + capacity);
       const std::span<Value> all = pool_.span();
-      for (std::size_t i = 0; i < object.size; ++i) all[begin + i] = all[object.begin + i];
+      std::ranges::copy(all.subspan(object.begin, object.size), all.subspan(begin).begin());
       object.begin = static_cast<std::uint32_t>(begin);
       object.capacity = static_cast<std::uint32_t>(capacity);
     }

@@ -62,9 +62,8 @@ constexpr std::array kModelSuffixes = {
 
 bool EndsWithSuffix(std::string_view name, std::string_view suffix) {
   if (name.size() < suffix.size()) return false;
-  return std::ranges::equal(name.substr(name.size() - suffix.size()), suffix, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
+  return std::ranges::equal(name.substr(name.size() - suffix.size()), suffix,
+                            [](char a, char b) { return FoldCase(a) == b; });
 }
 
 bool IsText(std::string_view head, bool whole) {
@@ -86,7 +85,7 @@ Kind DetectText(std::string_view head) {
   head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n\f"), head.size()));
   if (head.starts_with('{') || head.starts_with('[')) return {"json", "JSON", kOther};
   std::string start(head.substr(0, 14));
-  for (char& c : start) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  std::ranges::transform(start, start.begin(), FoldCase);
   if (start.starts_with("<html") || start.starts_with("<!doctype html")) {
     return {"html", "an HTML page", kOther};
   }

@@ -23,6 +23,15 @@ constexpr std::int64_t kProtocol = 1001;
 constexpr std::uint64_t kFirstWindow = 1 << 16, kGrowth = 4;
 constexpr std::uint64_t kCountBytes = 8;
 
+// Of types in bytes, by name.
+bool AreSizes(std::span<const Value> items) {
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    const Value& size = items[i + 1];
+    if (!items[i].IsString() || !size.IsInt() || size.Int() < 1 || size.Int() > 16) return false;
+  }
+  return true;
+}
+
 // The values of sys_info: what else a writer can have been is another byte order.
 bool IsSystem(const pickle::Values& values, const Value& root, bool& big_endian) {
   if (root.kind != Kind::kDict) return false;
@@ -39,10 +48,7 @@ bool IsSystem(const pickle::Values& values, const Value& root, bool& big_endian)
       order = value.kind == Kind::kBool;
       big_endian = order && value.bits == 0;
     } else if (key == "type_sizes") {
-      sizes = value.kind == Kind::kDict &&
-              std::ranges::all_of(values.Items(value), [](const Value& each) {
-                return each.IsString() || (each.IsInt() && each.Int() > 0 && each.Int() <= 16);
-              });
+      sizes = value.kind == Kind::kDict && AreSizes(values.Items(value));
     }
   }
   return protocol && sizes && order;

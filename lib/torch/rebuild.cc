@@ -353,7 +353,7 @@ bool Rebuild::UnifyStorages(Machine& machine) {
     const StorageValue &a = all[first], &b = all[later];
     const bool same = a.location == b.location && a.dtype == b.dtype && a.untyped == b.untyped &&
                       a.numel == b.numel;
-    if (!same && good) {
+    if (!same) {
       good = machine.Tell(Rule::kTorchStorageDisagrees,
                           {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
     }

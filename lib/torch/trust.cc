@@ -73,8 +73,8 @@ class EntryParser {
 
   // `word(inside)` at the front.
   bool Form(std::string_view& word, std::string_view& inside) {
-    const std::size_t open = rest_.find('('), close = rest_.find(')');
-    if (open == rest_.npos || close == rest_.npos || close < open) return Fail(kForm);
+    const std::size_t open = rest_.find('('), close = rest_.find(')', open);
+    if (close == rest_.npos) return Fail(kForm);
     word = Trim(rest_.substr(0, open));
     inside = Trim(rest_.substr(open + 1, close - open - 1));
     rest_ = Trim(rest_.substr(close + 1));

@@ -60,12 +60,6 @@ constexpr std::array kSmallRecords = {
     SmallRecord{".storage_alignment", IsAlignment, Rule::kTorchRecordContent},
 };
 
-std::string Folded(std::string_view text) {
-  std::string folded(text);
-  for (char& c : folded) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return folded;
-}
-
 class ZipLayout final : public Container {
  public:
   ZipLayout(ReportBuilder& builder, Contents& contents)
@@ -161,7 +155,8 @@ bool ZipLayout::FindRoot() {
 }
 
 std::optional<std::uint32_t> ZipLayout::FindMember(std::string_view name) const {
-  const std::string folded = Folded(root_ + std::string(name));
+  std::string folded = root_ + std::string(name);
+  std::ranges::transform(folded, folded.begin(), tensorgate::internal::FoldCase);
   const auto found = archive_.index.Find(
       folded, HashName(folded), [this](std::uint32_t i) { return archive_.FoldedName(i); });
   if (!found || archive_.last.empty()) return found;

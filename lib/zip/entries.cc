@@ -2,12 +2,16 @@
 #include <algorithm>
 #include <numeric>
 
+#include "lib/base/bytes.h"
 #include "lib/base/utf8.h"
 #include "lib/zip/reader.h"
 
 namespace tensorgate::zip::internal {
 namespace {
 
+using tensorgate::internal::AsText;
+using tensorgate::internal::AsWritableText;
+using tensorgate::internal::FoldCase;
 using tensorgate::internal::HashName;
 using tensorgate::internal::PodBuffer;
 
@@ -86,10 +90,8 @@ void Reader::CheckName(const Member& member, std::uint16_t flags) {
 void Reader::CheckNamesDiffer() {
   const std::span<const std::byte> directory = archive_.directory.span();
   archive_.folded.Resize(directory.size());
-  std::ranges::transform(directory, archive_.folded.span().begin(), [](std::byte b) {
-    const auto c = std::to_integer<unsigned char>(b);
-    return c >= 'A' && c <= 'Z' ? std::byte(c - 'A' + 'a') : b;
-  });
+  std::ranges::transform(AsText(directory), AsWritableText(archive_.folded.span()).begin(),
+                         FoldCase);
   PodBuffer<std::uint32_t> hashes;
   hashes.Resize(archive_.members.size());
   for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i] = HashName(archive_.FoldedName(i));

@@ -125,6 +125,15 @@ TEST(DecodeTest, LengthsThatCannotBe) {
   EXPECT_EQ(error, DecodeError::kFramePastEnd);
 }
 
+TEST(DecodeTest, ALengthOfNothingMayBeTheLastBytes) {
+  for (const std::string& bytes : {"U\0"s, "X\0\0\0\0"s, "\x8E\0\0\0\0\0\0\0\0"s}) {
+    const std::vector<Event> events = All(bytes);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].end, bytes.size());
+    EXPECT_EQ(events[0].text, "");
+  }
+}
+
 TEST(DecodeTest, AnArgumentThatCrossesItsFrameIsMarked) {
   const std::string split = "\x95\x01\0\0\0\0\0\0\0X\x01\0\0\0aN."s;
   const std::vector<Event> events = All(split);

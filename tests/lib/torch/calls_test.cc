@@ -80,13 +80,40 @@ TEST(CallsTest, PayForWhatTheyCopy) {
   }
 }
 
+TEST(CallsTest, TellWhichArgument) {
+  const Report report =
+      Judge("\x80\2c_codecs\nencode\n"s + Text("a") + Text("ascii") + "\x86R.", Profile::kStrict);
+  ASSERT_EQ(report.findings().size(), 1u);
+  EXPECT_EQ(report.findings()[0].rule, Rule::kTorchCallArguments);
+  EXPECT_EQ(report.findings()[0].found, 2u);
+  EXPECT_EQ(report.FoundText(report.findings()[0]), "str");
+}
+
+std::string TensorOf(const std::string& key, const std::string& location) {
+  return "\x80\x02"s + "ctorch._utils\n_rebuild_tensor\n((" + Text("storage") +
+         "ctorch\nFloatStorage\n" + Text(key) + Text(location) + "K\4tQK\0K\4\x85K\1\x85tR."s;
+}
+
+TEST(CallsTest, StoragesAreBounded) {
+  const auto sized = [](const std::string& numel) {
+    return "\x80\x02"s + "ctorch._utils\n_rebuild_tensor\n((" + Text("storage") +
+           "ctorch\nByteStorage\n" + Text("0") + Text("cpu") + numel + "tQK\0K\4\x85K\1\x85tR."s;
+  };
+  const std::string most = "\x8A\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F";
+  EXPECT_EQ(Judge(sized(most), Profile::kStrict).verdict(), Verdict::kAccepted);
+}
+
+TEST(CallsTest, LocationsAreBounded) {
+  const auto located = [](std::size_t size) { return TensorOf("0", std::string(size, 'c')); };
+  EXPECT_EQ(Judge(located(32), Profile::kStrict).verdict(), Verdict::kAccepted);
+  EXPECT_EQ(Judge(located(33), Profile::kStrict).findings()[0].rule, Rule::kTorchStorageLocation);
+}
+
 // Where PyTorch takes keys of any length, this much of one is compared.
 TEST(CallsTest, KeysAreBounded) {
-  const auto named = [](std::size_t size) {
-    return "\x80\x02"s + "ctorch._utils\n_rebuild_tensor\n((" + Text("storage") +
-           "ctorch\nFloatStorage\n" + Text(std::string(size, 'k')) + Text("cpu") +
-           "K\4tQK\0K\4\x85K\1\x85tR."s;
-  };
+  const auto named = [](std::size_t size) { return TensorOf(std::string(size, 'k'), "cpu"); };
+  EXPECT_EQ(Judge(named(64), Profile::kStrict).verdict(), Verdict::kAccepted);
+  EXPECT_EQ(Judge(named(65), Profile::kStrict).findings()[0].rule, Rule::kTorchStorageKey);
   EXPECT_EQ(Judge(named(4096), Profile::kReference).verdict(), Verdict::kAccepted);
   const Report report = Judge(named(4097), Profile::kReference);
   EXPECT_EQ(report.verdict(), Verdict::kUndecided);

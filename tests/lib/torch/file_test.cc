@@ -92,6 +92,22 @@ TEST(TorchFileTest, SaysWhereEachTensorLies) {
   EXPECT_EQ(report.facts()->data_bytes, 16u);
 }
 
+// What a loader makes is what the reference profile predicts, not how the tensors are called: a cycle has no names.
+TEST(TorchFileTest, NamesTensorsInStrictOnly) {
+  const std::string path = TENSORGATE_CORPUS_DIR "/torch/accept/tensors.pt";
+  EXPECT_NE(CheckPath(path).facts()->tensors, 0u);
+  const Report report = CheckPath(path, {.profile = Profile::kReference});
+  EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+  EXPECT_EQ(report.facts()->tensors, 0u);
+}
+
+TEST(TorchFileTest, WithoutARootNothingIsLookedFor) {
+  for (const char* name : {"root-missing.pt", "pickle-missing-empty.pt"}) {
+    const Report report = CheckPath(TENSORGATE_CORPUS_DIR "/torch/reject/"s + name);
+    EXPECT_EQ(report.findings().size(), 1u) << name;
+  }
+}
+
 TEST(TorchFileTest, CountsAnUntypedStorageInBytes) {
   const File file = Opened("tensor-untyped.pt");
   ASSERT_EQ(file.storages(), 1u);

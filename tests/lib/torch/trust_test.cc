@@ -51,6 +51,37 @@ void ExpectRejected(const Report& report, Rule rule, const char* what) {
   }
 }
 
+// The names that a report says stand outside, in order.
+std::string Outside(const std::string& pickle, const CheckOptions& options) {
+  const Report report = Judge(pickle, options);
+  EXPECT_EQ(report.verdict(), Verdict::kRejected);
+  std::string names;
+  for (const Finding& finding : report.findings()) {
+    if (finding.rule != Rule::kPickleGlobalOutside) continue;
+    names += std::to_string(finding.offset) + " ";
+    names.append(report.FoundText(finding)) += ", ";
+  }
+  return names;
+}
+
+TEST(TrustTest, EveryNameOutsideIsTold) {
+  const CheckOptions options = Trusting("m.trusted reduce()");
+  const std::string names =
+      "ca\nb\n"
+      "cm\ntrusted\n"
+      "ccollections\nOrderedDict\n"
+      "X\1\0\0\0cX\1\0\0\0d\x93"  // STACK_GLOBAL of two texts
+      "NX\1\0\0\0d\x93"           // and of something that names no module
+      "ce\nf\n"
+      "."
+      "cg\nh\n"s;
+  EXPECT_EQ(Outside("\x80\2" + names, options), "2 a.b, 55 c.d, 64 e.f, ");
+  EXPECT_EQ(Outside("\x80\2S'a'\n" + names, options), "7 a.b, 60 c.d, 69 e.f, ");
+  // Where the run ended for another reason, or at its STOP, what follows is not looked at.
+  EXPECT_EQ(Outside("\x80\2h\7" + names, options), "");
+  EXPECT_EQ(Outside("\x80\2N." + names, options), "");
+}
+
 TEST(TrustTest, WhatIsUsedIsTold) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     const CheckOptions options = Trusting("argparse.Namespace newobj() build(dict)", profile);
@@ -92,6 +123,10 @@ TEST(TrustTest, OnlyWhatTheListSays) {
   const std::string again = kMade + kState + kState + ".";
   ExpectRejected(Judge(again, Trusting("argparse.Namespace newobj() build(dict)")),
                  Rule::kTorchCallArguments, "BUILD twice");
+  // The number of the state that does not fit.
+  EXPECT_EQ(Judge(again, Trusting("argparse.Namespace newobj() build(dict)")).findings()[1].found,
+            2u);
+  EXPECT_EQ(Judge(whole, Trusting("argparse.Namespace newobj()")).findings()[1].found, 1u);
   for (const char* list :
        {"datetime.timedelta reduce(int)", "datetime.timedelta reduce(int, str)",
         "datetime.timedelta reduce(int, int, int)", "datetime.timedelta newobj(int, int)"}) {
@@ -102,6 +137,21 @@ TEST(TrustTest, OnlyWhatTheListSays) {
         "datetime.timedelta reduce()\r\n\ndatetime.timedelta reduce( int , int )\n"}) {
     EXPECT_EQ(Judge(kCalled, Trusting(list)).verdict(), Verdict::kAccepted) << list;
   }
+}
+
+TEST(TrustTest, NoEntryOfAnotherNameCounts) {
+  const std::string pickle = "\x80\2cm\na\nX\1\0\0\0s\x85R."s;
+  EXPECT_EQ(Judge(pickle, Trusting("m.a reduce(str)\nm.b reduce(int)")).verdict(),
+            Verdict::kAccepted);
+  ExpectRejected(Judge(pickle, Trusting("m.a reduce(int)\nm.b reduce(str)")),
+                 Rule::kTorchCallArguments, "the next name");
+}
+
+TEST(TrustTest, NoTrustedNameIsAStorage) {
+  const std::string pickle =
+      "\x80\2(X\7\0\0\0storagecm\ng\nX\1\0\0\0"
+      "0X\3\0\0\0cpuK\4tQ."s;
+  ExpectRejected(Judge(pickle, Trusting("m.g reduce()")), Rule::kTorchPersistentId, "storage");
 }
 
 // Behind the first name outside the others are told, but not those of the list.
@@ -200,13 +250,14 @@ TEST(TrustTest, ListsThatAreRefused) {
       {"a.b newobj()\na.(b newobj()", 2},
       {"torch._utils._rebuild_qtensor reduce(any)", 1},
       {"collections.OrderedDict newobj()", 1},
-      {std::string(256, 'a') + ".b newobj()", 1}};
+      {std::string(255, 'a') + ".b newobj()", 1}};
   for (const auto& [text, line] : lists) {
     const auto list = TrustList::Parse(text);
     ASSERT_FALSE(list) << text;
     EXPECT_EQ(list.error().line, line) << text;
     EXPECT_FALSE(list.error().reason.empty());
   }
+  EXPECT_TRUE(TrustList::Parse(std::string(254, 'a') + ".b newobj(None, Tensor)"));
   EXPECT_TRUE(TrustList::Parse("")->empty());
   EXPECT_TRUE(TrustList::Parse("  # nothing\n\n")->empty());
 }
