@@ -53,6 +53,10 @@ class PodBuffer {
   void Reserve(std::size_t capacity) {
     if (capacity > capacity_) Reallocate(capacity);
   }
+  /// The same for about so many, in whole large pages: for blocks that are filled at once, and do not stay.
+  void Expect(std::size_t capacity) {
+    Reserve(capacity < kMost ? WithWholeHugePages(capacity * sizeof(T)) / sizeof(T) : capacity);
+  }
   /// New elements have no value. Throws std::bad_alloc.
   void Resize(std::size_t size) {
     Reserve(size);
@@ -99,9 +103,11 @@ class PodBuffer {
   }
 
  private:
+  static constexpr std::size_t kMost = static_cast<std::size_t>(-1) / 2 / sizeof(T);
+
   [[gnu::noinline, gnu::cold]] void Grow() { Reallocate(capacity_ + capacity_ / 2 + 16); }
   void Reallocate(std::size_t capacity) {
-    if (capacity > static_cast<std::size_t>(-1) / 2 / sizeof(T)) throw std::bad_alloc();
+    if (capacity > kMost) throw std::bad_alloc();
     void* data = std::realloc(data_, capacity * sizeof(T));
     if (data == nullptr) throw std::bad_alloc();
     data_ = static_cast<T*>(data);

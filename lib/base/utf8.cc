@@ -58,6 +58,10 @@ std::size_t ValidUtf8Length(std::string_view text, bool surrogates) {
     }
     const std::string_view rest = text.substr(offset);
     if (rest.empty()) break;
+    if ((rest[0] & 0x80) == 0) {
+      ++offset;
+      continue;
+    }
     const CodePoint point = DecodeUtf8(rest);
     if (point.length == 0 && !(surrogates && IsSurrogate(rest))) return offset;
     offset += point.length == 0 ? 3 : point.length;

@@ -1,22 +1,13 @@
 #include "lib/json/tokens.h"
 
-#include <array>
 #include <cstdint>
+
+#include "lib/base/character_set.h"
 
 namespace tensorgate::json {
 namespace {
 
-// A set of characters as a table: a header may hold fifty million tokens.
-class CharacterSet {
- public:
-  consteval explicit CharacterSet(std::string_view members) {
-    for (const char c : members) in_.at(static_cast<unsigned char>(c)) = true;
-  }
-  bool Has(char c) const { return in_[static_cast<unsigned char>(c)]; }
-
- private:
-  std::array<bool, 256> in_{};
-};
+using internal::CharacterSet;
 
 constexpr CharacterSet kBetween(" \t\r\n,:");
 constexpr CharacterSet kDelimiters(" \t\r\n,:[]{}\"");

@@ -26,9 +26,9 @@ Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOp
   // What a state dict of this size needs. Room is reserved and not touched: it grows where a file needs more.
   constexpr std::size_t kMostExpected = 16u << 20;
   const std::size_t expected = std::min(input.size(), kMostExpected);
-  memo_.Reserve(expected / 24);
-  values_.objects_.Reserve(expected / 24);
-  values_.pool_.Reserve(expected / 8);
+  memo_.Expect(expected / 24);
+  values_.objects_.Expect(expected / 24);
+  values_.pool_.Expect(expected / 8);
   policy.Expect(expected);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "lib/base/character_set.h"
 #include "lib/base/checked.h"
 #include "lib/base/names.h"
 #include "lib/torch/globals.h"
@@ -22,17 +23,16 @@ constexpr std::uint64_t kMostBytes = INT64_MAX;
 // Keys are compared with each other: in no profile they may be of any length.
 constexpr std::size_t kLongestKey = 4096;
 
+constexpr internal::CharacterSet kKey(
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
+constexpr internal::CharacterSet kLocation("0123456789abcdefghijklmnopqrstuvwxyz_:");
+
 bool IsKey(std::string_view key) {
-  constexpr std::string_view kAlphabet =
-      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.";
-  return !key.empty() && key.size() <= 64 && key.find_first_not_of(kAlphabet) == key.npos &&
-         key != "." && key != "..";
+  return !key.empty() && key.size() <= 64 && kKey.HasAll(key) && key != "." && key != "..";
 }
 
 bool IsLocation(std::string_view location) {
-  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz_:";
-  return !location.empty() && location.size() <= 32 &&
-         location.find_first_not_of(kAlphabet) == location.npos;
+  return !location.empty() && location.size() <= 32 && kLocation.HasAll(location);
 }
 
 bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
@@ -326,8 +326,8 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
 
 void Rebuild::Expect(std::size_t bytes) {
   constexpr std::size_t kBytesOfTensor = 128;
-  tensors_.Reserve(bytes / kBytesOfTensor);
-  storages_.Reserve(bytes / kBytesOfTensor);
+  tensors_.Expect(bytes / kBytesOfTensor);
+  storages_.Expect(bytes / kBytesOfTensor);
 }
 
 bool Rebuild::Finish(Machine& machine) {

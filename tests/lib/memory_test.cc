@@ -291,7 +291,8 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               tensorgate_error* error = nullptr;
               std::byte two[2];
               const tensorgate_destination into{0, two, sizeof two};
-              return told(tensorgate_read_many(model, &into, 1, nullptr, &error) != 0, error);
+              const bool done = tensorgate_read_many(model, &into, 1, nullptr, &error) != 0;
+              return told(done, error);
             }),
             1);
   EXPECT_GT(FailEach([&] {

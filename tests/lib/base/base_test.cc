@@ -167,6 +167,20 @@ TEST(HugePagesTest, LeavesTheBytesAlone) {
   }
 }
 
+TEST(HugePagesTest, LargeBlocksFillWholePages) {
+  constexpr std::size_t kPage = 2uz << 20;
+  EXPECT_EQ(WithWholeHugePages(0), 0u);
+  EXPECT_EQ(WithWholeHugePages(kHugeBlock - 1), kHugeBlock - 1);
+  EXPECT_EQ(WithWholeHugePages(kHugeBlock), kPage - 32);
+  EXPECT_EQ(WithWholeHugePages(kPage - 32), kPage - 32);
+  EXPECT_EQ(WithWholeHugePages(kPage - 31), 2 * kPage - 32);
+  EXPECT_EQ(WithWholeHugePages(static_cast<std::size_t>(-1)), static_cast<std::size_t>(-1));
+  PodBuffer<int> buffer;
+  buffer.Expect(1'000'000);
+  EXPECT_EQ(buffer.capacity(), (2 * kPage - 32) / sizeof(int));
+  EXPECT_THROW(buffer.Expect(static_cast<std::size_t>(-1) / 2), std::bad_alloc);
+}
+
 TEST(PodBufferTest, GrowsShrinksMoves) {
   PodBuffer<int> buffer;
   for (int i = 0; i < 1000; ++i) buffer.PushBack(i);
