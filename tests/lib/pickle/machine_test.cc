@@ -221,6 +221,14 @@ TEST(MachineTest, NoOpcodeTakesMoreThanStandsAboveTheMark) {
   EXPECT_EQ(taking, 12);
 }
 
+TEST(MachineTest, WhatIsRefusedEndsTheRun) {
+  for (const std::string& bytes : {"NNa."s, "N(Ne."s, "NNNs."s, "N(NNu."s}) {
+    const Ran ran("\x80\2" + bytes);
+    EXPECT_FALSE(ran.outcome.complete) << bytes;
+    EXPECT_EQ(ran.outcome.end, bytes.size()) << bytes;  // the opcode before STOP
+  }
+}
+
 // Containers count, also shared ones; what stands in the innermost does not.
 TEST(MachineTest, NestingIsOfContainersAlone) {
   for (const std::string& inmost : {"N"s, ")"s, "]"s, "U\1a"s}) {
