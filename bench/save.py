@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Saving against write(), and sanitize against cp, in alternating rounds; prints a table of ratios as Markdown.
+"""Saving against write(), sanitize and convert against cp, in alternating rounds; prints a table of ratios as Markdown.
 
-    bench/save.py [--mib 1024] [--rounds 9] [--folder DIR] [--build DIR]
+    bench/save.py [--mib 1024] [--rounds 9] [--folder DIR] [--checkpoint FILE] [--build DIR]
 
 Each ratio is the median of the rounds' own ratios: time of the plain way over time of ours, so that 1 is as fast and more is
 faster; on a busy machine the processor's time says more. Where a machine must find new memory first, whoever meets that takes
@@ -63,13 +63,16 @@ def make_file(command, path, mib):
     subprocess.run([command, "scan", "-q", path], check=True)
 
 
-def copying(command, folder, mib, rounds):
-    moved, kept, out = (os.path.join(folder, name) for name in ("moved", "kept", "out"))
+def sanitizing(command, folder, mib, out):
+    moved, kept = (os.path.join(folder, name) for name in ("moved", "kept"))
     make_file(command, moved, mib)
     subprocess.run([command, "sanitize", moved, kept], check=True, stdout=subprocess.DEVNULL)
-    ways = [("cp", ["/bin/cp", kept, out]),
+    return [("cp", ["/bin/cp", kept, out]),
             ("sanitize, data in place", [command, "sanitize", "--no-sync", kept, out]),
             ("sanitize, data moved", [command, "sanitize", "--no-sync", moved, out])]
+
+
+def copying(ways, out, rounds):
     seconds, peaks = {}, {}
     for number in range(rounds + 1):
         for name, arguments in ways:
@@ -98,6 +101,7 @@ def main():
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--folder", help="where the files are written; a temporary one unless given")
+    parser.add_argument("--checkpoint", help="of PyTorch; convert is measured where one is given")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "gcc-release")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -109,9 +113,15 @@ def main():
         row(seconds, "write-behind", "save")
         row(seconds, "write", "save-aligned")
         row(seconds, "write-fsync", "save-fsync")
-        seconds, peaks = copying(str(options.build / "cli" / "tensorgate"), folder, options.mib, options.rounds)
-        for ours in ("sanitize, data in place", "sanitize, data moved"):
-            row(seconds, "cp", ours, f"{peaks[ours]:.1f} / {peaks['cp']:.1f}")
+        command, out = str(options.build / "cli" / "tensorgate"), os.path.join(folder, "out.safetensors")
+        runs = [sanitizing(command, folder, options.mib, out)]
+        if options.checkpoint:
+            runs.append([("cp", ["/bin/cp", options.checkpoint, out]),
+                         ("convert", [command, "convert", "--no-sync", options.checkpoint, out])])
+        for ways in runs:
+            seconds, peaks = copying(list(ways), out, options.rounds)
+            for ours, _ in ways[1:]:
+                row(seconds, "cp", ours, f"{peaks[ours]:.1f} / {peaks['cp']:.1f}")
 
 
 if __name__ == "__main__":

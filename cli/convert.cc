@@ -45,7 +45,8 @@ int RunConvert(const Options& options) {
   ConvertOptions convert{.check = options.check,
                          .refuse_tied = options.refuse_tied,
                          .dry_run = options.dry_run,
-                         .verify = options.verify};
+                         .verify = options.verify,
+                         .sync = !options.no_sync};
   if (!options.select.empty()) convert.select = options.select;
   const auto converted = Convert(options.paths[0], options.paths[1], convert);
   if (!converted) return Refuse(options, converted.error());

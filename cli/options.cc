@@ -186,6 +186,10 @@ void AddInspect(CLI::App& app, Options& options) {
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }
 
+void AddNoSync(CLI::App& command, Options& options) {
+  command.add_flag("--no-sync", options.no_sync, "Do not wait for the disk");
+}
+
 void AddConvert(CLI::App& app, Options& options) {
   CLI::App* convert = app.add_subcommand(
       "convert",
@@ -211,6 +215,7 @@ void AddConvert(CLI::App& app, Options& options) {
       ->type_name("keep|refuse");
   convert->add_flag("--dry-run", options.dry_run, "Check and plan, write nothing");
   convert->add_flag("--verify", options.verify, "Read the result back and compare each tensor");
+  AddNoSync(*convert, options);
   convert->add_flag("-v,--verbose", options.verbose, "Show notes as well");
   convert->add_flag("-q,--quiet", options.quiet, "Say nothing if all went well");
   AddCheckOptions(*convert, options);
@@ -300,7 +305,7 @@ CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, co
           "Where data begin: at a multiple of N, a power of two from 8 to 1Mi");
   command->add_flag("--verify", options.verify,
                     "Read input and output again and compare their SHA-256");
-  command->add_flag("--no-sync", options.no_sync, "Do not wait for the disk");
+  AddNoSync(*command, options);
   AddTextOrJson(*command, options);
   return command;
 }
