@@ -56,6 +56,7 @@ bool IndexHandler::Suits(TokenKind kind, Error& error) {
   if (kind == TokenKind::kObject) return true;
   static constexpr std::array kNoObject = {Rule::kCpIndexRootNotObject, Rule::kCpWeightMapNotObject,
                                            Rule::kCpMetadataNotObject};
+  static_assert(kNoObject.size() == std::to_underlying(Expected::kMetadata) + 1);
   return Refuse(kNoObject.at(std::to_underlying(expected_)), kind, error);
 }
 

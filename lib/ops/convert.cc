@@ -184,14 +184,10 @@ class Converter {
 
   // Of the writer's own refusals the number is a tensor's.
   std::string_view NameOf(const Status& status) const {
-    const bool of_tensor = Info(status.rule).subject == "tensor";
-    std::uint64_t number = status.found;
+    std::uint64_t number = Info(status.rule).subject == "tensor" ? status.found : UINT64_MAX;
     for (const PlannedFile& file : files_) {
-      const auto& tensors = file.tensors;
-      if (of_tensor && number < tensors.size()) {
-        return tensors[static_cast<std::size_t>(number)].name;
-      }
-      number -= tensors.size();
+      if (number < file.tensors.size()) return file.tensors[static_cast<std::size_t>(number)].name;
+      number -= file.tensors.size();
     }
     return {};
   }

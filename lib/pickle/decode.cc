@@ -33,6 +33,7 @@ Rule RuleOf(DecodeError error) {
   static constexpr std::array kRules = {Rule::kPickleTruncated, Rule::kPickleTruncated,
                                         Rule::kPickleOpcodeUnknown, Rule::kPickleLengthNegative,
                                         Rule::kPickleFramePastEnd};
+  static_assert(kRules.size() == std::to_underlying(DecodeError::kFramePastEnd) + 1);
   return kRules.at(std::to_underlying(error));
 }
 

@@ -36,6 +36,7 @@ Rule RefusedBy(Use use) {
   static constexpr std::array kRules = {Rule::kPickleOpcodeOutside, Rule::kPickleOpcodeOutside,
                                         Rule::kPickleOpcodeText,    Rule::kPickleOpcodeCall,
                                         Rule::kPickleStackGlobal,   Rule::kPickleOpcodeExtension};
+  static_assert(kRules.size() == std::to_underlying(Use::kExtension) + 1);
   return kRules.at(std::to_underlying(use));
 }
 

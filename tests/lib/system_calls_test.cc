@@ -116,6 +116,11 @@ ssize_t Transfer(Call call, std::size_t count, const Real& real) {
   return instead == -2 ? real(count) : instead;
 }
 
+int OpenAt(Call call, int folder, const char* path, int flags, std::va_list rest) {
+  const auto mode = va_arg(rest, unsigned);
+  return static_cast<int>(Do(call, [&] { return syscall(SYS_openat, folder, path, flags, mode); }));
+}
+
 // Done when a file has got its name.
 std::function<void()> renamed;
 
@@ -125,18 +130,16 @@ extern "C" {
 int open(const char* path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);
-  const auto mode = va_arg(rest, unsigned);
+  const int file = OpenAt(kOpen, AT_FDCWD, path, flags, rest);
   va_end(rest);
-  return static_cast<int>(
-      Do(kOpen, [&] { return syscall(SYS_openat, AT_FDCWD, path, flags, mode); }));
+  return file;
 }
 int openat(int folder, const char* path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);
-  const auto mode = va_arg(rest, unsigned);
+  const int file = OpenAt(kOpenAt, folder, path, flags, rest);
   va_end(rest);
-  return static_cast<int>(
-      Do(kOpenAt, [&] { return syscall(SYS_openat, folder, path, flags, mode); }));
+  return file;
 }
 int access(const char* path, int mode) noexcept {
   return static_cast<int>(
