@@ -13,7 +13,7 @@ from .errors import RecipeError
 from .recipe_file import compile_recipe, describe
 
 SCHEMA_VERSION = 1
-FOLDERS = ("accept", "reject", "undecided", "regress")
+FOLDERS = ("accept", "reject", "undecided", "unsupported", "regress")
 STATE = ".state.json"  # beside the folder that is built into, so that it holds nothing but the corpus
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _RULE = re.compile(r'^TENSORGATE_RULE\(\w+, "([^"]+)", (\w+), (\w+), (\w+), "[^"]*", "([^"]*)"', re.M)
@@ -31,7 +31,7 @@ def recipes(root: str) -> list:
                     raise RecipeError(path, 1, "name: expected lower-case words with '-' between, and .recipe")
                 found.append((format_name, folder, file[:-7], path))
     if not found:
-        raise RecipeError(root, 1, "no recipe: expected FORMAT/accept, reject, undecided or regress with some in")
+        raise RecipeError(root, 1, "no recipe: expected FORMAT/accept, reject, undecided, unsupported or regress with some in")
     return found
 
 
@@ -185,8 +185,8 @@ def read_rules(path: str) -> dict:
 
 def _untested(rule: str) -> bool:
     """Rules that need a hostile source, a call or a link instead of a file."""
-    prefixes = ("convert/", "io/", "save/", "scan/", "use/")
-    return rule.startswith(prefixes) or rule == "checkpoint/shard-link"
+    prefixes = ("convert/", "io/", "save/", "use/")
+    return rule.startswith(prefixes) or rule in ("checkpoint/shard-link", "scan/unknown", "scan/unsupported")
 
 
 def problems(root: str, manifest: dict, rules: dict) -> list:
@@ -197,7 +197,7 @@ def problems(root: str, manifest: dict, rules: dict) -> list:
         for rule in [strict["rule"], reference["rule"], entry["near"], *entry["warns"]]:
             if rule is not None and rule not in rules:
                 found.append(f"{recipe}: rule {rule}: expected one of the table")
-        if strict["verdict"] != "accepted" and strict["rule"] is None:
+        if strict["verdict"] not in ("accepted", "unsupported") and strict["rule"] is None:
             found.append(f"{recipe}: expected a rule (written by from-bytes and not judged yet?)")
         if reference["rule"] in rules:
             level, error = rules[reference["rule"]][2:]

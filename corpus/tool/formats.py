@@ -19,6 +19,7 @@ _FORMATS = {
     "zip": Format(".pt", ()),
     "torch": Format(".pt", ()),
     "pickle": Format(".pkl", ()),
+    "scan": Format("", ()),  # what else bytes are: judged by content, under any suffix
     "checkpoint": Format("", ()),
     "torch-checkpoint": Format("", ()),
 }  # fmt: skip

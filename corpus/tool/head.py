@@ -7,8 +7,9 @@ from typing import NamedTuple
 from .errors import RecipeError
 from .formats import Format, format_of
 
-VERDICTS = ("accepted", "rejected", "undecided")
-FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided"}
+VERDICTS = ("accepted", "rejected", "undecided", "unsupported")
+FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided", "unsupported": "unsupported"}
+CLASSES = ("model", "other")
 LIMITS = (
     "file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank", "pickle_operations",
     "index_bytes", "shards", "checkpoint_header_bytes",
@@ -33,6 +34,7 @@ class Head(NamedTuple):
     reference: str
     reference_rule: str | None
     reference_error: str | None
+    recognized: tuple | None  # of what is unsupported: the name of its format, and its class
     warns: tuple
     full: str | None
     near: str | None
@@ -44,7 +46,7 @@ class Head(NamedTuple):
 
 
 KEYS = (
-    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "warns", "full", "near", "unsure",
+    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "as", "warns", "full", "near", "unsure",
     "readers", "limits", "big", "suffix",
 )  # fmt: skip
 
@@ -111,14 +113,17 @@ class _Checker:
         rule, full, near, unsure = self.rule("rule"), self.rule("full"), self.rule("near"), self.text("unsure")
         if verdict == "accepted" and rule:
             self.fail("rule", "expected none for an accepted file (warnings stand in 'warns')")
-        if verdict != "accepted" and rule is None and unsure is None:
+        if (verdict == "unsupported") != ("as" in self.found):
+            self.fail("as", "expected exactly where the verdict is unsupported")
+        if verdict not in ("accepted", "unsupported") and rule is None and unsure is None:
             self.fail("verdict", f"{verdict}: expected a line 'rule: ...' with the reason")
         for key in ("full", "near"):
             if key in self.found and verdict != "accepted":
                 self.fail(key, "expected only for an accepted file")
         if verdict == "undecided" and "reference" not in self.found and unsure is None:
             self.fail("verdict", "undecided: expected a line 'reference: ...', which knows no limits")
-        reference = self.choice("reference", ("accepted", "rejected"), "rejected" if verdict == "rejected" else "accepted")
+        usual = "accepted" if verdict == "undecided" else verdict
+        reference = self.choice("reference", ("accepted", "rejected"), usual)
         if "offset" in self.found and rule is None:
             self.fail("offset", "expected only beside 'rule'")
         if verdict == "accepted" and reference == "rejected":
@@ -136,9 +141,15 @@ class _Checker:
         return Head(
             about=self.text("about"), verdict=verdict, rule=rule, offset=self.found.get("offset"),
             reference=reference, reference_rule=reference_rule, reference_error=reference_error,
-            warns=self.warns(), full=full, near=near, unsure=unsure, readers=self.readers(), limits=self.limits(),
+            recognized=self.recognized(), warns=self.warns(), full=full, near=near, unsure=unsure, readers=self.readers(), limits=self.limits(),
             big=self.choice("big", ("yes", "no"), "no") == "yes", suffix=self.suffix(),
         )  # fmt: skip
+
+    def recognized(self) -> tuple | None:
+        words = (self.text("as") or "").split()
+        if words and (len(words) != 2 or words[1] not in CLASSES):
+            self.fail("as", f"{' '.join(words)[:40]!r}: expected the name of a format and its class, one of {' '.join(CLASSES)}")
+        return tuple(words) or None
 
     def warns(self) -> tuple:
         rules = tuple((self.text("warns") or "").split())

@@ -71,6 +71,8 @@ def describe(compiled: Compiled, format_name: str, out_path: str, recipe: str) -
     entry["limits"] = head.limits
     entry["strict"] = {"verdict": head.verdict, "rule": head.rule, "offset": compiled.offset}
     entry["reference"] = {"verdict": head.reference, "rule": head.reference_rule, "error": head.reference_error}
+    if head.recognized:
+        entry["as"] = {"format": head.recognized[0], "class": head.recognized[1]}
     entry["warns"] = list(head.warns)
     if head.full:
         entry["full"] = head.full

@@ -82,18 +82,4 @@ bool IsLfsPointer(std::span<const std::byte> head) {
   return AsText(head).starts_with("version https://git-lfs.github.com/spec/");
 }
 
-std::optional<std::size_t> FindZipEnd(std::span<const std::byte> tail) {
-  constexpr std::size_t kRecord = 22;
-  const std::string_view text = AsText(tail);
-  for (std::size_t at = text.rfind("PK\5\6"); at != text.npos; at = text.rfind("PK\5\6", at - 1)) {
-    const std::size_t left = text.size() - at;
-    if (left >= kRecord) {
-      const std::size_t comment = ByteAt(tail, at + 20) | ByteAt(tail, at + 21) << 8;
-      if (comment == left - kRecord) return at;
-    }
-    if (at == 0) break;
-  }
-  return std::nullopt;
-}
-
 }  // namespace tensorgate::internal

@@ -5,15 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
 namespace tensorgate::internal {
 
-/// How many bytes of the beginning, and of the end, are looked at.
+/// How many bytes of the beginning are looked at.
 inline constexpr std::size_t kHeadProbe = 64;
-inline constexpr std::size_t kTailProbe = 1024;
 
 /// What begins here, in words ("a ZIP archive"); "" if nothing known. `limit`: bytes from here to
 /// the file's end.
@@ -21,9 +19,6 @@ std::string_view ForeignMagic(std::span<const std::byte> head, std::uint64_t lim
 
 /// A Git LFS pointer, by its first line.
 bool IsLfsPointer(std::span<const std::byte> head);
-
-/// Where in `tail`, the file's last bytes, stands a ZIP end record whose comment ends the file.
-std::optional<std::size_t> FindZipEnd(std::span<const std::byte> tail);
 
 }  // namespace tensorgate::internal
 

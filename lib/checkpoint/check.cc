@@ -10,6 +10,7 @@
 #include "lib/checkpoint/index.h"
 #include "lib/checkpoint/rules.h"
 #include "lib/safetensors/examination.h"
+#include "lib/scan/second_readings.h"
 
 namespace tensorgate::checkpoint {
 namespace {
@@ -62,6 +63,7 @@ class Check {
 
  private:
   bool ReadIndex(Source& source);
+  void FindReadings();
   void CheckShards();
   CheckedShard CheckShard(std::uint32_t number, Comparison& comparison);
   CheckedShard Refused(const Status& status, std::size_t place, const std::string& name);
@@ -111,6 +113,7 @@ bool Check::ReadIndex(Source& source) {
 void Check::Run(Source& source) {
   if (!ReadIndex(source) || !ParseIndex(index_, builder_)) return;
   ApplyIndexRules(index_, builder_);
+  FindReadings();
   CheckShards();
   FindUnused();
   const bool all = std::ranges::all_of(shards_, [](const CheckedShard& shard) {
@@ -119,6 +122,13 @@ void Check::Run(Source& source) {
   if (!all || shards_.size() != index_.shards.size()) return;
   ApplyTotalSizeRule(index_, facts_.data_bytes, named_bytes_, builder_);
   builder_.SetFacts(facts_);
+}
+
+// What else the index is.
+void Check::FindReadings() {
+  internal::SecondReadings readings(internal::Family::kOther);
+  MemorySource memory(index_.bytes.span());
+  if (internal::FindSecondReadings(readings, memory)) readings.AddTo(builder_);
 }
 
 void Check::CheckShards() {

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "lib/scan/second_readings.h"
+
 namespace tensorgate::internal {
 namespace {
 
@@ -23,6 +25,16 @@ Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number
   const auto* memory = std::get_if<std::span<const std::byte>>(&tensor.data);
   if (memory != nullptr && memory->size() != *size) return Refuse(Rule::kSaveWrongSize, number);
   return size;
+}
+
+Result<void> CheckOneReading(Source& file) {
+  SecondReadings readings(Family::kSafetensors);
+  const Result<void> read = FindSecondReadings(readings, file);
+  if (!read) return read;
+  const std::optional<std::uint64_t> first = readings.first();
+  if (!first) return {};
+  return std::unexpected(
+      Status{.rule = Rule::kSaveSecondFormat, .offset = *first, .found = *first});
 }
 
 Result<FileLayout> LayOutFile(std::span<const TensorSpec> specs, const SaveOptions& options) {

@@ -7,6 +7,7 @@
 
 #include "lib/safetensors/layout.h"
 #include "tensorgate/save.h"
+#include "tensorgate/source.h"
 
 namespace tensorgate::internal {
 
@@ -24,6 +25,9 @@ Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number
 
 /// Throws std::bad_alloc.
 Result<FileLayout> LayOutFile(std::span<const TensorSpec> specs, const SaveOptions& options);
+
+/// `file` is a finished safetensors file: it must not be a file of another format, too. Throws std::bad_alloc.
+Result<void> CheckOneReading(Source& file);
 
 inline TensorSpec SpecOf(const TensorData& tensor) {
   return {tensor.name, tensor.dtype, tensor.shape};

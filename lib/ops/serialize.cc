@@ -51,6 +51,9 @@ Result<void> WriteMemory(const Serialized& serialized, std::span<const TensorDat
   internal::Meter meter(options, layout.file_bytes - layout.head.size());
   const Result<void> written = internal::WriteFile(layout.head, pieces, sink, meter);
   if (!written) return written;
+  MemorySource file(into);
+  const Result<void> one = internal::CheckOneReading(file);
+  if (!one) return one;
   return internal::CheckSources(tensors);
 }
 

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "lib/base/bytes.h"
+#include "lib/ops/save_checks.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -104,6 +105,11 @@ std::size_t CountRun(std::span<const Piece> pieces, const SourceData& first,
   return count;
 }
 
+Result<void> CheckFile(const NewFile& file) {
+  Result<FileSource> source = FileSource::FromDescriptor(file.descriptor());
+  return source ? CheckOneReading(*source) : std::unexpected(source.error());
+}
+
 }  // namespace
 
 Result<void> Meter::Add(std::uint64_t count) {
@@ -144,6 +150,7 @@ Result<void> WriteShard(std::string_view head, std::span<const Piece> pieces, Ne
                         Meter& meter, const SaveOptions& options, std::size_t shards) {
   FileSink sink(file);
   Result<void> written = WriteFile(head, pieces, sink, meter);
+  if (written) written = CheckFile(file);
   if (written && options.sync) written = file.Sync();
   if (written && shards > kMostOpenShards) written = file.Close();
   return written;

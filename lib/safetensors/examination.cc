@@ -11,9 +11,9 @@ namespace tensorgate::safetensors::internal {
 namespace {
 
 using tensorgate::internal::CopyBytes;
+using tensorgate::internal::Family;
 using tensorgate::internal::kHeadProbe;
 using tensorgate::internal::kSlack;
-using tensorgate::internal::kTailProbe;
 
 // A stream's header grows with what has come: a length alone must not make us allocate 100 MB.
 constexpr std::uint64_t kStreamBlock = 1 << 20;
@@ -46,8 +46,9 @@ Need Examination::Next() {
       return {kLengthBytes, header_->bytes.span().first(header_->size)};
     case Step::kDataProbe:
       return {header_->data_offset(), std::span(data_probe_).first(data_probe_size_)};
-    case Step::kTail:
-      return {*size_ - tail_size_, std::span(tail_).first(tail_size_)};
+    case Step::kReadings:
+      return readings_->Next();
+    case Step::kData:
     case Step::kDone:
       break;
   }
@@ -74,21 +75,17 @@ void Examination::Filled(std::size_t count) {
       OnSize();
       data_probe_size_ = static_cast<std::size_t>(
           std::min<std::uint64_t>(*size_ - header_->data_offset(), kHeadProbe));
-      tail_size_ = static_cast<std::size_t>(
-          std::min<std::uint64_t>(*size_ - header_->data_offset(), kTailProbe));
-      step_ = data_probe_size_ != 0 ? Step::kDataProbe : Step::kTail;
-      if (tail_size_ == 0) {
-        ProbeMagics();
-        step_ = Step::kDone;
-      }
+      step_ = Step::kDataProbe;
+      if (data_probe_size_ == 0) BeginReadings();
       break;
     case Step::kDataProbe:
-      step_ = Step::kTail;
+      BeginReadings();
       break;
-    case Step::kTail:
-      ProbeMagics();
-      step_ = Step::kDone;
+    case Step::kReadings:
+      readings_->Filled(count);
+      OnReadings();
       break;
+    case Step::kData:
     case Step::kDone:
       break;
   }
@@ -205,31 +202,37 @@ void Examination::ProbeMagics() {
   AddMagic(0, Head(), *size_);
   const std::uint64_t data = header_->data_offset();
   AddMagic(data, std::span(data_probe_).first(data_probe_size_), *size_ - data);
-  const auto zip = tensorgate::internal::FindZipEnd(std::span(tail_).first(tail_size_));
-  if (zip) {
-    builder_.Add(Rule::kStForeignMagic, *size_ - tail_size_ + *zip,
-                 {.found_text = "the end of a ZIP archive"});
-  }
+}
+
+// The last that is asked: only of what nothing speaks against.
+void Examination::BeginReadings() {
+  ProbeMagics();
+  step_ = Step::kDone;
+  if (builder_.HasError() || builder_.options().profile != Profile::kStrict) return;
+  readings_.emplace(Family::kSafetensors);
+  readings_->Know(std::span(head_).first(kLengthBytes));
+  readings_->Know(header_->bytes.span().first(header_->size));
+  readings_->Begin(*size_);
+  OnReadings();
+}
+
+void Examination::OnReadings() {
+  step_ = readings_->Next().into.empty() ? Step::kDone : Step::kReadings;
+  if (step_ == Step::kDone) readings_->AddTo(builder_);
 }
 
 void Examination::Remember(std::span<const std::byte> bytes) {
   head_size_ += CopyBytes(bytes, std::span(head_).subspan(head_size_));
-  if (step_ != Step::kTail) return;  // of the data nothing has come
+  if (readings_) readings_->Watch(bytes);
+  if (step_ != Step::kData) return;
   data_probe_size_ += CopyBytes(bytes, std::span(data_probe_).subspan(data_probe_size_));
-  // The tail slides: keep the last bytes of what has come.
-  if (bytes.size() >= tail_.size()) {
-    CopyBytes(bytes.last(tail_.size()), tail_);
-    tail_size_ = tail_.size();
-    return;
-  }
-  const std::size_t keep = std::min(tail_size_, tail_.size() - bytes.size());
-  std::ranges::copy(std::span(tail_).subspan(tail_size_ - keep, keep), tail_.begin());
-  CopyBytes(bytes, std::span(tail_).subspan(keep));
-  tail_size_ = keep + bytes.size();
 }
 
 bool Examination::Feed(std::span<const std::byte> bytes) {
   if (step_ == Step::kDone) return false;
+  if (position_ == 0 && builder_.options().profile == Profile::kStrict && !readings_) {
+    readings_.emplace(Family::kSafetensors);
+  }
   builder_.AddBytesRead(bytes.size());
   while (!bytes.empty() && step_ != Step::kDone) {
     std::size_t take = bytes.size();
@@ -257,10 +260,10 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
       filled_ += CopyBytes(part, header_->bytes.span().subspan(filled_));
       if (filled_ == header_->size) {
         OnHeader();
-        if (step_ == Step::kHeader) step_ = Step::kTail;
+        if (step_ == Step::kHeader) step_ = Step::kData;
       }
     }
-    if (step_ == Step::kTail && position_ > builder_.options().limits.file_bytes) {
+    if (step_ == Step::kData && position_ > builder_.options().limits.file_bytes) {
       builder_.Add(Rule::kLimitFileBytes, 0,
                    {.found = position_, .allowed = builder_.options().limits.file_bytes});
       step_ = Step::kDone;
@@ -283,6 +286,10 @@ void Examination::EndOfStream() {
   } else {
     OnSize();
     ProbeMagics();
+    if (readings_ && !builder_.HasError()) {
+      readings_->EndOfStream();
+      readings_->AddTo(builder_);
+    }
   }
   step_ = Step::kDone;
 }

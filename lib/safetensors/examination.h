@@ -17,6 +17,7 @@
 #include "lib/base/report_builder.h"
 #include "lib/safetensors/header.h"
 #include "lib/safetensors/rules.h"
+#include "lib/scan/second_readings.h"
 #include "tensorgate/safetensors.h"
 
 namespace tensorgate::safetensors::internal {
@@ -47,7 +48,15 @@ class Examination {
   std::unique_ptr<const Header> TakeHeader() { return std::move(header_); }
 
  private:
-  enum class Step : std::uint8_t { kLength, kRecognise, kHeader, kDataProbe, kTail, kDone };
+  enum class Step : std::uint8_t {
+    kLength,
+    kRecognise,
+    kHeader,
+    kDataProbe,
+    kData,
+    kReadings,
+    kDone
+  };
 
   void OnLength();
   void OnHeader();
@@ -59,6 +68,8 @@ class Examination {
   void AddFailure(const ParseFailure& failure);
   void AddMagic(std::uint64_t offset, std::span<const std::byte> bytes, std::uint64_t limit);
   void ProbeMagics();
+  void BeginReadings();
+  void OnReadings();
   void Remember(std::span<const std::byte> bytes);
   std::span<const std::byte> Head() const { return std::span(head_).first(head_size_); }
 
@@ -80,14 +91,13 @@ class Examination {
   };
   std::optional<LengthRefusal> refusal_;
 
-  // What the file begins with, what the data begin with, and its end: for signatures of other
-  // formats.
+  // What the file and its data begin with: for signatures of other formats.
   std::array<std::byte, tensorgate::internal::kHeadProbe> head_{};
   std::size_t head_size_ = 0;
   std::array<std::byte, tensorgate::internal::kHeadProbe> data_probe_{};
   std::size_t data_probe_size_ = 0;
-  std::array<std::byte, tensorgate::internal::kTailProbe> tail_{};
-  std::size_t tail_size_ = 0;
+  // In strict, of what nothing else speaks against; of a stream from its beginning.
+  std::optional<tensorgate::internal::SecondReadings> readings_;
 };
 
 /// What the format's reference reads in `source`, also where strict refuses it: to repair it, and for

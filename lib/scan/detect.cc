@@ -5,7 +5,10 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/utf8.h"
+#include "lib/pickle/dry_run.h"
+#include "lib/scan/packed.h"
 #include "lib/scan/recognise.h"
+#include "lib/scan/second_readings.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -48,7 +51,11 @@ constexpr std::array kSignatures = {
     Signature{0, "%PDF-"sv, {"pdf", "a PDF document", kOther}},
 };
 
-constexpr std::array kHdf5Offsets = {0uz, 512uz, 1024uz, 2048uz};
+constexpr Kind kPickle = {"pickle", "a pickle"};
+constexpr Kind kHdf5 = {"hdf5", "an HDF5 file"};
+constexpr Kind kKeras = {"keras-hdf5", "Keras weights (HDF5)"};
+constexpr Kind kZlib = {"zlib", "zlib data"};
+constexpr Kind kUnknown = {"unknown", "of no known format"};
 
 constexpr std::array kModelSuffixes = {
     ".pt"sv,        ".pth"sv,        ".bin"sv,         ".ckpt"sv,   ".pkl"sv,    ".pickle"sv,
@@ -93,16 +100,17 @@ Kind DetectText(std::string_view head) {
   return {"text", "text", kOther};
 }
 
+// HDF5 allows other bytes in front, up to a power of two. What is at 0 comes before all else, what is behind after.
+Kind RecogniseHdf5(std::string_view head, std::size_t offset) {
+  if (offset >= head.size() || !head.substr(offset).starts_with("\x89HDF\r\n\x1a\n")) return {};
+  const bool keras = head.contains("keras_version") || head.contains("model_weights") ||
+                     head.contains("layer_names");
+  return keras ? kKeras : kHdf5;
+}
+
 Kind DetectByContent(std::string_view head, std::uint64_t size) {
   if (size == 0) return {"empty", "an empty file", kOther};
-  for (const std::size_t offset : kHdf5Offsets) {
-    if (offset >= head.size() || !head.substr(offset).starts_with("\x89HDF\r\n\x1a\n")) continue;
-    if (head.contains("keras_version") || head.contains("model_weights") ||
-        head.contains("layer_names")) {
-      return {"keras-hdf5", "Keras weights (HDF5)"};
-    }
-    return {"hdf5", "an HDF5 file"};
-  }
+  if (const Kind kind = RecogniseHdf5(head, 0); !kind.format.empty()) return kind;
   if (const Kind kind = RecognisePickle(head); !kind.format.empty()) return kind;
   if (const Kind kind = RecogniseTar(head); !kind.format.empty()) return kind;
   for (const Signature& signature : kSignatures) {
@@ -112,33 +120,56 @@ Kind DetectByContent(std::string_view head, std::uint64_t size) {
     }
   }
   if (const Kind kind = RecogniseProtobuf(head); !kind.format.empty()) return kind;
-  if (IsText(head, size <= head.size())) {
-    if (const Kind kind = RecogniseTextPickle(head); !kind.format.empty()) return kind;
-    return DetectText(head);
+  for (const std::size_t offset : {512uz, 1024uz, 2048uz}) {
+    if (const Kind kind = RecogniseHdf5(head, offset); !kind.format.empty()) return kind;
   }
-  if (head.starts_with("x\x01") || head.starts_with("x\x5e") || head.starts_with("x\x9c") ||
-      head.starts_with("x\xda")) {
-    return {"zlib", "zlib data"};
-  }
-  return {"unknown", "of no known format"};
+  if (IsText(head, size <= head.size())) return DetectText(head);
+  if (!PackedFormat(AsBytes(head)).empty()) return kZlib;
+  return kUnknown;
+}
+
+// Nothing that a loader of models is meant for, as far as the first bytes tell.
+bool IsUnclear(const Kind& kind) { return kind.file_class == kOther || kind.format == "unknown"; }
+
+// A loader would unpickle it: text and pictures can be pickles of protocol 0 and 1.
+bool IsPickle(const pickle::DryRun& run, std::uint64_t size) {
+  const bool whole = run.outcome() == pickle::DryRun::Outcome::kComplete && run.position() == size;
+  return run.dangerous() || whole;
+}
+
+Kind WithSuffix(Kind kind, std::string_view name) {
+  if (IsNamedAsModel(name)) kind.file_class = kModel;
+  return kind;
+}
+
+bool BeginsAsZip(std::string_view text) {
+  return text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
 }
 
 }  // namespace
 
 Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
-  Kind kind = DetectByContent(AsText(head), size);
-  if (IsNamedAsModel(name)) kind.file_class = kModel;
-  return kind;
+  const Kind kind = DetectByContent(AsText(head), size);
+  if (IsUnclear(kind)) {
+    pickle::DryRun run;
+    run.Feed(head);
+    if (IsPickle(run, size)) return kPickle;
+  }
+  return WithSuffix(kind, name);
 }
 
 Kind Detect(Source& source, std::span<const std::byte> head, std::string_view name) {
-  const Kind kind = DetectHead(head, source.size(), name);
-  const std::string_view text = AsText(head);
-  const bool zip =
-      text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
-  // Pictures, text and unknown things may carry an archive that loaders find by its end.
-  const bool unclear = kind.file_class == FileClass::kOther || kind.format == "unknown";
-  return zip || (unclear && EndsInZip(source)) ? DetectZip(source, head) : kind;
+  const Kind kind = DetectByContent(AsText(head), source.size());
+  if (BeginsAsZip(AsText(head))) return DetectZip(source, head);
+  if (!IsUnclear(kind)) return WithSuffix(kind, name);
+  SecondReadings readings(Family::kOther);
+  readings.Know(head);
+  if (!FindSecondReadings(readings, source)) return WithSuffix(kind, name);
+  if (IsPickle(readings.pickle(), source.size())) return kPickle;
+  if (readings.zip()) return DetectZip(source, head);
+  if (readings.hdf5()) return kHdf5;
+  if (!readings.compressed().empty()) return kZlib;
+  return WithSuffix(kind, name);
 }
 
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
@@ -157,8 +188,10 @@ bool MayBeSafetensors(std::span<const std::byte> head) {
 bool IsJudgedFromItsEnd(std::span<const std::byte> head) {
   const std::string_view text = AsText(head);
   if (text.starts_with("PK\3\4") || !RecognisePickle(text).format.empty()) return true;
-  // A pickle that is text looks like any text at first.
-  return head.size() == kScanHead && DetectHead(head, UINT64_MAX, {}).format == "pickle";
+  if (!IsUnclear(DetectByContent(text, UINT64_MAX))) return false;
+  pickle::DryRun run;
+  run.Feed(head);
+  return run.dangerous() || (run.going() && head.size() == kScanHead);
 }
 
 bool NamesOther(std::string_view format, std::string_view name) {
@@ -168,8 +201,12 @@ bool NamesOther(std::string_view format, std::string_view name) {
       ".npz"sv,  ".pb"sv,   ".png"sv,  ".jpg"sv,  ".jpeg"sv, ".gif"sv,   ".txt"sv,    ".md"sv,
       ".json"sv, ".pdf"sv,  ".yaml"sv, ".html"sv, ".csv"sv,  ".log"sv,
   };
-  return std::ranges::find(kJudged, format) != kJudged.end() &&
-         std::ranges::any_of(kOthers, [&](std::string_view s) { return EndsWithSuffix(name, s); });
+  // Those of pickles and of PyTorch's checkpoints: their loaders unpickle whatever is there.
+  constexpr std::array kPickles = {".pt"sv,  ".pth"sv,    ".bin"sv,    ".ckpt"sv,
+                                   ".pkl"sv, ".pickle"sv, ".joblib"sv, ".dill"sv};
+  const auto ends = [&](std::string_view suffix) { return EndsWithSuffix(name, suffix); };
+  if (format == "safetensors" && std::ranges::any_of(kPickles, ends)) return true;
+  return std::ranges::find(kJudged, format) != kJudged.end() && std::ranges::any_of(kOthers, ends);
 }
 
 bool IsNamedSafetensors(std::string_view name) { return EndsWithSuffix(name, ".safetensors"); }

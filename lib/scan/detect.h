@@ -27,11 +27,8 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
 /// Looks into a ZIP archive's list of members for what writes such archives; reads at most 130 KB.
 Kind DetectZip(Source& source, std::span<const std::byte> head);
 
-/// An archive hangs at the end of something else.
-bool EndsInZip(Source& source);
-
-/// What a whole source is that does not prove to be safetensors: archives by their lists of members, also where they
-/// hang at the end of something else. `head` as above.
+/// What a whole source is that does not prove to be safetensors: archives by their lists of members. Text, pictures and
+/// unknown things are what loaders would take them for (SecondReadings). `head` as above.
 Kind Detect(Source& source, std::span<const std::byte> head, std::string_view name);
 
 /// For what might be safetensors: begins like another format, of which no text is one, for its length has zeros.

@@ -1,9 +1,9 @@
 #include "lib/scan/recognise.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "lib/base/bytes.h"
+#include "lib/scan/tar.h"
 #include "lib/torch/examination.h"
 
 namespace tensorgate::internal {
@@ -27,23 +27,6 @@ std::optional<Varint> ReadVarint(std::string_view text) {
   return std::nullopt;
 }
 
-// The argument of a text opcode, up to its line feed; false if there is none.
-bool SkipLine(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  if (end == text.npos) return false;
-  text.remove_prefix(end + 1);
-  return true;
-}
-
-unsigned ParseOctal(std::string_view text) {
-  unsigned value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '7') break;
-    value = value * 8 + static_cast<unsigned>(c - '0');
-  }
-  return value;
-}
-
 }  // namespace
 
 Kind RecognisePickle(std::string_view head) {
@@ -58,42 +41,10 @@ Kind RecognisePickle(std::string_view head) {
   return {"pickle", "a pickle"};
 }
 
-Kind RecogniseTextPickle(std::string_view head) {
-  constexpr Kind kPickle = {"pickle", "a pickle of protocol 0 (text)"};
-  constexpr std::string_view kNoArgument = "(.012]})NRabdelostu";
-  constexpr std::string_view kOneLine = "SVILFPpg";
-  constexpr int kEnough = 24;  // so many opcodes in a row are no prose
-  bool calls = false;
-  for (int count = 0; !head.empty(); ++count) {
-    const char opcode = head.front();
-    head.remove_prefix(1);
-    if (opcode == '.') return count > 0 ? kPickle : Kind{};
-    if (opcode == 'c' || opcode == 'i') {
-      if (!SkipLine(head) || !SkipLine(head)) return {};
-      calls = true;
-    } else if (kOneLine.contains(opcode)) {
-      if (!SkipLine(head)) return calls ? kPickle : Kind{};
-    } else if (!kNoArgument.contains(opcode)) {
-      return {};
-    }
-    if (count > kEnough) return kPickle;
-  }
-  return {};
-}
-
 Kind RecogniseTar(std::string_view head) {
-  constexpr std::size_t kBlock = 512, kChecksum = 148;
-  if (head.size() < kBlock || head.front() == '\0') return {};
-  // The sum of the header's bytes, with spaces in place of the sum itself, stands in it in octal.
-  unsigned sum = 8 * ' ';
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    if (i < kChecksum || i >= kChecksum + 8) sum += static_cast<unsigned char>(head[i]);
-  }
-  std::string_view field = head.substr(kChecksum, 8);
-  field.remove_prefix(std::min(field.find_first_not_of(' '), field.size()));
-  if (ParseOctal(field) != sum) return {};
-  std::string_view name = head.substr(0, 100);
-  name = name.substr(0, name.find('\0'));
+  const auto member = FirstTarMember(head);
+  if (!member) return {};
+  std::string_view name = *member;
   if (name.starts_with("./")) name.remove_prefix(2);
   if (name == "sys_info" || name == "pickle" || name == "storages" || name == "tensors") {
     return {"pytorch-tar", "a PyTorch checkpoint (legacy tar)"};

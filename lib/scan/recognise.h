@@ -9,9 +9,8 @@
 
 namespace tensorgate::internal {
 
+/// Of protocol 2 and later. Older ones look like anything else: see SecondReadings.
 Kind RecognisePickle(std::string_view head);
-/// Protocol 0 is text: it looks like any other.
-Kind RecogniseTextPickle(std::string_view head);
 Kind RecogniseTar(std::string_view head);
 /// ONNX and TensorFlow's saved models, by the order of their first fields.
 Kind RecogniseProtobuf(std::string_view head);

@@ -10,6 +10,7 @@
 #include "lib/base/report_builder.h"
 #include "lib/scan/detect.h"
 #include "lib/scan/head_source.h"
+#include "lib/scan/second_readings.h"
 #include "lib/source/spool.h"
 #include "lib/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
@@ -59,6 +60,14 @@ Report Other(HeadSource& source, std::string_view name, const CheckOptions& opti
   return Unsupported(kind, source.size(), source.bytes_read(), options);
 }
 
+// What is proven as safetensors is that. Another format's length bytes can look like a header's: of a refused file only its
+// own signature says what it is.
+bool IsSafetensors(const Report& report, std::span<const std::byte> head, std::uint64_t size,
+                   std::string_view name) {
+  return report.verdict() != Verdict::kRejected || internal::IsProvenButAmbiguous(report) ||
+         !internal::IsForeign(head, size, name);
+}
+
 Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& options) {
   HeadSource cached(source);
   if (const Result<void> read = cached.ReadHead(); !read) {
@@ -66,10 +75,7 @@ Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& op
   }
   if (internal::MayBeSafetensors(cached.head())) {
     Report report = safetensors::Check(cached, options);
-    // Another format's length bytes can look like a header's: only a proof speaks against its
-    // signature.
-    const bool certain = report.verdict() != Verdict::kRejected;
-    if (certain || !internal::IsForeign(cached.head(), cached.size(), name)) return report;
+    if (IsSafetensors(report, cached.head(), cached.size(), name)) return report;
   }
   return Other(cached, name, options);
 }
@@ -108,8 +114,10 @@ constexpr std::uint64_t kSpoolBytes = std::uint64_t{64} << 30;
 
 // The head is kept: it tells what the stream is if it does not prove to be safetensors.
 struct StreamScan::State {
-  explicit State(const CheckOptions& given) : options(given), check(given) {}
+  State(const CheckOptions& given, std::string called)
+      : options(given), name(std::move(called)), check(given) {}
   CheckOptions options;
+  std::string name;
   safetensors::StreamCheck check;
   std::array<std::byte, kScanHead> head;
   std::size_t length = 0;
@@ -135,8 +143,9 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
     return open || SpoolInstead(bytes, kept);
   }
   if (spooling) return open = Keep(bytes);
-  if (length < 9) return true;
-  if (internal::MayBeSafetensors(seen())) {
+  const bool named = internal::IsNamedSafetensors(name);
+  if (length < 9 && !named) return true;
+  if (named || internal::MayBeSafetensors(seen())) {
     checking = true;
     // Not more than the head has come before: what did not fit into it is fed after it.
     open = check.Feed(seen());
@@ -153,7 +162,8 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
 // Refused as safetensors while all of it is still here: what begins like another format is judged as that.
 bool StreamScan::State::SpoolInstead(std::span<const std::byte> bytes, std::size_t kept) {
   const bool all_here = length - kept == bytes_read - bytes.size();
-  if (!all_here || !internal::IsJudgedFromItsEnd(seen())) return false;
+  if (!all_here || internal::IsNamedSafetensors(name) || !internal::IsJudgedFromItsEnd(seen()))
+    return false;
   checking = false;
   spooling = true;
   return open = Keep(seen()) && Keep(bytes.subspan(kept));
@@ -171,7 +181,7 @@ bool StreamScan::State::Keep(std::span<const std::byte> bytes) {
 
 Report StreamScan::State::FinishSpooled() {
   if (failure) {
-    ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, {}).format);
+    ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, name).format);
     if (failure->rule == Rule::kLimitFileBytes) {
       builder.Add(failure->rule, 0, {.found = bytes_read, .allowed = failure->found});
     } else {
@@ -180,7 +190,7 @@ Report StreamScan::State::FinishSpooled() {
     return builder.Finish();
   }
   Result<FileSource> source = spool.Open();
-  return source ? Scan(*source, {}, options) : Failure(source.error(), {}, options);
+  return source ? Scan(*source, name, options) : Failure(source.error(), {}, options);
 }
 
 Report StreamScan::State::Finish(bool at_end) {
@@ -189,24 +199,23 @@ Report StreamScan::State::Finish(bool at_end) {
   if (checking) {
     // Refused early: that the stream went on is no failure of it.
     Report report = check.Finish(at_end || !open);
-    if (report.verdict() != Verdict::kRejected || !internal::IsForeign(seen(), size, {}))
-      return report;
+    if (IsSafetensors(report, seen(), size, name)) return report;
   } else if (!at_end && open) {
     return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
   }
   if (spooling) return FinishSpooled();
   if (whole && length == bytes_read) {
     MemorySource source(seen());
-    return Scan(source, {}, options);
+    return Scan(source, name, options);
   }
-  const Kind kind = internal::DetectHead(seen(), size, {});
+  const Kind kind = internal::DetectHead(seen(), size, name);
   if (!whole) return Unsupported(kind, std::nullopt, bytes_read, options);
   return Unsupported(kind, bytes_read, bytes_read, options);
 }
 
-StreamScan::StreamScan(const CheckOptions& options) {
+StreamScan::StreamScan(const CheckOptions& options, std::string name) {
   try {
-    state_ = std::make_unique<State>(options);
+    state_ = std::make_unique<State>(options, std::move(name));
   } catch (const std::bad_alloc&) {
     state_ = nullptr;
   }

@@ -110,13 +110,4 @@ Kind DetectZip(Source& source, std::span<const std::byte> head) {
   return members.Tell();
 }
 
-bool EndsInZip(Source& source) {
-  const auto tail = ReadTail(source);
-  if (!tail) return false;
-  const std::string_view text = AsText(*tail);
-  // Readers differ in whether the comment must end the file: any room for a record is enough here.
-  const std::size_t at = text.rfind("PK\5\6");
-  return at != text.npos && text.size() - at >= kEndRecord;
-}
-
 }  // namespace tensorgate::internal

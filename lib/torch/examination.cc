@@ -7,6 +7,7 @@ namespace tensorgate::torch::internal {
 namespace {
 
 using namespace std::string_view_literals;
+using tensorgate::internal::Family;
 
 // The number 0x1950a86a20f9469cfc6c: LONG1 of 10 bytes, STOP: exactly so every writer has it, behind PROTO of the protocol it was told.
 constexpr std::string_view kLegacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
@@ -27,7 +28,9 @@ std::optional<Layout> LayoutOf(std::span<const std::byte> head) {
 }
 
 Examination::Examination(const CheckOptions& options, Layout layout)
-    : builder_(options, FormatName(layout)), contents_(std::make_unique<Contents>()) {
+    : builder_(options, FormatName(layout)),
+      contents_(std::make_unique<Contents>()),
+      readings_(layout == Layout::kZip ? Family::kZip : Family::kPickle) {
   container_ =
       layout == Layout::kZip ? MakeZip(builder_, *contents_) : MakeLegacy(builder_, *contents_);
 }
@@ -44,14 +47,32 @@ void Examination::Begin(std::uint64_t size) {
   container_->Begin(size);
 }
 
+Need Examination::Next() {
+  if (reading_) return readings_.Next();
+  return container_ ? container_->Next() : Need{};
+}
+
 void Examination::Filled(std::size_t count) {
-  container_->Filled(count);
-  if (!container_->Next().into.empty()) return;
-  // The places of the storages are known, or why not was told.
+  if (reading_) {
+    builder_.AddBytesRead(count);
+    readings_.Filled(count);
+  } else {
+    container_->Filled(count);
+    if (!container_->Next().into.empty()) return;
+    AfterContainer();
+  }
+  if (reading_ && readings_.Next().into.empty()) readings_.AddTo(builder_);
+}
+
+// The places of the storages are known, or a finding says why not.
+void Examination::AfterContainer() {
   if (!builder_.HasError() && builder_.options().profile == Profile::kStrict) {
     NameTensors(*contents_, builder_);
   }
   if (contents_->machine != nullptr) TellFacts();
+  if (builder_.HasError()) return;
+  reading_ = true;
+  readings_.Begin(contents_->file_size);
 }
 
 std::optional<std::vector<ByteRange>> Examination::Unread() const {

@@ -15,6 +15,7 @@
 
 #include "lib/base/need.h"
 #include "lib/base/report_builder.h"
+#include "lib/scan/second_readings.h"
 #include "lib/torch/contents.h"
 #include "lib/zip/reader.h"
 
@@ -56,7 +57,7 @@ class Examination {
   // Begin, then fill each Next() and call Filled(), until Next() wants nothing. All may throw
   // std::bad_alloc.
   void Begin(std::uint64_t size);
-  Need Next() { return container_ ? container_->Next() : Need{}; }
+  Need Next();
   void Filled(std::size_t count);
   /// Once Next() wants nothing: what a check of scope `kFull` has to read. None: nothing, since the file
   /// is refused already, or the layout has no checksums.
@@ -69,10 +70,13 @@ class Examination {
 
  private:
   void TellFacts();
+  void AfterContainer();
 
   ReportBuilder builder_;
   std::unique_ptr<Contents> contents_;
   std::unique_ptr<Container> container_;
+  tensorgate::internal::SecondReadings readings_;
+  bool reading_ = false;  // the container is done, its second readings are looked for
 };
 
 /// Runs a new machine over the pickle that begins at `begin` of contents.pickle.

@@ -4,6 +4,7 @@
 
 #include "lib/base/pod_buffer.h"
 #include "lib/pickle/survey.h"
+#include "lib/scan/second_readings.h"
 #include "lib/torch/globals.h"
 #include "lib/torch/rebuild.h"
 #include "lib/torch/trust.h"
@@ -43,6 +44,11 @@ Report Check(Source& source, const CheckOptions& options) {
   AddFacts(builder, outcome, bytes.span(), 0);
   if (outcome.complete && outcome.end < size) {
     builder.Add(Rule::kPickleTrailingBytes, outcome.end, {.found = size - outcome.end});
+  }
+  if (!builder.HasError()) {
+    tensorgate::internal::SecondReadings readings(tensorgate::internal::Family::kPickle);
+    MemorySource memory(bytes.span());
+    if (tensorgate::internal::FindSecondReadings(readings, memory)) readings.AddTo(builder);
   }
   return builder.Finish();
 }

@@ -327,8 +327,9 @@ class Sparse(Case):
         for name in (path, other):
             line = self.scan_one(name, code=ACCEPTED, timeout=5)
             self.assertEqual(line["data_bytes"], 100 * 10**9)
-            self.assertLess(line["bytes_read"], 8192)
-            self.assertLessEqual(self.read_calls(name), 4)
+            self.assertLess(line["bytes_read"], 81920)
+            # Length, header, what other readers look at: the first bytes of file and data, the last, each power of two.
+            self.assertLessEqual(self.read_calls(name), 5 + 26)
 
     def read_calls(self, path):
         log = self.dir / "calls"

@@ -14,7 +14,7 @@ from tool.errors import RecipeError  # noqa: E402
 from tool.recipe_file import compile_recipe  # noqa: E402
 
 HEAD = "about: a test\nverdict: accepted\n---\n"
-TEMPLATES = os.path.join(CORPUS, "safetensors", "templates.inc")
+TEMPLATES = ("second_readings.inc", "safetensors/templates.inc")
 
 
 def run(*arguments, cwd=None):
@@ -30,7 +30,8 @@ class CorpusCase(unittest.TestCase):
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
         self.root = os.path.realpath(holder.name)
-        self.write("safetensors/templates.inc", self.text_of(TEMPLATES))
+        for name in TEMPLATES:
+            self.write(name, self.text_of(os.path.join(CORPUS, name)))
 
     @staticmethod
     def text_of(path):

@@ -71,6 +71,7 @@ Report CheckEntry(const json::value& entry, Profile profile, Scope scope = Scope
       {"safetensors", safetensors::CheckPath},
       {"zip", ScanPath},
       {"torch", ScanPath},
+      {"scan", ScanPath},
       {"pickle", CheckPicklePath}};
   const std::string path = TENSORGATE_CORPUS_DIR "/" + Text(entry.at("path"));
   CheckOptions options = OptionsOf(entry, profile);
@@ -116,6 +117,11 @@ TEST(CorpusTest, StrictVerdictReasonAndPlace) {
       if (!strict.at("offset").is_null()) {
         EXPECT_EQ(reason.offset, strict.at("offset").to_number<std::uint64_t>()) << path;
       }
+    }
+    if (const json::value* as = entry.as_object().if_contains("as")) {
+      EXPECT_EQ(report.format(), Text(as->at("format"))) << path;
+      ASSERT_TRUE(report.file_class()) << path;
+      EXPECT_EQ(Name(*report.file_class()), Text(as->at("class"))) << path;
     }
     if (report.verdict() == Verdict::kAccepted) {
       for (const json::value& rule : entry.at("warns").as_array())
@@ -170,9 +176,10 @@ TEST(CorpusTest, EveryRuleFiresAndHasAnAcceptedNearMiss) {
   }
   for (const RuleInfo& info : AllRules()) {
     const std::string id(info.id);
-    // These need a hostile source, a call or a link instead of a file.
+    // These need a hostile source, a call or a link instead of a file; or say that there is no parser.
     if (id.starts_with("convert/") || id.starts_with("io/") || id.starts_with("save/") ||
-        id.starts_with("scan/") || id.starts_with("use/") || id == "checkpoint/shard-link")
+        id.starts_with("use/") || id == "checkpoint/shard-link" || id == "scan/unknown" ||
+        id == "scan/unsupported")
       continue;
     EXPECT_TRUE(fires.contains(id)) << id << " never fires";
     EXPECT_TRUE(near.contains(id)) << id << " has no accepted near miss";

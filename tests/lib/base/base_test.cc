@@ -134,17 +134,6 @@ TEST(MagicTest, WindowsExecutablesAtTheirBoundaries) {
   }
 }
 
-TEST(MagicTest, ZipEndMustEndTheFile) {
-  const std::string record = "PK\5\6"s + std::string(18, '\0');
-  EXPECT_EQ(FindZipEnd(AsBytes("abc" + record)), 3u);
-  EXPECT_EQ(FindZipEnd(AsBytes("abc" + record + "x")), std::nullopt);
-  std::string commented = record + "PK\5\6 no";
-  commented[20] = 7;
-  EXPECT_EQ(FindZipEnd(AsBytes(commented)), 0u);
-  EXPECT_EQ(FindZipEnd(AsBytes("PK\5\6")), std::nullopt);
-  EXPECT_EQ(FindZipEnd({}), std::nullopt);
-}
-
 // RFC 4648, section 10, and the last two characters of the alphabet.
 TEST(Base64Test, WhatTheRfcShows) {
   const std::pair<std::string_view, std::string_view> cases[] = {{"", ""},

@@ -158,7 +158,8 @@ TEST(ArchiveTest, TarsByTheirFirstMember) {
   wrong[0] = 'n';
   EXPECT_EQ(FormatOf(wrong), "unknown");
   EXPECT_EQ(FormatOf(std::string_view(Tar("model.bin")).substr(0, 511)), "unknown");
-  EXPECT_EQ(FormatOf(Tar("")), "unknown");
+  EXPECT_EQ(FormatOf(Tar("")), "tar");  // to Python's tarfile, too
+  EXPECT_EQ(FormatOf(std::string(1024, '\0')), "unknown");
 }
 
 TEST(ArchiveTest, Pickles) {
@@ -170,14 +171,15 @@ TEST(ArchiveTest, Pickles) {
     EXPECT_EQ(FormatOf(head), "pickle");
   for (const std::string_view head : {"\x80\x06."sv, "\x80\x80."sv, "\x80\x04"sv, "\x81\x04."sv})
     EXPECT_EQ(FormatOf(head), "unknown");
-  // Of protocol 0.
+  // Of protocol 0: what calls something, whatever follows, and what is a pickle to its last byte.
   for (const std::string_view head :
-       {"cos\nsystem\n(S'x'\ntR."sv, "cos\nsystem\n(S'x"sv, "(S'x'\nios\nsystem\n."sv, "(lp0\n."sv,
-        "((((((((((((((((((((((((((and so on"sv})
+       {"cos\nsystem\n(S'x'\ntR."sv, "cos\nsystem\n(S'x'\ntR and so on"sv,
+        "(S'x'\nios\nsystem\n."sv, "(lp0\n."sv})
     EXPECT_EQ(FormatOf(head), "pickle");
   for (const std::string_view head :
-       {"."sv, ".end"sv, "cos"sv, "cos\nsystem"sv, "S'x"sv, "(((((((((((((((((((((((((!"sv, "(("sv})
-    EXPECT_EQ(FormatOf(head), "text");
+       {"."sv, ".end"sv, "cos"sv, "cos\nsystem"sv, "cos\nsystem\n(S'x"sv, "S'x"sv, "(lp0\n. "sv,
+        "(((((((((((((((((((((((((!"sv, "(("sv, "((((((((((((((((((((((((((and so on"sv})
+    EXPECT_EQ(FormatOf(head), "text") << head;
 }
 
 TEST(ArchiveTest, ProtocolBuffers) {

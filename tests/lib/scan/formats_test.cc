@@ -66,7 +66,7 @@ TEST(FormatsTest, APickleThatIsCutInALineIsNone) {
 }
 
 TEST(FormatsTest, TarsByTheirSums) {
-  const auto tar = [](std::string_view behind_the_sum, std::size_t size = 512) {
+  const auto tar = [](std::string_view after_the_sum, std::size_t size = 512) {
     std::string block(512, '\0');
     block.replace(0, 4, "file");
     block.replace(156, 1, "0");
@@ -75,16 +75,17 @@ TEST(FormatsTest, TarsByTheirSums) {
     for (const char c : block) sum += static_cast<unsigned char>(c);
     std::string octal;
     for (; sum != 0; sum /= 8) octal.insert(octal.begin(), static_cast<char>('0' + sum % 8));
-    octal.append(behind_the_sum).resize(8);
+    octal.append(after_the_sum).resize(8);
     block.replace(148, 8, octal);
     block.resize(size, 'x');
     return block;
   };
-  for (const std::string_view behind : {"\0 "sv, " "sv, "9"sv, "/"sv}) {
-    EXPECT_EQ(FormatOf(tar(behind)), "tar") << behind;
-    EXPECT_EQ(FormatOf(tar(behind, 2000)), "tar") << behind;
+  for (const std::string_view after : {"\0 "sv, " "sv, "\0x"sv}) {
+    EXPECT_EQ(FormatOf(tar(after)), "tar") << after;
+    EXPECT_EQ(FormatOf(tar(after, 2000)), "tar") << after;
   }
-  EXPECT_NE(FormatOf(tar("0")), "tar");
+  for (const std::string_view after : {"0"sv, "9"sv, "/"sv})
+    EXPECT_NE(FormatOf(tar(after)), "tar") << after;
   EXPECT_NE(FormatOf(tar("\0"sv).substr(0, 511)), "tar");
 }
 
@@ -111,8 +112,12 @@ TEST(FormatsTest, ArchivesThatAreFoundByTheirEnd) {
   EXPECT_EQ(FormatOf("PK\7\10"
                      "PK\3\4"),
             "zip");
-  EXPECT_EQ(FormatOf("hello\n" + empty), "zip");
-  EXPECT_EQ(FormatOf("\xF0\xF1\xF2" + empty), "zip");
+  const std::string one = ListOf({"a.txt"});
+  EXPECT_EQ(FormatOf("hello\n" + one), "zip");
+  EXPECT_EQ(FormatOf("hello\n" + one + "and more"), "zip");
+  EXPECT_EQ(FormatOf("\xF0\xF1\xF2" + one), "zip");
+  // One without members gives nobody anything.
+  EXPECT_EQ(FormatOf("hello\n" + empty), "unknown");
   EXPECT_EQ(FormatOf("GGUF" + empty), "gguf");
   EXPECT_EQ(FormatOf("hello\n"), "text");
   EXPECT_EQ(FormatOf("hello PK\5\6, too short"), "unknown");
@@ -124,7 +129,7 @@ TEST(FormatsTest, ArchivesByTheirMembers) {
   EXPECT_EQ(FormatOf(ListOf({"a.npy", ""})), "zip");
   EXPECT_EQ(FormatOf(ListOf({"config.json", "model.weights.h5"})), "keras-zip");
   // ZIP64's end record, cut: what it would tell lies behind the file.
-  EXPECT_EQ(FormatOf("PK\6\6PK\6\7" + std::string(16, '\0') + ListOf({})), "zip");
+  EXPECT_EQ(FormatOf("PK\6\6PK\6\7" + std::string(16, '\0') + ListOf({"a.txt"})), "zip");
 }
 
 }  // namespace
