@@ -173,9 +173,8 @@ class Inflater {
         continue;
       }
       const bool again = *symbol == 16;
-      if (again && at == 0) Fail(InflateEnd::kDamaged);
       const unsigned count = again ? 3 + Bits(2) : *symbol == 17 ? 3 + Bits(3) : 11 + Bits(7);
-      if (count > lengths.size() - at) Fail(InflateEnd::kDamaged);
+      if ((again && at == 0) || count > lengths.size() - at) Fail(InflateEnd::kDamaged);
       if (!Good()) return false;
       std::ranges::fill(lengths.subspan(at, count), again ? lengths[at - 1] : std::uint8_t{0});
       at += count;

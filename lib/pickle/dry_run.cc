@@ -121,7 +121,7 @@ bool DryRun::Execute() {
     case Op::kGlobal:
       return Global(false);
     case Op::kInst:
-      return TakeMark() && Global(true);
+      return Global(true);
     case Op::kStackGlobal:
       return StackGlobal();
     case Op::kReduce:
@@ -248,7 +248,8 @@ bool DryRun::Global(bool called) {
   if (decoder_.text().empty()) return false;
   const Item named = Named(std::string(decoder_.text()).append(".").append(decoder_.name()));
   if (decoder_.name().empty()) return false;
-  return called ? Call(named) : Push(named);
+  // One unpickler looks for the mark after it has found the class.
+  return called ? TakeMark() && Call(named) : Push(named);
 }
 
 // What a number stands for is known to the process that loads alone, and in most it is nothing: only its call counts.

@@ -1,0 +1,192 @@
+"""What the loaders that people use take bytes for, by their own tests: each answers for one file's bytes.
+
+A loader whose package is not installed is left out; `MISSING` names it.
+"""
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import resource
+import tarfile
+import zipfile
+import zlib
+
+MISSING = []
+
+try:
+    import h5py
+except ImportError:
+    h5py = None
+    MISSING.append("h5py")
+try:
+    import torch
+except ImportError:
+    torch = None
+    MISSING.append("torch")
+
+# A length or an index from a file must not take the machine's memory.
+resource.setrlimit(resource.RLIMIT_AS, (16 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+class Called(BaseException):
+    """An unpickler called something that the bytes name."""
+
+
+class _Meta(type):
+    def __call__(cls, *_, **__):
+        raise Called
+
+    def __setitem__(cls, *_):
+        raise Called
+
+    def append(cls, *_):
+        raise Called
+
+    extend = add = update = append
+
+    @property
+    def __setstate__(cls):
+        raise Called
+
+
+class _Named(metaclass=_Meta):
+    """What a name stands for: whatever an unpickler does with it is a call."""
+
+    def __new__(cls, *_, **__):
+        raise Called
+
+
+def _unpickler(base):
+    class Unpickler(base):
+        named = False
+
+        def find_class(self, module, name):
+            # As the real one fails: no file, and so no module, has such a name; nothing is found by no name.
+            if not module or "\0" in module:
+                raise ImportError
+            self.named = True
+            if not name:
+                raise AttributeError
+            return _Named
+
+    return Unpickler
+
+
+UNPICKLERS = {"C": _unpickler(pickle.Unpickler), "Python": _unpickler(pickle._Unpickler)}
+
+
+def walk(data: bytes, base=UNPICKLERS["C"]) -> tuple[str, bool, int]:
+    """"calls", "complete" or "fails"; whether something was named; where the walk ended."""
+    file = io.BytesIO(data)
+    unpickler = base(file)
+    try:
+        unpickler.load()
+        return "complete", unpickler.named, file.tell()
+    except Called:
+        return "calls", unpickler.named, file.tell()
+    except RecursionError:
+        raise
+    except Exception:
+        return "fails", unpickler.named, file.tell()
+
+
+def is_tar(data: bytes) -> bool:
+    """torch.load and NeMo: an archive with a first member."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:", format=tarfile.PAX_FORMAT) as archive:
+            return archive.next() is not None
+    except tarfile.TarError:
+        return False
+    except Exception:
+        # The first block was a header; what follows it broke off within tarfile.
+        return True
+
+
+def is_zip(data: bytes) -> bool:
+    """zipfile, Keras, skops, `python FILE`: an archive with a member."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return len(archive.namelist()) > 0
+    except Exception:
+        return False
+
+
+def is_miniz(data: bytes) -> bool:
+    """torch.jit.load, and torch.load of what begins like an archive."""
+    try:
+        torch._C.PyTorchFileReader(io.BytesIO(data))
+    except ValueError:
+        return False  # it seeks to before the beginning of a small file
+    except RuntimeError as error:
+        # What it says of a record that is missing, it says of an archive that it has opened.
+        return not any(words in str(error) for words in ("reading zip archive", "does not contain any files"))
+    return True
+
+
+def is_hdf5(data: bytes) -> bool:
+    """h5py and Keras."""
+    if h5py is None or len(data) < 8:
+        return False
+    try:
+        # What h5py.is_hdf5 asks, of a file in memory.
+        with h5py.File(io.BytesIO(data), "r"):
+            return True
+    except OSError as error:
+        return "signature not found" not in str(error)
+    except Exception:
+        return True
+
+
+def unpacked(data: bytes) -> bytes:
+    """What joblib.load would unpickle: by the first bytes, as joblib.numpy_pickle_utils chooses."""
+    openers = ((b"x", _zlib), (b"\x1f\x8b", gzip.GzipFile), (b"BZ", bz2.BZ2File), (b"\xfd7zXZ", lzma.LZMAFile),
+               (b"\x5d\x00", lzma.LZMAFile))  # fmt: skip
+    for prefix, opener in openers:
+        if data.startswith(prefix):
+            try:
+                with opener(io.BytesIO(data)) as file:
+                    return file.read(1 << 20)
+            except Exception:
+                return b""
+    return b""
+
+
+def _zlib(file):
+    return io.BytesIO(zlib.decompressobj().decompress(file.read(), 1 << 20))
+
+
+def is_packed(data: bytes) -> bool:
+    """joblib.load: data that unpack to a pickle which calls something, or to a tar archive."""
+    content = unpacked(data)
+    return bool(content) and (walk(content)[0] == "calls" or is_tar(content))
+
+
+def is_pickle(data: bytes) -> bool:
+    """pickle.load, joblib, pandas, numpy: what calls something."""
+    return any(walk(data, base)[0] == "calls" for base in UNPICKLERS.values())
+
+
+def is_numpy(data: bytes) -> bool:
+    return data.startswith(b"\x93NUMPY")
+
+
+READERS = {"tar": is_tar, "zip": is_zip, "hdf5": is_hdf5, "compressed": is_packed, "pickle": is_pickle, "numpy": is_numpy}
+if torch is not None:
+    READERS["miniz"] = is_miniz
+
+# What each format is anyway.
+FAMILY = {
+    "safetensors": set(),
+    "pytorch-zip": {"zip", "miniz"},
+    "pytorch-legacy": {"pickle"},
+    "pickle": {"pickle"},
+}
+
+
+def others(data: bytes, format_name: str) -> list[str]:
+    """The readers beyond the format's own family that say yes."""
+    family = FAMILY[format_name]
+    return [name for name, reader in READERS.items() if name not in family and reader(data)]
