@@ -1,7 +1,33 @@
 // The decoder of pickles: events lie side by side and cover what was read; pieces are views of the input; the survey of
-// names keeps up with any of them.
+// names keeps up with any of them. The dry run calls where a slow second one does, in any pieces.
 #include "fuzz/support.h"
+#include "lib/pickle/dry_run.h"
 #include "lib/pickle/survey.h"
+#include "tests/oracle/other_readers.h"
+
+namespace {
+
+void CheckDryRun(std::span<const std::byte> bytes) {
+  using tensorgate::pickle::DryRun;
+  tensorgate::fuzz::Choices choices(bytes);
+  DryRun whole, pieces;
+  while (whole.going() && whole.position() < bytes.size()) {
+    whole.Feed(bytes.subspan(static_cast<std::size_t>(whole.position())));
+  }
+  while (pieces.going() && pieces.position() < bytes.size()) {
+    const auto rest = bytes.subspan(static_cast<std::size_t>(pieces.position()));
+    pieces.Feed(rest.first(static_cast<std::size_t>(1 + choices.Below(rest.size()))));
+  }
+  whole.AtEnd();
+  pieces.AtEnd();
+  FUZZ_ASSERT(whole.outcome() == pieces.outcome() && whole.name() == pieces.name());
+  FUZZ_ASSERT(whole.names() == pieces.names() && whole.name_offset() == pieces.name_offset());
+  if (tensorgate::oracle::CallsAsPickle(tensorgate::internal::AsText(bytes))) {
+    FUZZ_ASSERT(whole.dangerous());
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace pickle = tensorgate::pickle;
@@ -24,5 +50,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   FUZZ_ASSERT(decoder.error() != pickle::DecodeError::kNone && decoder.offset() == at);
   if (decoder.at_end()) FUZZ_ASSERT(decoder.error() == pickle::DecodeError::kTruncated);
+  CheckDryRun(bytes);
   return 0;
 }

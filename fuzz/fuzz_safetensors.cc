@@ -1,5 +1,7 @@
-// The whole check, both profiles, and what tighter limits may do.
+// The whole check, both profiles, and what tighter limits may do. What is accepted is nothing else to other loaders.
 #include "fuzz/support.h"
+#include "lib/base/bytes.h"
+#include "tests/oracle/other_readers.h"
 
 namespace st = tensorgate::safetensors;
 using namespace tensorgate;
@@ -21,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_ASSERT(file.has_value() == (report.verdict() == Verdict::kAccepted));
   if (file) {
     fuzz::CheckFile(*file, size);
+    FUZZ_ASSERT(oracle::HasOneReading(internal::AsText(bytes), "safetensors"));
     FUZZ_ASSERT(fuzz::Fingerprint(file->report()) == fuzz::Fingerprint(report));
   } else {
     FUZZ_ASSERT(fuzz::Fingerprint(file.error()) == fuzz::Fingerprint(report));

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "fuzz/support.h"
+#include "lib/base/bytes.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/torch.h"
+#include "tests/oracle/other_readers.h"
 
 using namespace tensorgate;
 
@@ -48,6 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MemorySource source(bytes);
   const Report scanned = Scan(source, "x");
   const bool judged = scanned.verdict() != Verdict::kUnsupported;
+  if (scanned.verdict() == Verdict::kAccepted) {
+    FUZZ_ASSERT(oracle::HasOneReading(internal::AsText(bytes), scanned.format()));
+  }
   if (strict.verdict() == Verdict::kAccepted ||
       (judged && scanned.format().starts_with("pytorch-"))) {
     FUZZ_ASSERT(fuzz::Fingerprint(scanned) == fuzz::Fingerprint(strict));

@@ -50,6 +50,13 @@ bool IsFloat(std::string_view text) {
          kOfFloat.HasAll(text);
 }
 
+// What can be the name of a module or of something in it; in data by chance there is hardly one.
+bool IsDottedName(std::string_view text) {
+  constexpr CharacterSet kOfNames(
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.");
+  return std::ranges::all_of(text, [&](char c) { return kOfNames.Has(c) || (c & 0x80) != 0; });
+}
+
 bool IsQuoted(std::string_view text) {
   return text.size() >= 2 && text.front() == text.back() &&
          (text.front() == '\'' || text.front() == '"');
@@ -236,7 +243,7 @@ bool DryRun::Build() {
 // ---- Names.
 
 DryRun::Item DryRun::Named(std::string name) {
-  if (!names_) {
+  if (!names_ && IsDottedName(name)) {
     names_ = true;
     name_ = name;
     name_offset_ = decoder_.offset();

@@ -52,7 +52,7 @@ class DryRun {
   /// Of the next byte that is wanted; bytes before it need not be read.
   std::uint64_t position() const { return decoder_.position(); }
 
-  /// Something was named, called or not: naming alone imports a module.
+  /// Something was named, called or not, by what can be a name: naming alone imports a module.
   bool names() const { return names_; }
   /// What is called, else the first that was named: "posix.system"; "" where the bytes do not show it.
   std::string_view name() const { return name_; }

@@ -14,7 +14,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n"sv;
-constexpr std::uint64_t kPickleBlock = 65'536;
+constexpr std::uint64_t kWalkBlock = 65'536;
 
 // An honest stream has one entry's signature in four gigabytes by chance.
 constexpr std::size_t kMaxMarks = 4096;
@@ -58,6 +58,9 @@ void SecondReadings::Filled(std::size_t count) {
     case Step::kPickle:
       pickle_.Feed(bytes);
       break;
+    case Step::kProtobuf:
+      protobuf_.Feed(bytes);
+      break;
     case Step::kPacked:
       OnPacked(bytes);
       break;
@@ -93,6 +96,8 @@ bool SecondReadings::WantNext() {
       return WantHdf5();
     case Step::kPickle:
       return WantPickle();
+    case Step::kProtobuf:
+      return WantProtobuf();
     case Step::kPacked:
       return WantPacked();
     case Step::kDone:
@@ -134,10 +139,19 @@ bool SecondReadings::WantPickle() {
     if (at >= size_) {
       pickle_.AtEnd();
     } else if (at >= head_size_) {
-      return Want(at, kPickleBlock);
+      return Want(at, kWalkBlock);
     } else {
       pickle_.Feed(head().subspan(static_cast<std::size_t>(at)));
     }
+  }
+  return false;
+}
+
+bool SecondReadings::WantProtobuf() {
+  while (protobuf_.going() && protobuf_.position() < size_) {
+    const std::uint64_t at = protobuf_.position();
+    if (at >= head_size_) return Want(at, kWalkBlock);
+    protobuf_.Feed(head().subspan(static_cast<std::size_t>(at)));
   }
   return false;
 }
@@ -177,9 +191,13 @@ void SecondReadings::Watch(std::span<const std::byte> bytes) {
   Know(bytes);
   if (family_ != Family::kZip) WatchMarks(bytes);
   WatchHdf5(bytes);
-  if (pickle_.going() && pickle_.position() - size_ < bytes.size()) {
-    pickle_.Feed(bytes.subspan(static_cast<std::size_t>(pickle_.position() - size_)));
-  }
+  const auto feed = [&](auto& walk) {
+    if (walk.going() && walk.position() - size_ < bytes.size()) {
+      walk.Feed(bytes.subspan(static_cast<std::size_t>(walk.position() - size_)));
+    }
+  };
+  feed(pickle_);
+  feed(protobuf_);
   if (packed_.size() == size_ && packed_.size() < kPackedWindow &&
       (head_size_ < 3 || MayBePacked())) {
     const std::size_t have = packed_.size();
@@ -276,6 +294,7 @@ void SecondReadings::AddTo(ReportBuilder& builder) const {
   }
   if (hdf5_) builder.Add(Rule::kScanAlsoHdf5, *hdf5_);
   if (!compressed_.empty()) builder.Add(Rule::kScanAlsoPacked, 0, {.found_text = compressed_});
+  if (onnx()) builder.Add(Rule::kScanAlsoOnnx, 0);
   if (IsPickle()) {
     builder.Add(Rule::kScanAlsoPickle, pickle_.name_offset(), {.found_text = Act(pickle_)});
   }

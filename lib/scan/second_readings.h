@@ -26,6 +26,7 @@
 #include "lib/base/pod_buffer.h"
 #include "lib/base/report_builder.h"
 #include "lib/pickle/dry_run.h"
+#include "lib/scan/protobuf_walk.h"
 #include "lib/scan/zip_tail.h"
 #include "tensorgate/source.h"
 
@@ -64,6 +65,8 @@ class SecondReadings {
   /// "gzip data", "zlib data"; "" if it does not unpack.
   std::string_view compressed() const { return compressed_; }
   const pickle::DryRun& pickle() const { return pickle_; }
+  /// An ONNX model, which runs nothing.
+  bool onnx() const { return protobuf_.EndsAt(size_) && protobuf_.has_graph(); }
 
   /// Reports each second reading.
   void AddTo(ReportBuilder& builder) const;
@@ -73,7 +76,7 @@ class SecondReadings {
  private:
   static constexpr std::size_t kHead = 4096;
 
-  enum class Step : std::uint8_t { kHead, kTail, kZip, kHdf5, kPickle, kPacked, kDone };
+  enum class Step : std::uint8_t { kHead, kTail, kZip, kHdf5, kPickle, kProtobuf, kPacked, kDone };
 
   void Advance();
   bool Want(std::uint64_t offset, std::uint64_t length);
@@ -81,6 +84,7 @@ class SecondReadings {
   bool WantTail();
   bool WantHdf5();
   bool WantPickle();
+  bool WantProtobuf();
   bool WantPacked();
   void OnHead();
   void OnHdf5(std::span<const std::byte> bytes);
@@ -109,6 +113,7 @@ class SecondReadings {
   std::optional<std::uint64_t> hdf5_;
   std::string_view compressed_;
   pickle::DryRun pickle_;
+  ProtobufWalk protobuf_;
 
   // Of a stream: the bytes from its beginning that may be compressed data, its last bytes, and where entries of lists of
   // ZIP members were seen.

@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import pickle
+import re
 import resource
 import tarfile
 import zipfile
@@ -67,7 +68,7 @@ def _unpickler(base):
             # As the real one fails: no file, and so no module, has such a name; nothing is found by no name.
             if not module or "\0" in module:
                 raise ImportError
-            self.named = True
+            self.named |= re.fullmatch(r"[\w.]*", module + "." + name) is not None
             if not name:
                 raise AttributeError
             return _Named

@@ -5,10 +5,12 @@
 #include <string_view>
 #include <utility>
 
+#include "lib/base/bytes.h"
 #include "lib/scan/second_readings.h"
 #include "mutator.h"
 #include "options.h"
 #include "oracle.h"
+#include "other_readers.h"
 #include "reference.h"
 #include "tensorgate/safetensors.h"
 
@@ -154,6 +156,8 @@ std::optional<std::string> CompareStrict(std::span<const std::byte> file, const 
   }
   if (accepted) {
     ++tally.strict_accepted;
+    if (!oracle::HasOneReading(tensorgate::internal::AsText(file), "safetensors"))
+      return "strict accepts what is another format, too";
     const std::vector<OracleTensor> tensors = LibraryTensors(*opened);
     if (tensors != CrateTensors(file)) return "the tensors differ from the crate's";
     if (judged != nullptr && tensors != judged->tensors)

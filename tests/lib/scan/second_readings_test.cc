@@ -1,0 +1,259 @@
+#include "lib/scan/second_readings.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "lib/base/bytes.h"
+#include "lib/scan/packed.h"
+#include "lib/scan/tar.h"
+
+namespace tensorgate::internal {
+namespace {
+
+using namespace std::string_literals;
+using namespace std::string_view_literals;
+
+const std::string kHdf5 = "\x89HDF\r\n\x1a\n";
+constexpr std::string_view kCall = "cos\nsystem\n(S'x'\ntR."sv;
+
+std::string Number(std::uint64_t value, std::size_t bytes) {
+  std::string text;
+  for (std::size_t i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xFF);
+  return text;
+}
+
+std::string Entry() { return "PK\1\2" + std::string(42, '\0'); }
+
+std::string EndRecord(std::uint64_t size, std::uint64_t offset) {
+  return "PK\5\6" + std::string(8, '\0') + Number(size, 4) + Number(offset, 4) + "\0\0"s;
+}
+
+std::string Zip64End(std::uint64_t size, std::uint64_t offset, std::uint64_t record) {
+  return "PK\6\6" + std::string(36, '\0') + Number(size, 8) + Number(offset, 8) + "PK\6\7" +
+         Number(0, 4) + Number(record, 8) + Number(1, 4);
+}
+
+// What is found, as a text; of the file, and of a stream of it in pieces of each size.
+std::string Found(const SecondReadings& readings) {
+  std::string found;
+  if (readings.tar()) found += "tar ";
+  if (readings.zip()) found += "zip:" + std::to_string(readings.zip()->directory) + " ";
+  if (readings.hdf5()) found += "hdf5:" + std::to_string(*readings.hdf5()) + " ";
+  if (!readings.compressed().empty()) found.append(readings.compressed()).append(" ");
+  if (readings.pickle().dangerous()) {
+    found.append("calls ").append(readings.pickle().name()).append(" ");
+  } else if (readings.pickle().names()) {
+    found.append("names ").append(readings.pickle().name()).append(" ");
+  }
+  return found;
+}
+
+std::string Whole(std::string_view file, Family family = Family::kSafetensors) {
+  SecondReadings readings(family);
+  MemorySource source(AsBytes(file));
+  EXPECT_TRUE(FindSecondReadings(readings, source));
+  return Found(readings);
+}
+
+std::string InPieces(std::string_view file, std::size_t piece) {
+  SecondReadings readings(Family::kSafetensors);
+  for (std::size_t at = 0; at < file.size(); at += piece) {
+    readings.Watch(AsBytes(file.substr(at, piece)));
+  }
+  readings.EndOfStream();
+  return Found(readings);
+}
+
+void ExpectFound(const std::string& file, const std::string& wanted) {
+  EXPECT_EQ(Whole(file), wanted);
+  for (const std::size_t piece :
+       {1uz, 2uz, 3uz, 7uz, 8uz, 100uz, 4095uz, 4096uz, 70'000uz, 200'000uz}) {
+    if (file.size() / piece < 100'000) EXPECT_EQ(InPieces(file, piece), wanted) << piece;
+  }
+}
+
+TEST(SecondReadingsTest, NothingInNothing) {
+  ExpectFound("", "");
+  for (std::size_t size = 1; size < 100; ++size) ExpectFound(std::string(size, '\0'), "");
+  ExpectFound(std::string(5000, '\0'), "");
+  ExpectFound(std::string(200'000, '\xFF'), "");
+}
+
+TEST(SecondReadingsTest, AnArchiveByItsSizeOrItsOffset) {
+  const std::string front(1000, '\xFF');
+  ExpectFound(front + Entry() + EndRecord(46, 0), "zip:1000 ");
+  ExpectFound(front + Entry() + EndRecord(1, 1000), "zip:1000 ");
+  ExpectFound(front + Entry() + "gap" + EndRecord(49, 1), "zip:1000 ");
+  ExpectFound(front + Entry() + EndRecord(45, 1001), "");
+  ExpectFound(front + EndRecord(46, 0), "");
+  ExpectFound(front + Entry() + EndRecord(0, 0), "");  // no members
+  ExpectFound(front + Entry() + EndRecord(0xFFFFFFFF, 0xFFFFFFFF), "");
+}
+
+TEST(SecondReadingsTest, AnArchiveAsFarFromTheEndAsReadersLook) {
+  const std::string front(100, '\xFF'), archive = Entry() + EndRecord(46, 0);
+  for (const std::size_t after : {0uz, 1uz, 65'535uz, 65'536uz, kZipTail - 22}) {
+    ExpectFound(front + archive + std::string(after, '\xFF'), "zip:100 ");
+  }
+  ExpectFound(front + archive + std::string(kZipTail - 21, '\xFF'), "");
+}
+
+TEST(SecondReadingsTest, AListOfMembersFarBeforeTheEnd) {
+  const std::string gap(300'000, '\xFF');
+  ExpectFound(gap + Entry() + gap + EndRecord(0, gap.size()), "zip:300000 ");
+  ExpectFound(gap + "PK\1\3" + gap + EndRecord(0, gap.size()), "");
+}
+
+TEST(SecondReadingsTest, ZIP64) {
+  const std::string front(500, '\xFF');
+  const std::uint64_t list = front.size(), record = list + 46;
+  const auto file = [&](std::uint64_t size, std::uint64_t offset, std::uint64_t place) {
+    return front + Entry() + Zip64End(size, offset, place) + EndRecord(0xFFFFFFFF, 0xFFFFFFFF);
+  };
+  ExpectFound(file(46, 0, 0), "zip:500 ");       // by the size, before the locator
+  ExpectFound(file(1, list, 0), "zip:500 ");     // by the offset
+  ExpectFound(file(46, 0, record), "zip:500 ");  // where the locator points
+  ExpectFound(file(45, 1, 0), "");
+  // Elsewhere in the file: the one before the locator is none.
+  std::string moved = Zip64End(0, 56 + 20, 0).substr(0, 56) + "12345678901234567890" + Entry();
+  moved +=
+      "PK\6\7" + Number(0, 4) + Number(0, 8) + Number(1, 4) + EndRecord(0xFFFFFFFF, 0xFFFFFFFF);
+  EXPECT_EQ(Whole(moved), "zip:76 ");
+  ExpectFound(std::string(60, '\xFF') + moved.substr(60), "");
+}
+
+TEST(SecondReadingsTest, WhatAStreamCannotLookUpCounts) {
+  // More marks than are kept: where one is wanted, it is taken to be there.
+  std::string many;
+  for (int i = 0; i < 5000; ++i) many += "PK\1\2";
+  many += std::string(100'000, '\xFF') + EndRecord(0, 30'000);
+  EXPECT_EQ(Whole(many), "");
+  EXPECT_NE(InPieces(many, 1000), "");
+}
+
+TEST(SecondReadingsTest, HDF5AtPowersOfTwo) {
+  for (const std::size_t at : {512uz, 1024uz, 2048uz, 4096uz, 8192uz, 65'536uz, 131'072uz}) {
+    const std::string file = std::string(at, '\xFF') + kHdf5;
+    ExpectFound(file, "hdf5:" + std::to_string(at) + " ");
+    ExpectFound(file.substr(0, file.size() - 1), "");
+    ExpectFound(" " + file, "");
+  }
+  ExpectFound(std::string(256, '\xFF') + kHdf5, "");
+  ExpectFound(std::string(768, '\xFF') + kHdf5, "");
+}
+
+TEST(SecondReadingsTest, WhatItIsAnywayIsNoSecondReading) {
+  const std::string front(100, '\xFF'), archive = front + Entry() + EndRecord(46, 0);
+  EXPECT_EQ(Whole(archive, Family::kPickle), "zip:100 ");
+  EXPECT_EQ(Whole(archive, Family::kOther), "zip:100 ");
+  EXPECT_EQ(Whole(archive, Family::kZip), "");
+  EXPECT_EQ(Whole(kCall, Family::kOther), "calls os.system ");
+  EXPECT_EQ(Whole(kCall, Family::kPickle), "");
+  EXPECT_EQ(Whole(kCall, Family::kZip), "");
+}
+
+TEST(SecondReadingsTest, APickleAcrossLongTexts) {
+  for (const std::size_t length : {0uz, 1uz, 4000uz, 4096uz, 70'000uz}) {
+    ExpectFound("X" + Number(length, 4) + std::string(length, 'x') + std::string(kCall),
+                "calls os.system ");
+    ExpectFound("V" + std::string(length, 'x') + "\n" + std::string(kCall), "calls os.system ");
+  }
+  ExpectFound("cos\nsystem\n.", "names os.system ");
+  ExpectFound("X" + Number(100, 4) + "too short", "");
+  // A length beyond every file.
+  ExpectFound("\x8e" + Number(UINT64_MAX, 8) + "x", "");
+}
+
+TEST(SecondReadingsTest, NoWriterHasSoManyOpcodes) {
+  std::string file;
+  for (int i = 0; i < 50'000; ++i) file += "N0";
+  ExpectFound(file.substr(1), "");
+  ExpectFound(file, "calls  ");
+}
+
+TEST(PackedTest, WhatUnpacks) {
+  const std::string stored = "\1\5\0\xfa\xffhello"s, gzip = "\x1f\x8b\x08" + std::string(7, '\0');
+  const std::string call(kCall);
+  const std::string packed_call =
+      "\1" + Number(call.size(), 2) + Number(~call.size() & 0xFFFF, 2) + call;
+  const auto unpacks = [](const std::string& file) { return Unpacks(AsBytes(file)); };
+  EXPECT_EQ(PackedFormat(AsBytes(gzip)), "gzip data");
+  EXPECT_TRUE(unpacks(gzip + stored));
+  EXPECT_FALSE(unpacks(gzip));
+  EXPECT_FALSE(unpacks(gzip + "\7"));
+  // Extra field, name, comment, checksum of the header.
+  const std::string full = "\x1f\x8b\x08\x1e" + std::string(6, '\0') +
+                           "\3\0abc"
+                           "name\0"
+                           "comment\0"
+                           "cc"s;
+  EXPECT_TRUE(unpacks(full + stored));
+  for (std::size_t cut = 10; cut < full.size(); ++cut)
+    EXPECT_FALSE(unpacks(full.substr(0, cut))) << cut;
+  // zlib: a byte of it stands in many a text.
+  for (const char second : {'\x01', '\x5e', '\x9c', '\xda'}) {
+    EXPECT_EQ(PackedFormat(AsBytes("x"s + second)), "zlib data");
+    EXPECT_TRUE(unpacks("x"s + second + stored));
+    EXPECT_TRUE(unpacks("x"s + second + packed_call.substr(0, packed_call.size() - 1) + "\7"));
+  }
+  for (const char second : {'\x02', '\x00', '\xbb', '\xf9'})
+    EXPECT_EQ(PackedFormat(AsBytes("x"s + second)), "");
+  EXPECT_FALSE(unpacks("x^2 + y^2 = z^2\n"));
+  EXPECT_FALSE(unpacks("x\x9c" + stored.substr(0, 8)));
+  // What goes on past the window counts.
+  std::string blocks;
+  while (blocks.size() < kPackedWindow) blocks += "\0\0\0\xff\xff"s;
+  EXPECT_TRUE(unpacks(gzip + blocks.substr(0, kPackedWindow - gzip.size())));
+  EXPECT_FALSE(unpacks(gzip + blocks.substr(0, 1000)));
+}
+
+TEST(TarTest, NumbersAsTarfileReadsThem) {
+  const auto block = [](std::string_view mode, std::string_view sum) {
+    std::string text(512, '\0');
+    text.replace(0, 4, "name");
+    text.replace(100, mode.size(), mode);
+    text.replace(148, sum.size(), sum);
+    return text;
+  };
+  const auto octal = [](unsigned value) {
+    std::string digits;
+    for (; value != 0; value /= 8) digits.insert(0, 1, static_cast<char>('0' + value % 8));
+    return digits;
+  };
+  const auto is_tar = [&](std::string_view mode) {
+    unsigned sum = 8 * ' ' + 'n' + 'a' + 'm' + 'e';
+    for (const char c : mode) sum += static_cast<unsigned char>(c);
+    return FirstTarMember(block(mode, octal(sum))).has_value();
+  };
+  for (const std::string_view mode :
+       {""sv, "644"sv, " 644 "sv, "+644"sv, "-1"sv, "0o644"sv, "0O_7"sv, "6_4"sv, "644\0xyz"sv,
+        "\x80zzzzzzz"sv, "\xffzzzzzzz"sv}) {
+    EXPECT_TRUE(is_tar(mode)) << mode;
+  }
+  for (const std::string_view mode : {"648"sv, "x"sv, "6 4"sv, "6__4"sv, "_64"sv, "64_"sv, "+"sv,
+                                      "0o"sv, "\x81zzz"sv, "6\xe9"sv, "+-6"sv}) {
+    EXPECT_FALSE(is_tar(mode)) << mode;
+  }
+  // A sum of signed bytes, and one in base 256.
+  const std::string high = block("\x80\xf0zzzzzz"sv, "");
+  unsigned sum = 8 * ' ';
+  int signed_sum = 8 * ' ';
+  for (const char c : high) {
+    sum += static_cast<unsigned char>(c);
+    signed_sum += static_cast<signed char>(c);
+  }
+  EXPECT_TRUE(FirstTarMember(block("\x80\xf0zzzzzz"sv, octal(sum))));
+  EXPECT_TRUE(FirstTarMember(block("\x80\xf0zzzzzz"sv, octal(static_cast<unsigned>(signed_sum)))));
+  const std::string base256 =
+      "\x80\0\0\0\0\0"s + static_cast<char>(sum >> 8) + static_cast<char>(sum & 0xFF);
+  EXPECT_TRUE(FirstTarMember(block("\x80\xf0zzzzzz"sv, base256)));
+  EXPECT_FALSE(FirstTarMember(block("\x80\xf0zzzzzz"sv, octal(sum + 1))));
+  EXPECT_FALSE(FirstTarMember(std::string(512, '\0')));
+  EXPECT_EQ(FirstTarMember(block("644", octal(8 * ' ' + 'n' + 'a' + 'm' + 'e' + '6' + '4' + '4'))),
+            "name");
+}
+
+}  // namespace
+}  // namespace tensorgate::internal
