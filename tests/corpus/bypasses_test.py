@@ -1,15 +1,15 @@
-"""docs/bypasses.md names files that are there, and rules that refuse them."""
+"""docs/bypasses.md and docs/second-readings.md name files that are there, and rules that refuse them."""
 import pathlib
 import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROW = re.compile(r"\| ([ZPW]\d+) \|[^|]+\|[^|]*\| (?:`([a-z0-9/-]+)`|none: [^|]+) \| ([^|]+) \|\Z")
+ROW = re.compile(r"\| ([ZPWS]\d+) \|[^|]+\|[^|]*\| (?:`([a-z0-9/-]+)`|none: [^|]+) \| ([^|]+) \|\Z")
 
 
 def rows():
     for line in (ROOT / "docs" / "bypasses.md").read_text().splitlines():
-        if re.match(r"\| [ZPW]\d", line):
+        if re.match(r"\| [ZPWS]\d", line):
             yield line, ROW.match(line)
 
 
@@ -31,8 +31,33 @@ class Bypasses(unittest.TestCase):
 
     def test_none_is_left_out(self):
         found = {row.group(1) for _, row in rows() if row}
-        expected = [("Z", 19), ("P", 25), ("W", 4)]
+        expected = [("Z", 19), ("P", 25), ("W", 4), ("S", 7)]
         self.assertEqual(found, {f"{area}{i}" for area, last in expected for i in range(1, last + 1)})
+
+
+class SecondReadings(unittest.TestCase):
+    def test_each_pair_is_impossible_or_shown(self):
+        rules = set(re.findall(r'^TENSORGATE_RULE\(\w+, "([^"]+)"',
+                               (ROOT / "lib/include/tensorgate/rules.def").read_text(), re.M))
+        pairs = 0
+        section = (ROOT / "docs" / "second-readings.md").read_text().split("## Each pair of formats")[1].split("##")[0]
+        for line in section.splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if len(cells) != 5 or cells[0] == "format" or set(cells[0]) == {"-"}:
+                continue
+            pairs += 1
+            with self.subTest(line):
+                _, _, impossible, refused, shown = cells
+                self.assertTrue(impossible or (refused and shown))
+                for rule in re.findall(r"`([a-z0-9-]+/[a-z0-9-]+)`", refused):
+                    self.assertIn(rule, rules)
+                for place in re.findall(r"`([a-z0-9_./A-Z-]+)`", shown):
+                    recipe = ROOT / "corpus" / (place + ".recipe")
+                    self.assertTrue(recipe.is_file() or (ROOT / place).is_file(), place)
+                    if recipe.is_file() and refused.startswith("`scan/"):
+                        key = "warns" if "/accept/" in place else "rule"
+                        self.assertRegex(recipe.read_text(), rf"(?m)^{key}: {refused.strip('`')}$", place)
+        self.assertGreater(pairs, 20)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 #include "lib/base/bytes.h"
 #include "lib/torch/pickle_file.h"
 #include "tensorgate/torch.h"
+#include "tests/lib/torch/build.h"
 
 namespace tensorgate::torch {
 namespace {
@@ -234,6 +235,27 @@ TEST(TorchFileTest, SourcesOfAPickleThatFail) {
   EXPECT_EQ(failed.bytes_read(), 0u);
   source.throws = true;
   EXPECT_EQ(ReasonOf(CheckPickle(source, {})), Rule::kIoReadFailed);
+}
+
+// HDF5's readers look for their signature at powers of two.
+TEST(TorchFileTest, ARecordWithAnHdf5SignatureWhereItsReadersLook) {
+  namespace make = testing::torch;
+  const make::View view{.shape = {1024}, .stride = {1}, .elements = 1024};
+  const std::string value = make::Dict({{"w", view.Code()}});
+  const std::string plain = make::File(value, {std::string(4096, '\0')});
+  const std::size_t record = plain.find("m/data/0") + 8;
+  for (const std::size_t at : {512uz, 1024uz, 768uz}) {
+    std::string content(4096, '\0');
+    content.replace(at - record, 8, "\x89HDF\r\n\x1a\n");
+    const Report report = CheckBytes(AsBytes(make::File(value, {content})));
+    if (at == 768) {
+      EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+      continue;
+    }
+    ASSERT_EQ(report.verdict(), Verdict::kRejected) << at;
+    EXPECT_EQ(ReasonOf(report), Rule::kScanAlsoHdf5);
+    EXPECT_EQ(report.findings()[0].offset, at);
+  }
 }
 
 }  // namespace
