@@ -1,17 +1,16 @@
 #include "python/src/check.h"
 
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
-#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "python/src/arguments.h"
 #include "python/src/file_object.h"
 #include "python/src/report.h"
 #include "tensorgate/scan.h"
@@ -78,13 +77,18 @@ bool IsFolder(const std::string& path) {
 }
 
 bool IsTrue(nb::handle object, const char* method) {
-  return nb::hasattr(object, method) && nb::cast<bool>(object.attr(method)());
+  if (!nb::hasattr(object, method)) return false;
+  const int truth = PyObject_IsTrue(nb::object(object.attr(method)()).ptr());
+  if (truth < 0) throw nb::python_error();
+  return truth != 0;
 }
 
-ReportHandle Check(nb::handle what, nb::handle name, const std::string& profile, nb::handle limits,
-                   std::uint32_t max_findings, const TrustList* trust) {
+ReportHandle Check(nb::handle what, nb::handle name, nb::handle profile, nb::handle limits,
+                   nb::handle max_findings, nb::handle trust) {
   CheckOptions options = MakeOptions(profile, limits, max_findings);
-  if (trust != nullptr) options.trusted = *trust;
+  if (!trust.is_none()) {
+    options.trusted = ObjectArgument<TrustList>(trust, "trust", "a TrustList");
+  }
   std::string given, path;
   if (!name.is_none() && !AsPath(name, given)) throw nb::type_error("name must be a path");
   if (AsPath(what, path)) {
@@ -149,26 +153,24 @@ between. Raises ValueError with the line that it does not understand.)";
 
 }  // namespace
 
-CheckOptions MakeOptions(const std::string& profile, nb::handle limits,
-                         std::uint32_t max_findings) {
+CheckOptions MakeOptions(nb::handle profile, nb::handle limits, nb::handle max_findings) {
   CheckOptions options;
-  options.max_findings = std::max<std::uint32_t>(max_findings, 1);
-  if (profile == "reference") {
+  options.max_findings = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(NumberArgument(max_findings, "max_findings"), 1, UINT32_MAX));
+  const std::string named = TextArgument(profile, "profile");
+  if (named == "reference") {
     options.profile = Profile::kReference;
-  } else if (profile != "strict") {
+  } else if (named != "strict") {
     throw nb::value_error("profile must be 'strict' or 'reference'");
   }
   if (limits.is_none()) return options;
   const auto given = nb::cast<nb::dict>(nb::module_::import_("builtins").attr("dict")(limits));
   for (const auto& [key, value] : given) {
-    std::string name;
-    if (!nb::try_cast(key, name)) throw nb::type_error("the name of a limit is a str");
+    const std::string name = TextArgument(key, "the name of a limit");
     const auto* found =
         std::ranges::find_if(kLimits, [&](const NamedLimit& each) { return name == each.name; });
     if (found == kLimits.end()) throw nb::value_error(("no limit '" + name + "'").c_str());
-    if (!nb::try_cast(value, options.limits.*found->member)) {
-      throw nb::type_error("a limit is a whole number, 0 or more");
-    }
+    options.limits.*found->member = NumberArgument(value, ("the limit " + name).c_str());
   }
   return options;
 }
@@ -184,11 +186,12 @@ bool AsPath(nb::handle object, std::string& path) {
 }
 
 void BindCheck(nb::module_& module) {
-  nb::class_<TrustList>(module, "TrustList", kTrustText)
+  nb::class_<TrustList>(module, "TrustList", nb::is_final(), kTrustText)
       .def(
           "__init__",
-          [](TrustList* self, std::string_view text) {
-            std::expected<TrustList, TrustError> list = TrustList::Parse(text);
+          [](TrustList* self, nb::handle text) {
+            std::expected<TrustList, TrustError> list =
+                TrustList::Parse(TextArgument(text, "the text of a TrustList"));
             if (!list) {
               const TrustError& error = list.error();
               throw nb::value_error(

@@ -10,9 +10,9 @@
 
 namespace tensorgate::python {
 
-/// `limits`: a mapping of `Limits`' members to numbers, or None. Raises ValueError for others.
-CheckOptions MakeOptions(const std::string& profile, nanobind::handle limits,
-                         std::uint32_t max_findings);
+/// `limits`: a mapping of `Limits`' members to numbers, or None. Raises ValueError or TypeError for others.
+CheckOptions MakeOptions(nanobind::handle profile, nanobind::handle limits,
+                         nanobind::handle max_findings);
 
 /// `os.fspath(object)` as the system's bytes, if `object` is a path.
 bool AsPath(nanobind::handle object, std::string& path);

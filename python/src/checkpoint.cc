@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "python/src/arguments.h"
 #include "python/src/check.h"
 #include "python/src/file_object.h"
 #include "python/src/interrupt.h"
@@ -125,8 +126,16 @@ Entry GetEntry(const CheckpointHandle& self, std::size_t index) {
   return MakeEntry(Take(self.checkpoint.tensor(index)));
 }
 
-std::optional<std::size_t> Find(const CheckpointHandle& self, std::string_view name) {
-  return self.checkpoint.Find(name);
+std::optional<std::size_t> Find(const CheckpointHandle& self, nb::handle name) {
+  if (!PyUnicode_Check(name.ptr())) RaiseWrongType("the name of a tensor", "a str", name);
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(name.ptr(), &size);
+  if (text == nullptr) {
+    // Half of a surrogate pair: no file has such a name.
+    PyErr_Clear();
+    return std::nullopt;
+  }
+  return self.checkpoint.Find({text, static_cast<std::size_t>(size)});
 }
 
 Memory Read(const CheckpointHandle& self, std::size_t index) {
@@ -168,13 +177,13 @@ std::tuple<Memory*, std::vector<std::uint64_t>> ReadSlice(const CheckpointHandle
 }
 
 int DescriptorOf(const CheckpointHandle& self, std::size_t part) {
-  if (part >= self.checkpoint.parts()) throw nb::index_error("no such part");
+  if (part >= self.checkpoint.parts()) throw nb::value_error("there is no such part");
   const Source* source = self.checkpoint.part(part).source;
   return source != nullptr ? source->descriptor() : -1;
 }
 
 std::uint64_t SizeOf(const CheckpointHandle& self, std::size_t part) {
-  if (part >= self.checkpoint.parts()) throw nb::index_error("no such part");
+  if (part >= self.checkpoint.parts()) throw nb::value_error("there is no such part");
   return self.checkpoint.part(part).size;
 }
 
@@ -190,7 +199,7 @@ void RaiseStatus(const Status& status) {
 }
 
 void BindCheckpoint(nb::module_& module) {
-  nb::class_<CheckpointHandle>(module, "Checkpoint",
+  nb::class_<CheckpointHandle>(module, "Checkpoint", nb::is_final(), nb::type_slots(kOnlyMadeHere),
                                "A proven model file. Many threads may read one.")
       .def("names", &Names, nb::arg("sorted") = false, "Names in the order of the data, or sorted.")
       .def("metadata", &Metadata, "What `__metadata__` holds; None without one.")

@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <cstring>
 
+#include "python/src/arguments.h"
+
 namespace tensorgate::python {
 namespace nb = nanobind;
 
 BufferView::BufferView(nb::handle object, bool writable) {
   const int flags = writable ? PyBUF_CONTIG : PyBUF_SIMPLE;
-  if (PyObject_GetBuffer(object.ptr(), &view_, flags) != 0) throw nb::python_error();
+  if (PyObject_GetBuffer(object.ptr(), &view_, flags) == 0) return;
+  if (PyErr_ExceptionMatches(PyExc_BufferError) == 0) throw nb::python_error();
+  PyErr_Clear();
+  throw nb::value_error(writable ? "contiguous bytes that can be written are needed"
+                                 : "contiguous bytes are needed");
 }
 
 std::span<const std::byte> BufferView::bytes() const {
@@ -31,10 +37,11 @@ int PlainDescriptor(nb::handle object) {
 
 FileObjectSource::FileObjectSource(nb::handle object)
     : seek_(object.attr("seek")), read_(object.attr("read")) {
-  begin_ = nb::cast<std::int64_t>(object.attr("tell")());
-  const auto end = nb::cast<std::int64_t>(seek_(0, 2));
-  if (end < 0) throw nb::value_error("the file object's size is negative");
-  size_ = static_cast<std::uint64_t>(end);
+  const nb::object tell = object.attr("tell");
+  begin_ = NumberArgument(tell(), "tell() of the file object");
+  // Not every seek() returns the position.
+  seek_(0, 2);
+  size_ = NumberArgument(tell(), "tell() of the file object");
 }
 
 FileObjectSource::~FileObjectSource() {

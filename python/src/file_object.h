@@ -49,7 +49,7 @@ class FileObjectSource final : public Source {
 
  private:
   nanobind::object seek_, read_;
-  std::int64_t begin_ = 0;
+  std::uint64_t begin_ = 0;
   std::uint64_t size_ = 0;
   std::exception_ptr failure_;
 };

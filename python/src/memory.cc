@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "python/src/arguments.h"
 #include "python/src/file_object.h"
 #include "tensorgate/dtype.h"
 
@@ -25,7 +26,12 @@ int GetBuffer(PyObject* self, Py_buffer* view, int flags) {
                            static_cast<Py_ssize_t>(bytes.size()), /*readonly=*/0, flags);
 }
 
-PyType_Slot kSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&GetBuffer)}, {0, nullptr}};
+PyType_Slot kSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&GetBuffer)},
+                        {Py_tp_new, reinterpret_cast<void*>(&RefuseNew)},
+                        {0, nullptr}};
+
+/// Dimensions that NumPy and PyTorch's iterators have; other packages abort on more.
+constexpr std::size_t kMaxRank = 64;
 
 /// DLPack's codes; 8-bit floats have one each. Sub-byte types have none that packs them as the format.
 std::optional<std::uint8_t> DlpackCode(DType dtype) {
@@ -68,13 +74,28 @@ std::optional<std::uint8_t> DlpackCode(DType dtype) {
   return std::nullopt;
 }
 
-/// A tensor in `owner`'s bytes, for whoever speaks DLPack.
-nb::ndarray<nb::array_api> MakeDlpack(nb::handle owner, std::size_t offset,
-                                      std::string_view dtype_name,
-                                      const std::vector<std::size_t>& shape) {
+/// A tensor for whoever speaks DLPack. nanobind's own object for it can be created empty by `type(tensor)()`, and ends the
+/// process when it is used then; this one cannot.
+struct DlpackTensor {
+  nb::object array;
+};
+
+int GetTensorBuffer(PyObject* self, Py_buffer* view, int flags) {
+  return PyObject_GetBuffer(nb::cast<const DlpackTensor&>(nb::handle(self)).array.ptr(), view,
+                            flags);
+}
+
+PyType_Slot kTensorSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&GetTensorBuffer)},
+                              {Py_tp_new, reinterpret_cast<void*>(&RefuseNew)},
+                              {0, nullptr}};
+
+/// A tensor in `owner`'s bytes.
+DlpackTensor MakeDlpack(nb::handle owner, std::size_t offset, std::string_view dtype_name,
+                        const std::vector<std::size_t>& shape) {
   const std::optional<DType> dtype = FindDType(dtype_name);
   const std::optional<std::uint8_t> code = dtype ? DlpackCode(*dtype) : std::nullopt;
   if (!code) throw nb::value_error("DLPack has no such dtype");
+  if (shape.size() > kMaxRank) throw nb::value_error("DLPack tensors have at most 64 dimensions");
   const nb::dlpack::dtype type{*code, static_cast<std::uint8_t>(Bits(*dtype)), 1};
   // Bytes stay where they are as long as their owner lives; the view is for the bounds.
   BufferView view(owner, /*writable=*/true);
@@ -88,8 +109,9 @@ nb::ndarray<nb::array_api> MakeDlpack(nb::handle owner, std::size_t offset,
   if (left == 0 && std::ranges::find(shape, std::size_t{0}) == shape.end()) {
     throw nb::value_error("the shape does not fit the bytes");
   }
-  return nb::ndarray<nb::array_api>(view.writable_bytes().subspan(offset).data(), shape.size(),
-                                    shape.data(), owner, nullptr, type, nb::device::cpu::value, 0);
+  return {nb::cast(nb::ndarray<nb::array_api>(view.writable_bytes().subspan(offset).data(),
+                                              shape.size(), shape.data(), owner, nullptr, type,
+                                              nb::device::cpu::value, 0))};
 }
 
 }  // namespace
@@ -100,9 +122,17 @@ std::size_t Memory::offset(std::size_t i) const {
 }
 
 void BindMemory(nb::module_& module) {
-  nb::class_<Memory>(module, "Memory", nb::type_slots(kSlots),
+  nb::class_<Memory>(module, "Memory", nb::is_final(), nb::type_slots(kSlots),
                      "Memory that tensors were read into; has the buffer protocol, writable.")
       .def("__len__", [](const Memory& self) { return self.bytes().size(); });
+  nb::class_<DlpackTensor>(module, "DlpackTensor", nb::is_final(), nb::type_slots(kTensorSlots),
+                           "A tensor that other frameworks take over without a copy.")
+      .def("__dlpack__",
+           [](const DlpackTensor& self, const nb::args& arguments, const nb::kwargs& named) {
+             return self.array.attr("__dlpack__")(*arguments, **named);
+           })
+      .def("__dlpack_device__",
+           [](const DlpackTensor& self) { return self.array.attr("__dlpack_device__")(); });
   module.def("dlpack", &MakeDlpack, nb::arg("owner"), nb::arg("offset"), nb::arg("dtype"),
              nb::arg("shape"), "A tensor in the bytes of `owner`, which has `__dlpack__`.");
 }

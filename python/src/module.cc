@@ -1,7 +1,9 @@
 // The extension module `tensorgate._native`. What users see is python/tensorgate.
 #include <nanobind/nanobind.h>
 
+#include <exception>
 #include <string>
+#include <typeinfo>
 
 #include "python/src/check.h"
 #include "python/src/checkpoint.h"
@@ -11,7 +13,25 @@
 #include "python/src/torch_file.h"
 #include "tensorgate/render.h"
 
+namespace {
+
+/// A net under every call: what does not convert is the caller's mistake, and said in Python's words.
+void TranslateBadCast(const std::exception_ptr& error, void* /*payload*/) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_cast&) {
+    PyErr_SetString(PyExc_TypeError,
+                    "an argument, or what one of its methods returned, is of a type "
+                    "that does not fit here");
+  }
+}
+
+}  // namespace
+
 NB_MODULE(_native, module) {
+  // The interpreter does not free what still lives at its end: a guard's trust list, a cached checkpoint.
+  nanobind::set_leak_warnings(false);
+  nanobind::register_exception_translator(&TranslateBadCast);
   module.attr("__version__") = std::string(tensorgate::ToolVersion()).c_str();
   module.attr("RULES_VERSION") = std::string(tensorgate::RulesVersion()).c_str();
   tensorgate::python::BindReport(module);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "python/src/arguments.h"
 #include "tensorgate/render.h"
 #include "tensorgate/rules.h"
 
@@ -60,7 +61,8 @@ nb::object Shards(const ReportHandle& self) {
   return nb::tuple(list);
 }
 
-std::string Text(const ReportHandle& self, bool verbose) {
+std::string Text(const ReportHandle& self, nb::handle verbose_flag) {
+  const bool verbose = FlagArgument(verbose_flag, "verbose");
   const std::string& name = self.shared->name;
   return RenderText(name.empty() ? "-" : name, self.shared->report, verbose);
 }
@@ -77,7 +79,8 @@ bool Accepted(const ReportHandle& self) {
 
 void BindFinding(nb::module_& module) {
   using Self = const FindingHandle&;
-  nb::class_<FindingHandle>(module, "Finding", "A rule that fired, and where.")
+  nb::class_<FindingHandle>(module, "Finding", nb::is_final(), nb::type_slots(kOnlyMadeHere),
+                            "A rule that fired, and where.")
       .def_prop_ro(
           "rule", [](Self self) { return self.info().id; },
           "The rule's stable id, such as `safetensors/offsets-overlap`.")
@@ -134,7 +137,7 @@ void BindReport(nb::module_& module) {
   using Self = const ReportHandle&;
   BindFinding(module);
   nb::class_<ReportHandle>(
-      module, "Report",
+      module, "Report", nb::is_final(), nb::type_slots(kOnlyMadeHere),
       "The result of a check: one verdict, and the findings behind it. True if and only if it is "
       "`accepted`.")
       .def_prop_ro(
@@ -194,7 +197,7 @@ void BindReport(nb::module_& module) {
           },
           "Raises RejectedError for every other verdict (an OSError where the system said why).")
       .def("__bool__", &Accepted)
-      .def("__str__", [](Self self) { return Text(self, false); })
+      .def("__str__", [](Self self) { return Text(self, nb::bool_(false)); })
       .def("__repr__", [](Self self) {
         const Report& report = self.shared->report;
         std::string text = "<tensorgate.Report " + std::string(Name(report.verdict()));

@@ -2,18 +2,18 @@
 
 #include "tensorgate/save.h"
 
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
-#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "python/src/arguments.h"
 #include "python/src/check.h"
 #include "python/src/checkpoint.h"
 #include "python/src/interrupt.h"
@@ -64,12 +64,30 @@ struct TensorSpec {
   throw nb::python_error();
 }
 
-void MakeSpec(TensorSpec* self, std::string_view dtype, std::vector<std::uint64_t> shape,
-              std::uint64_t pointer, std::uint64_t length) {
+std::vector<std::uint64_t> ShapeArgument(nb::handle given) {
+  const nb::object items = nb::steal(PySequence_Tuple(given.ptr()));
+  if (!items.is_valid()) {
+    PyErr_Clear();
+    RaiseWrongType("shape", "a sequence of whole numbers", given);
+  }
+  std::vector<std::uint64_t> shape;
+  for (const nb::handle item : items) shape.push_back(NumberArgument(item, "a dimension"));
+  return shape;
+}
+
+void MakeSpec(TensorSpec* self, nb::handle given_dtype, nb::handle given_shape,
+              nb::handle given_pointer, nb::handle given_length) {
+  const std::string dtype = TextArgument(given_dtype, "dtype");
+  std::vector<std::uint64_t> shape = ShapeArgument(given_shape);
+  const std::uint64_t pointer = NumberArgument(given_pointer, "data_ptr");
+  const std::uint64_t length = NumberArgument(given_length, "data_len");
+  if (length != 0 && (pointer == 0 || length > UINTPTR_MAX - pointer)) {
+    RaiseError("data_ptr is not the address of data_len bytes");
+  }
   const auto* found =
       std::ranges::find_if(kDTypes, [&](const NamedDType& each) { return each.name == dtype; });
   if (found == kDTypes.end()) {
-    std::string text = "Unknown dtype \"" + std::string(dtype) + "\"; known are";
+    std::string text = "Unknown dtype \"" + dtype + "\"; known are";
     for (const NamedDType& each : kDTypes) text.append(" ").append(each.name);
     RaiseError(text);
   }
@@ -81,9 +99,13 @@ void MakeSpec(TensorSpec* self, std::string_view dtype, std::vector<std::uint64_
   new (self) TensorSpec{found->dtype, std::move(shape), pointer, length};
 }
 
-nb::list ShapeOf(const TensorSpec& self) {
+const TensorSpec& SpecArgument(nb::handle object) {
+  return ObjectArgument<TensorSpec>(object, "a tensor to be written", "a TensorSpec");
+}
+
+nb::list ShapeOf(nb::handle self) {
   nb::list list;
-  for (const std::uint64_t dimension : self.shape) list.append(dimension);
+  for (const std::uint64_t dimension : SpecArgument(self).shape) list.append(dimension);
   return list;
 }
 
@@ -93,42 +115,46 @@ struct Request {
   SaveOptions options;
 };
 
-Request MakeRequest(const nb::dict& tensors, nb::handle metadata) {
+nb::dict DictArgument(nb::handle object, const char* what, const char* kind) {
+  if (!PyDict_Check(object.ptr())) RaiseWrongType(what, kind, object);
+  return nb::borrow<nb::dict>(object);
+}
+
+Metadata MetadataArgument(nb::handle given) {
+  Metadata entries;
+  for (const auto& [key, value] : DictArgument(given, "metadata", "a dict of str and str")) {
+    entries.emplace_back(TextArgument(key, "a key of metadata"),
+                         TextArgument(value, "a value of metadata"));
+  }
+  return entries;
+}
+
+Request MakeRequest(nb::handle tensors, nb::handle metadata) {
   Request request;
-  for (const auto& [name, value] : tensors) {
-    if (!nb::isinstance<TensorSpec>(value)) throw nb::type_error("expected a dict of TensorSpec");
-    const auto& spec = nb::cast<const TensorSpec&>(value);
+  for (const auto& [name, value] :
+       DictArgument(tensors, "tensor_dict", "a dict of str and TensorSpec")) {
+    const TensorSpec& spec = SpecArgument(value);
     // The address is the caller's word, as it is in the safetensors package.
     const auto* data =
         reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(spec.pointer));
-    request.tensors.push_back({.name = nb::cast<std::string>(name),
+    request.tensors.push_back({.name = TextArgument(name, "the name of a tensor"),
                                .dtype = spec.dtype,
                                .shape = spec.shape,
                                .data = std::span(data, static_cast<std::size_t>(spec.length))});
   }
-  if (!metadata.is_none()) {
-    Metadata entries;
-    for (const auto& [key, value] : nb::cast<nb::dict>(metadata)) {
-      std::string key_text, value_text;
-      if (!nb::try_cast(key, key_text) || !nb::try_cast(value, value_text)) {
-        throw nb::type_error("metadata is a dict of str and str");
-      }
-      entries.emplace_back(std::move(key_text), std::move(value_text));
-    }
-    request.options.metadata = std::move(entries);
-  }
+  if (!metadata.is_none()) request.options.metadata = MetadataArgument(metadata);
   request.options.progress = RunSignalHandlers();
   return request;
 }
 
-void SaveToFile(const nb::dict& tensors, nb::handle filename, nb::handle metadata,
-                std::uint64_t alignment, bool sync, std::uint64_t max_shard_bytes) {
+void SaveToFile(nb::handle tensors, nb::handle filename, nb::handle metadata, nb::handle alignment,
+                nb::handle sync, nb::handle max_shard_bytes) {
   std::string path;
   if (!AsPath(filename, path)) throw nb::type_error("expected a path: str or os.PathLike");
   Request request = MakeRequest(tensors, metadata);
-  request.options.alignment = alignment;
-  request.options.sync = sync;
-  request.options.max_shard_bytes = max_shard_bytes;
+  request.options.alignment = NumberArgument(alignment, "alignment");
+  request.options.sync = FlagArgument(sync, "sync");
+  request.options.max_shard_bytes = NumberArgument(max_shard_bytes, "max_shard_bytes");
   Result<void> saved;
   {
     const nb::gil_scoped_release released;
@@ -138,9 +164,10 @@ void SaveToFile(const nb::dict& tensors, nb::handle filename, nb::handle metadat
   Take(std::move(saved));
 }
 
-nb::object SaveToBytes(const nb::dict& tensors, nb::handle metadata) {
+nb::object SaveToBytes(nb::handle tensors, nb::handle metadata) {
   const Request request = MakeRequest(tensors, metadata);
   const std::uint64_t size = Take(SerializedSize(request.tensors, request.options));
+  if (size > static_cast<std::uint64_t>(PY_SSIZE_T_MAX)) throw std::bad_alloc();
   nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
   if (!bytes.is_valid()) throw nb::python_error();
   // Nobody else knows of the object yet.
@@ -159,18 +186,19 @@ nb::object SaveToBytes(const nb::dict& tensors, nb::handle metadata) {
 }  // namespace
 
 void BindSave(nb::module_& module) {
-  nb::class_<TensorSpec>(module, "TensorSpec",
+  nb::class_<TensorSpec>(module, "TensorSpec", nb::is_final(),
                          "A tensor to be written: its dtype as numpy or torch call it, its shape, "
                          "and where its bytes are. Whoever makes one answers for the address.")
       .def("__init__", &MakeSpec, nb::kw_only(), nb::arg("dtype"), nb::arg("shape"),
            nb::arg("data_ptr"), nb::arg("data_len"))
       .def_prop_ro(
-          "dtype", [](const TensorSpec& self) { return Name(self.dtype); },
+          "dtype", [](nb::handle self) { return Name(SpecArgument(self).dtype); },
           "As the format spells it: `F32`.")
       .def_prop_ro("shape", &ShapeOf, "In elements of the format.")
       .def_prop_ro(
-          "data_ptr", [](const TensorSpec& self) { return self.pointer; }, "The address.")
-      .def_prop_ro("data_len", [](const TensorSpec& self) { return self.length; }, "Bytes there.");
+          "data_ptr", [](nb::handle self) { return SpecArgument(self).pointer; }, "The address.")
+      .def_prop_ro(
+          "data_len", [](nb::handle self) { return SpecArgument(self).length; }, "Bytes there.");
   module.def("serialize_file", &SaveToFile, nb::arg("tensor_dict"), nb::arg("filename"),
              nb::arg("metadata") = nb::none(), nb::kw_only(), nb::arg("alignment") = 8,
              nb::arg("sync") = false, nb::arg("max_shard_bytes") = 0,

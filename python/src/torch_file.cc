@@ -15,6 +15,7 @@
 #include "lib/ops/torch_part.h"
 #include "lib/torch/contents.h"
 #include "lib/torch/plain_calls.h"
+#include "python/src/arguments.h"
 #include "python/src/check.h"
 #include "python/src/checkpoint.h"
 #include "python/src/file_object.h"
@@ -201,10 +202,11 @@ TorchFileHandle Opened(Open open, std::string name, std::unique_ptr<BufferView> 
   return {std::move(bytes), *std::move(opened)};
 }
 
-TorchFileHandle OpenPath(nb::handle what) {
-  std::string path;
+TorchFileHandle OpenPath(nb::handle what, nb::handle name) {
+  std::string path, shown;
   if (!AsPath(what, path)) throw nb::type_error("expected a path: str or os.PathLike");
-  return Opened([&] { return internal::OpenStorages(path, {}); }, path);
+  if (!name.is_none() && !AsPath(name, shown)) throw nb::type_error("name must be a path");
+  return Opened([&] { return internal::OpenStorages(path, {}); }, shown.empty() ? path : shown);
 }
 
 TorchFileHandle OpenBytes(nb::handle what) {
@@ -264,12 +266,15 @@ std::vector<StorageEntry> Storages(const TorchFileHandle& self) {
 }  // namespace
 
 void BindTorchFile(nb::module_& module) {
-  nb::class_<TorchFileHandle>(module, "TorchFile", "A proven checkpoint of PyTorch's.")
+  nb::class_<TorchFileHandle>(module, "TorchFile", nb::is_final(), nb::type_slots(kOnlyMadeHere),
+                              "A proven checkpoint of PyTorch's.")
       .def("storages", &Storages, "Offset in the file, bytes and location of each storage.")
       .def("load", &Load, "For each storage the memory its bytes were read to, and where in it.")
       .def(
           "build",
           [](const TorchFileHandle& self, nb::handle torch, nb::handle tensor) {
+            if (!nb::hasattr(torch, "Size")) RaiseWrongType("torch", "the module torch", torch);
+            if (PyCallable_Check(tensor.ptr()) == 0) RaiseWrongType("tensor", "a function", tensor);
             return Builder(self.file(), torch, tensor).Root();
           },
           nb::arg("torch"), nb::arg("tensor"),
@@ -290,8 +295,9 @@ void BindTorchFile(nb::module_& module) {
           "report",
           [](const TorchFileHandle& self) { return ReportHandle(self.storages.report(), {}); },
           "Accepted; its warnings and notes.");
-  module.def("open_torch_path", &OpenPath, nb::arg("path"),
-             "Opens a checkpoint of PyTorch's; raises what is wrong with it.");
+  module.def(
+      "open_torch_path", &OpenPath, nb::arg("path"), nb::arg("name") = nb::none(),
+      "Opens a checkpoint of PyTorch's; raises what is wrong with it, under `name` if given.");
   module.def("open_torch_bytes", &OpenBytes, nb::arg("data"),
              "The same of bytes in memory, which are held and must not change.");
 }

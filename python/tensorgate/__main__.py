@@ -10,7 +10,11 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Becomes the command."""
     command = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bin", "tensorgate")
-    os.execv(command, ["tensorgate", *sys.argv[1:]])
+    try:
+        os.execv(command, ["tensorgate", *sys.argv[1:]])
+    except OSError as error:
+        print(f"tensorgate: {command}: {error.strerror}; is the package installed from a wheel?", file=sys.stderr)
+        sys.exit(4)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class RejectedError(SafetensorError):
         self.rule = reason.rule if reason else ""
         self.offset = reason.offset if reason else 0
         self.subject = reason.subject if reason else ""
-        text = f"{_shown(report.name) or 'file'} is {report.verdict}"
+        text = f"{shown(report.name) or 'file'} is {report.verdict}"
         if reason:
             text += f": {self.rule} at byte {self.offset}: {reason.message}"
         elif report.verdict == "unsupported":
@@ -81,5 +81,5 @@ def raise_refused(report: Report) -> NoReturn:
     raise refusal(report)
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     return name.encode("unicode_escape").decode("ascii") if not name.isprintable() else name

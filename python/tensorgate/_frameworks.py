@@ -106,7 +106,10 @@ class Torch:
         return self._torch.frombuffer(data, dtype=torch_dtype, count=count, offset=offset).reshape(shape)
 
     def to(self, array: Any, device: Any) -> Any:
-        return array if device == "cpu" else array.to(device)
+        try:
+            return array if device == "cpu" else array.to(device)
+        except AssertionError as error:
+            raise SafetensorError(f"device {device}: {error}") from error
 
 
 class Dlpack:
@@ -118,7 +121,7 @@ class Dlpack:
         try:
             return dlpack(data, offset, dtype, shape)
         except ValueError as error:
-            raise SafetensorError(f"Dtype not understood: {dtype} ({error})") from None
+            raise SafetensorError(f"A tensor of dtype {dtype} and {len(shape)} dimensions: {error}") from None
 
     def to(self, array: Any, device: Any) -> Any:
         return array
@@ -179,6 +182,8 @@ def framework(name: str) -> Framework:
     return found
 
 
+# More than torch can count.
+_MAX_DEVICES = 128
 _DEVICES = ("cpu", "cuda", "musa", "mps", "npu", "xpu", "xla", "mlu", "hpu")
 
 
@@ -196,7 +201,7 @@ def device(given: Any, framework_name: str) -> Any:
             given = "mps"
         elif kind != "cpu" and not colon:
             given = f"{kind}:0"
-    elif isinstance(given, bool) or not isinstance(given, int) or given < 0:
+    elif isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < _MAX_DEVICES:
         raise SafetensorError(f"device {given!r} is invalid")
     if given != "cpu" and framework_name not in ("pytorch", "paddle"):
         raise SafetensorError(f"Device {given} is not supported for framework {framework_name}")

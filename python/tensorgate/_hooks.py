@@ -2,137 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.abc
 import importlib.machinery
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from tensorgate._policy import Formats, Policy
+from tensorgate._loaders import LOADERS, _policies
+from tensorgate._policy import Policy
 
 _Function = Callable[..., Any]
 
-_SAFETENSORS: Formats = frozenset({"safetensors"})
-_PICKLE: Formats = frozenset({"pickle"})
-_TORCH: Formats = _PICKLE | {"pytorch-zip", "pytorch-legacy", "pytorch-tar", "torchscript"}
-_NUMPY: Formats = _PICKLE | {"numpy", "numpy-zip"}
-_JOBLIB: Formats = _PICKLE | {"joblib"}
-
 _lock = threading.RLock()
-_policies: list[Policy] = []
-_thread = threading.local()
-
-
-def _current() -> Policy | None:
-    """The policy of the guard that was entered last, but not within a loader that is at work on a checked file."""
-    if getattr(_thread, "inside", False):
-        return None
-    # Read once: another thread may leave its guard meanwhile.
-    policies = _policies[-1:]
-    return policies[0] if policies else None
-
-
-@contextmanager
-def _inside() -> Iterator[None]:
-    _thread.inside = True
-    try:
-        yield
-    finally:
-        _thread.inside = False
-
-
-def _checked(original: _Function, formats: Formats, parameter: str) -> _Function:
-    """`original`, whose first parameter is a path, bytes or a file object."""
-
-    @functools.wraps(original, updated=())
-    def load(*arguments: Any, **named: Any) -> Any:
-        policy = _current()
-        if policy is None or not (arguments or parameter in named):
-            return original(*arguments, **named)
-        given = arguments[0] if arguments else named.pop(parameter)
-        with policy.hand_over(given, formats) as (checked, _), _inside():
-            return original(checked, *arguments[1:], **named)
-
-    return load
-
-
-def _checked_numpy(original: _Function, formats: Formats, parameter: str) -> _Function:
-    """numpy.load. What has no parser is loaded without pickles, which runs nothing."""
-
-    @functools.wraps(original)
-    def load(*arguments: Any, **named: Any) -> Any:
-        policy = _current()
-        pickles = arguments[2] if len(arguments) > 2 else named.get("allow_pickle", False)
-        if policy is None or not pickles or not (arguments or parameter in named):
-            return original(*arguments, **named)
-        given = arguments[0] if arguments else named.pop(parameter)
-        with policy.hand_over(given, formats, lenient=True) as (checked, refusal), _inside():
-            if refusal is None:
-                return original(checked, *arguments[1:], **named)
-            named["allow_pickle"] = False
-            try:
-                return original(checked, *arguments[1:2], **dict(zip(("fix_imports", "encoding"), arguments[3:])),
-                                **named)
-            except ValueError as error:
-                if "pickle" in str(error):
-                    raise refusal from error
-                raise
-
-    return load
-
-
-class _Named:
-    """What `safetensors._safe_open_handle` looks at in a file object: its name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def fileno(self) -> int:
-        return int(self.name.rpartition("/")[2])
-
-
-def _checked_handle(original: _Function, formats: Formats, parameter: str) -> _Function:
-    @functools.wraps(original, updated=())
-    def load(*arguments: Any, **named: Any) -> Any:
-        policy = _current()
-        path = getattr(arguments[0] if arguments else named.get(parameter), "name", None)
-        if policy is None or not isinstance(path, str):
-            return original(*arguments, **named)
-        named.pop(parameter, None)
-        with policy.hand_over(path, formats) as (checked, _), _inside():
-            return original(_Named(checked), *arguments[1:], **named)
-
-    return load
-
-
-# Package, name in it, what it reads, how its first parameter is called, and what makes its replacement.
-_LOADERS: list[tuple[str, str, Formats, str, Callable[[_Function, Formats, str], _Function]]] = [
-    ("pickle", "load", _PICKLE, "file", _checked),
-    ("pickle", "_load", _PICKLE, "file", _checked),
-    ("safetensors", "safe_open", _SAFETENSORS, "filename", _checked),
-    ("safetensors", "_safe_open_handle", _SAFETENSORS, "f", _checked_handle),
-    ("safetensors", "deserialize", _SAFETENSORS, "bytes", _checked),
-    ("torch", "load", _TORCH, "f", _checked),
-    ("torch", "jit.load", _TORCH, "f", _checked),
-    ("numpy", "load", _NUMPY, "file", _checked_numpy),
-    ("joblib", "load", _JOBLIB, "filename", _checked),
-]
-_PACKAGES = {package for package, *_ in _LOADERS}
+_MODULES = {module for loader in LOADERS for module in loader.modules}
 
 # Original and replacement by the original's identity, and every place that holds a replacement.
 _replacements: dict[int, tuple[_Function, _Function]] = {}
 _places: list[tuple[dict[str, Any], str, _Function]] = []
-
-
-def _find(module: types.ModuleType, path: str) -> _Function | None:
-    found: Any = module
-    for name in path.split("."):
-        found = getattr(found, name, None)
-    return found  # type: ignore[no-any-return]
+# Classes whose `__init__` is replaced, each with what it had of its own.
+_classes: dict[type, _Function | None] = {}
 
 
 def _namespaces() -> Iterator[dict[str, Any]]:
@@ -143,21 +33,34 @@ def _namespaces() -> Iterator[dict[str, Any]]:
             yield names
 
 
-def _patch(packages: set[str]) -> None:
-    """Replaces the loaders of `packages` wherever a module has them by some name (`from torch import load`)."""
+def _patch(modules: set[str]) -> None:
+    """Replaces the loaders of `modules` wherever a module has them by some name (`from torch import load`)."""
+    ours = {id(replacement) for _, replacement in _replacements.values()}
     fresh: dict[int, tuple[_Function, _Function]] = {}
-    for package, path, formats, parameter, make in _LOADERS:
-        module = sys.modules.get(package) if package in packages else None
-        original = _find(module, path) if module is not None else None
-        if original is not None and id(original) not in _replacements:
-            fresh[id(original)] = (original, make(original, formats, parameter))
+    for loader in LOADERS:
+        for name in modules.intersection(loader.modules):
+            original = vars(sys.modules[name]).get(loader.name) if name in sys.modules else None
+            if original is None or id(original) in (ours | _replacements.keys() | fresh.keys()):
+                continue
+            if not loader.by_init:
+                fresh[id(original)] = (original, loader.replace(original))
+            elif original not in _classes:
+                _classes[original] = vars(original).get("__init__")
+                original.__init__ = loader.replace(original.__init__)
     _replacements.update(fresh)
-    for names in _namespaces():
-        for name, value in list(names.items()):
-            pair = fresh.get(id(value))
-            if pair is not None and pair[0] is value:
-                names[name] = pair[1]
-                _places.append((names, name, value))
+    for names in _namespaces() if fresh else ():
+        _replace(names, fresh)
+    # A module that was made anew has what was replaced elsewhere.
+    for name in modules & sys.modules.keys():
+        _replace(vars(sys.modules[name]), _replacements)
+
+
+def _replace(names: dict[str, Any], replacements: dict[int, tuple[_Function, _Function]]) -> None:
+    for name, value in list(names.items()):
+        pair = replacements.get(id(value))
+        if pair is not None and pair[0] is value:
+            names[name] = pair[1]
+            _places.append((names, name, value))
 
 
 def _restore() -> None:
@@ -171,6 +74,12 @@ def _restore() -> None:
         for name, value in list(names.items()):
             if id(value) in back:
                 names[name] = back[id(value)]
+    for each, init in _classes.items():
+        if init is None:
+            del each.__init__  # type: ignore[misc]
+        else:
+            each.__init__ = init  # type: ignore[misc]
+    _classes.clear()
     _places.clear()
     _replacements.clear()
 
@@ -197,12 +106,12 @@ class _Loader(importlib.abc.Loader):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Sees the packages of the table when they are imported."""
+    """Sees the modules of the table when they are imported, or again by importlib.reload."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname not in _PACKAGES:
+        if fullname not in _MODULES:
             return None
         for finder in sys.meta_path:
             if not isinstance(finder, _Finder) and hasattr(finder, "find_spec"):
@@ -225,7 +134,12 @@ def enter(policy: Policy) -> None:
         _policies.append(policy)
         if len(_policies) == 1:
             sys.meta_path.insert(0, _finder)
-            _patch(_PACKAGES)
+            _patch(_MODULES)
+
+
+def install() -> None:
+    """Guards this process until it ends, by what the environment says: TENSORGATE_GUARD_ALLOW and its like."""
+    enter(Policy.of_environment())
 
 
 def leave(policy: Policy) -> None:

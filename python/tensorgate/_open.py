@@ -99,7 +99,11 @@ class Slice:
         if file.framework_name == "pytorch" and file.mapped(framework):
             # Lazily, with torch's own meaning of subscripts.
             whole = _File(file.checkpoint, file.framework_name, "cpu", file.backend)
-            return framework.to(whole.tensor(self._index)[subscripts], file.device)
+            try:
+                part = whole.tensor(self._index)[subscripts]
+            except (IndexError, RuntimeError) as error:
+                raise SafetensorError(f"Error during slicing with shape {list(self._shape)}: {error}") from error
+            return framework.to(part, file.device)
         bounds = _slices.parse(subscripts, self._shape)
         memory, shape = file.checkpoint.read_slice(self._index, bounds)
         return framework.to(framework.view(memory, 0, self._dtype, tuple(shape)), file.device)
@@ -134,7 +138,7 @@ class safe_open:
     def __init__(self, filename: str | os.PathLike[str], framework: str, device: Any = "cpu", *,
                  backend: str | None = None) -> None:
         name = _frameworks.full_name(framework)
-        if device != "cpu":
+        if not isinstance(device, str) or device != "cpu":
             device = _frameworks.device(device, name)
         if backend not in _BACKENDS:
             raise SafetensorError(f'backend "{backend}" is invalid (expected one of: "mmap", "pread")')
@@ -185,5 +189,6 @@ class _safe_open_handle(safe_open):
     __slots__ = ()
 
     def __init__(self, f: Any, framework: str, device: Any = "cpu", *, backend: str | None = None) -> None:
-        f.fileno
+        if not (hasattr(f, "fileno") and hasattr(f, "name")):
+            raise TypeError(f"f is an open file with a name, not {type(f).__name__}")
         super().__init__(f.name, framework, device, backend=backend)

@@ -1,26 +1,48 @@
-"""What a guard lets pass: opens a file once, checks it, and hands on what was checked."""
+"""What a guard lets pass."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from tensorgate._native import check, plain_descriptor
+from tensorgate._native import TrustList, check
+from tensorgate._spool import SPOOL_BYTES
 
 if TYPE_CHECKING:
-    from tensorgate._native import Report, TrustList
+    from tensorgate._native import Report
 
 Formats = frozenset[str]
+# A plain file, or bytes.
+Content = IO[bytes] | bytes
 
+# What each loader reads, by the names that reports give to formats.
+SAFETENSORS: Formats = frozenset({"safetensors"})
+PICKLE: Formats = frozenset({"pickle"})
+TORCHSCRIPT: Formats = frozenset({"torchscript"})
+TORCH: Formats = frozenset({"pytorch-zip", "pytorch-legacy", "pytorch-tar", "torchscript"})
+NUMPY: Formats = frozenset({"pickle", "numpy", "npz"})
+JOBLIB: Formats = frozenset({"pickle", "joblib"})
+# No parser proves these; `allow` may name them, each for the loaders that read it.
+ALLOWABLE = (NUMPY | JOBLIB | TORCH) - {"pickle", "pytorch-zip", "pytorch-legacy"}
 
 # More than a list of trusted calls can have: each that a file names is told.
 _ALL_FINDINGS = 2000
+# The guard's own limit, beside those of `tensorgate.check`: bytes of a file object that are kept in memory.
+_SPOOL = "spool_bytes"
+
+
+class Judgement(NamedTuple):
+    """Of a file that a loader may get."""
+
+    # The user lets it pass, whatever is in it.
+    allowed: bool
+    # Of a file that it may get only in a way that runs nothing: why.
+    refusal: Exception | None
 
 
 class Policy:
@@ -28,96 +50,92 @@ class Policy:
 
     def __init__(self, allow: Iterable[str], limits: Mapping[str, int] | None, trust: TrustList | None = None) -> None:
         if isinstance(allow, str):
-            raise TypeError("allow is a list of names")
+            raise TypeError("allow is a list of names, not a str")
         self._formats: set[str] = set()
         self._digests: set[str] = set()
-        self._limits = dict(limits) if limits else None
-        self._trust = trust
         for each in allow:
-            kind, colon, digest = each.partition(":")
-            if not colon and re.fullmatch(r"[a-z0-9-]+", each):
-                self._formats.add(each)
-            elif kind == "sha256" and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
-                self._digests.add(digest.lower())
-            else:
-                raise ValueError(f"allow takes names of formats and sha256:<64 digits>, not {each!r}")
+            self._allow(each)
+        self._limits = dict(limits or {})
+        self.spool_bytes = self._limits.pop(_SPOOL, SPOOL_BYTES)
+        if isinstance(self.spool_bytes, bool) or not isinstance(self.spool_bytes, int) or self.spool_bytes < 0:
+            raise TypeError(f"{_SPOOL} is a whole number, 0 or more")
+        self._trust = trust
+        # What is wrong with these is said here, and not where a program catches what a loader raises.
+        check(b"", limits=self._limits, trust=trust)
 
-    @contextmanager
-    def hand_over(self, given: Any, formats: Formats, lenient: bool = False) -> Iterator[tuple[Any, Exception | None]]:
-        """What the loader shall get in place of `given`, within the context.
+    @classmethod
+    def of_environment(cls) -> Policy:
+        """What TENSORGATE_GUARD_ALLOW and its like say."""
+        allow = os.environ.get("TENSORGATE_GUARD_ALLOW", "")
+        trust = trust_list(os.environ.get("TENSORGATE_GUARD_TRUST") or None)
+        spool = os.environ.get("TENSORGATE_GUARD_SPOOL_BYTES", "")
+        if spool and not spool.isdecimal():
+            raise ValueError(f"TENSORGATE_GUARD_SPOOL_BYTES is a whole number, not {spool!r}")
+        limits = {_SPOOL: int(spool)} if spool else None
+        return cls([each.strip() for each in allow.split(",") if each.strip()], limits, trust)
 
-        Raises unless it is accepted, and of a format that the loader reads; if `lenient`, an unsupported format comes
-        with the exception instead. What is neither path, bytes nor file is the loader's to refuse.
-        """
-        if isinstance(given, (str, os.PathLike)):
-            descriptor = open_once(given)
-            try:
-                with (open(descriptor, "rb", closefd=False) as plain,
-                      self._judged(plain, os.fspath(given), formats, lenient) as refusal):
-                    yield f"/proc/self/fd/{descriptor}", refusal
-            finally:
-                os.close(descriptor)
-        elif isinstance(given, (bytes, bytearray, memoryview)):
-            data = bytes(given)
-            with self._judged(data, "", formats, lenient) as refusal:
-                yield data, refusal
-        elif hasattr(given, "read"):
-            with self._file_object(given, formats, lenient) as handed:
-                yield handed
+    def _allow(self, each: str) -> None:
+        if not isinstance(each, str):
+            raise TypeError(f"allow is a list of names, not of {type(each).__name__}")
+        kind, colon, digest = each.partition(":")
+        if kind == "sha256" and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+            self._digests.add(digest.lower())
+        elif not colon and each in ALLOWABLE:
+            self._formats.add(each)
         else:
-            yield given, None
+            raise ValueError(f"allow takes sha256:<64 digits> and the names {', '.join(sorted(ALLOWABLE))}, not {each!r}")
 
     @contextmanager
-    def _file_object(self, file: IO[bytes], formats: Formats, lenient: bool) -> Iterator[tuple[Any, Exception | None]]:
-        name = getattr(file, "name", "")
-        name = name if isinstance(name, str) else ""
-        if not _can_seek(file):
-            from tensorgate._errors import SafetensorError
+    def judged(self, what: Content, name: str, loader: str, formats: Formats, lenient: bool) -> Iterator[Judgement]:
+        """Raises unless `what` is accepted, or allowed, for a loader of these formats.
 
-            raise SafetensorError("a stream cannot be checked before it is read: give the loader its bytes, as in "
-                                  "io.BytesIO(stream.read())")
-        begin = file.tell()
-        if begin == 0 and plain_descriptor(file) >= 0:
-            with self._judged(file, name, formats, lenient) as refusal:
-                yield file, refusal
-            return
-        # From here on it is another file than the one that begins at 0, or one whose bytes only the object knows.
-        data = bytes(file.read())
-        file.seek(begin)
-        with self._judged(data, name, formats, lenient) as refusal:
-            copy = io.BytesIO(data)
-            try:
-                yield copy, refusal
-            finally:
-                if not copy.closed:
-                    file.seek(begin + copy.tell())
-
-    @contextmanager
-    def _judged(self, what: IO[bytes] | bytes, name: str, formats: Formats,
-                lenient: bool) -> Iterator[Exception | None]:
-        """Within it, torch lets pass what the user's list lets this file use."""
+        If `lenient`, one of them that has no parser comes with the exception instead. Within the context, torch lets
+        pass what the user's list lets this file use.
+        """
         report = check(what, name=name, limits=self._limits, max_findings=_ALL_FINDINGS, trust=self._trust)
-        if (report and report.format in formats) or self._allowed(report, what):
+        accepted = bool(report) and report.format in formats
+        allowed = not accepted and self._allowed(report, what, formats)
+        if accepted or allowed:
             with _permitted([each.subject for each in report.findings if each.rule == "use/trusted-call"]):
-                yield None
+                yield Judgement(allowed, None)
             return
+        from tensorgate._advice import advice
         from tensorgate._errors import refusal
 
-        error = refusal(report, _advice(report, formats))
-        if lenient and report.verdict == "unsupported":
-            yield error
+        error = refusal(report, advice(report, what, loader, self._limits))
+        if lenient and report.verdict == "unsupported" and report.format in formats:
+            yield Judgement(False, error)
             return
         raise error
 
-    def _allowed(self, report: Report, what: IO[bytes] | bytes) -> bool:
-        if report.verdict == "unsupported" and report.format in self._formats:
+    def _allowed(self, report: Report, what: Content, formats: Formats) -> bool:
+        if report.verdict == "unsupported" and report.format in self._formats & formats:
             return True
         if not self._digests:
             return False
-        if isinstance(what, bytes):
-            return hashlib.sha256(what).hexdigest() in self._digests
-        with open(f"/proc/self/fd/{what.fileno()}", "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() in self._digests
+        return digest(what) in self._digests
+
+
+def trust_list(trust: str | os.PathLike[str] | TrustList | None) -> TrustList | None:
+    """A list, or that of a file."""
+    if trust is None or isinstance(trust, TrustList):
+        return trust
+    if not isinstance(trust, (str, os.PathLike)):
+        raise TypeError(f"trust is a path or a TrustList, not {type(trust).__name__}")
+    with open(trust, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        return TrustList(text)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(trust)}: {error}") from None
+
+
+def digest(what: Content) -> str:
+    """SHA-256 of all bytes, wherever a file object is."""
+    if isinstance(what, bytes):
+        return hashlib.sha256(what).hexdigest()
+    with open(f"/proc/self/fd/{what.fileno()}", "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _permitted(names: list[str]) -> AbstractContextManager[object]:
@@ -135,29 +153,3 @@ def _permitted(names: list[str]) -> AbstractContextManager[object]:
         found.append(value if own == full else (value, full))
     context: AbstractContextManager[object] = safe_globals(found)
     return context
-
-
-def _can_seek(file: IO[bytes]) -> bool:
-    if hasattr(file, "seekable"):
-        return file.seekable()
-    return hasattr(file, "seek") and hasattr(file, "tell")
-
-
-def open_once(path: str | os.PathLike[str]) -> int:
-    """A descriptor. Opening never blocks; the check refuses what is not a regular file."""
-    try:
-        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        # The words of the safetensors package.
-        raise FileNotFoundError(f"No such file or directory: {os.fspath(path)}") from None
-
-
-def _advice(report: Report, formats: Formats) -> str:
-    if report:
-        return f"it is {report.format}, which this loader does not read"
-    allow = 'allow this file (allow=["sha256:..."])'
-    if report.verdict == "unsupported":
-        allow += f' or its whole format (allow=["{report.format}"])'
-    elif report.format == "safetensors" or report.verdict == "undecided":
-        return ""
-    return f"if you trust it, {allow} in tensorgate.guard() or TENSORGATE_GUARD_ALLOW"

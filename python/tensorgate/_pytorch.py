@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from tensorgate import _spool
 from tensorgate._errors import SafetensorError
 from tensorgate._native import TorchFile, open_torch_bytes, open_torch_path, plain_descriptor
 
@@ -19,6 +19,8 @@ Tensor = Callable[[int, str, int, tuple[int, ...], tuple[int, ...], bool, bool],
 
 def load(file: Any, map_location: Any, mapped: bool) -> Any:
     """The values of a path or of a file object. Another thread may do the same at once."""
+    if not (map_location is None or isinstance(map_location, (str, torch.device, dict)) or callable(map_location)):
+        raise TypeError(f"map_location is a device, a dict or a function, not {type(map_location).__name__}")
     opened = _opened(file)
     storages = _storages(opened, map_location, mapped)
     return opened.build(torch, _maker(storages))
@@ -29,8 +31,9 @@ def _opened(file: Any) -> TorchFile:
         return open_torch_path(file)
     descriptor = plain_descriptor(file)
     if descriptor >= 0 and file.tell() == 0:
-        return open_torch_path(f"/proc/self/fd/{descriptor}")
-    return open_torch_bytes(file.read())
+        name = getattr(file, "name", None)
+        return open_torch_path(f"/proc/self/fd/{descriptor}", name if isinstance(name, str) else None)
+    return open_torch_bytes(_spool.rest(file, _spool.SPOOL_BYTES, "give its bytes: io.BytesIO(file.read())"))
 
 
 def _storages(opened: TorchFile, map_location: Any, mapped: bool) -> list[Any]:

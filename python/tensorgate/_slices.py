@@ -11,6 +11,8 @@ from tensorgate._errors import SafetensorError
 # Start, stop and step; a step of 0 says that it is an index and its dimension goes away.
 Bounds = tuple[int | None, int | None, int]
 
+_FAR = 1 << 62
+
 
 def parse(given: Any, shape: Sequence[int]) -> list[Bounds]:
     """One entry for each leading dimension that is spoken of.
@@ -37,7 +39,7 @@ def parse(given: Any, shape: Sequence[int]) -> list[Bounds]:
 def _one(item: Any, dimension: int, shape: Sequence[int]) -> Bounds:
     size = shape[dimension] if dimension < len(shape) else 0
     if isinstance(item, slice):
-        start, stop, step = (None if each is None else operator.index(each)
+        start, stop, step = (None if each is None else _bounded(operator.index(each))
                              for each in (item.start, item.stop, item.step))
         if step == 0:
             raise SafetensorError("Slice step must be a positive integer, got 0")
@@ -50,6 +52,11 @@ def _one(item: Any, dimension: int, shape: Sequence[int]) -> Bounds:
     if index < -size:
         raise SafetensorError(f"Invalid index {index} for dimension {dimension} of size {size}")
     return index + size if index < 0 else index, None, 0
+
+
+def _bounded(number: int) -> int:
+    """Beyond what any dimension reaches all numbers are the same."""
+    return max(min(number, _FAR), -_FAR)
 
 
 def _refuse_outside(bounds: list[Bounds], shape: Sequence[int]) -> None:

@@ -69,12 +69,48 @@ def save(tensor_dict: Arrays, metadata: dict[str, str] | None = None) -> bytes:
 
 def _specs(arrays: Arrays) -> tuple[dict[str, TensorSpec], list[npt.NDArray[Any]]]:
     """What is to be written, and what must live until it is."""
+    if not isinstance(arrays, dict):
+        raise TypeError(f"Expected a dict of str and numpy.ndarray, not {type(arrays).__name__}")
     specs, alive = {}, []
     for name, array in arrays.items():
-        if array.dtype.byteorder == ">" or not array.flags.c_contiguous:
-            # In C order, little-endian: one copy, and only here.
-            array = np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")
+        array = _plain(name, array)
         alive.append(array)
         specs[name] = TensorSpec(dtype=array.dtype.name, shape=array.shape, data_ptr=array.ctypes.data,
                                  data_len=array.nbytes)
     return specs, alive
+
+
+def _plain(name: str, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array as it is written: in C order, little-endian, truth as 0 or 1. A copy only where it must be."""
+    if not isinstance(given, np.ndarray):
+        raise TypeError(f"The value of `{name}` is not a numpy.ndarray but a {type(given).__name__}")
+    if isinstance(given, np.ma.MaskedArray) and np.any(given.mask):
+        raise ValueError(f"The array `{name}` has masked elements, which the format cannot say: save `.filled()`")
+    if _leaves_its_memory(given):
+        raise ValueError(f"The array `{name}` reaches outside the memory that it is a view of: that was resized after the "
+                         "view was made, or its strides are wrong")
+    array = np.asarray(given)
+    if array.dtype.byteorder == ">" or not array.flags.c_contiguous:
+        array = np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")
+    if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+        array = np.asarray(array.view(np.uint8) != 0)
+    return array
+
+
+def _leaves_its_memory(array: npt.NDArray[Any]) -> bool:
+    """Of a view: whether not all of it is within the array that owns the memory, as far as that is an array."""
+    owner: Any = array
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    if owner is array or array.size == 0 or not isinstance(owner, np.ndarray) or not owner.flags.owndata:
+        return False
+    return not _bounds(owner)[0] <= _bounds(array)[0] <= _bounds(array)[1] <= _bounds(owner)[1]
+
+
+def _bounds(array: npt.NDArray[Any]) -> tuple[int, int]:
+    """Where its memory begins and ends."""
+    begin = end = array.ctypes.data
+    for size, stride in zip(array.shape, array.strides):
+        begin += min((size - 1) * stride, 0)
+        end += max((size - 1) * stride, 0)
+    return begin, end + array.itemsize if array.size else begin

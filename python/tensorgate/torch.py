@@ -13,8 +13,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import IO, Any, Literal, overload
 
 import torch
@@ -22,10 +20,11 @@ import torch
 from tensorgate import _frameworks, _pytorch
 from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
 from tensorgate._open import safe_open
+# Some of these are here for programs that take them from safetensors.torch.
+from tensorgate._torch_memory import (Tensors, _end_ptr, _find_shared_tensors, _is_complete,  # noqa: F401
+                                      _remove_duplicate_names, refuse_without_values, storage_ptr, storage_size, written)
 
 __all__ = ["load", "load_file", "load_model", "save", "save_file", "save_model"]
-
-Tensors = dict[str, torch.Tensor]
 
 
 def load_file(filename: str | os.PathLike[str], device: str | int = "cpu", *, backend: str | None = None) -> Tensors:
@@ -52,7 +51,7 @@ def load(f: Any, map_location: Any = None, *, mmap: bool | None = None, weights_
     share memory, parameters. Nothing of the file is run; every check of the strict profile comes first, and
     `RejectedError` is raised for a file that is not accepted. The tensors are in memory of this process; with `mmap=True`
     in a private mapping of the file, lazily, of which `tensorgate.safe_open` tells the risk. A file object is read from
-    where it stands. `weights_only=False` is refused.
+    where it is; one that is not a file on disk (`gzip.open`, a remote file) may give 2^30 bytes. `weights_only=False` is refused.
 
     Bytes are those of a safetensors file, as with the safetensors package: all its tensors by name, copied once.
     """
@@ -74,8 +73,9 @@ def save_file(tensors: Tensors, filename: str | os.PathLike[str], metadata: dict
               alignment: int = 8, sync: bool = False) -> None:
     """Writes tensors to a file that appears under its name at once and whole; until then the old one stays.
 
-    Tensors that share memory are refused (`save_model` keeps one of them), and so are sparse ones and those that are
-    not contiguous. See `tensorgate.numpy.save_file` for `alignment` and `sync`.
+    Tensors that share memory are refused (`save_model` keeps one of them), and so are sparse ones, those that are not
+    contiguous, and those without values in memory (meta, fake, freed). Conjugate and negative views are written with the
+    values that they show. See `tensorgate.numpy.save_file` for `alignment` and `sync`.
     """
     specs, alive = _specs(tensors)
     serialize_file(specs, filename, metadata, alignment=alignment, sync=sync)
@@ -93,7 +93,10 @@ def save(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
 def save_model(model: torch.nn.Module, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None,
                force_contiguous: bool = True) -> None:
     """Writes a model's tensors; of those that share memory one is written, and the others' names go to the metadata."""
-    state = dict(model.state_dict())
+    state = dict(_module(model).state_dict())
+    refuse_without_values(state)
+    if metadata is not None and not isinstance(metadata, dict):
+        raise TypeError(f"metadata is a dict of str and str, not {type(metadata).__name__}")
     metadata = dict(metadata) if metadata is not None else None
     for kept, removed in _remove_duplicate_names(state).items():
         for name in removed:
@@ -105,6 +108,8 @@ def save_model(model: torch.nn.Module, filename: str | os.PathLike[str], metadat
     try:
         save_file(state, filename, metadata)
     except ValueError as error:
+        if "contiguous" not in str(error):
+            raise
         raise ValueError(f"{error} Or use save_model(..., force_contiguous=True), which changes the layout.") from error
 
 
@@ -115,7 +120,7 @@ def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict:
     With `strict` such names raise RuntimeError.
     """
     state = load_file(filename, device, backend=backend)
-    duplicates = _remove_duplicate_names(model.state_dict(), preferred_names=state.keys())
+    duplicates = _remove_duplicate_names(_module(model).state_dict(), preferred_names=state.keys())
     answer = model.load_state_dict(state, strict=False)
     missing, unexpected = set(answer.missing_keys), list(answer.unexpected_keys)
     for removed in duplicates.values():
@@ -134,19 +139,17 @@ def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict:
     return sorted(missing), unexpected
 
 
+def _module(model: torch.nn.Module) -> torch.nn.Module:
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model is a torch.nn.Module, not {type(model).__name__}")
+    return model
+
+
 def _specs(tensors: Tensors) -> tuple[dict[str, TensorSpec], list[torch.Tensor]]:
     """What is to be written, and what must live until it is."""
     if not isinstance(tensors, dict):
         raise ValueError(f"Expected a dict of [str, torch.Tensor] but received {type(tensors)}")
-    for name, tensor in tensors.items():
-        if not isinstance(tensor, torch.Tensor):
-            # These messages are asked for word by word by programs written for the safetensors package.
-            raise ValueError(f"Key `{name}` is invalid, expected torch.Tensor but received {type(tensor)}")
-    sparse = [name for name, tensor in tensors.items() if tensor.layout != torch.strided]
-    if sparse:
-        raise ValueError(f"You are trying to save a sparse tensors: `{sparse}` which this library does not support. You can "
-                         "make it a dense tensor before saving with `.to_dense()` but be aware this might make a much "
-                         "larger file than needed.")
+    refuse_without_values(tensors)
     shared = [names for names in _find_shared_tensors(tensors) if len(names) > 1]
     if shared:
         raise RuntimeError(f"Some tensors share memory and would be written more than once: {shared}. Save the model "
@@ -156,85 +159,9 @@ def _specs(tensors: Tensors) -> tuple[dict[str, TensorSpec], list[torch.Tensor]]
         if not tensor.is_contiguous():
             raise ValueError(f"You are trying to save a non contiguous tensor: `{name}`. Call `.contiguous()` on it, or "
                              "save the tensor that it is a part of.")
-        tensor = tensor.to("cpu") if tensor.device.type != "cpu" else tensor
+        tensor = written(tensor)
         alive.append(tensor)
         pointer = tensor.data_ptr()
         specs[name] = TensorSpec(dtype=str(tensor.dtype).rpartition(".")[2], shape=tuple(tensor.shape),
                                  data_ptr=pointer, data_len=tensor.nelement() * tensor.element_size() if pointer else 0)
     return specs, alive
-
-
-def _storage(tensor: torch.Tensor) -> Any:
-    if hasattr(tensor, "untyped_storage"):
-        return tensor.untyped_storage()
-    return tensor.storage().untyped()  # torch 1.13 and before
-
-
-def storage_ptr(tensor: torch.Tensor) -> int:
-    """Where the memory begins of which the tensor shows a part; 0 on the device `meta`."""
-    if tensor.device.type == "meta":
-        return 0
-    return int(_storage(tensor).data_ptr())
-
-
-def storage_size(tensor: torch.Tensor) -> int:
-    """Bytes of that memory; on the device `meta` those of the tensor."""
-    if tensor.device.type == "meta":
-        return int(tensor.nelement() * tensor.element_size())
-    return int(_storage(tensor).nbytes())
-
-
-def _end_ptr(tensor: torch.Tensor) -> int:
-    """Where the tensor's last element ends."""
-    begin = int(tensor.data_ptr())
-    if tensor.nelement() == 0:
-        return begin
-    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
-    return begin + (int(last) + 1) * int(tensor.element_size())
-
-
-def _is_complete(tensor: torch.Tensor) -> bool:
-    """Whether the tensor is all of its memory."""
-    return (int(tensor.data_ptr()) == storage_ptr(tensor)
-            and tensor.nelement() * tensor.element_size() == storage_size(tensor))
-
-
-def _find_shared_tensors(tensors: Tensors) -> list[set[str]]:
-    """The names, together those whose memory overlaps."""
-    by_storage: dict[Any, list[str]] = defaultdict(list)
-    for name, tensor in tensors.items():
-        if tensor.device.type != "meta":
-            begin, size = storage_ptr(tensor), storage_size(tensor)
-            if begin and size:
-                by_storage[tensor.device, begin, size].append(name)
-    groups = []
-    for names in by_storage.values():
-        if len(names) == 1:
-            groups.append(set(names))
-            continue
-        end = -1
-        for begin, stop, name in sorted((int(tensors[name].data_ptr()), _end_ptr(tensors[name]), name) for name in names):
-            if begin >= end:
-                groups.append({name})
-            else:
-                groups[-1].add(name)
-            end = max(end, stop)
-    return groups
-
-
-def _remove_duplicate_names(state_dict: Tensors, *, preferred_names: Iterable[str] | None = None,
-                            discard_names: Iterable[str] | None = None) -> dict[str, list[str]]:
-    """Of each group that shares memory the name to keep, and those to leave out."""
-    preferred, discarded = set(preferred_names or ()), set(discard_names or ())
-    result: dict[str, list[str]] = {}
-    for names in _find_shared_tensors(state_dict):
-        complete = {name for name in names if _is_complete(state_dict[name])}
-        if not complete:
-            raise RuntimeError(f"No tensor of {sorted(names)} covers all of the memory that they share, so none can stand "
-                               "for the others. Refusing to save/load the model.")
-        candidates = complete & preferred or complete - discarded or complete
-        kept = min(candidates)
-        others = sorted(names - {kept})
-        if others:
-            result[kept] = others
-    return result

@@ -1,8 +1,15 @@
 """Small files for the tests of the Python package, which must be installed."""
 
+import hashlib
 import json
+import os
 import pathlib
+import pickle
 import struct
+import tempfile
+import unittest
+
+import tensorgate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -36,3 +43,51 @@ def shards(folder, contents, **more):
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"metadata": {}, "weight_map": {**weight_map, **more}}))
     return index
+
+
+# What ran of the files that tests load.
+RAN = []
+
+
+def mark(what):
+    """What a hostile file calls."""
+    RAN.append(what)
+    return what
+
+
+class Evil:
+    """Pickled, it is a call."""
+
+    def __reduce__(self):
+        return mark, ("ran",)
+
+
+# It names a function, which is all that a harmful one needs; loading this one does nothing.
+EVIL = pickle.dumps(os.getcwd, protocol=2)
+
+
+def plain(value):
+    """As torch.save writes pickles; what a newer protocol adds is not accepted."""
+    return pickle.dumps(value, protocol=2)
+
+
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+class Guarded(unittest.TestCase):
+    """Tests with a folder of their own, that refused files have run nothing of."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        RAN.clear()
+
+    def put(self, data, name):
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+    def refused(self, rule=None):
+        return self.assertRaisesRegex(tensorgate.RejectedError, rule or "")

@@ -10,6 +10,7 @@ import unittest
 import warnings
 
 import tensorgate
+from tensorgate import _spool
 
 from support import GOOD
 
@@ -215,6 +216,32 @@ class LoadTest(unittest.TestCase):
         with self.assertRaises(tensorgate.RejectedError) as caught:
             tensorgate.torch.load(self.folder / "text.pt")
         self.assertEqual(caught.exception.report.format, "gguf")
+
+    def test_a_file_object_that_does_not_end(self):
+        class Endless(io.RawIOBase):
+            given = 0
+
+            def readable(self):
+                return True
+
+            def read(self, size=-1):
+                self.given += size
+                return bytes(size)
+
+        file, before = Endless(), _spool.SPOOL_BYTES
+        self.addCleanup(setattr, _spool, "SPOOL_BYTES", before)
+        _spool.SPOOL_BYTES = 3 << 20
+        with self.assertRaisesRegex(tensorgate.SafetensorError, "more than 3145728 bytes come out of this Endless"):
+            tensorgate.torch.load(file)
+        self.assertLess(file.given, 8 << 20)
+
+    def test_a_refused_file_object_is_named(self):
+        path = self.folder / "x.pt"
+        path.write_bytes(b"\x80\x02cos\nsystem\n.")
+        with open(path, "rb") as file, self.assertRaises(tensorgate.RejectedError) as caught:
+            tensorgate.torch.load(file)
+        self.assertEqual(caught.exception.report.name, str(path))
+        self.assertNotIn("/proc/self", str(caught.exception))
 
     def test_bytes_are_safetensors(self):
         self.assertEqual(tensorgate.torch.load(GOOD)["a"].tolist(), [1.5, -2.0])

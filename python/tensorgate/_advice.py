@@ -1,0 +1,114 @@
+"""What the guard's refusal says after the reason: what loading would do, and what can be done."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tensorgate._errors import shown
+from tensorgate._native import check
+from tensorgate._policy import Content, digest
+
+if TYPE_CHECKING:
+    from tensorgate._native import Report
+
+# Deviations from torch.save's way of writing pickles that change nothing about what a pickle can do.
+_HARMLESS = frozenset({
+    "pickle/key-kind", "pickle/memo-redefined", "pickle/opcode-outside", "pickle/opcode-text", "pickle/proto-late",
+    "pickle/proto-missing", "pickle/proto-version", "pickle/string-surrogate",
+})
+# The findings whose text is a name outside the format.
+_NAMES = frozenset({"pickle/global-alias", "pickle/global-outside"})
+# Of the standard library: classes of plain data that people do pickle. All else of it runs something or is of no use here.
+_DATA_CLASSES = frozenset({
+    "argparse.Namespace", "collections.defaultdict", "collections.deque", "copyreg._reconstructor",
+    "copy_reg._reconstructor", "datetime.date", "datetime.datetime", "datetime.timedelta", "decimal.Decimal",
+    "fractions.Fraction", "pathlib.Path", "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath",
+    "types.SimpleNamespace", "uuid.UUID",
+})
+# Modules of Python 2, which pickle knows by their new names.
+_OLD_MODULES = frozenset({"__builtin__", "commands", "popen2"})
+# A pickle that may be suggested is read once more as a whole.
+_WHOLE = 16 << 20
+_STEPS = 200_000
+
+
+def advice(report: Report, what: Content, loader: str, limits: Mapping[str, int] | None) -> str:
+    """For a file that `loader` does not get. It is never a hint to allow what names code outside the format."""
+    if report:
+        return f"but {loader}() does not read {report.format}"
+    if report.verdict == "unsupported":
+        return _unsupported(report, what)
+    if report.verdict == "undecided" or report.format == "safetensors":
+        return ""
+    reference = check(what, profile="reference", limits=limits, max_findings=100)
+    names = sorted({*_names(report), *_names(reference)})
+    if names:
+        return _named(names)
+    errors = {each.rule for one in (report, reference) for each in one.findings if each.severity == "error"}
+    if report.format == "pickle" and errors <= _HARMLESS and _one_plain_pickle(what):
+        return f"it holds plain data: {_allow(what)}. Saved with protocol=2 it would be accepted"
+    return ""
+
+
+def _unsupported(report: Report, what: Content) -> str:
+    if report.format == "torchscript":
+        return f"it is a program, which loading runs: {_allow(what)}, and allow=[\"torchscript\"] all such files"
+    if report.file_class == "other" or report.format == "unknown":
+        return ""
+    return ("if it holds a pickle, loading runs whatever that names. SECURITY.md (\"The guard in Python\") says how a "
+            "file of your own can pass")
+
+
+def _names(report: Report) -> Iterable[str]:
+    findings: list[dict[str, Any]] = json.loads(report.json())["findings"]
+    return [str(each["found"]) for each in findings if each["rule"] in _NAMES]
+
+
+def _named(names: list[str]) -> str:
+    foreign = [name for name in names if not _may_be_trusted(name)]
+    if foreign:
+        return (f"loading it would run {_list(foreign)}. Do not load it in another way either, such as weights_only=False; "
+                "ask for the weights as safetensors")
+    return (f"loading it would run code that is not of the format: {_list(names)}. If you know that code, list it: "
+            "tensorgate.guard(trust=FILE), tensorgate.TrustList says how. Else ask for the weights as safetensors")
+
+
+def _may_be_trusted(name: str) -> bool:
+    """Whether it may be a class of somebody's own: functions of the standard library never are."""
+    package = name.partition(".")[0]
+    return name in _DATA_CLASSES or not (package in sys.stdlib_module_names or package in _OLD_MODULES)
+
+
+def _list(names: list[str]) -> str:
+    text = ", ".join(shown(name[:80]) for name in names[:3])
+    return f"{text} and {len(names) - 3} more" if len(names) > 3 else text
+
+
+def _allow(what: Content) -> str:
+    return (f'if you trust it, allow=["sha256:{digest(what)}"] in tensorgate.guard() or TENSORGATE_GUARD_ALLOW lets this '
+            "file pass")
+
+
+def _one_plain_pickle(what: Content) -> bool:
+    """Whether it is one pickle to the last byte, and neither a tar nor a ZIP to whoever looks for these."""
+    import pickle
+    import pickletools
+    import tarfile
+    import zipfile
+
+    data = what if isinstance(what, bytes) else os.pread(what.fileno(), _WHOLE + 1, 0)
+    if len(data) > _WHOLE:
+        return False
+    try:
+        places = [place for _, _, place in itertools.islice(pickletools.genops(data), _STEPS)]
+        end = 1 + (places[-1] or 0)
+        return (data[end - 1:end] == pickle.STOP and end == len(data) and not zipfile.is_zipfile(io.BytesIO(data))
+                and not tarfile.is_tarfile(io.BytesIO(data)))
+    except Exception:
+        return False
