@@ -140,7 +140,10 @@ std::size_t ForwardDecoder::TakeLine(std::string_view text) {
   const std::string_view part = text.substr(0, end);
   std::string& line =
       step_ == Step::kFirstLine || opcode_->argument == Argument::kLine ? text_ : name_;
-  if (!MayBeLine(opcode_->op, part, line.empty())) broken_ = true;
+  if (!MayBeLine(opcode_->op, part, line.empty())) {
+    broken_ = true;
+    return part.size();
+  }
   KeepPart(line, part);
   if (line.size() == kKept && !part.empty()) line.back() = part.back();
   if (end == text.npos) return text.size();

@@ -113,7 +113,8 @@ TEST(DryRunTest, EndsWhereEveryUnpicklerFails) {
            "\x8b\xff\xff\xff\xff"sv,  // lengths
            "cos\n\n)R"sv,
            "c\nsystem\n)R"sv,
-           "cos\0x\nsystem\n)R"sv,  // names
+           "cos\0x\nsystem\n)R"sv,
+           "(ios\nsys\0tem\n"sv,  // names
            "N)\x93"sv,
            "S'a'\nN\x93"sv,
            "NS'a'\n\x93"sv,
