@@ -186,7 +186,8 @@ def read_rules(path: str) -> dict:
 def _untested(rule: str) -> bool:
     """Rules that need a hostile source, a call or a link instead of a file."""
     prefixes = ("convert/", "io/", "save/", "use/")
-    return rule.startswith(prefixes) or rule in ("checkpoint/shard-link", "scan/unknown", "scan/unsupported")
+    return rule.startswith(prefixes) or rule in (
+        "checkpoint/shard-link", "scan/also-format", "scan/unknown", "scan/unsupported")
 
 
 def problems(root: str, manifest: dict, rules: dict) -> list:

@@ -12,6 +12,7 @@
 #include "lib/ops/torch_part.h"
 #include "lib/scan/detect.h"
 #include "lib/scan/head_source.h"
+#include "lib/scan/second_readings.h"
 #include "lib/source/folder.h"
 #include "tensorgate/shards.h"
 
@@ -52,7 +53,9 @@ Report Failed(const Status& status, const CheckOptions& options) {
 
 // By its content, as a scan has it.
 bool IsTorch(HeadSource& source, std::string_view name) {
-  const std::string_view format = Detect(source, source.head(), name).format;
+  const auto detected = Detect(source, source.head(), name);
+  if (!detected) return false;  // the format that it is refused as says so
+  const std::string_view format = detected->kind.format;
   return format == "pytorch-zip" || format == "pytorch-legacy";
 }
 
@@ -133,7 +136,8 @@ std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
   std::expected<safetensors::File, Report> file = safetensors::File::Open(cached, options);
   if (file) return MakePart(std::move(path), std::move(source), *std::move(file));
   // The length bytes of another format can look like a header's.
-  if (foreign && file.error().verdict() == Verdict::kRejected && IsTorch(cached, path)) {
+  if (foreign && file.error().verdict() == Verdict::kRejected &&
+      !IsProvenButAmbiguous(file.error()) && IsTorch(cached, path)) {
     return OpenTorchPart(std::move(path), std::move(source), cached, options);
   }
   return std::unexpected(std::move(file.error()));

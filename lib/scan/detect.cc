@@ -137,6 +137,13 @@ bool IsPickle(const pickle::DryRun& run, std::uint64_t size) {
   return run.dangerous() || whole;
 }
 
+std::string_view AlsoInWords(const SecondReadings& readings, const Kind& kind) {
+  if (readings.tar() && !kind.format.ends_with("tar")) return "a tar archive";
+  if (readings.zip()) return "a ZIP archive";
+  if (readings.hdf5() && !kind.format.ends_with("hdf5")) return "an HDF5 file";
+  return readings.pickle().dangerous() ? "a pickle" : "";
+}
+
 Kind WithSuffix(Kind kind, std::string_view name) {
   if (IsNamedAsModel(name)) kind.file_class = kModel;
   return kind;
@@ -158,18 +165,21 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
   return WithSuffix(kind, name);
 }
 
-Kind Detect(Source& source, std::span<const std::byte> head, std::string_view name) {
+Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::string_view name) {
   const Kind kind = DetectByContent(AsText(head), source.size());
-  if (BeginsAsZip(AsText(head))) return DetectZip(source, head);
-  if (!IsUnclear(kind)) return WithSuffix(kind, name);
+  if (BeginsAsZip(AsText(head))) return Detected{DetectZip(source, head), {}};
+  if (!RecognisePickle(AsText(head)).format.empty()) return Detected{kind, {}};
   SecondReadings readings(Family::kOther);
   readings.Know(head);
-  if (!FindSecondReadings(readings, source)) return WithSuffix(kind, name);
-  if (IsPickle(readings.pickle(), source.size())) return kPickle;
-  if (readings.zip()) return DetectZip(source, head);
-  if (readings.hdf5()) return kHdf5;
-  if (!readings.compressed().empty()) return kZlib;
-  return WithSuffix(kind, name);
+  if (const Result<void> read = FindSecondReadings(readings, source); !read) {
+    return std::unexpected(read.error());
+  }
+  if (!IsUnclear(kind)) return Detected{kind, AlsoInWords(readings, kind)};
+  if (IsPickle(readings.pickle(), source.size())) return Detected{kPickle, {}};
+  if (readings.zip()) return Detected{DetectZip(source, head), {}};
+  if (readings.hdf5()) return Detected{kHdf5, {}};
+  if (!readings.compressed().empty()) return Detected{kZlib, {}};
+  return Detected{WithSuffix(kind, name), {}};
 }
 
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {

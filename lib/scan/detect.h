@@ -27,9 +27,15 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
 /// Looks into a ZIP archive's list of members for what writes such archives; reads at most 130 KB.
 Kind DetectZip(Source& source, std::span<const std::byte> head);
 
+struct Detected {
+  Kind kind;
+  std::string_view
+      also;  ///< What has no parser is this as well, in words ("a ZIP archive"); "" if nothing is seen.
+};
+
 /// What a whole source is that does not prove to be safetensors: archives by their lists of members. Text, pictures and
-/// unknown things are what loaders would take them for (SecondReadings). `head` as above.
-Kind Detect(Source& source, std::span<const std::byte> head, std::string_view name);
+/// unknown things are what loaders would take them for (SecondReadings). `head` as above. Fails if reading does.
+Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::string_view name);
 
 /// For what might be safetensors: begins like another format, of which no text is one, for its length has zeros.
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name);

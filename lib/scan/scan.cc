@@ -25,7 +25,7 @@ using internal::Kind;
 using internal::kScanHead;
 
 Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uint64_t bytes_read,
-                   const CheckOptions& options) {
+                   const CheckOptions& options, std::string_view also = {}) {
   ReportBuilder builder(options, kind.format);
   if (size) builder.SetSize(*size);
   builder.AddBytesRead(bytes_read);
@@ -35,6 +35,7 @@ Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uin
   } else {
     builder.Add(Rule::kScanUnsupported, 0, {.found_text = kind.words});
   }
+  if (!also.empty()) builder.Add(Rule::kScanAlsoFormat, 0, {.found_text = also});
   return builder.Finish();
 }
 
@@ -48,7 +49,9 @@ Report Failure(const Status& status, std::optional<std::uint64_t> size,
 
 // What is neither safetensors nor pretends to be.
 Report Other(HeadSource& source, std::string_view name, const CheckOptions& options) {
-  const Kind kind = internal::Detect(source, source.head(), name);
+  const auto detected = internal::Detect(source, source.head(), name);
+  if (!detected) return Failure(detected.error(), source.size(), options);
+  const Kind& kind = detected->kind;
   // Whatever the name: what a loader would unpickle is judged as that.
   if (kind.format == "pytorch-zip" || kind.format == "pytorch-legacy") {
     return torch::Check(source, options);
@@ -57,7 +60,7 @@ Report Other(HeadSource& source, std::string_view name, const CheckOptions& opti
   if (const Result<void> same = source.Unchanged(); !same) {
     return Failure(same.error(), source.size(), options);
   }
-  return Unsupported(kind, source.size(), source.bytes_read(), options);
+  return Unsupported(kind, source.size(), source.bytes_read(), options, detected->also);
 }
 
 // What is proven as safetensors is that. Another format's length bytes can look like a header's: of a refused file only its
