@@ -44,6 +44,10 @@ Report Check(Source& source, const CheckOptions& options) {
   if (outcome.complete && outcome.end < size) {
     builder.Add(Rule::kPickleTrailingBytes, outcome.end, {.found = size - outcome.end});
   }
+  if (outcome.complete && !rebuild.storages().empty()) {
+    const StorageValue& storage = rebuild.storages()[0];
+    builder.Add(Rule::kTorchBareStorage, storage.offset, {.subject = storage.key});
+  }
   return builder.Finish();
 }
 

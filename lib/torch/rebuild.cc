@@ -10,6 +10,7 @@
 #include "lib/torch/globals.h"
 #include "lib/torch/plain_calls.h"
 #include "lib/torch/trust.h"
+#include "tensorgate/tensor.h"
 
 namespace tensorgate::torch {
 namespace {
@@ -25,14 +26,33 @@ constexpr std::size_t kLongestKey = 4096;
 
 constexpr internal::CharacterSet kKey(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
-constexpr internal::CharacterSet kLocation("0123456789abcdefghijklmnopqrstuvwxyz_:");
+
+// What torch.load restores (register_package in torch/serialization.py), where the machine has it: with an index or
+// without. Of the names that PrivateUse1 is given that of Ascend is met in published files.
+constexpr std::string_view kDeviceTypes[] = {"cuda", "mps", "xpu",          "hpu",
+                                             "mtia", "npu", "privateuseone"};
 
 bool IsKey(std::string_view key) {
   return !key.empty() && key.size() <= 64 && kKey.HasAll(key) && key != "." && key != "..";
 }
 
+// As torch.device takes it: no sign, no leading zero, 8 bits.
+bool IsDeviceIndex(std::string_view digits) {
+  if (digits.empty() || digits.size() > 3 || (digits.size() > 1 && digits[0] == '0')) return false;
+  std::uint64_t index = 0;
+  for (const char digit : digits) {
+    if (digit < '0' || digit > '9') return false;
+    index = index * 10 + static_cast<std::uint64_t>(digit - '0');
+  }
+  return index <= INT8_MAX;
+}
+
 bool IsLocation(std::string_view location) {
-  return !location.empty() && location.size() <= 32 && kLocation.HasAll(location);
+  if (location == "cpu") return true;
+  const std::size_t colon = location.find(':');
+  if (std::ranges::find(kDeviceTypes, location.substr(0, colon)) == std::end(kDeviceTypes))
+    return false;
+  return colon == location.npos || IsDeviceIndex(location.substr(colon + 1));
 }
 
 bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
@@ -170,7 +190,9 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
     machine.Tell(Rule::kTorchDtypeUnsupported, {.text = std::string(Info(tensor.dtype).name)});
     return std::nullopt;
   }
-  if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 4);
+  // PyTorch gives a tensor of v3 its data after its flag, which autograd refuses.
+  const bool gradients = version != 3 && Info(tensor.dtype).gradients;
+  if (tensor.requires_grad && !gradients) return BadArgument(machine, items, 4);
   if (items.size() > required && !CheckTensorMetadata(machine, items[required]))
     return std::nullopt;
   tensor.place = machine.at();
@@ -200,6 +222,9 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
                  {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
     return false;
   }
+  if (shape.size() > kMaxRank &&
+      !machine.Tell(Rule::kTorchRank, {.found = shape.size(), .allowed = kMaxRank}))
+    return false;
   internal::ShapeSize<std::uint64_t> size;
   internal::ViewReach<std::uint64_t> reach(tensor.offset);
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -242,8 +267,10 @@ std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool stat
   if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 1);
   if (!Hooks(machine, items[2])) return std::nullopt;
   // Attributes are set on the object whatever their names.
-  const bool empty = !state || items[3].kind == Kind::kNone ||
-                     (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty());
+  const bool empty =
+      !state || items[3].kind == Kind::kNone ||
+      (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
+       machine.values().Attributes(items[3]).kind == Kind::kUndefined);
   if (!empty) {
     machine.Tell(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
     return std::nullopt;
@@ -283,7 +310,9 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   const pickle::Values& values = machine.values();
   if (id[1].kind != Kind::kGlobal || id[1].bits >= Globals().size()) return bad(1);
   const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
-  if (type.role != Role::kStorage && type.role != Role::kUntypedStorage) {
+  // In a legacy stream PyTorch asks the class for its dtype: an untyped one has none.
+  const bool untyped = type.role == Role::kUntypedStorage && form_ != Form::kLegacy;
+  if (type.role != Role::kStorage && !untyped) {
     machine.Tell(Rule::kTorchStorageType,
                  {.text = std::string(type.module) + "." + std::string(type.name)});
     return false;
@@ -294,7 +323,7 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   storage = {.key = values.Text(id[2]),
              .location = values.Text(id[3]),
              .dtype = static_cast<ScalarType>(type.detail),
-             .untyped = type.role == Role::kUntypedStorage,
+             .untyped = untyped,
              .numel = id[4].bits,
              .bytes = id[4].bits,
              .offset = machine.at()};
@@ -307,12 +336,13 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
       return false;
     }
   }
-  if (!IsLocation(storage.location) &&
-      !machine.Tell(Rule::kTorchStorageLocation,
-                    {.text = std::string(storage.location.substr(0, 256))}))
-    return false;
   if (storage.location == "meta") {
     machine.Tell(Rule::kTorchStorageMeta, {.text = std::string(storage.key.substr(0, 256))});
+    return false;
+  }
+  if (!IsLocation(storage.location)) {
+    machine.Tell(Rule::kTorchStorageLocation,
+                 {.text = std::string(storage.location.substr(0, 256))});
     return false;
   }
   if (internal::MultiplyOverflows(storage.bytes, std::uint64_t{Info(storage.dtype).bytes}) ||
@@ -332,7 +362,9 @@ void Rebuild::Expect(std::size_t bytes) {
 
 bool Rebuild::Finish(Machine& machine) {
   for (const Value& hooks : hooks_.span()) {
-    const std::size_t count = machine.values().Items(hooks).size();
+    const Value attributes = machine.values().Attributes(hooks);
+    const std::size_t count = machine.values().Items(hooks).size() +
+                              (attributes.kind == Kind::kUndefined ? 0u : 1u);
     if (count != 0 && !machine.Tell(Rule::kTorchTensorHooks, {.found = count})) return false;
   }
   return UnifyStorages(machine);

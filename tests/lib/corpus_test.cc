@@ -55,7 +55,9 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
   return options;
 }
 
+// One that names storages comes with its archive.
 Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
+  if (path.ends_with(".pt")) return ScanPath(path, options);
   Result<FileSource> source = FileSource::Open(path);
   return torch::CheckPickle(*source, options);
 }
