@@ -81,7 +81,7 @@ class Namer {
     } else {
       AppendInteger(path_, static_cast<std::int64_t>(i));
     }
-    used_ += path_.size() - before;
+    used_ += 1 + path_.size() - before;
     return true;
   }
 
@@ -97,7 +97,7 @@ class Namer {
     const std::string_view name = levels_.empty() ? kRootName : std::string_view(path_);
     const TensorValue& tensor = contents_.rebuild->tensors()[static_cast<std::size_t>(value.bits)];
     const std::uint64_t dimensions = values_.Items(tensor.shape).size();
-    if (!Charge(name.size() + dimensions * kDimensionCost)) return false;
+    if (!Charge(name.size() + sizeof(NamedTensor) + dimensions * kDimensionCost)) return false;
     const std::uint64_t cap = builder_.options().limits.tensors;
     if (contents_.tensors.size() >= cap) {
       builder_.Add(Rule::kLimitTensors, contents_.pickle_offset, {.allowed = cap});
@@ -117,7 +117,7 @@ class Namer {
   }
 
   bool Charge(std::uint64_t bytes) {
-    used_ += bytes + sizeof(NamedTensor);
+    used_ += bytes;
     if (used_ <= most_) return true;
     builder_.Add(Rule::kTorchNamesExpand, contents_.pickle_offset, {.allowed = most_});
     return false;

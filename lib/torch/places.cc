@@ -15,8 +15,8 @@ std::optional<std::uint64_t> ComputedPlaces::Next(const StorageValue& storage,
   if (header_) {
     header = *header_;
     // Padding is the contents of an extra field; ZIP64's stands before it where it is needed.
-    std::uint64_t start = header + kLocalHeader + root_length_ + kRecordFolder +
-                          storage.key.size() + kFieldHeader;
+    std::uint64_t start =
+        header + kLocalHeader + root_length_ + kRecordFolder + storage.key.size() + kFieldHeader;
     if (storage.bytes >= kMax32 || header >= kMax32) start += kFieldHeader;
     if (storage.bytes >= kMax32) start += 2 * sizeof(std::uint64_t);
     if (header >= kMax32) start += sizeof(std::uint64_t);

@@ -25,7 +25,8 @@ class ComputedPlaces {
       : root_length_(root.size()), alignment_(alignment) {}
 
   /// Of the next storage. Of the first it is the record's own, and nothing unless its key is 0.
-  std::optional<std::uint64_t> Next(const StorageValue& storage, const zip::internal::Member& member);
+  std::optional<std::uint64_t> Next(const StorageValue& storage,
+                                    const zip::internal::Member& member);
 
  private:
   std::uint64_t root_length_;

@@ -170,10 +170,9 @@ std::optional<Value> CallPlain(Machine& machine, const GlobalInfo& info, Items a
 }
 
 bool CheckTensorMetadata(Machine& machine, const Value& metadata) {
-  const bool empty =
-      metadata.kind == Kind::kNone ||
-      (IsMapping(metadata.kind) && machine.values().Items(metadata).empty() &&
-       machine.values().Attributes(metadata).kind == Kind::kUndefined);
+  const bool empty = metadata.kind == Kind::kNone ||
+                     (IsMapping(metadata.kind) && machine.values().Items(metadata).empty() &&
+                      machine.values().Attributes(metadata).kind == Kind::kUndefined);
   if (!empty) machine.Tell(Rule::kTorchTensorMetadata, {.text = std::string(Name(metadata.kind))});
   return empty;
 }

@@ -267,10 +267,9 @@ std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool stat
   if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 1);
   if (!Hooks(machine, items[2])) return std::nullopt;
   // Attributes are set on the object whatever their names.
-  const bool empty =
-      !state || items[3].kind == Kind::kNone ||
-      (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
-       machine.values().Attributes(items[3]).kind == Kind::kUndefined);
+  const bool empty = !state || items[3].kind == Kind::kNone ||
+                     (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
+                      machine.values().Attributes(items[3]).kind == Kind::kUndefined);
   if (!empty) {
     machine.Tell(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
     return std::nullopt;
@@ -363,8 +362,8 @@ void Rebuild::Expect(std::size_t bytes) {
 bool Rebuild::Finish(Machine& machine) {
   for (const Value& hooks : hooks_.span()) {
     const Value attributes = machine.values().Attributes(hooks);
-    const std::size_t count = machine.values().Items(hooks).size() +
-                              (attributes.kind == Kind::kUndefined ? 0u : 1u);
+    const std::size_t count =
+        machine.values().Items(hooks).size() + (attributes.kind == Kind::kUndefined ? 0u : 1u);
     if (count != 0 && !machine.Tell(Rule::kTorchTensorHooks, {.found = count})) return false;
   }
   return UnifyStorages(machine);

@@ -34,7 +34,7 @@ LACKS = (
     "GLOBAL torch.complex32", "GLOBAL torch.int", "_rebuild_tensor_v2() takes 6 positional arguments but 7 were given",
 )  # fmt: skip
 if torch.__version__.startswith("1."):  # its unpickler knows far less, its ZIP reader no offset in ZIP64's field
-    LACKS += ("Unsupported class", "Unsupported operand", "invalid header or archive is corrupted")
+    LACKS += ("Unsupported class", "Unsupported operand", "invalid header or archive is corrupted", "torch.jagged")
 NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
          "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "C64": "complex64", "U16": "uint16", "U32": "uint32",
          "U64": "uint64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E4M3FNUZ": "float8_e4m3fnuz",

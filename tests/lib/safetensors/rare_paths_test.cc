@@ -230,7 +230,8 @@ TEST(RarePathsTest, AtTheBoundsOfWhatTheReferencePays) {
     std::string shape = "0", tensors;
     for (int i = 1; i < 64; ++i) shape += ",1";
     for (std::uint64_t left = (mib << 20) / kTensorOf64 + 1; left > 0; --left)
-      tensors += (tensors.empty() ? "{" : ",") + TensorEntry(std::to_string(left), "U8", shape, 0, 0);
+      tensors +=
+          (tensors.empty() ? "{" : ",") + TensorEntry(std::to_string(left), "U8", shape, 0, 0);
     EXPECT_EQ(told(BuildFile(tensors + "}")), mib > 512) << mib;
   }
   for (const int entries : {1'250'000, 1'250'001}) {  // of 1.6 us

@@ -122,9 +122,10 @@ TEST(CallsTest, LocationsAreBounded) {
                              "xpu:1", "hpu", "mtia:0", "npu:7", "privateuseone:1"}) {
       ExpectGood(judge(good));
     }
-    for (const char* bad : {"", ":", ":0", "cpu:0", "cuda:", "cuda:00", "cuda:01", "cuda:128",
-                            "cuda:1000", "cuda:-1", "cuda:+1", "cuda: 1", "cuda:1 ", "cuda:a",
-                            "cuda:0:0", "cuda0", "cud", "CUDA:0", "gpu:0", "xla:0", "disk"}) {
+    for (const char* bad :
+         {"",         ":",         ":0",      "cpu:0",   "cuda:",   "cuda:00", "cuda:01",
+          "cuda:128", "cuda:1000", "cuda:-1", "cuda:+1", "cuda: 1", "cuda:1 ", "cuda:a",
+          "cuda:0:0", "cuda0",     "cud",     "CUDA:0",  "gpu:0",   "xla:0",   "disk"}) {
       EXPECT_TRUE(Has(judge(bad), Rule::kTorchStorageLocation)) << bad;
     }
     EXPECT_TRUE(Has(judge(std::string(1000, 'c')), Rule::kTorchStorageLocation));
