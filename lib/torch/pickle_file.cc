@@ -81,7 +81,7 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
     if (!survey.Add(event) || told || !survey.global().known) continue;
     const pickle::NamedGlobal& global = survey.global();
     if (FindGlobal(global.module, global.name) ||
-        internal::FindTrusted(trusted, global.module, global.name)) {
+        internal::Trusts(trusted, global.module, global.name)) {
       continue;
     }
     builder.Add(Rule::kPickleGlobalOutside, base + event.offset,

@@ -68,8 +68,8 @@ class Archive:
 
 
 class Made:
-    def __init__(self, source):
-        self.random = source
+    def __init__(self, source, numpy=False):
+        self.random, self.numpy = source, numpy
 
     def chance(self, share):
         return self.random.random() < share
@@ -115,6 +115,8 @@ class Made:
         return name("_codecs", "encode") + text(self.random.choice(("", "a", "\xe9\0"))) + text("latin1") + b"\x86R"
 
     def plain(self):
+        if self.numpy and self.chance(0.7):
+            return self.numpy_value()
         return self.random.choice((
             lambda: number(self.random.choice((0, 255, -1, 2**31, 2**63, -(2**63), 2**200))),
             lambda: floating(self.random.choice((0.5, float("nan"), float("inf")))),
@@ -132,6 +134,48 @@ class Made:
             lambda: name("torch", self.random.choice((*NEW_DTYPES, "float64", "bool", "qint8"))),
             lambda: name("torch", self.random.choice(("per_tensor_affine", "per_channel_symmetric"))), lambda: b"\x8f",
         ))()  # fmt: skip
+
+    # ---- NumPy: mostly what it writes
+    def odd(self, usual, *others):
+        return usual if self.chance(0.95) else self.random.choice(others)
+
+    def raw(self, size):
+        size = self.odd(size, 0, size + 1, max(size - 1, 0), 8)
+        if size == 0 and self.chance(0.7):
+            return name("__builtin__", "bytes") + b")R"
+        data = bytes(self.random.choice((0, 1, 1, self.random.randrange(256))) for _ in range(size))
+        return name("_codecs", "encode") + text(data.decode("latin-1")) + text("latin1") + b"\x86R"
+
+    def dtype(self):
+        code = self.random.choice(("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"))
+        code = self.odd(code, "O8", "f16", "V8", "U1", "S4", "M8", "<f4", "f", "O", "f4,f4", "c32", "(2,)f4", "i3")
+        size = int("".join(each for each in code if each.isdigit()) or 8)
+        order = self.odd("|" if size == 1 else self.random.choice("<<<>"), "<", ">", "|", "=", "", "<<")
+        state = [number(self.odd(3, 4, 1)), text(order), *[self.odd(b"N", b")", text("a") + b"\x85", b"}") for _ in range(3)],
+                 number(self.odd(-1, 8, 0)), number(self.odd(-1, 8, 1)), number(self.odd(0, 63, 1, 27))]  # fmt: skip
+        if self.chance(0.03):
+            state.append(b"N")
+        made = name("numpy", "dtype") + text(code) + self.odd(b"\x89", b"\x88", b"K\x00") + self.odd(b"\x88", b"\x89", b"K\x01") + b"\x87R"
+        return code, size, made + self.odd(b"(" + b"".join(state) + b"tb", b"", b"Nb")
+
+    def numpy_value(self):
+        core = self.random.choice(("numpy.core.multiarray", "numpy._core.multiarray"))
+        _, size, dtype = self.dtype()
+        pick = self.random.randrange(5)
+        if pick == 0:
+            return dtype
+        if pick < 3:
+            return name(core, "scalar") + dtype + self.raw(size) + b"\x86R"
+        shape = [self.random.choice((0, 1, 2, 3)) for _ in range(self.random.choice((0, 1, 2, 3)))]
+        shape = self.odd(shape, [-1], [2**40, 2**40], [0, 2**62, 4], [1] * 33, [0] + [1] * 31)
+        count = 1
+        for each in shape:
+            count *= abs(each)
+        begin = name("numpy", "ndarray") + self.odd(b"K\x00\x85", b"K\x05\x85", b")")
+        begin += self.odd(name("_codecs", "encode") + text("b") + text("latin1") + b"\x86R", text("b"), self.raw(1))
+        state = number(self.odd(1, 0, 2)) + numbers(shape) + dtype + self.odd(self.random.choice((b"\x88", b"\x89")), b"K\x01")
+        state = b"(" + state + self.raw(min(count * size, 1000)) + b"tb"
+        return name(core, "_reconstruct") + begin + b"\x87R" + self.odd(state, b"", state + state)
 
     # ---- tensors
     def storage(self):
