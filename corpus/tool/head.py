@@ -36,6 +36,7 @@ class Head(NamedTuple):
     warns: tuple
     full: str | None
     near: str | None
+    numpy: str | None  # "accepted", or a rule
     unsure: str | None
     readers: dict
     limits: dict
@@ -44,8 +45,8 @@ class Head(NamedTuple):
 
 
 KEYS = (
-    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "warns", "full", "near", "unsure",
-    "readers", "limits", "big", "suffix",
+    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "warns", "full", "near", "numpy",
+    "unsure", "readers", "limits", "big", "suffix",
 )  # fmt: skip
 
 
@@ -136,9 +137,14 @@ class _Checker:
         return Head(
             about=self.text("about"), verdict=verdict, rule=rule, offset=self.found.get("offset"),
             reference=reference, reference_rule=reference_rule, reference_error=reference_error,
-            warns=self.warns(), full=full, near=near, unsure=unsure, readers=self.readers(), limits=self.limits(),
+            warns=self.warns(), full=full, near=near, numpy=self.numpy(verdict), unsure=unsure, readers=self.readers(), limits=self.limits(),
             big=self.choice("big", ("yes", "no"), "no") == "yes", suffix=self.suffix(),
         )  # fmt: skip
+
+    def numpy(self, verdict: str):
+        if "numpy" in self.found and verdict != "rejected":
+            self.fail("numpy", "expected only for a file that is rejected without a list of trust")
+        return "accepted" if self.text("numpy") == "accepted" else self.rule("numpy")
 
     def warns(self) -> tuple:
         rules = tuple((self.text("warns") or "").split())
