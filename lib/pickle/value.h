@@ -44,7 +44,7 @@ enum class Kind : std::uint8_t {
   kOrderedDict,
   kCounter,
   kSet,
-  kNumpyDtype,   ///< By a list's line `numpy`, as the kinds below. Items: the policy's number, byte order.
+  kNumpyDtype,  ///< By a list's line `numpy`, as the kinds below. Items: the policy's number, byte order.
   kNumpyScalar,  ///< Items: dtype, bytes.
   kNdarray,      ///< Items: shape, dtype, whether in Fortran's order, bytes.
   kInstance,  ///< What a trusted call made. Items: the policy's number, arguments, and state if it has one.

@@ -33,8 +33,8 @@ struct NumberType {
   std::uint64_t bytes;
 };
 // Those whose size and meaning are the same everywhere: no long double, no text, no time, no object.
-constexpr NumberType kTypes[] = {{"b1", 1}, {"i1", 1}, {"i2", 2}, {"i4", 4}, {"i8", 8},
-                                 {"u1", 1}, {"u2", 2}, {"u4", 4}, {"u8", 8}, {"f2", 2},
+constexpr NumberType kTypes[] = {{"b1", 1}, {"i1", 1}, {"i2", 2}, {"i4", 4},  {"i8", 8},
+                                 {"u1", 1}, {"u2", 2}, {"u4", 4}, {"u8", 8},  {"f2", 2},
                                  {"f4", 4}, {"f8", 8}, {"c8", 8}, {"c16", 16}};
 constexpr std::size_t kBool = 0;
 
@@ -132,9 +132,8 @@ bool BuildArray(Machine& machine, const Value& target, Items state) {
 std::span<const NumpyName> NumpyNames() { return kNames; }
 
 std::optional<std::size_t> FindNumpy(std::string_view module, std::string_view name) {
-  const auto found = std::ranges::find_if(kNames, [&](const NumpyName& each) {
-    return each.module == module && each.name == name;
-  });
+  const auto found = std::ranges::find_if(
+      kNames, [&](const NumpyName& each) { return each.module == module && each.name == name; });
   if (found == std::end(kNames)) return std::nullopt;
   return static_cast<std::size_t>(found - std::begin(kNames));
 }

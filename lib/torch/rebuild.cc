@@ -66,12 +66,11 @@ void Rebuild::TellTrusted(Machine& machine, std::size_t number, std::string full
 std::optional<Value> Rebuild::Numpy(Machine& machine, std::size_t place, const Value& arguments) {
   const Items items = machine.values().Items(arguments);
   const std::size_t begin = NumpyBegin();
-  const bool is_ndarray = !items.empty() && items[0].kind == Kind::kGlobal &&
-                          items[0].bits >= begin && items[0].bits < TrustedBegin() &&
-                          NumpyNames()[static_cast<std::size_t>(items[0].bits) - begin].role ==
-                              NumpyRole::kNdarray;
-  const std::optional<Value> made =
-      CallNumpy(machine, NumpyNames()[place].role, items, is_ndarray);
+  const bool is_ndarray =
+      !items.empty() && items[0].kind == Kind::kGlobal && items[0].bits >= begin &&
+      items[0].bits < TrustedBegin() &&
+      NumpyNames()[static_cast<std::size_t>(items[0].bits) - begin].role == NumpyRole::kNdarray;
+  const std::optional<Value> made = CallNumpy(machine, NumpyNames()[place].role, items, is_ndarray);
   const bool open = made && (made->kind == Kind::kNumpyDtype || made->kind == Kind::kNdarray);
   if (open) numpy_.PushBack(*made);
   return made;

@@ -94,7 +94,7 @@ class Rebuild final : public pickle::Policy {
 
   Form form_;
   TrustList trusted_;
-  std::vector<bool> used_;  // names of it, by their numbers
+  std::vector<bool> used_;                                // names of it, by their numbers
   tensorgate::internal::PodBuffer<pickle::Value> numpy_;  // that must have their states at the end
   tensorgate::internal::PodBuffer<TensorValue> tensors_;
   tensorgate::internal::PodBuffer<StorageValue>

@@ -71,9 +71,10 @@ class EntryParser {
     call.module = full.substr(0, dot);
     call.name = full.substr(dot + 1);
     if (torch::TakesRawMemory(call.module, call.name)) {
-      return Fail(call.FullName() +
-                  " takes memory as the file describes it, pointers among it, so that no entry makes it "
-                  "safe; the line 'numpy' lets pass NumPy's scalars and arrays of numbers");
+      return Fail(
+          call.FullName() +
+          " takes memory as the file describes it, pointers among it, so that no entry makes it "
+          "safe; the line 'numpy' lets pass NumPy's scalars and arrays of numbers");
     }
     if (!torch::FindGlobal(call.module, call.name)) return true;
     return Fail(call.FullName() + " is PyTorch's own, which a list does not change");

@@ -72,7 +72,8 @@ const std::pair<const char*, std::function<std::string(const std::string&)>> kDr
     {"state of an OrderedDict", [](const std::string& v) { return kOrdered + With(v) + "b"; }},
     {"state of an object", [](const std::string& v) { return "cm\nf\nN\x85R" + With(v) + "b"; }},
     {"argument of a call", [](const std::string& v) { return "cm\nf\n" + With(v) + "\x85R"; }},
-    {"argument of an object", [](const std::string& v) { return "cm\ng\n" + With(v) + "\x85\x81"; }},
+    {"argument of an object",
+     [](const std::string& v) { return "cm\ng\n" + With(v) + "\x85\x81"; }},
     {"argument of Counter",
      [](const std::string& v) {
        return "ccollections\nCounter\n}" + Text("a") + With(v) + "s\x85R";
@@ -121,8 +122,7 @@ TEST(ConsumedTest, ArgumentsThatChangeAfterwards) {
   // A state that is given another attribute by a second BUILD is refused at once.
   EXPECT_EQ(Check(kOrdered + "q\1" + kOrdered + "h\1b").verdict(), Verdict::kAccepted);
   // Hooks that are filled later, through the memo.
-  const std::string filled =
-      "]("s + kOrdered + "q\1" + Tensor("h\1") + "h\1" + Text("a") + "Nse";
+  const std::string filled = "]("s + kOrdered + "q\1" + Tensor("h\1") + "h\1" + Text("a") + "Nse";
   EXPECT_TRUE(Has(Check(filled), Rule::kTorchTensorHooks));
   const std::string attributed = "]("s + kOrdered + "q\1" + Tensor("h\1") + "h\1}bNe";
   EXPECT_TRUE(Has(Check(attributed), Rule::kTorchTensorHooks));
