@@ -103,6 +103,12 @@ class Namer {
       builder_.Add(Rule::kLimitTensors, contents_.pickle_offset, {.allowed = cap});
       return false;
     }
+    const std::uint64_t rank = builder_.options().limits.rank;
+    if (dimensions > rank) {
+      builder_.Add(Rule::kLimitRank, contents_.pickle_offset + tensor.place,
+                   {.found = dimensions, .allowed = rank, .subject = name});
+      return false;
+    }
     const std::uint64_t longest = builder_.options().limits.name_bytes;
     if (name.size() > longest) {
       builder_.Add(Rule::kLimitNameBytes, contents_.pickle_offset,
