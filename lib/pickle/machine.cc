@@ -465,7 +465,10 @@ bool Machine::Build() {
   const bool again = values_.object(target).attributes != 0;
   bool named = true;
   if (!Charge(items.size())) return false;
-  for (std::size_t i = 0; i < items.size(); i += 2) named &= items[i].IsString();
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    named &= items[i].IsString();
+    if (IsMapping(state.kind) && !CheckKey(items[i])) return false;
+  }
   if (!IsMapping(state.kind) || ((again || !named) && options_.profile == Profile::kStrict)) {
     Tell(Rule::kPickleBuildState, {.text = std::string(Name(state.kind))});
     return false;

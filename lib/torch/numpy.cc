@@ -1,6 +1,7 @@
 #include "lib/torch/numpy.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "lib/base/checked.h"
@@ -33,9 +34,20 @@ struct NumberType {
   std::uint64_t bytes;
 };
 // Those whose size and meaning are the same everywhere: no long double, no text, no time, no object.
-constexpr NumberType kTypes[] = {{"b1", 1}, {"i1", 1}, {"i2", 2}, {"i4", 4},  {"i8", 8},
-                                 {"u1", 1}, {"u2", 2}, {"u4", 4}, {"u8", 8},  {"f2", 2},
-                                 {"f4", 4}, {"f8", 8}, {"c8", 8}, {"c16", 16}};
+constexpr std::array<NumberType, 14> kTypes = {{{"b1", 1},
+                                                {"i1", 1},
+                                                {"i2", 2},
+                                                {"i4", 4},
+                                                {"i8", 8},
+                                                {"u1", 1},
+                                                {"u2", 2},
+                                                {"u4", 4},
+                                                {"u8", 8},
+                                                {"f2", 2},
+                                                {"f4", 4},
+                                                {"f8", 8},
+                                                {"c8", 8},
+                                                {"c16", 16}}};
 constexpr std::size_t kBool = 0;
 
 // What NumPy 1 has; NumPy 2 has twice as many.
@@ -52,12 +64,11 @@ std::optional<Value> Dtype(Machine& machine, Items arguments) {
   if (arguments.size() != 3) return BadCall(machine, "numpy.dtype", arguments.size());
   const std::string_view code = machine.values().Text(arguments[0]);
   const auto found = std::ranges::find(kTypes, code, &NumberType::code);
-  if (!arguments[0].IsString() || found == std::end(kTypes))
-    return BadArgument(machine, arguments, 0);
+  if (!arguments[0].IsString() || found == kTypes.end()) return BadArgument(machine, arguments, 0);
   if (!IsFlag(arguments[1], 0)) return BadArgument(machine, arguments, 1);
   // Without a copy the state would be given to the interpreter's own dtype.
   if (!IsFlag(arguments[2], 1)) return BadArgument(machine, arguments, 2);
-  const Value type = Value::Of(Kind::kInt, static_cast<std::uint64_t>(found - std::begin(kTypes)));
+  const Value type = Value::Of(Kind::kInt, static_cast<std::uint64_t>(found - kTypes.begin()));
   return machine.Make(Kind::kNumpyDtype, std::span(&type, 1));
 }
 

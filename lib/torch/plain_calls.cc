@@ -51,6 +51,9 @@ std::optional<Value> CounterOf(Machine& machine, const GlobalInfo&, Items argume
     return BadArgument(machine, arguments, 0);
   const Items items = machine.values().Items(arguments[0]);
   if (!machine.Charge(items.size())) return std::nullopt;
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    if (!machine.CheckKey(items[i])) return std::nullopt;
+  }
   return machine.Make(Kind::kCounter, items);
 }
 

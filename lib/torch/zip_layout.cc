@@ -2,7 +2,6 @@
 // record for each storage, and a few small records.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,10 +41,16 @@ bool IsByteOrder(std::string_view text) { return text == "little" || text == "bi
 bool IsSerializationId(std::string_view text) { return IsDigits(text) && text.size() <= 40; }
 bool IsOne(std::string_view text) { return text == "1"; }
 
+// Powers of two, from the usual alignment on.
+constexpr std::array<std::string_view, 7> kAlignments = {"64",   "128",  "256", "512",
+                                                         "1024", "2048", "4096"};
+
 bool IsAlignment(std::string_view text) {
-  constexpr std::array<std::string_view, 7> kPowers = {"64",   "128",  "256", "512",
-                                                       "1024", "2048", "4096"};
-  return std::ranges::find(kPowers, text) != kPowers.end();
+  return std::ranges::find(kAlignments, text) != kAlignments.end();
+}
+
+std::uint64_t AlignmentOf(std::string_view text) {
+  return kUsualAlignment << (std::ranges::find(kAlignments, text) - kAlignments.begin());
 }
 
 constexpr std::string_view kLayoutRecord = ".format_version",
@@ -218,7 +223,7 @@ void ZipLayout::OnSmall() {
   } else if (record->rule == Rule::kTorchByteOrder && text == "big") {
     AddFor(Rule::kTorchBigEndian, At(index));
   } else if (record->name == kAlignmentRecord) {
-    std::from_chars(text.data(), text.data() + text.size(), alignment_);
+    alignment_ = AlignmentOf(text);
   }
   ++next_small_;
   WantSmall();

@@ -90,6 +90,28 @@ TEST(CallsTest, PayForWhatTheyCopy) {
   }
 }
 
+// Keys are compared in each copy: long ones are paid for again.
+TEST(CallsTest, PayForTheKeysThatTheyCopy) {
+  constexpr std::size_t kBytes = 160'000;  // of a key
+  const auto key = [](char last) { return Text(std::string(kBytes - 1, 'k') + last); };
+  const std::string dict = "}(" + key('a') + "N" + key('b') + "Nu";
+  const std::string tuple = "(" + Repeat(kBytes / 16, "K\1") + "t";
+  const std::pair<std::string, std::string> cases[] = {
+      {"ccollections\nCounter\nq\0"s + dict + "\x85q\1R", "h\0h\1R"s},
+      {"ccollections\nOrderedDict\nq\0)R"s + dict + "q\1b", "h\0)Rh\1b"s},
+      {"}" + key('a') + "q\1Ns", "}h\1Ns"},
+      {"}" + tuple + "q\1Ns", "}h\1Ns"}};
+  for (const auto& [once, again] : cases) {
+    const auto judge = [&](std::size_t times, Profile profile) {
+      return Judge("\x80\x02("s + once + Repeat(times, again) + "t.", profile);
+    };
+    for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+      EXPECT_FALSE(Expands(judge(0, profile))) << again;
+      EXPECT_TRUE(Expands(judge(40, profile))) << again;
+    }
+  }
+}
+
 TEST(CallsTest, TellWhichArgument) {
   const Report report =
       Judge("\x80\2c_codecs\nencode\n"s + Text("a") + Text("ascii") + "\x86R.", Profile::kStrict);
