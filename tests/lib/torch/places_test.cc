@@ -26,7 +26,7 @@ std::vector<std::uint64_t> Computed(std::string_view root, std::uint64_t alignme
   return computed;
 }
 
-TEST(PlacesTest, AsPyTorchComputesThem) {
+TEST(ComputedPlacesTest, AsPyTorchComputesThem) {
   const struct {
     std::string_view root;
     std::uint64_t alignment;
@@ -72,7 +72,7 @@ TEST(PlacesTest, AsPyTorchComputesThem) {
   }
 }
 
-TEST(PlacesTest, OfNoOtherFirstRecordThanZero) {
+TEST(ComputedPlacesTest, OfNoOtherFirstRecordThanZero) {
   for (const std::string_view key : {"1", "00", "a"}) {
     ComputedPlaces places("archive/", kUsualAlignment);
     EXPECT_FALSE(places.Next({.key = key, .bytes = 4}, {.local_offset = 64, .data_offset = 128}));
