@@ -5,6 +5,7 @@
 #include "fuzz/support.h"
 #include "lib/torch/pickle_file.h"
 #include "lib/torch/rebuild.h"
+#include "tensorgate/tensor.h"
 
 namespace {
 
@@ -35,12 +36,24 @@ void CheckResult(const pickle::Values& values, const torch::Rebuild& rebuild,
   }
 }
 
+// Reachable or not: only the tuple of a call or of an id may hold a name or a storage.
+void CheckAll(const pickle::Values& values) {
+  for (std::size_t i = 0; i < values.object_count(); ++i) {
+    const pickle::Kind kind = values.object(pickle::Value::Of(pickle::Kind::kTuple, i)).kind;
+    const pickle::Value object = pickle::Value::Of(kind, i);
+    if (kind == pickle::Kind::kTuple) continue;
+    for (const pickle::Value& item : values.Items(object)) {
+      FUZZ_ASSERT(item.kind != pickle::Kind::kStorage && item.kind != pickle::Kind::kGlobal);
+    }
+  }
+}
+
 void CheckTensors(const pickle::Values& values, const torch::Rebuild& rebuild) {
   for (const torch::TensorValue& tensor : rebuild.tensors()) {
     FUZZ_ASSERT(tensor.storage < rebuild.storages().size());
     const torch::StorageValue& storage = rebuild.storages()[tensor.storage];
     const auto shape = values.Items(tensor.shape), stride = values.Items(tensor.stride);
-    FUZZ_ASSERT(shape.size() == stride.size());
+    FUZZ_ASSERT(shape.size() == stride.size() && shape.size() <= tensorgate::kMaxRank);
     double last = static_cast<double>(tensor.offset);
     bool empty = false;
     for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -64,6 +77,7 @@ pickle::Outcome Run(std::span<const std::byte> bytes, const tensorgate::CheckOpt
   FUZZ_ASSERT(outcome.complete || !outcome.facts.empty());
   if (outcome.complete && options.profile == tensorgate::Profile::kStrict) {
     CheckResult(machine.values(), rebuild, outcome.root);
+    CheckAll(machine.values());
     CheckTensors(machine.values(), rebuild);
   }
   return outcome;

@@ -7,7 +7,9 @@
 
 #include "fuzz/support.h"
 #include "lib/pickle/survey.h"
+#include "lib/torch/numpy.h"
 #include "lib/torch/pickle_file.h"
+#include "lib/torch/rebuild.h"
 
 namespace {
 
@@ -54,9 +56,38 @@ TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
     }
     if (TrustList::Parse(entries) && names.insert(name).second) text += entries;
   }
+  // NumPy's names are no entries, but have a line of their own.
+  const bool numpy = choices.Below(2) == 0;
+  if (numpy) text += "numpy\n";
   const auto list = TrustList::Parse(text);
-  FUZZ_ASSERT(list && list->empty() == names.empty());
+  FUZZ_ASSERT(list && list->empty() == (names.empty() && !numpy));
+  for (const torch::NumpyName& each : torch::NumpyNames()) {
+    const std::string name = std::string(each.module) + "." + std::string(each.name);
+    if (numpy) names.insert(name);
+    if (torch::TakesRawMemory(each.module, each.name)) {
+      FUZZ_ASSERT(!TrustList::Parse(name + " reduce(any)"));
+    }
+  }
   return *list;
+}
+
+// Every array and scalar of an accepted pickle has a dtype with a byte order, and as many bytes as it needs.
+void CheckNumpy(std::span<const std::byte> bytes, const CheckOptions& options) {
+  torch::Rebuild rebuild(torch::Form::kZip, options.trusted);
+  pickle::Machine machine(bytes, rebuild, options);
+  if (!machine.Run().complete) return;
+  const pickle::Values& values = machine.values();
+  for (std::size_t i = 0; i < values.object_count(); ++i) {
+    const pickle::Kind kind = values.object(pickle::Value::Of(pickle::Kind::kTuple, i)).kind;
+    const auto items = values.Items(pickle::Value::Of(kind, i));
+    const bool scalar = kind == pickle::Kind::kNumpyScalar;
+    if (kind == pickle::Kind::kNumpyDtype) FUZZ_ASSERT(items.size() == 2);
+    if (!scalar && kind != pickle::Kind::kNdarray) continue;
+    FUZZ_ASSERT(items.size() == (scalar ? 2u : 4u));
+    FUZZ_ASSERT(items[scalar ? 0 : 1].kind == pickle::Kind::kNumpyDtype);
+    const std::size_t size = values.DecodeBytes(items.back()).size();
+    FUZZ_ASSERT(scalar ? size >= 1 && size <= 16 : size <= bytes.size());
+  }
 }
 
 std::size_t CheckTold(const Report& report, const std::set<std::string>& names) {
@@ -86,6 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Report plain = judge();
     options.trusted = list;
     const Report trusting = judge();
+    CheckNumpy(bytes, options);
     if (profile == Profile::kStrict) fuzz::CheckContract(trusting, size);
     const std::size_t told = CheckTold(trusting, names);
     if (plain.verdict() == Verdict::kAccepted) {

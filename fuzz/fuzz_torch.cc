@@ -1,6 +1,7 @@
 // A whole file as a checkpoint: the same report however the bytes come; what strict accepts
 // reference accepts, and its tensors lie where they may.
 #include <algorithm>
+#include <vector>
 
 #include "fuzz/support.h"
 #include "lib/base/bytes.h"
@@ -12,6 +13,28 @@ using namespace tensorgate;
 
 namespace {
 
+// No byte is two storages': what a loader allocates for them is no more than the file.
+void CheckStorages(const torch::File& file, std::uint64_t size) {
+  std::vector<ByteRange> ranges;
+  for (std::size_t i = 0; i < file.storages(); ++i) ranges.push_back(file.storage(i).range);
+  std::ranges::sort(ranges, {}, &ByteRange::offset);
+  std::uint64_t end = 0;
+  for (const ByteRange& range : ranges) {
+    if (range.length == 0) continue;
+    FUZZ_ASSERT(range.offset >= end && range.length <= size - range.offset);
+    end = range.offset + range.length;
+  }
+}
+
+// Names, and what each has besides, are a bounded multiple of the file.
+void CheckCost(const torch::File& file, std::uint64_t size) {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    bytes += file.name(i).size() + 16 * file.tensor(i).shape.size();
+  }
+  FUZZ_ASSERT(bytes <= (1u << 20) + 16 * size);
+}
+
 void CheckTensors(const torch::File& file, std::uint64_t size) {
   FUZZ_ASSERT(file.file_size() == size);
   for (std::size_t i = 0; i < std::min<std::size_t>(file.size(), 1000); ++i) {
@@ -22,7 +45,7 @@ void CheckTensors(const torch::File& file, std::uint64_t size) {
     };
     FUZZ_ASSERT(inside(tensor.storage_range, {0, size}));
     FUZZ_ASSERT(inside(tensor.range, tensor.storage_range));
-    FUZZ_ASSERT(tensor.shape.size() == tensor.stride.size());
+    FUZZ_ASSERT(tensor.shape.size() == tensor.stride.size() && tensor.shape.size() <= kMaxRank);
     if (tensor.contiguous()) FUZZ_ASSERT(tensor.bytes() == tensor.range.length);
     FUZZ_ASSERT(tensor.storage < file.storages());
     FUZZ_ASSERT(file.Find(tensor.name) == i);
@@ -60,6 +83,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const auto file = torch::File::OpenBytes(bytes);
   FUZZ_ASSERT(file.has_value() == (strict.verdict() == Verdict::kAccepted));
-  if (file) CheckTensors(*file, size);
+  if (!file) return 0;
+  CheckStorages(*file, size);
+  CheckCost(*file, size);
+  CheckTensors(*file, size);
   return 0;
 }

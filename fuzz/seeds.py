@@ -7,19 +7,27 @@ import hashlib
 import pathlib
 import shutil
 import sys
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 LARGEST = 16384  # big inputs only slow an engine down
 
 # The first line whose word is in the target's name: patterns below the corpus, and a dictionary.
 TABLE = (
-    ("pickle", ("pickle/**/*.pkl",), None),
+    ("pickle", ("pickle/**/*.pkl", "pickle/**/*.pt"), None),
     ("zip", ("zip/**/*.pt", "torch/**/*.pt"), None),
     ("convert", ("torch/accept/*.pt", "zip/accept/*.pt"), None),
-    ("torch", ("torch/**/*.pt", "zip/**/*.pt", "torch-checkpoint/**/*.bin"), None),
+    ("torch", ("torch/**/*.pt", "pickle/**/*.pt", "zip/**/*.pt", "torch-checkpoint/**/*.bin"), None),
     ("index", ("**/*.index*.json",), "safetensors.dict"),
     ("", ("**/*.safetensors", "**/*.index*.json"), "safetensors.dict"),
 )
+
+
+def content_of(path, target):
+    """A target of pickles gets the one that an archive holds."""
+    if "pickle" not in target or path.suffix != ".pt":
+        return path.read_bytes()
+    return zipfile.ZipFile(path).read("archive/data.pkl")
 
 
 def write_seeds(corpus, folder, target):
@@ -30,7 +38,7 @@ def write_seeds(corpus, folder, target):
     if not found:
         sys.exit(f"fuzz/seeds.py: no seeds for {target} in {corpus}")
     for path in found:
-        content = path.read_bytes()
+        content = content_of(path, target)
         (folder / "seeds" / hashlib.sha1(content).hexdigest()).write_bytes(content)
     if dictionary:
         shutil.copy(HERE / dictionary, folder / "dictionary")

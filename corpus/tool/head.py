@@ -38,6 +38,7 @@ class Head(NamedTuple):
     warns: tuple
     full: str | None
     near: str | None
+    numpy: str | None  # "accepted", or a rule
     unsure: str | None
     readers: dict
     limits: dict
@@ -46,8 +47,8 @@ class Head(NamedTuple):
 
 
 KEYS = (
-    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "as", "warns", "full", "near", "unsure",
-    "readers", "limits", "big", "suffix",
+    "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "as", "warns", "full", "near", "numpy",
+    "unsure", "readers", "limits", "big", "suffix",
 )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ class _Checker:
         return Head(
             about=self.text("about"), verdict=verdict, rule=rule, offset=self.found.get("offset"),
             reference=reference, reference_rule=reference_rule, reference_error=reference_error,
-            recognized=self.recognized(), warns=self.warns(), full=full, near=near, unsure=unsure, readers=self.readers(), limits=self.limits(),
+            recognized=self.recognized(), warns=self.warns(), full=full, near=near, numpy=self.numpy(verdict), unsure=unsure, readers=self.readers(), limits=self.limits(),
             big=self.choice("big", ("yes", "no"), "no") == "yes", suffix=self.suffix(),
         )  # fmt: skip
 
@@ -150,6 +151,11 @@ class _Checker:
         if words and (len(words) != 2 or words[1] not in CLASSES):
             self.fail("as", f"{' '.join(words)[:40]!r}: expected the name of a format and its class, one of {' '.join(CLASSES)}")
         return tuple(words) or None
+
+    def numpy(self, verdict: str):
+        if "numpy" in self.found and verdict != "rejected":
+            self.fail("numpy", "expected only for a file that is rejected without a list of trust")
+        return "accepted" if self.text("numpy") == "accepted" else self.rule("numpy")
 
     def warns(self) -> tuple:
         rules = tuple((self.text("warns") or "").split())

@@ -77,6 +77,8 @@ def describe(compiled: Compiled, format_name: str, out_path: str, recipe: str) -
     if head.full:
         entry["full"] = head.full
     entry["near"] = head.near
+    if head.numpy:
+        entry["numpy"] = head.numpy
     entry["unsure"] = head.unsure
     entry["readers"] = head.readers
     return entry

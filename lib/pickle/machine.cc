@@ -19,6 +19,15 @@ bool IsHashable(const Values& values, const Value& value) {
 // Among the kinds of objects.
 constexpr bool IsImmutable(Kind kind) { return kind <= Kind::kDevice; }
 
+// Texts below so many bytes cost no more than their opcode.
+constexpr std::uint32_t kShortKey = 16;
+
+// Equal to another in every reader alike, or in none: neither NaN nor an integer that only some floats equal.
+bool IsPlainKey(const Value& key) {
+  const bool nan = key.kind == Kind::kFloat && key.Float() != key.Float();
+  return key.kind <= Kind::kQscheme && key.kind != Kind::kBigInt && !nan;
+}
+
 }  // namespace
 
 Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOptions& options)
@@ -49,9 +58,9 @@ bool Machine::Tell(Rule rule, Fact fact) {
 
 bool Machine::Charge(std::uint64_t count) {
   charged_ += std::min<std::uint64_t>(count, UINT32_MAX);
-  if (charged_ <= 1'000'000 + outcome_.operations) return true;
-  return Tell(Rule::kPickleExpansion,
-              {.found = charged_, .allowed = 1'000'000 + outcome_.operations});
+  const std::uint64_t allowed = kFreeWork + (at_ - begin_);
+  return charged_ <= allowed ||
+         Tell(Rule::kPickleExpansion, {.found = charged_, .allowed = allowed});
 }
 
 Outcome Machine::Run(std::size_t begin) {
@@ -373,16 +382,25 @@ bool Machine::SetItems(std::uint32_t count) {
   return true;
 }
 
+// A key is hashed and compared as often as it is used.
 bool Machine::CheckKey(const Value& key) {
-  if (key.IsString()) return true;
+  if (key.IsString()) return key.length < kShortKey || Charge(key.length / kShortKey);
   if (!IsHashable(values_, key)) {
     Tell(Rule::kPickleKeyUnhashable, {.text = std::string(Name(key.kind))});
     return false;
   }
-  const bool nan = key.kind == Kind::kFloat && key.Float() != key.Float();
-  const bool plain = key.kind <= Kind::kQscheme && key.kind != Kind::kBigInt && !nan;
-  if (plain || (key.kind == Kind::kTuple && values_.object(key).flat)) return true;
-  return Tell(Rule::kPickleKeyKind, {.text = std::string(Name(key.kind))});
+  if (key.kind == Kind::kTuple && values_.object(key).flat) return CheckTuple(key);
+  return IsPlainKey(key) || Tell(Rule::kPickleKeyKind, {.text = std::string(Name(key.kind))});
+}
+
+bool Machine::CheckTuple(const Value& key) {
+  const std::span<const Value> items = values_.Items(key);
+  std::uint64_t bytes = items.size();
+  for (const Value& item : items) bytes += item.length / kShortKey;
+  if (!Charge(bytes)) return false;
+  const auto odd = std::ranges::find_if_not(items, IsPlainKey);
+  return odd == items.end() ||
+         Tell(Rule::kPickleKeyKind, {.text = "tuple with " + std::string(Name(odd->kind))});
 }
 
 // ---- Names, calls, states.
@@ -418,6 +436,7 @@ bool Machine::Reduce() {
   const std::optional<Value> result =
       policy_.Call(*this, static_cast<Global>(function.bits), arguments);
   if (result) Push(*result);
+  for (const Value& argument : values_.Items(arguments)) Consume(argument);
   return result.has_value();
 }
 
@@ -426,18 +445,30 @@ bool Machine::NewObject() {
   if (!CallTarget(type, arguments)) return false;
   const std::optional<Value> result = policy_.New(*this, static_cast<Global>(type.bits), arguments);
   if (result) Push(*result);
+  for (const Value& argument : values_.Items(arguments)) Consume(argument);
   return result.has_value();
+}
+
+// Its items may still change: it is judged at the end.
+void Machine::Consume(const Value& value) {
+  if (!IsObject(value.kind)) return;
+  const bool settled = IsImmutable(value.kind) && values_.object(value).flat;
+  if (!settled) consumed_.PushBack(value);
 }
 
 bool Machine::Build() {
   const Value state = Pop(), target = Top();
+  Consume(state);
   if (target.kind != Kind::kOrderedDict) return policy_.Build(*this, target, state);
   // Its attributes: module.state_dict() has one, `_metadata`.
   const std::span<const Value> items = values_.Items(state);
   const bool again = values_.object(target).attributes != 0;
   bool named = true;
   if (!Charge(items.size())) return false;
-  for (std::size_t i = 0; i < items.size(); i += 2) named &= items[i].IsString();
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    named &= items[i].IsString();
+    if (IsMapping(state.kind) && !CheckKey(items[i])) return false;
+  }
   if (!IsMapping(state.kind) || ((again || !named) && options_.profile == Profile::kStrict)) {
     Tell(Rule::kPickleBuildState, {.text = std::string(Name(state.kind))});
     return false;
@@ -452,6 +483,7 @@ bool Machine::Persistent() {
   const Value id = Pop();
   const std::optional<Value> result = policy_.Persistent(*this, id);
   if (result) Push(*result);
+  for (const Value& part : values_.Items(id)) Consume(part);
   return result.has_value();
 }
 

@@ -32,6 +32,8 @@ namespace tensorgate::pickle {
 inline constexpr std::uint32_t kMaxNesting = 200;
 /// Bytes of the result as a tree: this much is always allowed, and kExpansion times the pickle's size.
 inline constexpr std::uint64_t kFreeExpansion = 64u << 20, kExpansion = 16;
+/// Work that calls and keys do beyond their opcodes: this much, and one a byte of the pickle so far.
+inline constexpr std::uint64_t kFreeWork = 1u << 16;
 
 /// A rule that fired while the machine ran; offsets are from the beginning of the span.
 struct Fact {
@@ -132,8 +134,11 @@ class Machine {
   bool Persistent();
   bool CallTarget(const Value& function, const Value& arguments);
 
-  // The result: no cycle, plain values, no key twice (result.cc).
+  /// What a call, a state or an id took is judged like the result, which may not hold it.
+  void Consume(const Value& value);
+  // The result and what it was made of: no cycle, plain values, no key twice (result.cc).
   bool CheckResult(const Value& root);
+  bool CheckTuple(const Value& key);
 
   std::span<const std::byte> input_;
   Policy& policy_;
@@ -144,6 +149,7 @@ class Machine {
   std::size_t floor_ = 0;
   internal::PodBuffer<Value> memo_;
   std::map<std::uint32_t, Value> far_memo_;  // indices that strict refuses
+  internal::PodBuffer<Value> consumed_;
   std::size_t begin_ = 0;
   std::size_t at_ = 0;  // of the opcode that runs
   std::uint64_t charged_ = 0;

@@ -1,4 +1,5 @@
-// What a finished machine checks of its result: values are plain, hang together without cycles, and no key stands twice.
+// What a finished machine checks of its result, and of all that calls, states and ids took: values are plain, hang together
+// without cycles, and no key stands twice.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -115,11 +116,13 @@ class Walk {
 
 bool Machine::CheckResult(const Value& root) {
   Walk walk(*this, values_);
-  if (!walk.Run(root)) return false;
-  const std::uint64_t most = kFreeExpansion + kExpansion * std::uint64_t{input_.size() - begin_};
-  if (walk.weight() > most) {
-    return Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
-  }
+  const std::uint64_t most = kFreeExpansion + kExpansion * std::uint64_t{at_ - begin_};
+  const auto check = [&](const Value& value) {
+    if (!walk.Run(value)) return false;
+    return walk.weight() <= most ||
+           Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
+  };
+  if (!check(root) || !std::ranges::all_of(consumed_.span(), check)) return false;
   KeyCheck keys(values_);
   for (const Value& object : walk.keyed().span()) {
     const std::optional<std::uint64_t> offset = keys.FindDuplicate(object);

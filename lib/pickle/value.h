@@ -44,6 +44,9 @@ enum class Kind : std::uint8_t {
   kOrderedDict,
   kCounter,
   kSet,
+  kNumpyDtype,  ///< By a list's line `numpy`, as the kinds below. Items: the policy's number, byte order.
+  kNumpyScalar,  ///< Items: dtype, bytes.
+  kNdarray,      ///< Items: shape, dtype, whether in Fortran's order, bytes.
   kInstance,  ///< What a trusted call made. Items: the policy's number, arguments, and state if it has one.
   kTensor,   ///< `bits` is the policy's number, as for the kinds below.
   kStorage,  ///< In no result that strict accepts, as the one below.

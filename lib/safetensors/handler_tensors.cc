@@ -1,5 +1,6 @@
 // Tensors that a plain header does not have.
 #include "lib/safetensors/handler_events.h"
+#include "tensorgate/tensor.h"
 
 namespace tensorgate::safetensors::internal {
 
@@ -18,7 +19,7 @@ bool HeaderHandler::EndUnusualTensor() {
   }
   const std::uint64_t bits = Bits(dtype_);
   const std::uint64_t total = size.TotalBits(bits);
-  const bool as_long = !size.HiddenOverflow(bits) && total % 8 == 0 &&
+  const bool as_long = rank_ <= kMaxRank && !size.HiddenOverflow(bits) && total % 8 == 0 &&
                        size.RowBitsModulo8(bits) == 0 && tensor_->end >= begin_ &&
                        tensor_->end - begin_ == total / 8;
   if (in_line_ && (!as_long || begin_ != expected_)) LeaveLine();

@@ -12,6 +12,7 @@
 #include "lib/base/utf8.h"
 #include "lib/json/writer.h"
 #include "lib/safetensors/header.h"
+#include "tensorgate/tensor.h"
 
 namespace tensorgate::safetensors::internal {
 namespace {
@@ -126,6 +127,7 @@ std::vector<std::uint32_t> OrderOf(std::span<const TensorSpec> tensors,
 }  // namespace
 
 Result<std::uint64_t> TensorBytes(DType dtype, std::span<const std::uint64_t> shape) {
+  if (shape.size() > kMaxRank) return Refuse(Rule::kSaveRank, 0);
   ShapeSize size;
   for (const std::uint64_t dimension : shape) size.Multiply(dimension);
   const std::uint64_t bits = Bits(dtype);

@@ -6,6 +6,7 @@
 
 #include "lib/base/utf8.h"
 #include "lib/safetensors/survey.h"
+#include "tensorgate/tensor.h"
 
 namespace tensorgate::safetensors::internal {
 namespace {
@@ -229,6 +230,14 @@ bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
   const TensorRecord& tensor = header.tensors[ordinal];
   const std::uint64_t bits = Bits(tensor.dtype());
   const std::uint64_t begin = header.BeginOf(ordinal);
+  const bool high = out.strict() && tensor.rank() > kMaxRank;
+  if (high) {
+    out.Add({.rule = Rule::kStRank,
+             .place = Place::kShape,
+             .ordinal = ordinal,
+             .found = tensor.rank(),
+             .allowed = kMaxRank});
+  }
   const ShapeSize size = header.SizeOf(tensor);
   if (size.Overflow(bits)) {
     out.Add({.rule = Rule::kStShapeOverflow, .place = Place::kShape, .ordinal = ordinal});
@@ -246,7 +255,7 @@ bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
              .found = total});
     return true;
   }
-  bool failed = false;
+  bool failed = high;
   if (out.strict() && tensor.rank() != 0 && size.RowBitsModulo8(bits) != 0) {
     out.Add({.rule = Rule::kStSubByteRow,
              .place = Place::kShape,

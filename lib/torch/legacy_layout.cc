@@ -23,11 +23,17 @@ constexpr std::int64_t kProtocol = 1001;
 constexpr std::uint64_t kFirstWindow = 1 << 16, kGrowth = 4;
 constexpr std::uint64_t kCountBytes = 8;
 
+constexpr std::string_view kSizedTypes[] = {"short", "int", "long"};
+
 // Of types in bytes, by name.
-bool AreSizes(std::span<const Value> items) {
+bool AreSizes(const pickle::Values& values, std::span<const Value> items) {
   for (std::size_t i = 0; i < items.size(); i += 2) {
     const Value& size = items[i + 1];
-    if (!items[i].IsString() || !size.IsInt() || size.Int() < 1 || size.Int() > 16) return false;
+    if (!items[i].IsString() ||
+        std::ranges::find(kSizedTypes, values.Text(items[i])) == std::end(kSizedTypes)) {
+      return false;
+    }
+    if (!size.IsInt() || size.Int() < 1 || size.Int() > 16) return false;
   }
   return true;
 }
@@ -48,7 +54,7 @@ bool IsSystem(const pickle::Values& values, const Value& root, bool& big_endian)
       order = value.kind == Kind::kBool;
       big_endian = order && value.bits == 0;
     } else if (key == "type_sizes") {
-      sizes = value.kind == Kind::kDict && AreSizes(values.Items(value));
+      sizes = value.kind == Kind::kDict && AreSizes(values, values.Items(value));
     }
   }
   return protocol && sizes && order;

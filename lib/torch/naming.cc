@@ -11,8 +11,10 @@ using pickle::Kind;
 using pickle::Value;
 using tensorgate::internal::HashName;
 
-// Names may take this much, and so many times the pickle's size: shared containers repeat them.
-constexpr std::uint64_t kFreeNames = 64u << 20, kNamesPerByte = 16;
+// What names may cost, and so many times the pickle's size: shared containers repeat them, and whoever lists the
+// tensors has name, sizes and strides once for each name.
+constexpr std::uint64_t kFreeNames = 1u << 20, kNamesPerByte = 16;
+constexpr std::uint64_t kDimensionCost = 2 * sizeof(std::uint64_t);
 // What a path holds where the tensor is the whole object.
 constexpr std::string_view kRootName = "tensor";
 // What leads to an object's attributes.
@@ -70,6 +72,7 @@ class Namer {
     }
     // What holds no tensor needs no name.
     if (child.kind != Kind::kTensor && !pickle::IsObject(child.kind)) return true;
+    const std::size_t before = path_.size();
     if (!path_.empty()) path_ += '.';
     if (attributes) {
       path_ += kAttributes;
@@ -78,24 +81,32 @@ class Namer {
     } else {
       AppendInteger(path_, static_cast<std::int64_t>(i));
     }
-    // Each container's path is built once more for each of its tensors below.
+    used_ += 1 + path_.size() - before;
     return true;
   }
 
   bool Visit(const Value& value) {
     if (value.kind == Kind::kTensor) return Add(value);
     if (!pickle::IsObject(value.kind)) return true;
-    if (!Charge(path_.size())) return false;
+    if (!Charge(0)) return false;
     levels_.PushBack({.object = value, .path = path_.size()});
     return true;
   }
 
   bool Add(const Value& value) {
     const std::string_view name = levels_.empty() ? kRootName : std::string_view(path_);
-    if (!Charge(name.size())) return false;
+    const TensorValue& tensor = contents_.rebuild->tensors()[static_cast<std::size_t>(value.bits)];
+    const std::uint64_t dimensions = values_.Items(tensor.shape).size();
+    if (!Charge(name.size() + sizeof(NamedTensor) + dimensions * kDimensionCost)) return false;
     const std::uint64_t cap = builder_.options().limits.tensors;
     if (contents_.tensors.size() >= cap) {
       builder_.Add(Rule::kLimitTensors, contents_.pickle_offset, {.allowed = cap});
+      return false;
+    }
+    const std::uint64_t rank = builder_.options().limits.rank;
+    if (dimensions > rank) {
+      builder_.Add(Rule::kLimitRank, contents_.pickle_offset + tensor.place,
+                   {.found = dimensions, .allowed = rank, .subject = name});
       return false;
     }
     const std::uint64_t longest = builder_.options().limits.name_bytes;
@@ -112,7 +123,7 @@ class Namer {
   }
 
   bool Charge(std::uint64_t bytes) {
-    used_ += bytes + sizeof(NamedTensor);
+    used_ += bytes;
     if (used_ <= most_) return true;
     builder_.Add(Rule::kTorchNamesExpand, contents_.pickle_offset, {.allowed = most_});
     return false;

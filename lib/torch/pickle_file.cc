@@ -45,6 +45,10 @@ Report Check(Source& source, const CheckOptions& options) {
   if (outcome.complete && outcome.end < size) {
     builder.Add(Rule::kPickleTrailingBytes, outcome.end, {.found = size - outcome.end});
   }
+  if (outcome.complete && !rebuild.storages().empty()) {
+    const StorageValue& storage = rebuild.storages()[0];
+    builder.Add(Rule::kTorchBareStorage, storage.offset, {.subject = storage.key});
+  }
   if (!builder.HasError()) {
     tensorgate::internal::SecondReadings readings(tensorgate::internal::Family::kPickle);
     MemorySource memory(bytes.span());
@@ -83,7 +87,7 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
     if (!survey.Add(event) || told || !survey.global().known) continue;
     const pickle::NamedGlobal& global = survey.global();
     if (FindGlobal(global.module, global.name) ||
-        internal::FindTrusted(trusted, global.module, global.name)) {
+        internal::Trusts(trusted, global.module, global.name)) {
       continue;
     }
     builder.Add(Rule::kPickleGlobalOutside, base + event.offset,

@@ -1,4 +1,4 @@
-// A bare pickle, judged: a checkpoint's data.pkl out of its archive. Its storages are elsewhere and not judged.
+// A bare pickle, judged. One that names storages is a checkpoint's data.pkl without its archive, and refused.
 #ifndef TENSORGATE_TORCH_PICKLE_FILE_H_
 #define TENSORGATE_TORCH_PICKLE_FILE_H_
 

@@ -51,6 +51,9 @@ std::optional<Value> CounterOf(Machine& machine, const GlobalInfo&, Items argume
     return BadArgument(machine, arguments, 0);
   const Items items = machine.values().Items(arguments[0]);
   if (!machine.Charge(items.size())) return std::nullopt;
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    if (!machine.CheckKey(items[i])) return std::nullopt;
+  }
   return machine.Make(Kind::kCounter, items);
 }
 
@@ -170,15 +173,11 @@ std::optional<Value> CallPlain(Machine& machine, const GlobalInfo& info, Items a
 }
 
 bool CheckTensorMetadata(Machine& machine, const Value& metadata) {
-  if (metadata.kind == Kind::kNone) return true;
-  const Items items = machine.values().Items(metadata);
-  bool plain = IsMapping(metadata.kind) && items.size() <= 4;
-  for (std::size_t i = 0; plain && i < items.size(); i += 2) {
-    plain = items[i].IsString() && items[i + 1].kind == Kind::kBool && items[i + 1].bits == 0;
-    plain &= machine.values().Text(items[i]) == "conj" || machine.values().Text(items[i]) == "neg";
-  }
-  if (!plain) machine.Tell(Rule::kTorchTensorMetadata, {.text = std::string(Name(metadata.kind))});
-  return plain;
+  const bool empty = metadata.kind == Kind::kNone ||
+                     (IsMapping(metadata.kind) && machine.values().Items(metadata).empty() &&
+                      machine.values().Attributes(metadata).kind == Kind::kUndefined);
+  if (!empty) machine.Tell(Rule::kTorchTensorMetadata, {.text = std::string(Name(metadata.kind))});
+  return empty;
 }
 
 std::optional<Value> BadCall(Machine& machine, std::string subject, std::uint64_t found) {

@@ -15,7 +15,8 @@ namespace tensorgate::torch {
 std::optional<pickle::Value> CallPlain(pickle::Machine& machine, const GlobalInfo& info,
                                        std::span<const pickle::Value> arguments);
 
-/// The dict of a tensor's bits: conjugated, negated. False: one is set, which no plain bytes are, and a rule was told.
+/// The dict of a tensor's bits: conjugated, negated. Whatever value a key has, PyTorch sets its bit. False: it is not
+/// empty, and a rule was told.
 bool CheckTensorMetadata(pickle::Machine& machine, const pickle::Value& metadata);
 
 /// `torch/call-arguments` is told; always nothing.

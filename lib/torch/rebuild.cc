@@ -4,12 +4,12 @@
 #include <array>
 #include <string>
 
-#include "lib/base/character_set.h"
 #include "lib/base/checked.h"
-#include "lib/base/names.h"
 #include "lib/torch/globals.h"
+#include "lib/torch/numpy.h"
 #include "lib/torch/plain_calls.h"
 #include "lib/torch/trust.h"
+#include "tensorgate/tensor.h"
 
 namespace tensorgate::torch {
 namespace {
@@ -20,20 +20,9 @@ using pickle::Value;
 using Items = std::span<const Value>;
 
 constexpr std::uint64_t kMostBytes = INT64_MAX;
-// Keys are compared with each other: in no profile they may be of any length.
-constexpr std::size_t kLongestKey = 4096;
 
-constexpr internal::CharacterSet kKey(
-    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
-constexpr internal::CharacterSet kLocation("0123456789abcdefghijklmnopqrstuvwxyz_:");
-
-bool IsKey(std::string_view key) {
-  return !key.empty() && key.size() <= 64 && kKey.HasAll(key) && key != "." && key != "..";
-}
-
-bool IsLocation(std::string_view location) {
-  return !location.empty() && location.size() <= 32 && kLocation.HasAll(location);
-}
+std::size_t NumpyBegin() { return Globals().size(); }
+std::size_t TrustedBegin() { return NumpyBegin() + NumpyNames().size(); }
 
 bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
 
@@ -42,20 +31,7 @@ bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; 
 std::optional<Value> Rebuild::Find(Machine& machine, std::string_view module, std::string_view name,
                                    bool& alias) {
   const std::optional<FoundGlobal> found = FindGlobal(module, name);
-  if (!found) {
-    // Numbers behind the table are places in the user's list.
-    const auto place = tensorgate::internal::FindTrusted(trusted_, module, name);
-    if (!place) return std::nullopt;
-    // Told where it is named: finding it alone imports its module.
-    used_.resize(std::max(used_.size(), *place + 1));
-    if (!used_[*place]) {
-      used_[*place] = true;
-      const std::string full =
-          tensorgate::internal::TrustAccess::Calls(trusted_)[*place].FullName();
-      machine.Tell(Rule::kUseTrustedCall, {.text = full, .again = true});
-    }
-    return Value::Of(Kind::kGlobal, Globals().size() + *place);
-  }
+  if (!found) return FindTrusted(machine, module, name);
   alias = found->alias;
   const GlobalInfo& info = Globals()[found->index];
   if (info.role == Role::kDtype) return Value::Of(Kind::kDtype, info.detail);
@@ -63,11 +39,49 @@ std::optional<Value> Rebuild::Find(Machine& machine, std::string_view module, st
   return Value::Of(Kind::kGlobal, found->index);
 }
 
+// Numbers behind the table are NumPy's names, then places in the user's list.
+std::optional<Value> Rebuild::FindTrusted(Machine& machine, std::string_view module,
+                                          std::string_view name) {
+  if (tensorgate::internal::TrustAccess::Numpy(trusted_)) {
+    if (const std::optional<std::size_t> place = FindNumpy(module, name)) {
+      TellTrusted(machine, *place, std::string(module) + "." + std::string(name));
+      return Value::Of(Kind::kGlobal, NumpyBegin() + *place);
+    }
+  }
+  const auto place = tensorgate::internal::FindTrusted(trusted_, module, name);
+  if (!place) return std::nullopt;
+  TellTrusted(machine, NumpyNames().size() + *place,
+              tensorgate::internal::TrustAccess::Calls(trusted_)[*place].FullName());
+  return Value::Of(Kind::kGlobal, TrustedBegin() + *place);
+}
+
+// Told where it is named: finding it alone imports its module.
+void Rebuild::TellTrusted(Machine& machine, std::size_t number, std::string full) {
+  used_.resize(std::max(used_.size(), number + 1));
+  if (used_[number]) return;
+  used_[number] = true;
+  machine.Tell(Rule::kUseTrustedCall, {.text = std::move(full), .again = true});
+}
+
+std::optional<Value> Rebuild::Numpy(Machine& machine, std::size_t place, const Value& arguments) {
+  const Items items = machine.values().Items(arguments);
+  const std::size_t begin = NumpyBegin();
+  const bool is_ndarray =
+      !items.empty() && items[0].kind == Kind::kGlobal && items[0].bits >= begin &&
+      items[0].bits < TrustedBegin() &&
+      NumpyNames()[static_cast<std::size_t>(items[0].bits) - begin].role == NumpyRole::kNdarray;
+  const std::optional<Value> made = CallNumpy(machine, NumpyNames()[place].role, items, is_ndarray);
+  const bool open = made && (made->kind == Kind::kNumpyDtype || made->kind == Kind::kNdarray);
+  if (open) numpy_.PushBack(*made);
+  return made;
+}
+
 std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
                                    const Value& arguments) {
-  if (function >= Globals().size()) {
-    return Trusted(machine, function - Globals().size(), true, arguments);
+  if (function >= TrustedBegin()) {
+    return Trusted(machine, function - TrustedBegin(), true, arguments);
   }
+  if (function >= NumpyBegin()) return Numpy(machine, function - NumpyBegin(), arguments);
   const GlobalInfo& info = Globals()[function];
   const Items items = machine.values().Items(arguments);
   switch (info.role) {
@@ -90,9 +104,10 @@ std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
 }
 
 std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const Value& arguments) {
-  if (type >= Globals().size()) {
-    return Trusted(machine, type - Globals().size(), false, arguments);
+  if (type >= TrustedBegin()) {
+    return Trusted(machine, type - TrustedBegin(), false, arguments);
   }
+  if (type >= NumpyBegin()) return BadCall(machine, "numpy, NEWOBJ", type - NumpyBegin());
   const GlobalInfo& info = Globals()[type];
   std::string subject = std::string(info.module) + "." + std::string(info.name);
   const Role role = info.role;
@@ -128,6 +143,9 @@ bool Rebuild::Build(Machine& machine, const Value& target, const Value& state) {
       return true;
     }
     return BadCall(machine, call.FullName() + ", BUILD", parts.size() - 1).has_value();
+  }
+  if (target.kind == Kind::kNumpyDtype || target.kind == Kind::kNdarray) {
+    return BuildNumpy(machine, target, state);
   }
   machine.Tell(Rule::kTorchBuildTarget, {.text = std::string(Name(target.kind))});
   return false;
@@ -170,7 +188,9 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
     machine.Tell(Rule::kTorchDtypeUnsupported, {.text = std::string(Info(tensor.dtype).name)});
     return std::nullopt;
   }
-  if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 4);
+  // PyTorch gives a tensor of v3 its data after its flag, which autograd refuses.
+  const bool gradients = version != 3 && Info(tensor.dtype).gradients;
+  if (tensor.requires_grad && !gradients) return BadArgument(machine, items, 4);
   if (items.size() > required && !CheckTensorMetadata(machine, items[required]))
     return std::nullopt;
   tensor.place = machine.at();
@@ -200,6 +220,9 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
                  {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
     return false;
   }
+  if (shape.size() > kMaxRank &&
+      !machine.Tell(Rule::kTorchRank, {.found = shape.size(), .allowed = kMaxRank}))
+    return false;
   internal::ShapeSize<std::uint64_t> size;
   internal::ViewReach<std::uint64_t> reach(tensor.offset);
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -243,85 +266,14 @@ std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool stat
   if (!Hooks(machine, items[2])) return std::nullopt;
   // Attributes are set on the object whatever their names.
   const bool empty = !state || items[3].kind == Kind::kNone ||
-                     (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty());
+                     (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
+                      machine.values().Attributes(items[3]).kind == Kind::kUndefined);
   if (!empty) {
     machine.Tell(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
     return std::nullopt;
   }
   tensors_.PushBack(tensor);
   return Value::Of(Kind::kTensor, tensors_.size() - 1);
-}
-
-// ---- Storages.
-
-std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
-  const Items items = machine.values().Items(id);
-  const std::size_t length = form_ == Form::kZip ? 5 : 6;
-  if (id.kind != Kind::kTuple || items.size() != length || !items[0].IsString() ||
-      machine.values().Text(items[0]) != "storage") {
-    machine.Tell(Rule::kTorchPersistentId,
-                 {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
-    return std::nullopt;
-  }
-  StorageValue storage;
-  if (!ReadStorage(machine, items, storage)) return std::nullopt;
-  // A view of a storage: no writer since PyTorch 0.4 has it, and two keys then share bytes.
-  if (form_ == Form::kLegacy && items[5].kind != Kind::kNone) {
-    machine.Tell(Rule::kTorchPersistentId, {.found = 5, .text = std::string(Name(items[5].kind))});
-    return std::nullopt;
-  }
-  storages_.PushBack(storage);
-  return Value::Of(Kind::kStorage, storages_.size() - 1);
-}
-
-bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
-  const auto bad = [&](std::size_t index) {
-    machine.Tell(Rule::kTorchPersistentId,
-                 {.found = index, .text = std::string(Name(id[index].kind))});
-    return false;
-  };
-  const pickle::Values& values = machine.values();
-  if (id[1].kind != Kind::kGlobal || id[1].bits >= Globals().size()) return bad(1);
-  const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
-  if (type.role != Role::kStorage && type.role != Role::kUntypedStorage) {
-    machine.Tell(Rule::kTorchStorageType,
-                 {.text = std::string(type.module) + "." + std::string(type.name)});
-    return false;
-  }
-  if (!id[2].IsString()) return bad(2);
-  if (!id[3].IsString()) return bad(3);
-  if (!IsUnsigned(id[4])) return bad(4);
-  storage = {.key = values.Text(id[2]),
-             .location = values.Text(id[3]),
-             .dtype = static_cast<ScalarType>(type.detail),
-             .untyped = type.role == Role::kUntypedStorage,
-             .numel = id[4].bits,
-             .bytes = id[4].bits,
-             .offset = machine.at()};
-  if (!IsKey(storage.key)) {
-    const bool tolerated =
-        machine.Tell(Rule::kTorchStorageKey, {.text = std::string(storage.key.substr(0, 256))});
-    if (!tolerated) return false;
-    if (storage.key.size() > kLongestKey) {
-      machine.Tell(Rule::kLimitNameBytes, {.found = storage.key.size(), .allowed = kLongestKey});
-      return false;
-    }
-  }
-  if (!IsLocation(storage.location) &&
-      !machine.Tell(Rule::kTorchStorageLocation,
-                    {.text = std::string(storage.location.substr(0, 256))}))
-    return false;
-  if (storage.location == "meta") {
-    machine.Tell(Rule::kTorchStorageMeta, {.text = std::string(storage.key.substr(0, 256))});
-    return false;
-  }
-  if (internal::MultiplyOverflows(storage.bytes, std::uint64_t{Info(storage.dtype).bytes}) ||
-      storage.bytes > kMostBytes) {
-    machine.Tell(Rule::kTorchStorageOverflow,
-                 {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
-    return false;
-  }
-  return true;
 }
 
 void Rebuild::Expect(std::size_t bytes) {
@@ -332,48 +284,16 @@ void Rebuild::Expect(std::size_t bytes) {
 
 bool Rebuild::Finish(Machine& machine) {
   for (const Value& hooks : hooks_.span()) {
-    const std::size_t count = machine.values().Items(hooks).size();
+    const Value attributes = machine.values().Attributes(hooks);
+    const std::size_t count =
+        machine.values().Items(hooks).size() + (attributes.kind == Kind::kUndefined ? 0u : 1u);
     if (count != 0 && !machine.Tell(Rule::kTorchTensorHooks, {.found = count})) return false;
   }
+  for (const Value& value : numpy_.span()) {
+    if (IsBuilt(machine.values(), value)) continue;
+    return BadCall(machine, std::string(Name(value.kind)) + " without a state", 0).has_value();
+  }
   return UnifyStorages(machine);
-}
-
-// One entry a key. PyTorch gives every later use of a key what the first one made.
-bool Rebuild::UnifyStorages(Machine& machine) {
-  const std::span<StorageValue> all = storages_.span();
-  internal::PodBuffer<std::uint32_t> hashes, places;
-  hashes.Resize(all.size());
-  places.Resize(all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    hashes[i] = internal::HashName(all[i].key.substr(0, 256));
-    places[i] = UINT32_MAX;
-  }
-  bool good = true;
-  const auto told = [&](std::uint32_t later, std::uint32_t first) {
-    const StorageValue &a = all[first], &b = all[later];
-    const bool same = a.location == b.location && a.dtype == b.dtype && a.untyped == b.untyped &&
-                      a.numel == b.numel;
-    if (!same) {
-      good = machine.Tell(Rule::kTorchStorageDisagrees,
-                          {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
-    }
-    places[later] = first;
-  };
-  internal::NameIndex index;
-  index.Build(hashes, [&](std::uint32_t i) { return all[i].key; }, told);
-  if (!good) return false;
-  std::uint32_t kept = 0;
-  for (std::uint32_t i = 0; i < all.size(); ++i) {
-    if (places[i] == UINT32_MAX) {
-      all[kept] = all[i];
-      places[i] = kept++;
-    } else {
-      places[i] = places[places[i]];
-    }
-  }
-  storages_.Resize(kept);
-  for (TensorValue& tensor : tensors_.span()) tensor.storage = places[tensor.storage];
-  return true;
 }
 
 }  // namespace tensorgate::torch

@@ -82,13 +82,20 @@ class Rebuild final : public pickle::Policy {
   bool ReadStorage(pickle::Machine& machine, std::span<const pickle::Value> id,
                    StorageValue& storage);
   bool UnifyStorages(pickle::Machine& machine);
+  // A name of the user's list: NumPy's, then the entries' by the place of the name's first.
+  std::optional<pickle::Value> FindTrusted(pickle::Machine& machine, std::string_view module,
+                                           std::string_view name);
+  void TellTrusted(pickle::Machine& machine, std::size_t number, std::string full);
+  std::optional<pickle::Value> Numpy(pickle::Machine& machine, std::size_t place,
+                                     const pickle::Value& arguments);
   /// By an entry of the user's list; `place` is that of the name's first.
   std::optional<pickle::Value> Trusted(pickle::Machine& machine, std::size_t place, bool reduce,
                                        const pickle::Value& arguments);
 
   Form form_;
   TrustList trusted_;
-  std::vector<bool> used_;  // entries of it, by the place of the name's first
+  std::vector<bool> used_;                                // names of it, by their numbers
+  tensorgate::internal::PodBuffer<pickle::Value> numpy_;  // that must have their states at the end
   tensorgate::internal::PodBuffer<TensorValue> tensors_;
   tensorgate::internal::PodBuffer<StorageValue>
       storages_;  // while the machine runs, one for each persistent id

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/torch/globals.h"
+#include "lib/torch/numpy.h"
 
 namespace tensorgate {
 namespace internal {
@@ -17,6 +18,8 @@ constexpr std::size_t kMostEntries = 1000, kMostOfOneName = 16, kMostArguments =
 // A report tells this much of a name.
 constexpr std::size_t kLongestName = 256;
 constexpr std::string_view kBlank = " \t\r";
+// Not an entry, but a schema of its own (numpy.h).
+constexpr std::string_view kNumpyLine = "numpy";
 constexpr const char* kForm =
     "an entry is: module.name, reduce(KINDS) or newobj(KINDS), and build(KIND) if its state may be "
     "set";
@@ -67,6 +70,12 @@ class EntryParser {
     if (full.size() > kLongestName) return Fail("a name of more than 256 bytes");
     call.module = full.substr(0, dot);
     call.name = full.substr(dot + 1);
+    if (torch::TakesRawMemory(call.module, call.name)) {
+      return Fail(
+          call.FullName() +
+          " takes memory as the file describes it, pointers among it, so that no entry makes it "
+          "safe; the line 'numpy' lets pass NumPy's scalars and arrays of numbers");
+    }
     if (!torch::FindGlobal(call.module, call.name)) return true;
     return Fail(call.FullName() + " is PyTorch's own, which a list does not change");
   }
@@ -127,10 +136,12 @@ class EntryParser {
 
 std::expected<TrustList, TrustError> ParseList(std::string_view text) {
   std::vector<TrustedCall> calls;
+  bool numpy = false;
   for (std::size_t line = 1; !text.empty(); ++line) {
     std::string_view content = TakeTo(text, "\n");
     content = Trim(TakeTo(content, "#"));
-    if (content.empty()) continue;
+    numpy |= content == kNumpyLine;
+    if (content.empty() || content == kNumpyLine) continue;
     EntryParser parser(content);
     std::optional<TrustedCall> call = parser.Parse();
     if (!call) return std::unexpected(TrustError{line, std::move(parser.reason)});
@@ -143,7 +154,7 @@ std::expected<TrustList, TrustError> ParseList(std::string_view text) {
     }
     calls.insert(same.end(), std::move(*call));
   }
-  return TrustAccess::Make(std::move(calls));
+  return TrustAccess::Make(std::move(calls), numpy);
 }
 
 }  // namespace
@@ -153,8 +164,9 @@ std::span<const TrustedCall> TrustAccess::Calls(const TrustList& list) {
   return *list.calls_;
 }
 
-TrustList TrustAccess::Make(std::vector<TrustedCall> calls) {
+TrustList TrustAccess::Make(std::vector<TrustedCall> calls, bool numpy) {
   TrustList list;
+  list.numpy_ = numpy;
   if (!calls.empty()) {
     list.calls_ = std::make_shared<const std::vector<TrustedCall>>(std::move(calls));
   }
@@ -167,6 +179,11 @@ std::optional<std::size_t> FindTrusted(const TrustList& list, std::string_view m
   const auto found = std::ranges::lower_bound(calls, std::tuple(module, name), {}, NameOf);
   if (found == calls.end() || NameOf(*found) != std::tuple(module, name)) return std::nullopt;
   return static_cast<std::size_t>(found - calls.begin());
+}
+
+bool Trusts(const TrustList& list, std::string_view module, std::string_view name) {
+  if (TrustAccess::Numpy(list) && torch::FindNumpy(module, name)) return true;
+  return FindTrusted(list, module, name).has_value();
 }
 
 std::optional<std::size_t> MatchTrusted(const TrustList& list, std::size_t first, bool reduce,

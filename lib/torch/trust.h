@@ -32,8 +32,12 @@ struct TrustedCall {
 struct TrustAccess {
   /// Sorted by module and name.
   static std::span<const TrustedCall> Calls(const TrustList& list);
-  static TrustList Make(std::vector<TrustedCall> calls);
+  static bool Numpy(const TrustList& list) { return list.numpy_; }
+  static TrustList Make(std::vector<TrustedCall> calls, bool numpy);
 };
+
+/// By an entry, or by the line `numpy`.
+bool Trusts(const TrustList& list, std::string_view module, std::string_view name);
 
 /// The place of the first entry of that name.
 std::optional<std::size_t> FindTrusted(const TrustList& list, std::string_view module,

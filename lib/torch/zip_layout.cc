@@ -10,6 +10,7 @@
 #include "lib/base/crc32.h"
 #include "lib/torch/examination.h"
 #include "lib/torch/pickle_file.h"
+#include "lib/torch/places.h"
 
 namespace tensorgate::torch::internal {
 namespace {
@@ -40,11 +41,20 @@ bool IsByteOrder(std::string_view text) { return text == "little" || text == "bi
 bool IsSerializationId(std::string_view text) { return IsDigits(text) && text.size() <= 40; }
 bool IsOne(std::string_view text) { return text == "1"; }
 
+// Powers of two, from the usual alignment on.
+constexpr std::array<std::string_view, 7> kAlignments = {"64",   "128",  "256", "512",
+                                                         "1024", "2048", "4096"};
+
 bool IsAlignment(std::string_view text) {
-  constexpr std::array<std::string_view, 7> kPowers = {"64",   "128",  "256", "512",
-                                                       "1024", "2048", "4096"};
-  return std::ranges::find(kPowers, text) != kPowers.end();
+  return std::ranges::find(kAlignments, text) != kAlignments.end();
 }
+
+std::uint64_t AlignmentOf(std::string_view text) {
+  return kUsualAlignment << (std::ranges::find(kAlignments, text) - kAlignments.begin());
+}
+
+constexpr std::string_view kLayoutRecord = ".format_version",
+                           kAlignmentRecord = ".storage_alignment";
 
 struct SmallRecord {
   std::string_view name;
@@ -56,8 +66,8 @@ constexpr std::array kSmallRecords = {
     SmallRecord{"version", IsVersion, Rule::kTorchVersion},
     SmallRecord{"byteorder", IsByteOrder, Rule::kTorchByteOrder},
     SmallRecord{".data/serialization_id", IsSerializationId, Rule::kTorchRecordContent},
-    SmallRecord{".format_version", IsOne, Rule::kTorchRecordContent},
-    SmallRecord{".storage_alignment", IsAlignment, Rule::kTorchRecordContent},
+    SmallRecord{kLayoutRecord, IsOne, Rule::kTorchRecordContent},
+    SmallRecord{kAlignmentRecord, IsAlignment, Rule::kTorchRecordContent},
 };
 
 class ZipLayout final : public Container {
@@ -85,6 +95,7 @@ class ZipLayout final : public Container {
   void WantPickle();
   void OnPickle();
   void PlaceStorages();
+  void CheckPlace(const StorageValue& storage, const Member& member);
   std::vector<std::uint32_t> UnreadMembers() const;
   void CompareCrc(const Member& member, std::uint32_t crc);
   void AddFor(Rule rule, const Member& member, Detail detail = {});
@@ -100,6 +111,8 @@ class ZipLayout final : public Container {
   std::optional<std::uint32_t> pickle_;
   std::vector<std::pair<std::uint32_t, const SmallRecord*>> small_;
   std::size_t next_small_ = 0;
+  std::optional<ComputedPlaces> places_;  // where the archive lets PyTorch compute them
+  std::uint64_t alignment_ = kUsualAlignment;
   std::array<std::byte, kSmallRecord> buffer_{};
   std::size_t wanted_ = 0;
 };
@@ -209,6 +222,8 @@ void ZipLayout::OnSmall() {
     AddFor(record->rule, At(index), {.found = text.size(), .found_text = text});
   } else if (record->rule == Rule::kTorchByteOrder && text == "big") {
     AddFor(Rule::kTorchBigEndian, At(index));
+  } else if (record->name == kAlignmentRecord) {
+    alignment_ = AlignmentOf(text);
   }
   ++next_small_;
   WantSmall();
@@ -243,11 +258,13 @@ void ZipLayout::OnPickle() {
   PlaceStorages();
 }
 
-// Each storage has its record, of its size; each record its storage.
+// Each storage has its record, of its name and size, where PyTorch computes it; each record its storage.
 void ZipLayout::PlaceStorages() {
   std::vector<bool> used(archive_.members.size());
+  if (FindMember(kLayoutRecord)) places_.emplace(root_, alignment_);
   for (const StorageValue& storage : contents_.rebuild->storages()) {
-    const auto found = FindMember("data/" + std::string(storage.key));
+    const std::string name = "data/" + std::string(storage.key);
+    const auto found = FindMember(name);
     const std::uint64_t place = contents_.pickle_offset + storage.offset;
     if (!found) {
       builder_.Add(Rule::kTorchRecordMissing, place, {.subject = storage.key});
@@ -255,10 +272,16 @@ void ZipLayout::PlaceStorages() {
     }
     const Member& member = At(*found);
     used[*found] = true;
+    // So no two keys have one record: keys differ.
+    if (archive_.NameOf(member) != root_ + name) {
+      builder_.Add(Rule::kTorchRecordCase, place,
+                   {.subject = storage.key, .found_text = archive_.NameOf(member)});
+    }
     if (member.packed_size != storage.bytes) {
       builder_.Add(Rule::kTorchRecordSize, place,
                    {.found = member.packed_size, .allowed = storage.bytes, .subject = storage.key});
     }
+    CheckPlace(storage, member);
     contents_.ranges.PushBack({member.data_offset, member.packed_size});
   }
   for (std::uint32_t i = 0; i < archive_.members.size(); ++i) {
@@ -267,6 +290,15 @@ void ZipLayout::PlaceStorages() {
       AddFor(Rule::kTorchRecordUnused, At(i));
     }
   }
+}
+
+void ZipLayout::CheckPlace(const StorageValue& storage, const Member& member) {
+  if (!places_) return;
+  const std::optional<std::uint64_t> place = places_->Next(storage, member);
+  if (place == member.data_offset) return;
+  builder_.Add(Rule::kTorchRecordPlace, contents_.pickle_offset + storage.offset,
+               {.found = member.data_offset, .allowed = place, .subject = storage.key});
+  places_.reset();  // all that follow would be elsewhere, too
 }
 
 void ZipLayout::CompareCrc(const Member& member, std::uint32_t crc) {

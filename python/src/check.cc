@@ -142,14 +142,16 @@ constexpr const char* kTrustText =
 One entry a line, `#` begins a comment:
 
     argparse.Namespace  newobj()  build(dict)
-    numpy.dtype  reduce(str, bool, bool)  build(tuple)
-    numpy.core.multiarray.scalar  reduce(object, bytes)
+    datetime.timedelta  reduce(int, int, int)
+    numpy
 
 `reduce` is a call, `newobj` makes an object by the class's `__new__`; behind it stands one kind for
 each argument. `build` says what state such an object may then be given. A kind is None, bool, int,
 float, str, bytes, tuple, list, dict, OrderedDict, Counter, set, bytearray, complex, dtype, layout,
 qscheme, Size, device, Tensor, object (made by an entry of the list), any, or several with `|`
-between. Raises ValueError with the line that it does not understand.)";
+between. The line `numpy` lets pass NumPy's scalars, arrays and dtypes of numbers, whose sizes and
+byte order are checked against their bytes; their names cannot be entries, since NumPy takes memory
+as such a file describes it. Raises ValueError with the line that it does not understand.)";
 
 }  // namespace
 

@@ -30,6 +30,8 @@ JOBLIB: Formats = frozenset({"pickle", "joblib"})
 # No parser proves these; `allow` may name them, each for the loaders that read it.
 ALLOWABLE = (NUMPY | JOBLIB | TORCH) - {"pickle", "pytorch-zip", "pytorch-legacy"}
 
+# The dtypes that the line `numpy` of a list lets pass.
+_NUMPY_NUMBERS = "b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split()
 # More than a list of trusted calls can have: each that a file names is told.
 _ALL_FINDINGS = 2000
 # The guard's own limit, beside those of `tensorgate.check`: bytes of a file object that are kept in memory.
@@ -147,9 +149,23 @@ def _permitted(names: list[str]) -> AbstractContextManager[object]:
 
     found = []
     for full in names:
+        full = full.replace("__builtin__.", "builtins.")  # as torch does
         module, _, name = full.rpartition(".")
-        value = getattr(importlib.import_module(module), name)
+        value = getattr(importlib.import_module(_present(module)), name)
         own = f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"
         found.append(value if own == full else (value, full))
+    if "numpy.dtype" in names:
+        # torch asks for the class of what gets a state; NumPy has one for each dtype.
+        dtype = importlib.import_module("numpy").dtype
+        found += [type(dtype(name)) for name in _NUMPY_NUMBERS]
     context: AbstractContextManager[object] = safe_globals(found)
     return context
+
+
+def _present(module: str) -> str:
+    """The module under the name that this NumPy has for it; by the other one it warns."""
+    old, new = "numpy.core.", "numpy._core."
+    if module.startswith((old, new)) and "numpy" in sys.modules:
+        here = new if hasattr(sys.modules["numpy"], "_core") else old
+        return here + module.removeprefix(old).removeprefix(new)
+    return module

@@ -37,7 +37,7 @@ class Corpus(Case):
                     continue
                 with self.subTest(path=path, profile=profile):
                     told = entry[profile]
-                    if entry["format"] == "pickle" and line["format"] != "pickle":
+                    if path.endswith(".pkl") and line["format"] != "pickle":
                         self.assertEqual(line["verdict"], "unsupported")  # nothing tells it from other bytes
                         continue
                     self.assertEqual(line["verdict"], told["verdict"])

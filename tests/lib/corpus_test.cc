@@ -55,7 +55,9 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
   return options;
 }
 
+// One that names storages comes with its archive.
 Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
+  if (path.ends_with(".pt")) return ScanPath(path, options);
   Result<FileSource> source = FileSource::Open(path);
   return torch::CheckPickle(*source, options);
 }
@@ -150,6 +152,29 @@ TEST(CorpusTest, FullScopeFindsWhatTheRecipeSays) {
     const bool fatal = FindRule(Text(*adds))->strict == Level::kError;
     EXPECT_EQ(full.verdict(), fatal ? Verdict::kRejected : Verdict::kAccepted) << path;
   }
+}
+
+// By a list of trust whose one line is `numpy`.
+TEST(CorpusTest, NumpyAsTheRecipeSays) {
+  int seen = 0;
+  for (const json::value& entry : Entries()) {
+    const json::value* numpy = entry.as_object().if_contains("numpy");
+    if (numpy == nullptr) continue;
+    ++seen;
+    const std::string path = Text(entry.at("path"));
+    for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+      CheckOptions options = OptionsOf(entry, profile);
+      options.trusted = *TrustList::Parse("numpy");
+      const Report report = CheckPicklePath(TENSORGATE_CORPUS_DIR "/" + path, options);
+      const bool accepted = Text(*numpy) == "accepted";
+      if (accepted || profile == Profile::kStrict) {
+        EXPECT_EQ(report.verdict(), accepted ? Verdict::kAccepted : Verdict::kRejected) << path;
+      }
+      EXPECT_EQ(Has(report, "use/trusted-call"), Text(*numpy) != "pickle/global-outside") << path;
+      if (!accepted && profile == Profile::kStrict) EXPECT_TRUE(Has(report, Text(*numpy))) << path;
+    }
+  }
+  EXPECT_GT(seen, 20);
 }
 
 TEST(CorpusTest, ReferenceVerdictAndError) {

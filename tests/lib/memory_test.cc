@@ -194,7 +194,7 @@ TEST(MemoryTest, EveryAllocationOfACheckpointMayFail) {
 }
 
 TEST(MemoryTest, EveryAllocationForAPickleMayFail) {
-  const std::string pickle = Content(TENSORGATE_CORPUS_DIR "/pickle/accept/tensor.pkl");
+  const std::string pickle = Content(TENSORGATE_CORPUS_DIR "/pickle/reject/bare-storage.pkl");
   FailEach([&] {
     MemorySource source(AsBytes(pickle));
     return OutcomeOf(torch::CheckPickle(source, {}));

@@ -296,6 +296,7 @@ class Examiner {
       for (std::uint64_t dimension : entry.shape) {
         if (dimension != 0) needed = needed * dimension;
       }
+      if (entry.shape.size() > 64) RefuseStrict(Rule::kStRank);
       const std::string error = ShapeError(entry);
       if (error == "ValidationOverflow") {
         RefuseStrict(Rule::kStShapeOverflow);

@@ -80,7 +80,10 @@ class Dumper {
       case Kind::kUndefined:
       case Kind::kStorage:
       case Kind::kGlobal:
-      case Kind::kInstance:  // none without a list of trusted classes
+      case Kind::kNumpyDtype:  // none of these without a list of trust
+      case Kind::kNumpyScalar:
+      case Kind::kNdarray:
+      case Kind::kInstance:
         break;
     }
     return "?";

@@ -357,12 +357,32 @@ class Torch(Guarded):
         self.assertNotIn(argparse.Namespace, getattr(torch.serialization, "get_safe_globals", list)())
 
     def test_numpy_scalars(self):
-        torch.save({"loss": numpy.float64(0.5)}, self.path)
-        trust = tensorgate.TrustList("numpy.dtype reduce(str, bool, bool) build(tuple)\n"
-                                     "numpy.core.multiarray.scalar reduce(object, bytes)\n"
-                                     "numpy._core.multiarray.scalar reduce(object, bytes)")
-        self.assertTrue(tensorgate.check(self.path, trust=trust))
-        self.assertFalse(tensorgate.check(self.path))
+        value = {"loss": numpy.float64(0.5), "best": numpy.int64(3), "on": numpy.bool_(True), "dtype": numpy.dtype("<f4"),
+                 "array": numpy.arange(6, dtype=">i4").reshape(2, 3), "empty": numpy.zeros((0, 3)),
+                 "columns": numpy.asfortranarray(numpy.arange(6.0).reshape(2, 3))}  # fmt: skip
+        trust = tensorgate.TrustList("numpy")
+        for zipped in (True, False):
+            torch.save(value, self.path, _use_new_zipfile_serialization=zipped)
+            self.assertTrue(tensorgate.check(self.path, trust=trust))
+            self.assertFalse(tensorgate.check(self.path))
+            # The other NumPy's spelling has one letter more or less.
+            other = pickle.dumps(value, 2)
+            core, renamed = (b"numpy._core.", b"numpy.core.")[:: 1 if b"numpy._core." in other else -1]
+            self.assertTrue(tensorgate.check(other.replace(core, renamed), name="x.pkl", trust=trust))
+            with tensorgate.guard(trust=trust):
+                loaded = torch.load(self.path)
+            self.assertEqual(loaded["array"].tolist(), [[0, 1, 2], [3, 4, 5]])
+            self.assertEqual(loaded["columns"].tolist(), value["columns"].tolist())
+            for key in ("loss", "best", "on", "dtype"):
+                self.assertEqual((loaded[key], type(loaded[key])), (value[key], type(value[key])))
+            self.assertEqual(loaded["empty"].shape, (0, 3))
+        for hostile in (numpy.array([None]), numpy.array(["text"]), numpy.zeros(2, dtype="f4,f4"), numpy.datetime64("now")):
+            self.assertFalse(tensorgate.check(pickle.dumps(hostile, 2), name="x.pkl", trust=trust))
+
+    def test_numpy_is_no_entry(self):
+        for name in ("numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar", "numpy._core.multiarray._reconstruct"):
+            with self.assertRaisesRegex(ValueError, "line 1.*the line 'numpy'"):
+                tensorgate.TrustList(f"{name} reduce(any)")
 
     def test_what_has_no_parser(self):
         torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), str(self.path))

@@ -40,7 +40,7 @@ struct Limits {
   std::uint64_t metadata_entries = 100'000'000;
   /// Bytes of one tensor name or metadata key, after unescaping. The format has no cap of its own.
   std::uint64_t name_bytes = 100'000'000;
-  /// Dimensions of one tensor. The format has no cap of its own.
+  /// Dimensions of one tensor. More than kMaxRank are refused by rule, whatever the limit.
   std::uint64_t rank = 100'000'000;
   /// Opcodes of one pickle; 30 a tensor are usual, so that the default is for more than a million.
   /// Each costs at most 80 bytes of memory.

@@ -22,6 +22,9 @@
 
 namespace tensorgate {
 
+/// Dimensions of one tensor in every format, at most: NumPy's limit, and that of PyTorch's iterators.
+inline constexpr std::size_t kMaxRank = 64;
+
 /// Bytes of a file, from its first byte.
 struct ByteRange {
   std::uint64_t offset = 0;

@@ -22,6 +22,11 @@
 // these, or several with `|` between. A name may have several lines. Names of PyTorch's own table are refused: each has
 // its schema, or its reason why not.
 //
+// The line `numpy` lets pass NumPy's scalars, arrays and dtypes of booleans, integers, floats of up to 8 bytes and complex
+// numbers of two of these, as NumPy 1 and 2 pickle them (kinds: numpy.scalar, numpy.ndarray, numpy.dtype). They are decoded:
+// byte order, shape and size must agree with the bytes. Their names cannot be entries: numpy.dtype, numpy.ndarray, scalar
+// and _reconstruct take memory as the file describes it, and follow its pointers.
+//
 // Guarantees: a list changes nothing but what these names may do. Each that a file names is told as `use/trusted-call`.
 // Such a file holds calls of code that nobody here has judged: who loads it runs that code. Opening, loading and converting
 // take no list. Lifetime: a copy shares the entries. Threads: a const list may be read by many. No call throws.
@@ -53,11 +58,12 @@ class TrustList {
   TrustList() = default;
   /// At most 1,000 entries, 16 of one name, 64 arguments each.
   static std::expected<TrustList, TrustError> Parse(std::string_view text);
-  bool empty() const { return calls_ == nullptr; }
+  bool empty() const { return calls_ == nullptr && !numpy_; }
 
  private:
   friend struct internal::TrustAccess;
   std::shared_ptr<const std::vector<internal::TrustedCall>> calls_;
+  bool numpy_ = false;
 };
 
 }  // namespace tensorgate

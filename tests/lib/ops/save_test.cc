@@ -145,6 +145,10 @@ TEST(SaveTest, RefusesWhatWouldNotBeAccepted) {
   refused({good, empty(DType::kU8, {half, half})}, Rule::kSaveShapeOverflow, 1);
   refused({empty(DType::kU8, {half, half, 0})}, Rule::kSaveShapeOverflow, 0);
   refused({empty(DType::kF64, {half, half / 32})}, Rule::kSaveShapeOverflow, 0);
+  refused({good, empty(DType::kU8, std::vector<std::uint64_t>(kMaxRank + 1, 0))}, Rule::kSaveRank,
+          1);
+  EXPECT_TRUE(
+      SerializedSize(std::vector{empty(DType::kU8, std::vector<std::uint64_t>(kMaxRank, 0))}));
   refused({empty(DType::kF4, {3})}, Rule::kSaveSubByteRow, 0);
   refused({empty(DType::kF4, {2, 3})}, Rule::kSaveSubByteRow, 0);
   refused({empty(DType::kF4, {0, 3})}, Rule::kSaveSubByteRow, 0);

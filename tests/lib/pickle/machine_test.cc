@@ -275,8 +275,9 @@ TEST(MachineTest, StatesAreCopiedSoOften) {
     return Ran(bytes + "t\x86.", options);
   };
   for (const CheckOptions& options : {CheckOptions(), Reference()}) {
-    EXPECT_TRUE(ran(1000, options).outcome.complete);
-    EXPECT_EQ(ran(1010, options).rule(), Rule::kPickleExpansion);
+    // Each costs a thousand; 64 KiB are free, and so many as the pickle has bytes.
+    EXPECT_TRUE(ran(68, options).outcome.complete);
+    EXPECT_EQ(ran(69, options).rule(), Rule::kPickleExpansion);
   }
 }
 
@@ -290,15 +291,18 @@ TEST(MachineTest, BytesAreLatin1) {
 
 // The result as a tree, of which shared parts count again and again, has a bound.
 TEST(MachineTest, AsATreeItMayBeSoLarge) {
-  // A list of 1060 times one text weighs 16 + 1060 * (16 + 65536) bytes.
-  std::string bytes = "\x80\x02](X\0\0\1\0"s + std::string(65536, 'a') + "q\0"s;
-  for (int i = 1; i < 1060; ++i) bytes += "h\0"s;
-  bytes += "e.";
-  const std::size_t exact = (16 + 1060 * 65552 - kFreeExpansion) / kExpansion;
-  bytes.resize(exact, '.');
-  EXPECT_TRUE(Ran(bytes).outcome.complete);
-  bytes.pop_back();
-  EXPECT_EQ(Ran(bytes).rule(), Rule::kPickleExpansion);
+  // A list of 1060 times one text weighs 16 + 1060 * (16 + 65536) bytes; a number weighs 16 and has two bytes.
+  std::string begin = "\x80\x02](X\0\0\1\0"s + std::string(65536, 'a') + "q\0"s;
+  for (int i = 1; i < 1060; ++i) begin += "h\0"s;
+  const std::size_t numbers =
+      (16 + 1060 * 65552 - kFreeExpansion) / kExpansion - begin.size() - "e"s.size();
+  const auto with = [&](std::size_t count) {
+    std::string bytes = begin;
+    for (std::size_t i = 0; i < count; ++i) bytes += "K\1";
+    return Ran(bytes + "e." + std::string(1000, '.'));
+  };
+  EXPECT_TRUE(with(numbers).outcome.complete);
+  EXPECT_EQ(with(numbers - 1).rule(), Rule::kPickleExpansion);
   // Doubled so often that the number does not fit.
   std::string doubled = "\x80\x02Nq\0"s;
   for (char i = 0; i < 70; ++i) doubled += "h"s + i + "\x86q" + static_cast<char>(i + 1);
@@ -310,7 +314,7 @@ TEST(MachineTest, AsATreeItMayBeSoLarge) {
 TEST(MachineTest, WorkThatNoOpcodePaidForIsLimited) {
   torch::Rebuild rebuild(torch::Form::kZip);
   Machine machine({}, rebuild, {});
-  EXPECT_TRUE(machine.Charge(1'000'000));
+  EXPECT_TRUE(machine.Charge(kFreeWork));
   EXPECT_FALSE(machine.Charge(1));
 }
 

@@ -226,10 +226,13 @@ TEST(RarePathsTest, AtTheBoundsOfWhatTheReferencePays) {
     return std::ranges::count(report.findings(), Rule::kStReferenceCost, &Finding::rule);
   };
   for (const std::uint64_t mib : {512, 513}) {
-    std::string shape = "0";
-    for (std::uint64_t dimensions = (mib << 20) / 43 + 1; dimensions > 1; --dimensions)
-      shape += ",1";
-    EXPECT_EQ(told(BuildFile("{" + TensorEntry("a", "U8", shape, 0, 0) + "}")), mib > 512) << mib;
+    constexpr std::uint64_t kTensorOf64 = 960 + 64 * 43;
+    std::string shape = "0", tensors;
+    for (int i = 1; i < 64; ++i) shape += ",1";
+    for (std::uint64_t left = (mib << 20) / kTensorOf64 + 1; left > 0; --left)
+      tensors +=
+          (tensors.empty() ? "{" : ",") + TensorEntry(std::to_string(left), "U8", shape, 0, 0);
+    EXPECT_EQ(told(BuildFile(tensors + "}")), mib > 512) << mib;
   }
   for (const int entries : {1'250'000, 1'250'001}) {  // of 1.6 us
     std::string metadata = R"("":"")";

@@ -250,6 +250,15 @@ TEST(TrustTest, ListsThatAreRefused) {
       {"a.b newobj()\na.(b newobj()", 2},
       {"torch._utils._rebuild_qtensor reduce(any)", 1},
       {"collections.OrderedDict newobj()", 1},
+      {"numpy newobj()", 1},
+      {"numpy\nnumpy.dtype reduce(str, bool, bool) build(tuple)", 2},
+      {"numpy.ndarray reduce(any)", 1},
+      {"numpy.core.multiarray.scalar reduce(object, bytes)", 1},
+      {"numpy._core.multiarray.scalar reduce(any, any)", 1},
+      {"numpy.core.multiarray._reconstruct reduce(any, tuple, bytes)", 1},
+      {"numpy._core._multiarray_umath._reconstruct reduce(any, any, any)", 1},
+      {"numpy._core.numeric._frombuffer reduce(any, any, any, any)", 1},
+      {"numpy.dtypes.ObjectDType newobj() build(tuple)", 1},
       {std::string(255, 'a') + ".b newobj()", 1}};
   for (const auto& [text, line] : lists) {
     const auto list = TrustList::Parse(text);
@@ -260,6 +269,70 @@ TEST(TrustTest, ListsThatAreRefused) {
   EXPECT_TRUE(TrustList::Parse(std::string(254, 'a') + ".b newobj(None, Tensor)"));
   EXPECT_TRUE(TrustList::Parse("")->empty());
   EXPECT_TRUE(TrustList::Parse("  # nothing\n\n")->empty());
+  EXPECT_FALSE(TrustList::Parse(" numpy # and why")->empty());
+  EXPECT_TRUE(TrustList::Parse("numpy.random._pickle.__bit_generator_ctor reduce(str)"));
+}
+
+std::string Latin1(const std::string& text) {
+  return "c_codecs\nencode\nX" + std::string(1, static_cast<char>(text.size())) + "\0\0\0"s + text +
+         "X\6\0\0\0latin1\x86R"s;
+}
+
+// An array of bytes, of these dimensions.
+std::string Array(const std::string& shape, const std::string& bytes) {
+  return "\x80\x02"s + "cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85"s +
+         Latin1("b") + "\x87R(K\1("s + shape +
+         "tcnumpy\ndtype\nX\2\0\0\0u1\x89\x88\x87R(K\3X\1\0\0\0|NNNJ\xFF\xFF\xFF\xFFJ\xFF\xFF\xFF\xFFK\0tb\x89"s +
+         Latin1(bytes) + "tb.";
+}
+
+std::string Repeated(int count, const std::string& what) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += what;
+  return all;
+}
+
+TEST(TrustTest, ArraysOfNumPyAgreeWithTheirBytes) {
+  const CheckOptions options = Trusting("numpy");
+  const std::string most = "\x8A\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F", e = "\xC3\xA9";
+  for (const auto& [shape, bytes] :
+       std::initializer_list<std::pair<std::string, std::string>>{{"", "a"},
+                                                                  {"K\3", "abc"},
+                                                                  {"K\2K\2", "ab" + e + e},
+                                                                  {"K\0"s, ""},
+                                                                  {"K\0K\3"s, ""},
+                                                                  {Repeated(32, "K\1"), "a"}}) {
+    EXPECT_EQ(Judge(Array(shape, bytes), options).verdict(), Verdict::kAccepted) << shape;
+    ExpectRejected(Judge(Array(shape, bytes), {}), Rule::kPickleGlobalOutside, "without the line");
+  }
+  for (const auto& [shape, bytes] :
+       std::initializer_list<std::pair<std::string, std::string>>{{"", ""},
+                                                                  {"", "ab"},
+                                                                  {"K\3", "ab"},
+                                                                  {"K\3", e + "a"},
+                                                                  {"K\2K\2", "abc"},
+                                                                  {"K\0"s, "a"},
+                                                                  {"J\xFF\xFF\xFF\xFF", "a"},
+                                                                  {"N", "a"},
+                                                                  {"\x88", "a"},
+                                                                  {most, "a"},
+                                                                  {most + "K\0"s, ""},
+                                                                  {most + most + "K\0"s, ""},
+                                                                  {most + "K\2K\0"s, ""},
+                                                                  {Repeated(33, "K\1"), "a"}}) {
+    ExpectRejected(Judge(Array(shape, bytes), options), Rule::kTorchCallArguments, shape.c_str());
+  }
+}
+
+// Each name that the file uses is told once, and none of NumPy's as outside.
+TEST(TrustTest, NamesOfNumPyAreTold) {
+  const CheckOptions options = Trusting("numpy");
+  const Report report = Judge(Array("K\3", "abc"), options);
+  std::string told;
+  for (const Finding& finding : report.findings()) told.append(report.Subject(finding)) += " ";
+  EXPECT_EQ(told, "numpy._core.multiarray._reconstruct numpy.ndarray numpy.dtype ");
+  EXPECT_EQ(Outside("\x80\2ca\nb\ncnumpy\ndtype\ncnumpy\nmatrix\n.", options),
+            "2 a.b, 20 numpy.matrix, ");
 }
 
 TEST(TrustTest, ListsAreBounded) {
