@@ -5,6 +5,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/character_set.h"
+#include "lib/base/checked.h"
 
 namespace tensorgate::pickle {
 namespace {
@@ -67,6 +68,11 @@ bool IsQuoted(std::string_view text) {
 void DryRun::Feed(std::span<const std::byte> bytes) {
   while (going() && decoder_.Feed(bytes)) {
     const Op op = decoder_.opcode().op;
+    // An argument that goes on past its frame: one unpickler takes the bytes after the frame instead, another fails.
+    if (decoder_.offset() < frame_end_ && decoder_.position() > frame_end_) {
+      outcome_ = Outcome::kUnclear;
+      return;
+    }
     const bool good = Execute();
     if (!going()) return;
     if (!good) {
@@ -74,7 +80,7 @@ void DryRun::Feed(std::span<const std::byte> bytes) {
     } else if (op == Op::kStop) {
       outcome_ = Outcome::kComplete;
     } else if (++opcodes_ == kMaxOpcodes) {
-      outcome_ = Outcome::kTooLong;
+      outcome_ = Outcome::kUnclear;
     }
   }
   if (decoder_.broken()) outcome_ = Outcome::kNoPickle;
@@ -86,6 +92,9 @@ bool DryRun::Execute() {
   switch (op) {
     case Op::kProto:
       return decoder_.number() <= kNewestProtocol;
+    case Op::kFrame:
+      frame_end_ = internal::SaturatingAdd(decoder_.position(), decoder_.number());
+      return true;
     case Op::kMark:
       floors_.PushBack(floor_);
       floor_ = stack_.size();
@@ -272,8 +281,9 @@ bool DryRun::StackGlobal() {
   return Drop(2) && Push(named);
 }
 
+// Of a text with escapes only the unpickler knows what it says.
 DryRun::Item DryRun::Keep(Kind kind, std::string_view text) {
-  if (texts_.size() == kMaxTexts || text.empty()) return {.kind = kind};
+  if (texts_.size() == kMaxTexts || text.empty() || text.contains('\\')) return {.kind = kind};
   texts_.emplace_back(text);
   return {.kind = kind, .text = static_cast<std::uint32_t>(texts_.size())};
 }
@@ -294,7 +304,7 @@ std::optional<std::uint64_t> DryRun::Index() {
     if (!kDigits.Has(c)) return std::nullopt;
     index = index * 10 + static_cast<unsigned>(c - '0');
     count += index != 0 ? 1 : 0;
-    if (count > kMaxDigits) outcome_ = Outcome::kTooLong;
+    if (count > kMaxDigits) outcome_ = Outcome::kUnclear;
     if (!going()) return std::nullopt;
   }
   return digits.empty() ? std::nullopt : std::optional(index);

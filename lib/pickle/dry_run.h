@@ -33,7 +33,7 @@ class DryRun {
     kNoPickle,  ///< Every unpickler fails here, or would at the end of the bytes.
     kComplete,  ///< STOP was reached: the pickle ends before position().
     kCalls,     ///< Something that the bytes name is called.
-    kTooLong,   ///< Still a pickle after kMaxOpcodes.
+    kUnclear,   ///< Unpicklers go on in different ways from here, or for more than kMaxOpcodes.
   };
   /// No honest file of another format comes near; what does counts as a call.
   static constexpr std::uint64_t kMaxOpcodes = 100'000;
@@ -48,7 +48,7 @@ class DryRun {
   bool going() const { return outcome_ == Outcome::kGoing; }
   Outcome outcome() const { return outcome_; }
   /// Loading calls something, or may.
-  bool dangerous() const { return outcome_ == Outcome::kCalls || outcome_ == Outcome::kTooLong; }
+  bool dangerous() const { return outcome_ == Outcome::kCalls || outcome_ == Outcome::kUnclear; }
   /// Of the next byte that is wanted; bytes before it need not be read.
   std::uint64_t position() const { return decoder_.position(); }
 
@@ -104,6 +104,7 @@ class DryRun {
   Outcome outcome_ = Outcome::kGoing;
   ForwardDecoder decoder_;
   std::uint64_t opcodes_ = 0;
+  std::uint64_t frame_end_ = 0;
   internal::PodBuffer<Item> stack_;
   internal::PodBuffer<std::size_t> floors_;  // below the marks
   std::size_t floor_ = 0;

@@ -41,7 +41,7 @@ bool IsSized(Argument argument) {
 }
 
 // Whether an unpickler may take a line that holds `part`: so that no search for the line's end goes through data.
-bool MayBeLine(Op op, std::string_view part, bool first) {
+bool MayBeLine(Op op, std::string_view part, bool first, bool module) {
   constexpr internal::CharacterSet kOfNumbers(
       "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-. \t\r\f\v");
   switch (op) {
@@ -51,7 +51,7 @@ bool MayBeLine(Op op, std::string_view part, bool first) {
       return !first || part.starts_with('\'') || part.starts_with('"');
     case Op::kGlobal:
     case Op::kInst:
-      return !part.contains('\0');
+      return !module || !part.contains('\0');  // no file has such a name
     default:
       return kOfNumbers.HasAll(part);
   }
@@ -140,7 +140,7 @@ std::size_t ForwardDecoder::TakeLine(std::string_view text) {
   const std::string_view part = text.substr(0, end);
   std::string& line =
       step_ == Step::kFirstLine || opcode_->argument == Argument::kLine ? text_ : name_;
-  if (!MayBeLine(opcode_->op, part, line.empty())) {
+  if (!MayBeLine(opcode_->op, part, line.empty(), step_ == Step::kFirstLine)) {
     broken_ = true;
     return part.size();
   }

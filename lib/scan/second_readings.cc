@@ -25,7 +25,8 @@ constexpr std::size_t kOverlap = 7;
 
 // A name as a report shows it.
 std::string Act(const pickle::DryRun& pickle) {
-  if (pickle.outcome() == pickle::DryRun::Outcome::kTooLong) return "go on for very long";
+  if (pickle.outcome() == pickle::DryRun::Outcome::kUnclear)
+    return "go on in a way that unpicklers read differently, or for very long";
   const std::string verb = pickle.dangerous() ? "call " : "name ";
   if (!pickle.name().empty()) return verb + std::string(pickle.name());
   return verb + "something whose name is computed";

@@ -125,8 +125,7 @@ class Unpickler {
   }
   void Global() {
     const std::string module = Line(), name = Line();
-    if (module.empty() || name.empty() || (module + name).find('\0') != std::string::npos)
-      throw Failed();
+    if (module.empty() || name.empty() || module.find('\0') != module.npos) throw Failed();
   }
 
   // True: it is over.

@@ -47,15 +47,18 @@ class Judge:
 
 
 class Counter(collections.Counter):
-    """What was seen; a disagreement is shown, the first few."""
+    """What was seen; a disagreement is shown, the first few, and saved where there is a folder for that."""
 
     shown = 0
+    folder = None
 
     def wrong(self, what, data):
         self["disagree"] += 1
         if Counter.shown < 20:
             Counter.shown += 1
-            print(f"{what}\n  {len(data)} bytes: {data[:4096].hex()}", file=sys.stderr)
+            print(f"{what}\n  {len(data)} bytes: {data[:100].hex()}", file=sys.stderr)
+            if Counter.folder:
+                (Counter.folder / f"{Counter.shown:02}").write_bytes(data)
 
 
 # ---- Files.
@@ -229,6 +232,8 @@ def compare_pickles(judge, corpus, count, seed):
             calls = any(walk[0] == "calls" for walk in walks)
             named = any(walk[1] for walk in walks)
             seen[f"pickles {outcome}"] += 1
+            if outcome == "unclear":
+                continue  # counts as a call
             if calls and outcome != "calls":
                 seen.wrong(f"an unpickler calls, the dry run {outcome}", data)
             if named and names != "names" and not calls:
@@ -296,7 +301,9 @@ def main():
     parser.add_argument("--corpus", type=pathlib.Path, required=True)
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--save", type=pathlib.Path, help="a folder for what disagrees")
     args = parser.parse_args()
+    Counter.folder = args.save
     seen = Counter()
     seen.update(compare_files(Judge(args.judge, "scan"), args.corpus, args.count, args.seed))
     seen.update(compare_pickles(Judge(args.judge, "dry-run"), args.corpus, args.count, args.seed))

@@ -36,7 +36,7 @@ void JudgeFile(std::span<const std::byte> bytes) {
 
 void DryRun(std::span<const std::byte> bytes) {
   constexpr std::array<const char*, 5> kOutcomes = {"going", "fails", "complete", "calls",
-                                                    "too-long"};
+                                                    "unclear"};
   tensorgate::pickle::DryRun run;
   while (run.going() && run.position() < bytes.size()) {
     run.Feed(bytes.subspan(static_cast<std::size_t>(run.position())));
