@@ -188,6 +188,7 @@ void ZipLayout::FindMembers() {
     const bool small =
         std::ranges::any_of(kSmallRecords, [&](const SmallRecord& r) { return r.name == name; });
     if (name != "data.pkl" && !storage && !small) AddFor(Rule::kTorchMemberUnknown, At(i));
+    if (At(i).is_npy) AddFor(Rule::kScanAlsoNpz, At(i));
   }
   pickle_ = FindMember("data.pkl");
   if (!pickle_) builder_.Add(Rule::kTorchPickleMissing, archive_.directory_offset);

@@ -18,6 +18,7 @@ struct Member {
   std::uint16_t name_length = 0;
   bool wide = false;  ///< The local header has ZIP64's field: so has the descriptor.
   bool has_descriptor = false;
+  bool is_npy = false;  ///< Its bytes begin as a NumPy array.
   std::uint32_t crc = 0;
   std::uint64_t size = 0;  ///< Stored, so it is the same packed and unpacked.
   std::uint64_t packed_size = 0;

@@ -12,6 +12,7 @@ using tensorgate::internal::AsText;
 constexpr std::uint64_t kMax32 = 0xFFFFFFFF;
 // Of extra fields that a window has room for before it must grow: PyTorch pads to 64 bytes.
 constexpr std::uint64_t kExtraRoom = 160;
+constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
 }  // namespace
 
@@ -52,10 +53,14 @@ void Reader::OnMember() {
            {.found = member.packed_size, .allowed = length > room ? 0 : room - length});
     return Done(false);
   }
-  if (length > header.size()) {  // read it again, all of it
-    window_.Resize(skip + static_cast<std::size_t>(length));
+  // What the data begin with is looked at, too.
+  const std::uint64_t wanted = length + std::min<std::uint64_t>(member.packed_size, kNpyMagic.size());
+  if (wanted > header.size()) {  // read it again, all of it
+    window_.Resize(skip + static_cast<std::size_t>(wanted));
     return;
   }
+  const std::string_view data = AsText(header).substr(static_cast<std::size_t>(length));
+  member.is_npy = member.packed_size >= kNpyMagic.size() && data.starts_with(kNpyMagic);
   if (member_ == 0) {
     if (member.local_offset != 0) {
       builder_.Add(Rule::kZipPrefix, 0, {.found = member.local_offset});

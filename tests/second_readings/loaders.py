@@ -171,7 +171,14 @@ def is_pickle(data: bytes) -> bool:
 
 
 def is_numpy(data: bytes) -> bool:
-    return data.startswith(b"\x93NUMPY")
+    """numpy.load: an array, or an archive with one."""
+    if not data.startswith(b"PK\3\4"):
+        return data.startswith(b"\x93NUMPY")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return any(archive.read(name).startswith(b"\x93NUMPY") for name in archive.namelist())
+    except Exception:
+        return False
 
 
 READERS = {"tar": is_tar, "zip": is_zip, "hdf5": is_hdf5, "compressed": is_packed, "pickle": is_pickle, "numpy": is_numpy}
