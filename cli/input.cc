@@ -1,5 +1,7 @@
 #include "cli/input.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
@@ -13,14 +15,18 @@
 namespace tensorgate::cli {
 namespace {
 
-using Opened = std::expected<std::unique_ptr<Input>, Report>;
+using Opened = std::expected<std::unique_ptr<Input>, Refusal>;
+
+std::unexpected<Refusal> Refused(Report report, std::optional<Status> error = std::nullopt) {
+  return std::unexpected(Refusal{std::move(report), error});
+}
 
 Opened OpenAsReference(std::unique_ptr<Input> input, const Options& options) {
   Result<FileSource> source = FileSource::Open(input->path);
-  if (!source) return std::unexpected(ScanFailure(source.error(), options.check));
+  if (!source) return Refused(ScanFailure(source.error(), options.check));
   input->sources.push_back(std::make_unique<FileSource>(*std::move(source)));
   auto contents = internal::ContentsAsReference(*input->sources.back(), options.check);
-  if (!contents) return std::unexpected(std::move(contents.error()));
+  if (!contents) return Refused(std::move(contents.error()));
   input->contents = *std::move(contents);
   return input;
 }
@@ -30,11 +36,11 @@ Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& option
   strict.profile = Profile::kStrict;
   checkpoint::Checked checked = checkpoint::CheckPath(input->path, options.check, true);
   if (checked.report.verdict() != Verdict::kAccepted) {
-    return std::unexpected(std::move(checked.report));
+    return Refused(std::move(checked.report));
   }
   for (checkpoint::CheckedShard& shard : checked.shards) {
     auto contents = internal::ContentsAsReference(*shard.source, options.check);
-    if (!contents) return std::unexpected(std::move(contents.error()));
+    if (!contents) return Refused(std::move(contents.error()));
     std::ranges::move(contents->tensors, std::back_inserter(input->contents.tensors));
     std::ranges::move(contents->parts, std::back_inserter(input->contents.parts));
     if (!shard.file) {
@@ -66,43 +72,71 @@ Opened OpenInput(const std::string& path, const Options& options) {
     const bool rejected = input->report.verdict() == Verdict::kRejected;
     const bool shards = input->report.format() == "safetensors-checkpoint";
     if (input->report.format() == "pytorch-checkpoint") {
-      return std::unexpected(std::move(input->report));
+      return Refused(std::move(input->report));
     }
     if (rejected && options.check.profile == Profile::kReference) {
       return shards ? OpenShardsAsReference(std::move(input), options)
                     : OpenAsReference(std::move(input), options);
     }
-    // Another format is named as what it is; one that is accepted is still none to be read here. An
-    // index or a folder has been judged as what it is.
+    // Another format is named as what it is. An index or a folder has been judged as what it is.
     if (rejected && !shards && !internal::IsNamedSafetensors(path)) {
       CheckOptions strict = options.check;
       strict.profile = Profile::kStrict;
       Report other = ScanPath(path, strict);
-      if (other.verdict() != Verdict::kAccepted) return std::unexpected(std::move(other));
+      // What else is accepted holds no tensors: a pickle of plain values.
+      if (other.verdict() == Verdict::kAccepted) {
+        return Refused(std::move(other), Status{.rule = Rule::kUseNoTensors});
+      }
+      return Refused(std::move(other));
     }
-    return std::unexpected(std::move(input->report));
+    return Refused(std::move(input->report));
   }
   input->checkpoint = *std::move(checkpoint);
   input->report = input->checkpoint->report();
   for (const ShardVerdict& shard : input->report.shards()) input->shards.push_back(shard.name);
   Result<internal::Contents> contents = internal::ContentsOf(*input->checkpoint);
-  if (!contents) return std::unexpected(ScanFailure(contents.error(), options.check));
+  if (!contents) return std::unexpected(Failed(*input, contents.error(), options));
   input->contents = *std::move(contents);
   return input;
 }
 
-void TellError(const std::string& path, const Status& status) {
-  std::fprintf(stderr, "tensorgate: %s: %s: %s\n", EscapeForText(path).c_str(),
-               std::string(Info(status.rule).id).c_str(), Message(status).c_str());
+ExitCode CodeOf(const Refusal& refusal) {
+  const ExitCode code = CodeOf(refusal.report);
+  return refusal.error ? Worse(code, CodeOf(*refusal.error)) : code;
 }
 
-void WriteError(internal::JsonWriter& json, const std::optional<Status>& error) {
-  json.Key("error");
-  if (!error) return json.Null();
+Refusal Failed(const Input& input, const Status& status, const Options& options) {
+  // Of the system's failures the verdict is that it could not be judged to the end.
+  if (CodeOf(status) == kUndecided) return {ScanFailure(status, options.check)};
+  return {input.report, status};
+}
+
+void TellError(const std::string& path, const Status& status, std::string_view tensor) {
+  const RuleInfo& info = Info(status.rule);
+  std::string text =
+      fmt::format("tensorgate: {}: {}: {}", EscapeForText(path), info.id, Message(status));
+  if (!tensor.empty()) text += fmt::format(" (tensor {})", EscapeForText(tensor, 200));
+  text += '\n';
+  if (!info.fix.empty()) text += fmt::format("fix: {}\n", info.fix);
+  std::fputs(text.c_str(), stderr);
+}
+
+void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose) {
+  output.Write(RenderText(path, refusal.report, verbose));
+  if (!refusal.error) return;
+  output.Flush();
+  TellError(path, *refusal.error);
+}
+
+std::string ErrorMember(const std::optional<Status>& error) {
+  if (!error) return "\"error\":null";
+  std::string text = "\"error\":";
+  internal::JsonWriter json(text);
   json.BeginObject();
   json.Member("rule", Info(error->rule).id);
   json.Member("message", Message(*error));
   json.EndObject();
+  return text;
 }
 
 }  // namespace tensorgate::cli

@@ -182,18 +182,18 @@ int InspectPickle(const Options& options) {
   const std::string& path = options.paths.front();
   Output output(options.output);
   Result<FileSource> source = FileSource::Open(path);
-  if (!source) return Refuse(output, path, ScanFailure(source.error(), options.check), {}, options);
+  if (!source) return Refuse(output, path, {ScanFailure(source.error(), options.check)}, {}, options);
   std::optional<Report> refused;
   Listing listing(output, options);
   for (const Piece& piece : PiecesOf(*source, options, refused)) {
     if (!ShowPiece(*source, piece, options, output, listing)) {
       const Status status = {.rule = Rule::kIoReadFailed, .offset = piece.offset};
-      return Refuse(output, path, ScanFailure(status, options.check), {}, options);
+      return Refuse(output, path, {ScanFailure(status, options.check)}, {}, options);
     }
   }
-  if (refused) return Refuse(output, path, *refused, {}, options);
-  if (!output.Finish()) return kSomeUndecided;
-  return listing.outside() ? kSomeRejected : kAllAccepted;
+  if (refused) return Refuse(output, path, {*refused}, {}, options);
+  if (!output.Finish()) return kUndecided;
+  return listing.outside() ? kRejected : kDone;
 }
 
 }  // namespace tensorgate::cli

@@ -35,5 +35,5 @@ int main(int count, char** arguments) {
     // Nothing but the lack of memory throws here. What was not judged is undecided.
     std::fputs("tensorgate: out of memory\n", stderr);
   }
-  return kSomeUndecided;
+  return kUndecided;
 }

@@ -79,7 +79,7 @@ bool IsText(std::string_view head, bool whole) {
 
 Kind DetectText(std::string_view head) {
   if (head.starts_with("version https://git-lfs.github.com/spec/")) {
-    return {"git-lfs-pointer", "a Git LFS pointer, not the file itself", kOther};
+    return {"git-lfs-pointer", "a Git LFS pointer, not the file itself", kNotFetched};
   }
   if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
   head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n\f"), head.size()));
@@ -127,7 +127,7 @@ Kind DetectByContent(std::string_view head, std::uint64_t size) {
 
 Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
   Kind kind = DetectByContent(AsText(head), size);
-  if (IsNamedAsModel(name)) kind.file_class = kModel;
+  if (kind.file_class == kOther && IsNamedAsModel(name)) kind.file_class = kModel;
   return kind;
 }
 
@@ -137,7 +137,7 @@ Kind Detect(Source& source, std::span<const std::byte> head, std::string_view na
   const bool zip =
       text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
   // Pictures, text and unknown things may carry an archive that loaders find by its end.
-  const bool unclear = kind.file_class == FileClass::kOther || kind.format == "unknown";
+  const bool unclear = kind.file_class != FileClass::kModel || kind.format == "unknown";
   return zip || (unclear && EndsInZip(source)) ? DetectZip(source, head) : kind;
 }
 

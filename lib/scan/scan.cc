@@ -74,16 +74,19 @@ Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& op
   return Other(cached, name, options);
 }
 
+Report WithSuffix(Report report, std::string_view name) {
+  if (internal::NamesOther(report.format(), name)) {
+    ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
+  }
+  return report;
+}
+
 }  // namespace
 
 Report Scan(Source& source, std::string_view name, const CheckOptions& options) {
   try {
     if (internal::IsNamedSafetensors(name)) return safetensors::Check(source, options);
-    Report report = ScanUnnamed(source, name, options);
-    if (internal::NamesOther(report.format(), name)) {
-      ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
-    }
-    return report;
+    return WithSuffix(ScanUnnamed(source, name, options), name);
   } catch (...) {
     return ReportBuilder::Caught(options, "unknown");
   }
@@ -108,13 +111,20 @@ constexpr std::uint64_t kSpoolBytes = std::uint64_t{64} << 30;
 
 // The head is kept: it tells what the stream is if it does not prove to be safetensors.
 struct StreamScan::State {
-  explicit State(const CheckOptions& given) : options(given), check(given) {}
+  State(const CheckOptions& given, std::string given_name)
+      : options(given),
+        name(std::move(given_name)),
+        check(given),
+        checking(internal::IsNamedSafetensors(name)),
+        certain(checking) {}
   CheckOptions options;
+  std::string name;
   safetensors::StreamCheck check;
   std::array<std::byte, kScanHead> head;
   std::size_t length = 0;
   std::uint64_t bytes_read = 0;
-  bool checking = false, spooling = false, open = true;
+  bool checking, spooling = false, open = true;
+  bool certain;  // by its name it is safetensors, whatever is in it
   internal::Spool spool;
   std::optional<Status> failure;
 
@@ -132,7 +142,7 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
   length += kept;
   if (checking) {
     open = check.Feed(bytes);
-    return open || SpoolInstead(bytes, kept);
+    return open || (!certain && SpoolInstead(bytes, kept));
   }
   if (spooling) return open = Keep(bytes);
   if (length < 9) return true;
@@ -171,7 +181,7 @@ bool StreamScan::State::Keep(std::span<const std::byte> bytes) {
 
 Report StreamScan::State::FinishSpooled() {
   if (failure) {
-    ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, {}).format);
+    ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, name).format);
     if (failure->rule == Rule::kLimitFileBytes) {
       builder.Add(failure->rule, 0, {.found = bytes_read, .allowed = failure->found});
     } else {
@@ -180,7 +190,7 @@ Report StreamScan::State::FinishSpooled() {
     return builder.Finish();
   }
   Result<FileSource> source = spool.Open();
-  return source ? Scan(*source, {}, options) : Failure(source.error(), {}, options);
+  return source ? Scan(*source, name, options) : Failure(source.error(), {}, options);
 }
 
 Report StreamScan::State::Finish(bool at_end) {
@@ -189,24 +199,26 @@ Report StreamScan::State::Finish(bool at_end) {
   if (checking) {
     // Refused early: that the stream went on is no failure of it.
     Report report = check.Finish(at_end || !open);
-    if (report.verdict() != Verdict::kRejected || !internal::IsForeign(seen(), size, {}))
-      return report;
+    if (certain || report.verdict() != Verdict::kRejected ||
+        !internal::IsForeign(seen(), size, name)) {
+      return WithSuffix(std::move(report), name);
+    }
   } else if (!at_end && open) {
     return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
   }
   if (spooling) return FinishSpooled();
   if (whole && length == bytes_read) {
     MemorySource source(seen());
-    return Scan(source, {}, options);
+    return Scan(source, name, options);
   }
-  const Kind kind = internal::DetectHead(seen(), size, {});
+  const Kind kind = internal::DetectHead(seen(), size, name);
   if (!whole) return Unsupported(kind, std::nullopt, bytes_read, options);
   return Unsupported(kind, bytes_read, bytes_read, options);
 }
 
-StreamScan::StreamScan(const CheckOptions& options) {
+StreamScan::StreamScan(const CheckOptions& options, std::string name) {
   try {
-    state_ = std::make_unique<State>(options);
+    state_ = std::make_unique<State>(options, std::move(name));
   } catch (const std::bad_alloc&) {
     state_ = nullptr;
   }
