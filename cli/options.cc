@@ -163,7 +163,10 @@ void AddScan(CLI::App& app, Options& options) {
   scan->add_flag("-q,--quiet", options.quiet, "Text: only files that are not accepted");
   scan->add_option_function<std::string>(
           "--trust",
-          [&options](const std::string& path) { options.check.trusted = ReadTrust(path); },
+          [&options](const std::string& path) {
+            options.check.trusted = ReadTrust(path);
+            options.trust_path = path;
+          },
           "Functions and classes that a pickle may use as well, each with its shape (trust.h says "
           "how). "
           "Each that is used is told; loading such a file runs its code")

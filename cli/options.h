@@ -29,6 +29,7 @@ struct Options {
   // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of convert
   // source and target; of what writes, what is read.
   std::vector<std::string> paths;
+  std::string trust_path;  // scan: of the list of trusted names
   std::string name;    // scan: what standard input is called
   std::string output;  // "": standard output
   bool digest = false;

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/overwrite.h"
 #include "lib/checkpoint/check.h"
 #include "lib/ops/rewrite.h"
 #include "lib/ops/shards.h"
@@ -41,6 +42,7 @@ class Rewriting {
   Result<void> Save();
   Result<void> Verify();
   std::vector<std::string> Files() const;
+  bool OverwritesInputs() const;
   int Refuse();
   void TellRepaired(const std::string& path, const Report& report);
   void WriteText();
@@ -131,8 +133,6 @@ void Rewriting::TakeShards() {
   }
   const std::filesystem::path from = folder.empty() ? "." : folder;
   std::error_code error;
-  if (std::filesystem::equivalent(from, options_.target, error)) return;
-  error.clear();
   for (std::filesystem::directory_iterator entry(from, error), end; !error && entry != end;
        entry.increment(error)) {
     if (!ours.contains(entry->path().filename())) ++not_copied_;
@@ -197,6 +197,20 @@ std::vector<std::string> Rewriting::Files() const {
   std::vector<std::string> files;
   for (std::size_t i = 0; i < count; ++i) files.push_back(folder + names.Shard(i, count));
   return files;
+}
+
+bool Rewriting::OverwritesInputs() const {
+  std::vector<std::string> read;
+  for (const auto& input : inputs_) {
+    read.push_back(checkpoint::IndexOf(input->path));
+    const std::string folder = read.back().substr(0, read.back().rfind('/') + 1);
+    for (const std::string& shard : input->shards) read.push_back(folder + shard);
+  }
+  std::vector<std::string> written = Files();
+  for (const internal::ShardData& shard : shards_) {
+    written.push_back(options_.target + "/" + shard.name);
+  }
+  return Overwrites(read, written) || (options_.max_shard_bytes != 0 && Removes(read, target_));
 }
 
 Result<void> Rewriting::Verify() {
@@ -288,6 +302,7 @@ int Rewriting::Run() {
     target_ = Target();
     if (!TargetFits()) return kUsage;
   }
+  if (OverwritesInputs()) return kUsage;
   for (const TensorData& tensor : tensors_) {
     data_bytes_ += safetensors::internal::TensorBytes(tensor.dtype, tensor.shape).value_or(0);
   }
