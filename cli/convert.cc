@@ -21,8 +21,8 @@ Refusal RefusalOf(const Options& options, const Report& report) {
   const std::string& path = options.paths[0];
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path, ignored);
-  Report scanned = folder ? CheckCheckpoint(path, options.check).report
-                          : ScanPath(path, options.check);
+  Report scanned =
+      folder ? CheckCheckpoint(path, options.check).report : ScanPath(path, options.check);
   const bool ours = scanned.format().starts_with("pytorch-");
   if (scanned.verdict() == Verdict::kAccepted && !ours) {
     const bool safetensors = scanned.format().starts_with("safetensors");

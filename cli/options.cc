@@ -23,16 +23,21 @@ namespace tensorgate::cli {
 namespace {
 
 constexpr const char* kAllCodes =
-    "Exit codes: 0 accepted, or done; 1 rejected; 2 undecided, or not written; 3 no model, no parser,\n"
+    "Exit codes: 0 accepted, or done; 1 rejected; 2 undecided, or not written; 3 no model, no "
+    "parser,\n"
     "or nothing to do; 4 usage. 2 wins over 1, 1 over 3. More in the --help of each command.";
 constexpr const char* kScanCodes =
-    "Exit codes: 0 accepted: something was, nothing speaks against the rest, and each file that was\n"
-    "named, and standard input, was; 1 something is rejected; 2 something is undecided; 3 nothing was\n"
-    "accepted, or something is a model without a parser, was not fetched, or was named and is not a\n"
+    "Exit codes: 0 accepted: something was, nothing speaks against the rest, and each file that "
+    "was\n"
+    "named, and standard input, was; 1 something is rejected; 2 something is undecided; 3 nothing "
+    "was\n"
+    "accepted, or something is a model without a parser, was not fetched, or was named and is not "
+    "a\n"
     "model; 4 usage. 2 wins over 1, 1 over 3.";
 constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 the input is rejected; 2 it is undecided, or the output could not be\n"
-    "written; 3 it has no parser or is not a model, or this command can do nothing with it; 4 usage.";
+    "written; 3 it has no parser or is not a model, or this command can do nothing with it; 4 "
+    "usage.";
 
 // "4096", "64k", "25M", "5GB", "1Gi": a number with a unit of 1000 or, with an i, 1024; a B may follow.
 std::optional<std::uint64_t> ParseSize(std::string_view text) {
@@ -149,9 +154,10 @@ void AddScan(CLI::App& app, Options& options) {
   CLI::App* scan = app.add_subcommand("scan", "Judge files and folders; - is standard input");
   scan->footer(kScanCodes);
   scan->add_option("paths", options.paths, "Files and folders")->required()->type_name("PATH...");
-  scan->add_option("--name", options.name,
-                   "What standard input is called: the suffix of FILE, which is not opened, says by "
-                   "which format's rules it is judged")
+  scan->add_option(
+          "--name", options.name,
+          "What standard input is called: the suffix of FILE, which is not opened, says by "
+          "which format's rules it is judged")
       ->type_name("FILE");
   AddProfile(*scan, options, "strict, or reference: a prediction of the format's own loader");
   AddFormat(*scan, options,
@@ -288,7 +294,8 @@ void AddDiff(CLI::App& app, Options& options) {
 
 constexpr const char* kWriteCodes =
     "Exit codes: 0 written; 1 an input is rejected; 2 it is undecided, or the output could not be\n"
-    "written; 3 it has no parser, or is not safetensors; 4 usage. Nothing is written unless all is\n"
+    "written; 3 it has no parser, or is not safetensors; 4 usage. Nothing is written unless all "
+    "is\n"
     "well.";
 
 // What is read and, behind it, what is written.

@@ -30,8 +30,8 @@ struct Options {
   // source and target; of what writes, what is read.
   std::vector<std::string> paths;
   std::string trust_path;  // scan: of the list of trusted names
-  std::string name;    // scan: what standard input is called
-  std::string output;  // "": standard output
+  std::string name;        // scan: what standard input is called
+  std::string output;      // "": standard output
   bool digest = false;
   bool verbose = false;
   bool quiet = false;

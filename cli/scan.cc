@@ -159,7 +159,8 @@ ExitCode Scanner::Code() const {
   };
   if (any(verdicts_, Verdict::kUndecided)) return kUndecided;
   if (any(verdicts_, Verdict::kRejected)) return kRejected;
-  const bool all_known = !any(classes_, FileClass::kModel) && !any(classes_, FileClass::kNotFetched);
+  const bool all_known =
+      !any(classes_, FileClass::kModel) && !any(classes_, FileClass::kNotFetched);
   return any(verdicts_, Verdict::kAccepted) && all_known && !named_other_ ? kDone : kUnsupported;
 }
 

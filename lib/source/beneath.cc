@@ -16,8 +16,8 @@ namespace {
 
 constexpr int kFileFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
 constexpr int kFolderFlags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
-constexpr int kMaxLinks = 40;              // as Linux has it
-constexpr std::size_t kMaxFolders = 256;   // as a walk has it: each holds a descriptor
+constexpr int kMaxLinks = 40;             // as Linux has it
+constexpr std::size_t kMaxFolders = 256;  // as a walk has it: each holds a descriptor
 
 std::unexpected<Status> Refuse(Rule rule) {
   return std::unexpected(Status{.rule = rule, .system_error = 0, .offset = 0, .found = 0});
@@ -129,7 +129,7 @@ class Way {
   std::span<const int> given_;
   std::span<const std::string> roots_;
   std::string rest_, part_;
-  std::size_t depth_;             // of the given ones we are in
+  std::size_t depth_;            // of the given ones we are in
   std::vector<Descriptor> own_;  // and in these below it
   int links_ = 0;
 };
