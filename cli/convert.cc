@@ -36,7 +36,9 @@ Refusal RefusalOf(const Options& options, const Report& report) {
 int Refuse(const Options& options, const ConvertError& error) {
   const std::string& path = options.paths[0];
   if (!error.report) {
-    TellError(path, error.status, error.tensor);
+    std::string message = Message(error.status);
+    if (!error.tensor.empty()) message += " (tensor " + EscapeForText(error.tensor, 200) + ")";
+    TellError(path, error.status, message);
     return CodeOf(error.status);
   }
   const Refusal refusal = RefusalOf(options, *error.report);

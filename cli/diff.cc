@@ -172,16 +172,16 @@ struct Refused {
 int NotCompared(Output& output, const std::vector<Refused>& all, const Options& options) {
   ExitCode code = kDone;
   std::string reports;
-  std::optional<Status> error;
+  std::string error = ErrorMember(std::nullopt);
   for (const auto& [path, why] : all) {
     code = Worse(code, CodeOf(why));
     reports += (reports.empty() ? "" : ",") + RenderJson(path, why.report);
-    if (!error) error = why.error;
+    if (why.error) error = ErrorMember(why.error, why.message);
     if (options.format != Format::kJson) WriteRefusal(output, path, why, options.verbose);
   }
   if (options.format == Format::kJson) {
-    output.Write("{\"reports\":[" + reports + "],\"same\":null,\"differences\":[]," +
-                 ErrorMember(error) + "}\n");
+    output.Write("{\"reports\":[" + reports + "],\"same\":null,\"differences\":[]," + error +
+                 "}\n");
   }
   return output.Finish() ? code : kUndecided;
 }

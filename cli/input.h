@@ -41,6 +41,7 @@ struct Refusal {
   Report report;
   /// Of a file that is accepted: why this command can do nothing with it.
   std::optional<Status> error = std::nullopt;
+  std::string message = {};  ///< Of that; "": what its rule says.
 };
 ExitCode CodeOf(const Refusal& refusal);
 
@@ -52,13 +53,13 @@ std::expected<std::unique_ptr<Input>, Refusal> OpenInput(const std::string& path
 /// What became of an input that was accepted, when a call on it failed with `status`.
 Refusal Failed(const Input& input, const Status& status, const Options& options);
 
-/// `status` on standard error, and what can be done about it. `tensor`: the one concerned, if any.
-void TellError(const std::string& path, const Status& status, std::string_view tensor = {});
+/// `status` on standard error, and what can be done about it. `message`: instead of its rule's, which is fit to be shown.
+void TellError(const std::string& path, const Status& status, std::string_view message = {});
 /// The report as text, and on standard error why an accepted file is of no use.
 void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose);
 
 /// `"error":null` or an object of rule and message.
-std::string ErrorMember(const std::optional<Status>& error);
+std::string ErrorMember(const std::optional<Status>& error, std::string_view message = {});
 
 }  // namespace tensorgate::cli
 

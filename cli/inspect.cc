@@ -89,7 +89,7 @@ int Refuse(Output& output, const std::string& path, const Refusal& refusal,
            const std::string& digest, const Options& options) {
   if (options.format == Format::kJson) {
     output.Write("{\"report\":" + RenderJson(path, refusal.report, {.header_sha256 = digest}) +
-                 ",\"contents\":null," + ErrorMember(refusal.error) + "}\n");
+                 ",\"contents\":null," + ErrorMember(refusal.error, refusal.message) + "}\n");
   } else {
     WriteRefusal(output, path, refusal, options.verbose);
   }

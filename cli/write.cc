@@ -66,6 +66,7 @@ class Rewriting {
   };
   std::vector<Refused> refused_;
   std::optional<Status> error_;
+  std::string message_;  // of that; "": what its rule says
   std::string content_;  // SHA-256, if it was asked for
 };
 
@@ -254,7 +255,7 @@ std::string Rewriting::Json(std::string_view reports, bool written) const {
   json.MemberOrNull("content_sha256", content_);
   json.Member("not_copied", std::uint64_t{not_copied_});
   json.EndObject();
-  return text + rest.substr(1, rest.size() - 2) + "," + ErrorMember(error_) + "}\n";
+  return text + rest.substr(1, rest.size() - 2) + "," + ErrorMember(error_, message_) + "}\n";
 }
 
 int Rewriting::Refuse() {
@@ -263,7 +264,7 @@ int Rewriting::Refuse() {
   for (const auto& [path, why] : refused_) {
     code = Worse(code, CodeOf(why));
     reports += (reports.empty() ? "" : ",") + RenderJson(path, why.report);
-    if (!error_) error_ = why.error;
+    if (why.error) error_ = why.error, message_ = why.message;
     if (options_.format != Format::kJson) WriteRefusal(output_, path, why, options_.verbose);
   }
   if (options_.format == Format::kJson) output_.Write(Json(reports, false));

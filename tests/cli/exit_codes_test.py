@@ -133,6 +133,28 @@ class Table(Case):
             self.run_command(*command, code=DONE)
         self.assertIn(b"convert/no-tensors", self.run_command("convert", path, self.target, code=UNSUPPORTED).stderr)
 
+    def test_a_dtype_without_a_name(self):
+        path = CORPUS / "torch/accept/dtype-unnamed.pt"
+        self.run_command("inspect", path, code=DONE)
+        for command in (("hash", path), ("diff", path, path), ("sanitize", path, self.target),
+                        ("sanitize", "--profile", "reference", path, self.target)):
+            result = self.run_command(*command, code=UNSUPPORTED)
+            self.assertIn(b"accepted", result.stdout)
+            self.assertIn(b'the dtype complex128 of tensor "w" has no equivalent', result.stderr)
+            told = json.loads(self.run_command(*command, "--format", "json", code=UNSUPPORTED).stdout)
+            self.assertEqual(told["error"]["rule"], "use/no-dtype")
+            self.assertIn('of tensor "w"', told["error"]["message"])
+        self.run_command("convert", path, self.target, code=UNSUPPORTED)
+
+    def test_the_profile_of_the_reference(self):
+        for name, kind in KINDS.items():
+            if name in ("bad", "bad.safetensors"):
+                continue
+            with self.subTest(kind=name):
+                self.target.unlink(missing_ok=True)
+                result = self.run_command("sanitize", "--profile", "reference", self.paths[name], self.target, code=kind[3])
+                self.check_why(("sanitize", self.paths[name]), result)
+
     def test_rules(self):
         self.run_command("rules", code=DONE)
         self.run_command("rules", "use/no-tensors", code=DONE)

@@ -33,8 +33,8 @@ enum class Verdict : std::uint8_t {
 
 /// What an unsupported file is.
 enum class FileClass : std::uint8_t {
-  kModel,  ///< Weights or code-bearing: someone may load it.
-  kOther,  ///< Text, JSON, pictures.
+  kModel,       ///< Weights or code-bearing: someone may load it.
+  kOther,       ///< Text, JSON, pictures.
   kNotFetched,  ///< It stands for a model that is elsewhere: a Git LFS pointer.
 };
 

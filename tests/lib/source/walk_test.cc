@@ -179,7 +179,8 @@ TEST_F(WalkTest, LinksWithinTheFolder) {
   for (const auto& [name, target] : followed) {
     const std::string path = std::string(name).substr(3);
     const bool folder = path == "by-folder" || path == "a/to-in";
-    EXPECT_EQ(std::ranges::count(visits, path + (folder ? ": io/link-not-followed" : "")), 1) << path;
+    EXPECT_EQ(std::ranges::count(visits, path + (folder ? ": io/link-not-followed" : "")), 1)
+        << path;
   }
   EXPECT_EQ(visits.size(), followed.size() + 2);
 }
