@@ -22,6 +22,8 @@ constexpr std::size_t kLongestKept = 256;  // of a text that may be a name
 constexpr std::size_t kKept = 64 << 20;    // of all such texts of one pickle
 constexpr std::size_t kMaxNested = 20;     // pickles in arrays of pickles
 constexpr std::size_t kMaxNotSearched = 1000;
+constexpr std::size_t kMaxPieces = 1'000'000;
+constexpr std::uint64_t kMinPiece = 16;  // no pickle that calls a function is shorter
 
 std::string Quoted(std::string_view text) { return "\"" + EscapeForText(text, kShown) + "\""; }
 
@@ -140,7 +142,9 @@ std::string_view PickleListing::Keep(std::string_view text) {
   return texts_.emplace_back(text);
 }
 
-PickleListing::Ended PickleListing::Show(std::uint64_t begin, std::uint64_t end) {
+PickleListing::Ended PickleListing::Show(std::uint64_t begin, std::uint64_t end,
+                                         std::vector<Piece>* pieces) {
+  pieces_ = pieces;
   WriteHeading();
   shown_ = true;
   refused_.clear();
@@ -166,6 +170,8 @@ bool PickleListing::ShowNext(Pickle& pickle, PickleReader& reader) {
   Event event;
   if (!reader.Next(event)) return false;
   const OpcodeInfo& opcode = *pickle::FindOpcode(static_cast<std::uint8_t>(event.op));
+  const std::uint64_t length = std::max<std::uint64_t>(event.number, event.text.size());
+  if (!event.text.empty()) AddPiece(reader.at() - std::min(length, reader.at()), reader.at());
   Event kept = event;
   kept.text = IsText(event.op) ? Keep(event.text) : event.text.substr(0, kLongestKept);
   if (event.op == pickle::Op::kGlobal || event.op == pickle::Op::kInst)
@@ -243,12 +249,19 @@ void PickleListing::ShowGlobal(const pickle::NamedGlobal& global, std::uint64_t 
                             usual ? "" : fmt::format("  {}", Info(*rule).id)));
 }
 
+void PickleListing::AddPiece(std::uint64_t begin, std::uint64_t end) {
+  if (pieces_ == nullptr || end - begin < kMinPiece) return;
+  if (pieces_->size() < kMaxPieces) return pieces_->push_back({begin, end});
+  NotSearched(fmt::format("it has more than {} long texts", GroupDigits(kMaxPieces)));
+}
+
 // joblib writes the elements between two opcodes.
 bool PickleListing::ShowArray(const pickle::RawArray& array, PickleReader& reader) {
   const std::uint64_t begin = reader.at();
   if (!array.bytes) return false;
   if (array.padded) reader.Skip(reader.Byte().value_or(0));
   reader.Skip(*array.bytes);
+  AddPiece(begin, reader.at());
   if (options_.opcodes) {
     output_.Write(
         fmt::format("{:>8}  {} bytes of an array\n", begin, GroupDigits(reader.at() - begin)));

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/exit_code.h"
 #include "cli/options.h"
@@ -25,11 +26,15 @@ class PickleListing {
   /// What comes next is in this member of an archive; "" for the file itself.
   void Enter(const std::string& member) { member_ = member; }
   /// The pickle that begins at `begin`, up to `end` at most. Throws std::bad_alloc.
+  struct Piece {
+    std::uint64_t begin, end;
+  };
   struct Ended {
     std::uint64_t at;  ///< After its STOP; else of what cannot be read, or is not shown.
     bool stopped;
   };
-  Ended Show(std::uint64_t begin, std::uint64_t end);
+  /// What in it is text, bytes or an array, and long enough to hide a pickle, goes to `pieces`.
+  Ended Show(std::uint64_t begin, std::uint64_t end, std::vector<Piece>* pieces = nullptr);
   void ShowRest(std::uint64_t at, std::uint64_t count);
   /// The member at hand is not searched, for this reason. The same of one member is said once.
   void NotSearched(std::string_view why);
@@ -52,6 +57,7 @@ class PickleListing {
   void ShowRefusedOpcode(const pickle::OpcodeInfo& opcode, Rule rule, std::uint64_t offset);
   void ShowGlobal(const pickle::NamedGlobal& global, std::uint64_t offset);
   bool ShowArray(const pickle::RawArray& array, PickleReader& reader);
+  void AddPiece(std::uint64_t begin, std::uint64_t end);
   std::string_view Keep(std::string_view text);
 
   Window window_;
@@ -64,6 +70,7 @@ class PickleListing {
   std::optional<Status> failure_;
   std::set<std::size_t> not_searched_;  // hashes of what was said
   // Of the pickle at hand.
+  std::vector<Piece>* pieces_ = nullptr;
   std::set<Rule> refused_;
   std::deque<std::string> texts_;
   std::size_t text_bytes_ = 0;

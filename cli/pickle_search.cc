@@ -2,15 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "cli/signatures.h"
 #include "cli/tar_header.h"
 #include "lib/base/bytes.h"
-#include "lib/base/report_builder.h"
-#include "lib/source/drive.h"
-#include "lib/zip/reader.h"
-#include "tensorgate/render.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -21,12 +16,11 @@ using pickle::Reach;
 
 // So much is in memory; so much of it is behind the place at hand (a tar header), and so much before it (a ZIP header).
 constexpr std::uint64_t kWindow = 4 << 20, kBehind = TarHeader::kSize, kAhead = 256 << 10;
-constexpr std::size_t kMaxNames = 4;  // of archives in archives: the ones within are in the last
-constexpr std::uint64_t kMax32 = 0xFFFFFFFF;
 // Of opcodes in a row, without a name or an end among them, prose and random bytes have fewer.
 constexpr std::size_t kNoProse = 32, kNoChance = 8;
 constexpr std::size_t kLine =
     16 << 10;                  // how far the end of a line is looked for where a pickle may be
+constexpr int kMaxDepth = 8;   // of pickles in pickles
 constexpr int kMaxChain = 16;  // pickles that follow each other
 
 // What may be the first byte of something: of an opcode that names or of PROTO, of headers of ZIP, tar and NumPy.
@@ -52,7 +46,13 @@ bool Tells(const Reach& reach, std::string_view text, bool whole_file) {
 PickleSearch::PickleSearch(Source& source, PickleListing& listing)
     : source_(source), listing_(listing), size_(source.size()), window_(source, size_) {}
 
-std::string_view PickleSearch::Here() const { return AsText(window_.From(at_)); }
+std::span<const std::byte> PickleSearch::From(std::uint64_t offset) const {
+  const std::span<const std::byte> bytes = window_.From(offset);
+  return bytes.first(static_cast<std::size_t>(
+      std::min<std::uint64_t>(bytes.size(), limit_ - std::min(limit_, offset))));
+}
+
+std::string_view PickleSearch::Here() const { return AsText(From(at_)); }
 
 Result<void> PickleSearch::Fill() {
   const bool here = at_ >= window_.begin() && at_ <= window_.loaded_end();
@@ -67,8 +67,18 @@ Result<void> PickleSearch::Fill() {
 Result<void> PickleSearch::Run() {
   ReadList();
   expected_[0] = {Expected::kFile, size_};
-  while (at_ < size_ && !listing_.done() && !failure_) {
-    if (Result<void> filled = Fill(); !filled) return filled;
+  SearchUpTo(size_);
+  if (failure_) return std::unexpected(*failure_);
+  return {};
+}
+
+void PickleSearch::SearchUpTo(std::uint64_t limit) {
+  limit_ = limit;
+  while (at_ < limit_ && !listing_.done() && !failure_) {
+    if (const Result<void> filled = Fill(); !filled) {
+      failure_ = filled.error();
+      return;
+    }
     Leave();
     const std::uint64_t before = at_;
     expected_.erase(expected_.begin(), expected_.lower_bound(at_));
@@ -83,23 +93,27 @@ Result<void> PickleSearch::Run() {
     ++at_;
     std::uint64_t stop = window_.loaded_end() - (window_.ends_here() ? 0 : kAhead);
     if (!expected_.empty()) stop = std::min(stop, expected_.begin()->first);
-    Scan(stop);
+    Scan(std::min(stop, limit_));
   }
-  if (failure_) return std::unexpected(*failure_);
-  return {};
 }
 
-// Members that the list of a ZIP archive states the ends of, where their own headers do not.
-void PickleSearch::ReadList() {
-  ReportBuilder ignored({}, "zip");
-  zip::internal::Archive archive;
-  zip::internal::Reader reader(ignored, archive);
-  reader.Begin(size_);
-  if (!internal::Drive(reader, source_) || !reader.usable()) return;
-  archive_ = !archive.members.empty();
-  for (const zip::internal::Member& member : archive.members.span()) {
-    ends_[member.local_offset] = member.data_end();
+// What a pickle holds as text or bytes may be another, or an archive: one that lies about its sizes is swallowed so.
+void PickleSearch::SearchWithin(const std::vector<PickleListing::Piece>& pieces) {
+  if (pieces.empty()) return;
+  if (depth_ == kMaxDepth) {
+    return listing_.NotSearched("pickles in pickles are nested too deeply");
   }
+  const std::uint64_t at = at_, limit = limit_;
+  const std::vector<Member> members = members_;
+  ++depth_;
+  for (const PickleListing::Piece& piece : pieces) {
+    at_ = piece.begin;
+    SearchUpTo(piece.end);
+    members_ = members;
+  }
+  --depth_;
+  at_ = at;
+  limit_ = limit;
 }
 
 void PickleSearch::Scan(std::uint64_t stop) {
@@ -124,7 +138,7 @@ void PickleSearch::AtMark() {
     default:
       if (IsHidden(here)) {
         const std::uint64_t begin = at_;
-        ShowFrom(size_);  // whatever the member's end is stated to be
+        ShowFrom(limit_);  // whatever the member's end is stated to be
         at_ = std::max(at_, begin + 1);
       }
   }
@@ -134,14 +148,16 @@ void PickleSearch::AtMark() {
 bool PickleSearch::IsHidden(std::string_view here) {
   const bool proto = IsProto(here), mark = here.starts_with('(');
   if ((!proto && !mark && !SpellsGlobal(here)) || PickleIsNear()) return false;
-  const Reach reach = pickle::ReachOf(window_.From(window_.begin()),
-                                      static_cast<std::size_t>(at_ - window_.begin()),
-                                      {.line = kLongestName, .passed = &passed_});
+  const Reach reach =
+      pickle::ReachOf(From(window_.begin()), static_cast<std::size_t>(at_ - window_.begin()),
+                      {.line = kLongestName, .passed = &passed_});
   if (!reach.names) return false;
-  // Two lines of a word each are in many texts; that they are called and then a STOP comes is in none.
-  const bool lines = mark || here.starts_with('c') || here.starts_with('i');
-  return lines ? reach.calls && (reach.stopped || reach.binary)
-               : reach.calls || reach.stopped || reach.cut;
+  if (!mark && !here.starts_with('c') && !here.starts_with('i')) {
+    return reach.calls || reach.stopped || reach.cut;
+  }
+  // Two lines of a word each are in many texts; that they are called and then a STOP comes is in none, but for a list of
+  // three words in parentheses and a dot.
+  return reach.calls && (reach.stopped || reach.binary) && reach.opcodes > 3;
 }
 
 // One where it is expected begins within what would be taken for a name: in a ZIP header the member's own is in front of it.
@@ -156,7 +172,7 @@ bool PickleSearch::IsPickle(const Expected& expected, std::uint64_t at) const {
   if (expected.kind == Expected::kObjects) return true;
   std::uint64_t begin = at;
   for (int i = 0; i < kMaxChain; ++i) {
-    const std::span<const std::byte> here = window_.From(begin);
+    const std::span<const std::byte> here = From(begin);
     const Reach reach = pickle::ReachOf(here, 0, {.line = kLine, .opcodes = 4 * kNoProse});
     if (Tells(reach, AsText(here), expected.kind == Expected::kFile)) return true;
     begin += reach.end;
@@ -183,115 +199,23 @@ void PickleSearch::AtExpected(const Expected& expected) {
 // member may be a lie.
 void PickleSearch::ShowFrom(std::uint64_t end) {
   listing_.Enter(Label());
-  do {
-    const PickleListing::Ended ended = listing_.Show(at_, end);
+  std::vector<PickleListing::Piece> pieces;
+  bool more = true;
+  while (more) {
+    const PickleListing::Ended ended = listing_.Show(at_, end, &pieces);
     at_ = ended.at;
-    if (!ended.stopped || listing_.done() || at_ >= end) return;
+    more = ended.stopped && !listing_.done() && at_ < end;
+    if (!more) break;
     if (const Result<void> filled = Fill(); !filled) {
       failure_ = filled.error();
       return;
     }
-  } while (IsPickle({Expected::kMember, end}, at_));
-  if (members_.empty() || members_.back().end == end) listing_.ShowRest(at_, end - at_);
-}
-
-void PickleSearch::AtZip(std::string_view here) {
-  using namespace zip::internal;
-  const std::span<const std::byte> bytes = window_.From(at_);
-  if (here.starts_with("PK\3\4") && bytes.size() >= kLocalHeader) {
-    const auto header = ReadLocalHeader(bytes.first<kLocalHeader>());
-    if (!header) return;
-    const std::size_t length =
-        kLocalHeader + std::size_t{header->name_length} + header->extra_length;
-    const std::string_view name = here.substr(kLocalHeader, header->name_length);
-    if (length > here.size() || !(archive_ || IsUsual(*header, name))) return;
-    const Extra extra =
-        ReadExtra(bytes.subspan(kLocalHeader + name.size(), header->extra_length), true);
-    AtZipMember(name, *header, extra.zip64, length);
-  } else if (here.starts_with("PK\1\2") && bytes.size() >= kCentralEntry) {
-    const auto entry = ReadCentralEntry(bytes.first<kCentralEntry>());
-    if (!entry) return;
-    const std::string_view name = here.substr(kCentralEntry, entry->common.name_length);
-    if (name.size() != entry->common.name_length) return;
-    if (!archive_ && !IsUsual(entry->common, name)) return;
-    // The header of the member may say otherwise.
-    LeaveOpen();
-    if (name.ends_with('/') || HiddenBy(entry->common).empty()) return;
-    listing_.Enter(Label(name));
-    listing_.NotSearched(HiddenBy(entry->common));
+    more = IsPickle({Expected::kMember, end}, at_);
+    if (!more && depth_ == 0 && (members_.empty() || members_.back().end == end)) {
+      listing_.ShowRest(at_, end - at_);
+    }
   }
-}
-
-void PickleSearch::AtZipMember(std::string_view name, const zip::internal::CommonFields& header,
-                               std::span<const std::byte> wide, std::size_t length) {
-  const std::uint64_t begin = at_ + length;
-  std::uint64_t packed = header.compressed_size;
-  if (header.size == kMax32 && wide.size() >= 8) wide = wide.subspan(8);
-  if (packed == kMax32 && wide.size() >= 8) {
-    packed = internal::LoadLittleEndian64(wide.first<8>());
-  }
-  bool open = packed == 0 && (header.flags & zip::internal::kFlagDescriptor) != 0;
-  std::uint64_t end = packed > size_ - std::min(size_, begin) ? size_ : begin + packed;
-  if (const auto stated = ends_.find(at_); open && stated != ends_.end()) {
-    end = stated->second;
-    open = false;
-  }
-  if (open) end = size_;
-  LeaveOpen();
-  if (name.ends_with('/') || begin >= end) return;
-  Enter(name, end, open);
-  if (const std::string_view why = HiddenBy(header); !why.empty()) {
-    listing_.Enter(Label());
-    listing_.NotSearched(why);
-  } else {
-    expected_[begin] = {Expected::kMember, end};
-  }
-}
-
-void PickleSearch::AtTar(std::uint64_t at) {
-  if (tar_ == at) return;
-  const std::optional<TarHeader> header = ReadTarHeader(AsText(window_.From(at)));
-  const std::uint64_t begin = at + TarHeader::kSize;
-  if (!header || header->size > size_ - begin) return;
-  tar_ = at;
-  const std::uint64_t end = begin + header->size;
-  const std::uint64_t next =
-      begin + (header->size + TarHeader::kSize - 1) / TarHeader::kSize * TarHeader::kSize;
-  if (header->file && header->size != 0) {
-    Enter(header->name, end, false);
-    expected_[begin] = {Expected::kMember, end};
-  }
-  expected_[next] = {Expected::kTarHeader, size_};
-}
-
-// Of an array of objects the elements are a pickle, right after the header.
-void PickleSearch::AtNumpy(std::string_view here) {
-  const std::size_t header = ObjectHeader(here);
-  if (header == 0) return;
-  const std::uint64_t begin = at_ + header;
-  const bool within = !members_.empty() && members_.back().end > begin;
-  const std::uint64_t end = within ? members_.back().end : size_;
-  if (begin < end) expected_[begin] = {Expected::kObjects, end};
-}
-
-void PickleSearch::Enter(std::string_view name, std::uint64_t end, bool open) {
-  if (members_.size() < kMaxNames) members_.push_back({Label(name), end, open});
-}
-
-// Those that end before what comes next.
-void PickleSearch::Leave() {
-  while (!members_.empty() && members_.back().end <= at_) members_.pop_back();
-}
-
-// Those whose end nothing states but the next header.
-void PickleSearch::LeaveOpen() {
-  while (!members_.empty() && members_.back().open) members_.pop_back();
-}
-
-std::string PickleSearch::Label(std::string_view name) const {
-  const std::string outer = members_.empty() ? std::string() : members_.back().name;
-  if (name.empty()) return outer;
-  return (outer.empty() ? "" : outer + " > ") + EscapeForText(name, 120);
+  SearchWithin(pieces);
 }
 
 }  // namespace tensorgate::cli

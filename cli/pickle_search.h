@@ -40,6 +40,8 @@ class PickleSearch {
   };
 
   Result<void> Fill();
+  void SearchUpTo(std::uint64_t limit);
+  void SearchWithin(const std::vector<PickleListing::Piece>& pieces);
   void ReadList();
   void Scan(std::uint64_t stop);
   void AtMark();
@@ -57,6 +59,7 @@ class PickleSearch {
   void Leave();
   void LeaveOpen();
   std::string Label(std::string_view name = {}) const;
+  std::span<const std::byte> From(std::uint64_t offset) const;
   std::string_view Here() const;
 
   Source& source_;
@@ -64,7 +67,8 @@ class PickleSearch {
   const std::uint64_t size_;
   Window window_;
   std::vector<bool> passed_;  // of the window's bytes: walks went over them and found nothing
-  std::uint64_t at_ = 0;
+  std::uint64_t at_ = 0, limit_ = 0;  // of what is searched now
+  int depth_ = 0;                     // of pickles in pickles
   std::map<std::uint64_t, Expected> expected_;
   std::vector<Member> members_;  // that `at_` is in, the outermost first
   std::map<std::uint64_t, std::uint64_t>

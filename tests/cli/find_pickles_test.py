@@ -428,6 +428,43 @@ class None_(Inspect):
         self.assertNotIn("posix.system", names)
 
 
+class Within(Inspect):
+    """What a pickle holds as text, bytes or an array is searched as well."""
+
+    def test_pickles_in_pickles(self):
+        content = EVIL[2]
+        for depth in range(7):
+            for protocol in (3, 4, 5):
+                self.finds(pickle.dumps([1, content.ljust(20), 2], protocol))
+            content = pickle.dumps({"inner": content, "n": depth}, 4)
+        for _ in range(12):
+            content = pickle.dumps([collections.OrderedDict(), content.ljust(20)], 4)
+        names, text = self.globals(content, UNDECIDED)
+        self.assertIn("nested too deeply", text)
+        self.finds(pickle.dumps(bytes(5 << 20) + EVIL[4] + bytes(5 << 20), 4))
+        self.finds(pickle.dumps("text " * 9 + EVIL[0].decode("latin-1") + " text", 4))
+
+    def test_an_archive_that_a_pickle_swallows(self):
+        # The first member claims all bytes up to the last one, and is a text of as many to a pickle.
+        for hidden, code in ((EVIL[2], REJECTED), (None, UNDECIDED)):
+            second = zipped({"evil.pkl": hidden}) if hidden else zipped({"evil.pkl": EVIL[2]}, DEFLATED)
+            for text in (b"X", b"\x8d", b"\x8e"):
+                body = b"\x80\x02NNN0" + b"N0" * 4
+                wide = 4 if text == b"X" else 8
+                length = len(second) - 1
+                first = body + text + length.to_bytes(wide, "little")
+                header = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, len(first) + length + 1, len(first) + length + 1, 1, 0)
+                names, shown = self.globals(header + b"a" + first + second[:-1] + b".", code)
+                self.assertIn("posix.system" if hidden else "it is compressed (deflate)", names if hidden else shown)
+
+    def test_text_that_is_no_pickle(self):
+        text = "basic\nconfig\n(if\nneeded\n.github\ndocs\ntests\n" * 20
+        for protocol in (0, 2, 4):
+            content = pickle.dumps([text, text.encode()], protocol)
+            names, _ = self.globals(content, ACCEPTED if protocol == 2 else REJECTED)
+            self.assertLessEqual(set(names), {"_codecs.encode"})
+
+
 class Verdicts(Inspect):
     def test_what_a_scan_finds_besides(self):
         for content, rule in ((PLAIN[2] + b"junk", "pickle/trailing-bytes"), (zipped({"data.pkl": PLAIN[2]}), "torch/root-missing")):

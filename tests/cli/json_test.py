@@ -41,9 +41,8 @@ class Keys(Case):
                 self.parse("diff", "--metadata", "--format", "json", path, path)
                 self.parse("sanitize", "--format", "json", path, self.dir / "out.safetensors")
         self.assertGreater(len(self.parse("scan", "--format", "jsonl", CORPUS)), 500)
-        for profile in ("strict", "reference"):
-            out = self.run_command("scan", "--profile", profile, "--format", "json", CORPUS, timeout=300).stdout
-            json.loads(out, object_pairs_hook=once)
+        out = self.run_command("scan", "--profile", "reference", "--format", "json", CORPUS, timeout=300).stdout
+        json.loads(out, object_pairs_hook=once)
         self.parse("rules", "--format", "json")
 
     def test_names_that_are_keys_of_ours(self):
