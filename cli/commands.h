@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "cli/input.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "tensorgate/report.h"
@@ -20,18 +21,15 @@ int RunDiff(const Options& options);
 /// sanitize, split and merge.
 int RunWrite(const Options& options);
 
-/// A file of which there is nothing to show but its report, as inspect and hash tell it; the exit code.
-int Refuse(Output& output, const std::string& path, const Report& report, const std::string& digest,
-           const Options& options);
+/// Of inspect and hash: a file of which there is nothing to show but its report; the exit code.
+int Refuse(Output& output, const std::string& path, const Refusal& refusal,
+           const std::string& digest, const Options& options);
 
 /// Of RunInspect: the opcodes or names of the pickles in any file.
 int InspectPickle(const Options& options);
 
 /// Of RunInspect: a file whose report says that it is a checkpoint of PyTorch's.
 int InspectTorch(const Options& options, const std::string& path, Source& source, Output& output);
-
-/// What one file alone leads to.
-ExitCode CodeOf(const Report& report);
 
 }  // namespace tensorgate::cli
 

@@ -7,36 +7,44 @@
 #include <utility>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "tensorgate/convert.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
+#include "tensorgate/shards.h"
 
 namespace tensorgate::cli {
 namespace {
 
-int Refuse(const Options& options, const ConvertError& error) {
-  if (error.report) {
-    Report report = *error.report;
-    const std::string& path = options.paths[0];
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(path, ignored)) {
-      // Another format, and a layout of PyTorch's without a parser, is named as what it is.
-      Report scanned = ScanPath(path, options.check);
-      if (scanned.verdict() == Verdict::kUnsupported || !scanned.format().starts_with("pytorch-")) {
-        report = std::move(scanned);
-      }
-    }
-    std::fputs(RenderText(path, report, options.verbose).c_str(), stderr);
-    const ExitCode code = CodeOf(report);
-    return code == kAllAccepted ? kSomeUndecided : code;
+// What was not taken for a checkpoint of PyTorch's is named as what it is.
+Refusal RefusalOf(const Options& options, const Report& report) {
+  const std::string& path = options.paths[0];
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(path, ignored);
+  Report scanned =
+      folder ? CheckCheckpoint(path, options.check).report : ScanPath(path, options.check);
+  const bool ours = scanned.format().starts_with("pytorch-");
+  if (scanned.verdict() == Verdict::kAccepted && !ours) {
+    const bool safetensors = scanned.format().starts_with("safetensors");
+    const Rule rule = safetensors ? Rule::kUseAlreadySafetensors : Rule::kUseNoTensors;
+    return {std::move(scanned), Status{.rule = rule}};
   }
-  const RuleInfo& info = Info(error.status.rule);
-  std::string text = fmt::format("tensorgate: {}", Message(error.status));
-  if (!error.tensor.empty()) text += fmt::format(" (tensor {})", EscapeForText(error.tensor, 200));
-  std::fprintf(stderr, "%s\n%s%s%s", text.c_str(),
-               info.fix.empty() ? "" : "fix: ", std::string(info.fix).c_str(),
-               info.fix.empty() ? "" : "\n");
-  return info.id.starts_with("convert/") ? kSomeRejected : kSomeUndecided;
+  const bool other = scanned.verdict() == Verdict::kUnsupported || !ours;
+  return {folder || !other ? report : std::move(scanned)};
+}
+
+int Refuse(const Options& options, const ConvertError& error) {
+  const std::string& path = options.paths[0];
+  if (!error.report) {
+    std::string message = Message(error.status);
+    if (!error.tensor.empty()) message += " (tensor " + EscapeForText(error.tensor, 200) + ")";
+    TellError(path, error.status, message);
+    return CodeOf(error.status);
+  }
+  const Refusal refusal = RefusalOf(options, *error.report);
+  std::fputs(RenderText(path, refusal.report, options.verbose).c_str(), stderr);
+  if (refusal.error) TellError(path, *refusal.error);
+  return CodeOf(refusal);
 }
 
 }  // namespace
@@ -69,7 +77,7 @@ int RunConvert(const Options& options) {
                         EscapeForText(kept, 200));
   }
   if (!options.quiet) std::fputs(text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? kAllAccepted : kSomeUndecided;
+  return std::fflush(stdout) == 0 ? kDone : kUndecided;
 }
 
 }  // namespace tensorgate::cli

@@ -20,7 +20,6 @@ namespace tensorgate::cli {
 namespace {
 
 constexpr std::size_t kBlock = 1 << 20;
-enum DiffCode : int { kSame = 0, kDifferent = 1, kNotCompared = 2 };
 
 struct Difference {
   std::string_view what;  // "only-in-a", "only-in-b", "dtype", "shape", "data", "metadata"
@@ -162,19 +161,29 @@ void WriteJson(Output& output, const Input& a, const Input& b,
     text.clear();
   }
   json.EndArray();
-  output.Write(text + "}\n");
+  output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
 }
 
-int NotCompared(Output& output, const std::string& path, const Report& report,
-                const Options& options) {
-  if (options.format == Format::kJson) {
-    output.Write("{\"reports\":[" + RenderJson(path, report) +
-                 "],\"same\":null,\"differences\":[]}\n");
-  } else {
-    output.Write(RenderText(path, report));
+struct Refused {
+  std::string path;
+  Refusal why;
+};
+
+int NotCompared(Output& output, const std::vector<Refused>& all, const Options& options) {
+  ExitCode code = kDone;
+  std::string reports;
+  std::string error = ErrorMember(std::nullopt);
+  for (const auto& [path, why] : all) {
+    code = Worse(code, CodeOf(why));
+    reports += (reports.empty() ? "" : ",") + RenderJson(path, why.report);
+    if (why.error) error = ErrorMember(why.error, why.message);
+    if (options.format != Format::kJson) WriteRefusal(output, path, why, options.verbose);
   }
-  static_cast<void>(output.Finish());
-  return kNotCompared;
+  if (options.format == Format::kJson) {
+    output.Write("{\"reports\":[" + reports + "],\"same\":null,\"differences\":[]," + error +
+                 "}\n");
+  }
+  return output.Finish() ? code : kUndecided;
 }
 
 }  // namespace
@@ -182,17 +191,22 @@ int NotCompared(Output& output, const std::string& path, const Report& report,
 int RunDiff(const Options& options) {
   Output output(options.output);
   std::vector<std::unique_ptr<Input>> inputs;
+  std::vector<Refused> refused;
   for (const std::string& path : options.paths) {
     auto input = OpenInput(path, options);
-    if (!input) return NotCompared(output, path, input.error(), options);
-    inputs.push_back(*std::move(input));
+    if (input) {
+      inputs.push_back(*std::move(input));
+    } else {
+      refused.push_back({path, std::move(input.error())});
+    }
   }
+  if (!refused.empty()) return NotCompared(output, refused, options);
   Comparison comparison(*inputs[0], *inputs[1]);
   Result<void> compared = comparison.Run(options.metadata);
   for (const auto& input : inputs) {
     if (compared) compared = input->Unchanged();
     if (!compared) {
-      return NotCompared(output, input->path, ScanFailure(compared.error(), options.check),
+      return NotCompared(output, {{input->path, Failed(*input, compared.error(), options)}},
                          options);
     }
   }
@@ -201,8 +215,8 @@ int RunDiff(const Options& options) {
   } else {
     WriteText(output, comparison.differences(), inputs[0]->contents.tensors.size());
   }
-  if (!output.Finish()) return kNotCompared;
-  return comparison.differences().empty() ? kSame : kDifferent;
+  if (!output.Finish()) return kUndecided;
+  return comparison.differences().empty() ? kDone : kRejected;
 }
 
 }  // namespace tensorgate::cli

@@ -34,7 +34,7 @@ void WriteJson(Output& output, const Input& input, const ContentHash& hash) {
   }
   json.EndArray();
   json.EndObject();
-  output.Write(text + "}\n");
+  output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
 }
 
 void WriteText(Output& output, const Input& input, const ContentHash& hash) {
@@ -56,13 +56,13 @@ int RunHash(const Options& options) {
     const Result<void> unchanged = (*input)->Unchanged();
     if (!unchanged) hash = std::unexpected(unchanged.error());
   }
-  if (!hash) return Refuse(output, path, ScanFailure(hash.error(), options.check), {}, options);
+  if (!hash) return Refuse(output, path, Failed(**input, hash.error(), options), {}, options);
   if (options.format == Format::kJson) {
     WriteJson(output, **input, *hash);
   } else {
     WriteText(output, **input, *hash);
   }
-  return output.Finish() ? kAllAccepted : kSomeUndecided;
+  return output.Finish() ? kDone : kUndecided;
 }
 
 }  // namespace tensorgate::cli

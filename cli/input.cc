@@ -1,7 +1,10 @@
 #include "cli/input.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
@@ -9,18 +12,24 @@
 #include "lib/scan/detect.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
+#include "tensorgate/shards.h"
 
 namespace tensorgate::cli {
 namespace {
 
-using Opened = std::expected<std::unique_ptr<Input>, Report>;
+using Opened = std::expected<std::unique_ptr<Input>, Refusal>;
+
+std::unexpected<Refusal> Refused(Report report, std::optional<Status> error = std::nullopt,
+                                 std::string message = {}) {
+  return std::unexpected(Refusal{std::move(report), error, std::move(message)});
+}
 
 Opened OpenAsReference(std::unique_ptr<Input> input, const Options& options) {
   Result<FileSource> source = FileSource::Open(input->path);
-  if (!source) return std::unexpected(ScanFailure(source.error(), options.check));
+  if (!source) return Refused(ScanFailure(source.error(), options.check));
   input->sources.push_back(std::make_unique<FileSource>(*std::move(source)));
   auto contents = internal::ContentsAsReference(*input->sources.back(), options.check);
-  if (!contents) return std::unexpected(std::move(contents.error()));
+  if (!contents) return Refused(std::move(contents.error()));
   input->contents = *std::move(contents);
   return input;
 }
@@ -30,11 +39,11 @@ Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& option
   strict.profile = Profile::kStrict;
   checkpoint::Checked checked = checkpoint::CheckPath(input->path, options.check, true);
   if (checked.report.verdict() != Verdict::kAccepted) {
-    return std::unexpected(std::move(checked.report));
+    return Refused(std::move(checked.report));
   }
   for (checkpoint::CheckedShard& shard : checked.shards) {
     auto contents = internal::ContentsAsReference(*shard.source, options.check);
-    if (!contents) return std::unexpected(std::move(contents.error()));
+    if (!contents) return Refused(std::move(contents.error()));
     std::ranges::move(contents->tensors, std::back_inserter(input->contents.tensors));
     std::ranges::move(contents->parts, std::back_inserter(input->contents.parts));
     if (!shard.file) {
@@ -45,6 +54,43 @@ Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& option
     input->shards.push_back(std::move(shard.name));
   }
   return input;
+}
+
+Report ScanStrict(const std::string& path, const Options& options) {
+  CheckOptions strict = options.check;
+  strict.profile = Profile::kStrict;
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored) ? CheckCheckpoint(path, strict).report
+                                                      : ScanPath(path, strict);
+}
+
+// What cannot be opened is named as what it is; a file that is accepted all the same, with the reason why it is of no use.
+Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& options) {
+  const std::string path = input->path;
+  const Finding& reason = report.findings()[0];
+  if (Info(reason.rule).id.starts_with("use/")) {
+    Report judged = ScanStrict(path, options);
+    if (judged.verdict() != Verdict::kAccepted) return Refused(std::move(judged));
+    return Refused(std::move(judged), Status{.rule = reason.rule}, Message(report, reason));
+  }
+  const bool rejected = report.verdict() == Verdict::kRejected;
+  const bool shards = report.format().ends_with("-checkpoint");
+  if (rejected && options.check.profile == Profile::kReference &&
+      report.format() != "pytorch-checkpoint") {
+    input->report = report;
+    Opened opened = shards ? OpenShardsAsReference(std::move(input), options)
+                           : OpenAsReference(std::move(input), options);
+    if (opened) return opened;
+    report = std::move(opened.error().report);
+  }
+  // An index or a folder has been judged as what it is.
+  if (!rejected || shards || internal::IsNamedSafetensors(path)) return Refused(std::move(report));
+  Report other = ScanStrict(path, options);
+  // What else is accepted holds no tensors: a pickle of plain values.
+  if (other.verdict() == Verdict::kAccepted) {
+    return Refused(std::move(other), Status{.rule = Rule::kUseNoTensors});
+  }
+  return Refused(other.format() == "safetensors" ? std::move(report) : std::move(other));
 }
 
 }  // namespace
@@ -61,48 +107,51 @@ Opened OpenInput(const std::string& path, const Options& options) {
   auto input = std::make_unique<Input>();
   input->path = path;
   std::expected<Checkpoint, Report> checkpoint = Checkpoint::OpenPath(path, options.check);
-  if (!checkpoint) {
-    input->report = std::move(checkpoint.error());
-    const bool rejected = input->report.verdict() == Verdict::kRejected;
-    const bool shards = input->report.format() == "safetensors-checkpoint";
-    if (input->report.format() == "pytorch-checkpoint") {
-      return std::unexpected(std::move(input->report));
-    }
-    if (rejected && options.check.profile == Profile::kReference) {
-      return shards ? OpenShardsAsReference(std::move(input), options)
-                    : OpenAsReference(std::move(input), options);
-    }
-    // Another format is named as what it is; one that is accepted is still none to be read here. An
-    // index or a folder has been judged as what it is.
-    if (rejected && !shards && !internal::IsNamedSafetensors(path)) {
-      CheckOptions strict = options.check;
-      strict.profile = Profile::kStrict;
-      Report other = ScanPath(path, strict);
-      if (other.verdict() != Verdict::kAccepted) return std::unexpected(std::move(other));
-    }
-    return std::unexpected(std::move(input->report));
-  }
+  if (!checkpoint) return OpenRefused(std::move(input), std::move(checkpoint.error()), options);
   input->checkpoint = *std::move(checkpoint);
   input->report = input->checkpoint->report();
   for (const ShardVerdict& shard : input->report.shards()) input->shards.push_back(shard.name);
   Result<internal::Contents> contents = internal::ContentsOf(*input->checkpoint);
-  if (!contents) return std::unexpected(ScanFailure(contents.error(), options.check));
+  if (!contents) return std::unexpected(Failed(*input, contents.error(), options));
   input->contents = *std::move(contents);
   return input;
 }
 
-void TellError(const std::string& path, const Status& status) {
-  std::fprintf(stderr, "tensorgate: %s: %s: %s\n", EscapeForText(path).c_str(),
-               std::string(Info(status.rule).id).c_str(), Message(status).c_str());
+ExitCode CodeOf(const Refusal& refusal) {
+  const ExitCode code = CodeOf(refusal.report);
+  return refusal.error ? Worse(code, CodeOf(*refusal.error)) : code;
 }
 
-void WriteError(internal::JsonWriter& json, const std::optional<Status>& error) {
-  json.Key("error");
-  if (!error) return json.Null();
+Refusal Failed(const Input& input, const Status& status, const Options& options) {
+  // Of the system's failures the verdict is that it could not be judged to the end.
+  if (CodeOf(status) == kUndecided) return {ScanFailure(status, options.check)};
+  return {input.report, status};
+}
+
+void TellError(const std::string& path, const Status& status, std::string_view message) {
+  const RuleInfo& info = Info(status.rule);
+  std::string text = fmt::format("tensorgate: {}: {}: {}\n", EscapeForText(path), info.id,
+                                 message.empty() ? Message(status) : message);
+  if (!info.fix.empty()) text += fmt::format("fix: {}\n", info.fix);
+  std::fputs(text.c_str(), stderr);
+}
+
+void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose) {
+  output.Write(RenderText(path, refusal.report, verbose));
+  if (!refusal.error) return;
+  output.Flush();
+  TellError(path, *refusal.error, refusal.message);
+}
+
+std::string ErrorMember(const std::optional<Status>& error, std::string_view message) {
+  if (!error) return "\"error\":null";
+  std::string text = "\"error\":";
+  internal::JsonWriter json(text);
   json.BeginObject();
   json.Member("rule", Info(error->rule).id);
-  json.Member("message", Message(*error));
+  json.Member("message", message.empty() ? Message(*error) : message);
   json.EndObject();
+  return text;
 }
 
 }  // namespace tensorgate::cli

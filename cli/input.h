@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "lib/json/writer.h"
@@ -34,16 +36,30 @@ struct Input {
   Result<void> Unchanged();
 };
 
-/// Opened and judged; the report on a file that is refused. The reference profile takes what the format's reference
-/// reads where strict refuses; of shards, where the index and what it says of them hold nonetheless.
-std::expected<std::unique_ptr<Input>, Report> OpenInput(const std::string& path,
-                                                        const Options& options);
+/// A file with which a command does nothing.
+struct Refusal {
+  Report report;
+  /// Of a file that is accepted: why this command can do nothing with it.
+  std::optional<Status> error = std::nullopt;
+  std::string message = {};  ///< Of that; "": what its rule says.
+};
+ExitCode CodeOf(const Refusal& refusal);
 
-/// `status` on standard error.
-void TellError(const std::string& path, const Status& status);
+/// Opened and judged. The reference profile takes what the format's reference reads where strict refuses; of shards,
+/// where the index and what it says of them hold nonetheless.
+std::expected<std::unique_ptr<Input>, Refusal> OpenInput(const std::string& path,
+                                                         const Options& options);
+
+/// What became of an input that was accepted, when a call on it failed with `status`.
+Refusal Failed(const Input& input, const Status& status, const Options& options);
+
+/// `status` on standard error, and what can be done about it. `message`: instead of its rule's, which is fit to be shown.
+void TellError(const std::string& path, const Status& status, std::string_view message = {});
+/// The report as text, and on standard error why an accepted file is of no use.
+void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose);
 
 /// `"error":null` or an object of rule and message.
-void WriteError(internal::JsonWriter& json, const std::optional<Status>& error);
+std::string ErrorMember(const std::optional<Status>& error, std::string_view message = {});
 
 }  // namespace tensorgate::cli
 

@@ -57,13 +57,13 @@ void WriteJson(Output& output, const File& file, const std::string& report) {
   }
   json.EndObject();
   json.EndObject();
-  output.Write(text + "}\n");
+  output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
 }
 
 // All shards as one table.
 int InspectShards(const Options& options, const std::string& path, Output& output) {
   const std::expected<Checkpoint, Report> checkpoint = Checkpoint::OpenPath(path, options.check);
-  if (!checkpoint) return Refuse(output, path, checkpoint.error(), {}, options);
+  if (!checkpoint) return Refuse(output, path, {checkpoint.error()}, {}, options);
   std::vector<Listed> files;
   for (std::size_t i = 0; i < checkpoint->parts(); ++i) {
     const Part part = checkpoint->part(i);
@@ -75,25 +75,25 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
     json.BeginObject();
     WriteTables(output, files, json, text);
     json.EndObject();
-    output.Write(text + "}\n");
+    output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
   } else {
     output.Write(RenderText(path, checkpoint->report(), options.verbose) + "\n");
     WriteTables(output, files);
   }
-  return output.Finish() ? kAllAccepted : kSomeUndecided;
+  return output.Finish() ? kDone : kUndecided;
 }
 
 }  // namespace
 
-int Refuse(Output& output, const std::string& path, const Report& report, const std::string& digest,
-           const Options& options) {
+int Refuse(Output& output, const std::string& path, const Refusal& refusal,
+           const std::string& digest, const Options& options) {
   if (options.format == Format::kJson) {
-    output.Write("{\"report\":" + RenderJson(path, report, {.header_sha256 = digest}) +
-                 ",\"contents\":null}\n");
+    output.Write("{\"report\":" + RenderJson(path, refusal.report, {.header_sha256 = digest}) +
+                 ",\"contents\":null," + ErrorMember(refusal.error, refusal.message) + "}\n");
   } else {
-    output.Write(RenderText(path, report, options.verbose));
+    WriteRefusal(output, path, refusal, options.verbose);
   }
-  return output.Finish() ? CodeOf(report) : kSomeUndecided;
+  return output.Finish() ? CodeOf(refusal) : kUndecided;
 }
 
 int RunInspect(const Options& options) {
@@ -105,7 +105,9 @@ int RunInspect(const Options& options) {
     return InspectShards(options, path, output);
   }
   Result<FileSource> source = FileSource::Open(path);
-  if (!source) return Refuse(output, path, ScanFailure(source.error(), options.check), {}, options);
+  if (!source) {
+    return Refuse(output, path, {ScanFailure(source.error(), options.check)}, {}, options);
+  }
   std::optional<DigestSource> digested;
   if (options.digest) digested.emplace(*source);
   Source& opened = digested ? static_cast<Source&>(*digested) : *source;
@@ -114,19 +116,20 @@ int RunInspect(const Options& options) {
   if (!file) {
     // Another format is named as what it is.
     if (internal::IsNamedSafetensors(path))
-      return Refuse(output, path, file.error(), digest, options);
+      return Refuse(output, path, {file.error()}, digest, options);
     const Report report = Scan(*source, path, options.check);
-    if (report.verdict() == Verdict::kAccepted && report.format().starts_with("pytorch-")) {
+    if (report.verdict() != Verdict::kAccepted) return Refuse(output, path, {report}, {}, options);
+    if (report.format().starts_with("pytorch-")) {
       return InspectTorch(options, path, *source, output);
     }
-    return Refuse(output, path, report, {}, options);
+    return Refuse(output, path, {report, Status{.rule = Rule::kUseNoTensors}}, {}, options);
   }
   if (options.format == Format::kJson) {
     WriteJson(output, *file, RenderJson(path, file->report(), {.header_sha256 = digest}));
   } else {
     WriteText(output, path, *file, options);
   }
-  return output.Finish() ? kAllAccepted : kSomeUndecided;
+  return output.Finish() ? kDone : kUndecided;
 }
 
 }  // namespace tensorgate::cli

@@ -67,23 +67,21 @@ void WriteJson(Output& output, const std::string& path, const File& file) {
     json.EndObject();
     output.Write(text);
   }
-  output.Write("],\"values\":" + file.ValuesJson() + "}}\n");
+  output.Write("],\"values\":" + file.ValuesJson() + "}," + ErrorMember(std::nullopt) + "}\n");
 }
 
 }  // namespace
 
 int InspectTorch(const Options& options, const std::string& path, Source& source, Output& output) {
   const std::expected<File, Report> file = File::Open(source, options.check);
-  if (!file) {  // it changed in between
-    output.Write(RenderText(path, file.error(), options.verbose));
-    return output.Finish() ? CodeOf(file.error()) : kSomeUndecided;
-  }
+  // It changed in between.
+  if (!file) return Refuse(output, path, {file.error()}, {}, options);
   if (options.format == Format::kJson) {
     WriteJson(output, path, *file);
   } else {
     WriteText(output, path, *file, options);
   }
-  return output.Finish() ? kAllAccepted : kSomeUndecided;
+  return output.Finish() ? kDone : kUndecided;
 }
 
 }  // namespace tensorgate::cli

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/overwrite.h"
 
 int main(int count, char** arguments) {
   using namespace tensorgate::cli;
@@ -13,6 +14,7 @@ int main(int count, char** arguments) {
     Options options;
     const int code = ParseArguments(count, arguments, options);
     if (code >= 0) return code;
+    if (Overwrites(options)) return kUsage;
     switch (options.command) {
       case Options::Command::kScan:
         return RunScan(options);
@@ -35,5 +37,5 @@ int main(int count, char** arguments) {
     // Nothing but the lack of memory throws here. What was not judged is undecided.
     std::fputs("tensorgate: out of memory\n", stderr);
   }
-  return kSomeUndecided;
+  return kUndecided;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdio>
@@ -14,15 +15,29 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/exit_code.h"
 #include "tensorgate/render.h"
 #include "tensorgate/source.h"
 
 namespace tensorgate::cli {
 namespace {
 
+constexpr const char* kAllCodes =
+    "Exit codes: 0 accepted, or done; 1 rejected; 2 undecided, or not written; 3 no model, no "
+    "parser,\n"
+    "or nothing to do; 4 usage. 2 wins over 1, 1 over 3. More in the --help of each command.";
+constexpr const char* kScanCodes =
+    "Exit codes: 0 accepted: something was, nothing speaks against the rest, and each file that "
+    "was\n"
+    "named, and standard input, was; 1 something is rejected; 2 something is undecided; 3 nothing "
+    "was\n"
+    "accepted, or something is a model without a parser, was not fetched, or was named and is not "
+    "a\n"
+    "model; 4 usage. 2 wins over 1, 1 over 3.";
 constexpr const char* kExitCodes =
-    "Exit codes: 0 all accepted, 1 something rejected, 2 something undecided (wins over 1),\n"
-    "3 a model file without a parser, or nothing to scan, 4 usage.";
+    "Exit codes: 0 done; 1 the input is rejected; 2 it is undecided, or the output could not be\n"
+    "written; 3 it has no parser or is not a model, or this command can do nothing with it; 4 "
+    "usage.";
 
 // "4096", "64k", "25M", "5GB", "1Gi": a number with a unit of 1000 or, with an i, 1024; a B may follow.
 std::optional<std::uint64_t> ParseSize(std::string_view text) {
@@ -137,8 +152,13 @@ TrustList ReadTrust(const std::string& path) {
 
 void AddScan(CLI::App& app, Options& options) {
   CLI::App* scan = app.add_subcommand("scan", "Judge files and folders; - is standard input");
-  scan->footer(kExitCodes);
+  scan->footer(kScanCodes);
   scan->add_option("paths", options.paths, "Files and folders")->required()->type_name("PATH...");
+  scan->add_option(
+          "--name", options.name,
+          "What standard input is called: the suffix of FILE, which is not opened, says by "
+          "which format's rules it is judged")
+      ->type_name("FILE");
   AddProfile(*scan, options, "strict, or reference: a prediction of the format's own loader");
   AddFormat(*scan, options,
             {{"text", Format::kText}, {"json", Format::kJson}, {"jsonl", Format::kJsonLines}});
@@ -149,7 +169,10 @@ void AddScan(CLI::App& app, Options& options) {
   scan->add_flag("-q,--quiet", options.quiet, "Text: only files that are not accepted");
   scan->add_option_function<std::string>(
           "--trust",
-          [&options](const std::string& path) { options.check.trusted = ReadTrust(path); },
+          [&options](const std::string& path) {
+            options.check.trusted = ReadTrust(path);
+            options.trust_path = path;
+          },
           "Functions and classes that a pickle may use as well, each with its shape (trust.h says "
           "how). "
           "Each that is used is told; loading such a file runs its code")
@@ -158,7 +181,13 @@ void AddScan(CLI::App& app, Options& options) {
       "--full", [&options] { options.check.scope = Scope::kFull; },
       "Read tensor data as well, where the format has checksums of them (PyTorch's archives)");
   AddCheckOptions(*scan, options);
-  scan->callback([&options] { options.command = Options::Command::kScan; });
+  scan->callback([&options, scan] {
+    options.command = Options::Command::kScan;
+    const bool stream = std::ranges::find(options.paths, "-") != options.paths.end();
+    if (scan->count("--name") != 0 && (options.name.empty() || !stream)) {
+      throw CLI::ValidationError("--name", "it names standard input, which is scanned as -");
+    }
+  });
 }
 
 void AddInspect(CLI::App& app, Options& options) {
@@ -255,7 +284,8 @@ void AddDiff(CLI::App& app, Options& options) {
   CLI::App* diff =
       app.add_subcommand("diff", "Compare two files: names, dtypes, shapes and data of tensors");
   diff->footer(
-      "Exit codes: 0 the same, 1 different, 2 a file was refused or could not be read, 4 usage.");
+      "Exit codes: 0 the same; 1 different, or a file is rejected; 2 a file is undecided, or the\n"
+      "output could not be written; 3 a file has no parser or holds no tensors; 4 usage.");
   diff->add_option("files", options.paths, "The files")->required()->expected(2)->type_name("A B");
   diff->add_flag("--metadata", options.metadata, "Compare the metadata as well");
   AddTextOrJson(*diff, options);
@@ -263,8 +293,10 @@ void AddDiff(CLI::App& app, Options& options) {
 }
 
 constexpr const char* kWriteCodes =
-    "Exit codes: 0 written, 1 an input is rejected, 2 it could not be judged or written,\n"
-    "3 an input of a format without a parser, 4 usage. Nothing is written unless all is well.";
+    "Exit codes: 0 written; 1 an input is rejected; 2 it is undecided, or the output could not be\n"
+    "written; 3 it has no parser, or is not safetensors; 4 usage. Nothing is written unless all "
+    "is\n"
+    "well.";
 
 // What is read and, behind it, what is written.
 CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, const char* name,
@@ -339,7 +371,7 @@ int ParseArguments(int count, char** arguments, Options& options) {
   app.set_version_flag("--version", "tensorgate " + std::string(ToolVersion()) + " (rules " +
                                         std::string(RulesVersion()) + ")");
   app.require_subcommand(1);
-  app.footer(kExitCodes);
+  app.footer(kAllCodes);
   AddScan(app, options);
   AddInspect(app, options);
   AddConvert(app, options);

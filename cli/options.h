@@ -10,14 +10,6 @@
 
 namespace tensorgate::cli {
 
-enum ExitCode : int {
-  kAllAccepted = 0,
-  kSomeRejected = 1,
-  kSomeUndecided = 2,
-  kSomeUnsupported = 3,
-  kUsage = 4,
-};
-
 enum class Format { kText, kJson, kJsonLines, kMarkdown };
 
 struct Options {
@@ -37,7 +29,9 @@ struct Options {
   // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of convert
   // source and target; of what writes, what is read.
   std::vector<std::string> paths;
-  std::string output;  // "": standard output
+  std::string trust_path;  // scan: of the list of trusted names
+  std::string name;        // scan: what standard input is called
+  std::string output;      // "": standard output
   bool digest = false;
   bool verbose = false;
   bool quiet = false;

@@ -170,7 +170,7 @@ int RunRules(const Options& options) {
   } else {
     WriteTextList(output);
   }
-  return output.Finish() ? kAllAccepted : kSomeUndecided;
+  return output.Finish() ? kDone : kUndecided;
 }
 
 }  // namespace tensorgate::cli

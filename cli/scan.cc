@@ -32,16 +32,20 @@ class Scanner {
   bool File(const std::string& path, int folder, Result<FileSource> file);
   Report JudgeIndex(const std::string& path, int folder, FileSource& file);
   bool StandardInput();
-  bool Tell(const std::string& path, const Report& report, const std::string& digest);
-  void TellText(const std::string& path, const Report& report);
+  bool Tell(const std::string& path, bool named, const Report& report, const std::string& digest);
+  void Count(const Report& report, bool named);
+  void TellText(const std::string& path, const Report& report, bool named);
   void TellSummary();
+  void SayWhatIsMissing() const;
   ExitCode Code() const;
 
   const Options& options_;
   Output output_;
-  // By verdict; unsupported files of class other apart.
+  // By verdict; unsupported files by class.
   std::array<std::uint64_t, 4> verdicts_{};
-  std::uint64_t others_ = 0, files_ = 0;
+  std::array<std::uint64_t, 3> classes_{};
+  std::uint64_t files_ = 0;
+  bool named_other_ = false;  // a file that was named, or standard input, is not a model
 };
 
 bool Scanner::Path(const std::string& path) {
@@ -62,16 +66,17 @@ Report Scanner::JudgeIndex(const std::string& path, int folder, FileSource& file
 }
 
 bool Scanner::File(const std::string& path, int folder, Result<FileSource> file) {
-  if (!file) return Tell(path, ScanFailure(file.error(), options_.check), {});
-  if (IsNamedIndex(path)) return Tell(path, JudgeIndex(path, folder, *file), {});
-  if (!options_.digest) return Tell(path, Scan(*file, path, options_.check), {});
+  const bool named = folder < 0;
+  if (!file) return Tell(path, named, ScanFailure(file.error(), options_.check), {});
+  if (IsNamedIndex(path)) return Tell(path, named, JudgeIndex(path, folder, *file), {});
+  if (!options_.digest) return Tell(path, named, Scan(*file, path, options_.check), {});
   DigestSource source(*file);
   const Report report = Scan(source, path, options_.check);
-  return Tell(path, report, report.format() == "safetensors" ? source.Hex() : std::string());
+  return Tell(path, named, report, report.format() == "safetensors" ? source.Hex() : std::string());
 }
 
 bool Scanner::StandardInput() {
-  StreamScan scan(options_.check);
+  StreamScan scan(options_.check, options_.name);
   std::optional<HeaderDigest> digest;
   if (options_.digest) digest.emplace();
   std::vector<std::byte> buffer(1 << 16);
@@ -91,18 +96,24 @@ bool Scanner::StandardInput() {
     if (!scan.Feed(part)) break;  // certain already; at_end does not matter
   }
   const Report report = scan.Finish(at_end);
-  return Tell("-", report,
+  return Tell(options_.name.empty() ? "-" : options_.name, true, report,
               digest && report.format() == "safetensors" ? digest->Hex() : std::string());
 }
 
-bool Scanner::Tell(const std::string& path, const Report& report, const std::string& digest) {
-  if (report.verdict() == Verdict::kUnsupported && report.file_class() == FileClass::kOther) {
-    ++others_;
-  } else {
+void Scanner::Count(const Report& report, bool named) {
+  if (report.verdict() != Verdict::kUnsupported) {
     ++verdicts_[static_cast<std::size_t>(report.verdict())];
+    return;
   }
+  ++classes_[static_cast<std::size_t>(*report.file_class())];
+  named_other_ |= named && report.file_class() == FileClass::kOther;
+}
+
+bool Scanner::Tell(const std::string& path, bool named, const Report& report,
+                   const std::string& digest) {
+  Count(report, named);
   if (options_.format == Format::kText) {
-    TellText(path, report);
+    TellText(path, report, named);
   } else {
     if (options_.format == Format::kJson) output_.Write(files_ == 0 ? "\n" : ",\n");
     output_.Write(RenderJson(path, report, {.header_sha256 = digest}));
@@ -115,11 +126,12 @@ bool Scanner::Tell(const std::string& path, const Report& report, const std::str
   return !output_.failed();
 }
 
-void Scanner::TellText(const std::string& path, const Report& report) {
-  const bool calm =
-      report.verdict() == Verdict::kAccepted || report.file_class() == FileClass::kOther;
-  if (options_.quiet && calm) return;
-  output_.Write(RenderText(path, report, options_.verbose));
+// What is not a model changes nothing where it was found, and the exit code where it was named: then it is shown with
+// the note that says what it is.
+void Scanner::TellText(const std::string& path, const Report& report, bool named) {
+  const bool other = report.file_class() == FileClass::kOther;
+  if (options_.quiet && (report.verdict() == Verdict::kAccepted || (other && !named))) return;
+  output_.Write(RenderText(path, report, options_.verbose || (other && named)));
   if (output_.IsTerminal()) output_.Flush();
 }
 
@@ -135,19 +147,30 @@ void Scanner::TellSummary() {
   add(verdicts_[0], "accepted");
   add(verdicts_[1], "rejected");
   add(verdicts_[2], "undecided");
-  add(verdicts_[3], "unsupported");
-  add(others_, "not models");
+  add(classes_[static_cast<std::size_t>(FileClass::kModel)], "unsupported");
+  add(classes_[static_cast<std::size_t>(FileClass::kNotFetched)], "not fetched");
+  add(classes_[static_cast<std::size_t>(FileClass::kOther)], "not models");
   output_.Write(line + "\n");
 }
 
 ExitCode Scanner::Code() const {
-  const auto count = [this](Verdict verdict) {
-    return verdicts_[static_cast<std::size_t>(verdict)];
+  const auto any = [](const auto& counts, auto which) {
+    return counts[static_cast<std::size_t>(which)] != 0;
   };
-  if (count(Verdict::kUndecided) != 0) return kSomeUndecided;
-  if (count(Verdict::kRejected) != 0) return kSomeRejected;
-  if (count(Verdict::kUnsupported) != 0 || files_ == 0) return kSomeUnsupported;
-  return kAllAccepted;
+  if (any(verdicts_, Verdict::kUndecided)) return kUndecided;
+  if (any(verdicts_, Verdict::kRejected)) return kRejected;
+  const bool all_known =
+      !any(classes_, FileClass::kModel) && !any(classes_, FileClass::kNotFetched);
+  return any(verdicts_, Verdict::kAccepted) && all_known && !named_other_ ? kDone : kUnsupported;
+}
+
+// Where no line says why nothing was accepted.
+void Scanner::SayWhatIsMissing() const {
+  if (files_ == 0) {
+    std::fputs("tensorgate: nothing to scan\n", stderr);
+  } else if (files_ == classes_[static_cast<std::size_t>(FileClass::kOther)]) {
+    std::fputs("tensorgate: no model file found\n", stderr);
+  }
 }
 
 int Scanner::Run() {
@@ -161,26 +184,12 @@ int Scanner::Run() {
   }
   if (document) output_.Write("\n]}\n");
   if (options_.format == Format::kText) TellSummary();
-  if (!output_.Finish()) return kSomeUndecided;
-  if (files_ == 0) std::fputs("tensorgate: nothing to scan\n", stderr);
+  if (!output_.Finish()) return kUndecided;
+  SayWhatIsMissing();
   return Code();
 }
 
 }  // namespace
-
-ExitCode CodeOf(const Report& report) {
-  switch (report.verdict()) {
-    case Verdict::kAccepted:
-      return kAllAccepted;
-    case Verdict::kRejected:
-      return kSomeRejected;
-    case Verdict::kUndecided:
-      return kSomeUndecided;
-    case Verdict::kUnsupported:
-      break;
-  }
-  return kSomeUnsupported;
-}
 
 int RunScan(const Options& options) { return Scanner(options).Run(); }
 

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/overwrite.h"
 #include "lib/checkpoint/check.h"
 #include "lib/ops/rewrite.h"
 #include "lib/ops/shards.h"
@@ -35,13 +36,14 @@ class Rewriting {
  private:
   std::string Target() const;
   bool TargetFits() const;
-  std::optional<Report> Open();
+  bool Open();
   void TakeMetadata(const Metadata& given, Metadata& kept);
   void TakeShards();
   Result<void> Save();
   Result<void> Verify();
   std::vector<std::string> Files() const;
-  int Refuse(const std::string& path, const Report& report);
+  bool OverwritesInputs() const;
+  int Refuse();
   void TellRepaired(const std::string& path, const Report& report);
   void WriteText();
   std::string Json(std::string_view reports, bool written) const;
@@ -58,7 +60,13 @@ class Rewriting {
   std::size_t left_out_ = 0;    // metadata entries
   std::string target_;
   std::uint64_t data_bytes_ = 0;
+  struct Refused {
+    std::string path;
+    Refusal why;
+  };
+  std::vector<Refused> refused_;
   std::optional<Status> error_;
+  std::string message_;  // of that; "": what its rule says
   std::string content_;  // SHA-256, if it was asked for
 };
 
@@ -66,14 +74,18 @@ bool Holds(const std::vector<std::string>& keys, const std::string& key) {
   return std::ranges::find(keys, key) != keys.end();
 }
 
-// The report on the first input that is refused, if any; what the others hold is taken over.
-std::optional<Report> Rewriting::Open() {
+// False if an input is refused. What the others hold is taken over.
+bool Rewriting::Open() {
   const bool sanitize = options_.command == Options::Command::kSanitize;
   for (const std::string& path : options_.paths) {
     auto input = OpenInput(sanitize ? checkpoint::IndexOf(path) : path, options_);
-    if (!input) return std::move(input.error());
+    if (!input) {
+      refused_.push_back({path, std::move(input.error())});
+      continue;
+    }
     if ((*input)->report.format().starts_with("pytorch-")) {
-      return ScanFailure({.rule = Rule::kUseNotSafetensors}, options_.check);
+      refused_.push_back({path, {(*input)->report, Status{.rule = Rule::kUseNotSafetensors}}});
+      continue;
     }
     inputs_.push_back(*std::move(input));
     if (sanitize && !inputs_[0]->shards.empty()) {
@@ -83,7 +95,7 @@ std::optional<Report> Rewriting::Open() {
       TakeMetadata(inputs_.back()->contents.metadata(), metadata_);
     }
   }
-  return std::nullopt;
+  return refused_.empty();
 }
 
 // What several inputs say alike stands once. What they say differently is refused by the writer.
@@ -122,8 +134,6 @@ void Rewriting::TakeShards() {
   }
   const std::filesystem::path from = folder.empty() ? "." : folder;
   std::error_code error;
-  if (std::filesystem::equivalent(from, options_.target, error)) return;
-  error.clear();
   for (std::filesystem::directory_iterator entry(from, error), end; !error && entry != end;
        entry.increment(error)) {
     if (!ours.contains(entry->path().filename())) ++not_copied_;
@@ -190,6 +200,20 @@ std::vector<std::string> Rewriting::Files() const {
   return files;
 }
 
+bool Rewriting::OverwritesInputs() const {
+  std::vector<std::string> read;
+  for (const auto& input : inputs_) {
+    read.push_back(checkpoint::IndexOf(input->path));
+    const std::string folder = read.back().substr(0, read.back().rfind('/') + 1);
+    for (const std::string& shard : input->shards) read.push_back(folder + shard);
+  }
+  std::vector<std::string> written = Files();
+  for (const internal::ShardData& shard : shards_) {
+    written.push_back(options_.target + "/" + shard.name);
+  }
+  return Overwrites(read, written) || (options_.max_shard_bytes != 0 && Removes(read, target_));
+}
+
 Result<void> Rewriting::Verify() {
   const Result<ContentHash> before = HashContent(tensors_);
   if (!before) return std::unexpected(before.error());
@@ -200,7 +224,7 @@ Result<void> Rewriting::Verify() {
   for (const std::string& file : Files()) {
     auto input = OpenInput(file, strict);
     if (!input) {
-      return std::unexpected(Status{.rule = input.error().findings()[0].rule});
+      return std::unexpected(Status{.rule = input.error().report.findings()[0].rule});
     }
     std::ranges::move((*input)->contents.tensors, std::back_inserter(tensors));
     written.push_back(*std::move(input));
@@ -224,7 +248,6 @@ std::string Rewriting::Json(std::string_view reports, bool written) const {
   json.PathMembers("output", target_);
   json.Key("written");
   json.Bool(written);
-  WriteError(json, error_);
   json.Member("tensors", std::uint64_t{tensors_.size()});
   json.Member("data_bytes", data_bytes_);
   json.Member("metadata_entries", std::uint64_t{metadata_entries_});
@@ -232,16 +255,20 @@ std::string Rewriting::Json(std::string_view reports, bool written) const {
   json.MemberOrNull("content_sha256", content_);
   json.Member("not_copied", std::uint64_t{not_copied_});
   json.EndObject();
-  return text + rest.substr(1) + "\n";
+  return text + rest.substr(1, rest.size() - 2) + "," + ErrorMember(error_, message_) + "}\n";
 }
 
-int Rewriting::Refuse(const std::string& path, const Report& report) {
-  if (options_.format == Format::kJson) {
-    output_.Write(Json(RenderJson(path, report), false));
-  } else {
-    output_.Write(RenderText(path, report));
+int Rewriting::Refuse() {
+  ExitCode code = kDone;
+  std::string reports;
+  for (const auto& [path, why] : refused_) {
+    code = Worse(code, CodeOf(why));
+    reports += (reports.empty() ? "" : ",") + RenderJson(path, why.report);
+    if (why.error) error_ = why.error, message_ = why.message;
+    if (options_.format != Format::kJson) WriteRefusal(output_, path, why, options_.verbose);
   }
-  return output_.Finish() ? CodeOf(report) : kSomeUndecided;
+  if (options_.format == Format::kJson) output_.Write(Json(reports, false));
+  return output_.Finish() ? code : kUndecided;
 }
 
 void Rewriting::TellRepaired(const std::string& path, const Report& report) {
@@ -271,13 +298,12 @@ void Rewriting::WriteText() {
 int Rewriting::Run() {
   target_ = Target();
   if (!TargetFits()) return kUsage;
-  if (const std::optional<Report> refused = Open()) {
-    return Refuse(options_.paths[inputs_.size()], *refused);
-  }
+  if (!Open()) return Refuse();
   if (!shards_.empty()) {
     target_ = Target();
     if (!TargetFits()) return kUsage;
   }
+  if (OverwritesInputs()) return kUsage;
   for (const TensorData& tensor : tensors_) {
     data_bytes_ += safetensors::internal::TensorBytes(tensor.dtype, tensor.shape).value_or(0);
   }
@@ -300,7 +326,7 @@ int Rewriting::Run() {
   } else if (!error_) {
     WriteText();
   }
-  return output_.Finish() && !error_ ? kAllAccepted : kSomeUndecided;
+  return output_.Finish() && !error_ ? kDone : kUndecided;
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // The decoder of pickles: events lie side by side and cover what was read; pieces are views of the input; the survey of
-// names keeps up with any of them. The dry run calls where a slow second one does, in any pieces.
+// names keeps up with any of them; a search from every place takes linear time. The dry run calls where a slow second one
+// does, in any pieces.
 #include "fuzz/support.h"
 #include "lib/pickle/dry_run.h"
+#include "lib/pickle/reach.h"
 #include "lib/pickle/survey.h"
 #include "tests/oracle/other_readers.h"
 
@@ -51,5 +53,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_ASSERT(decoder.error() != pickle::DecodeError::kNone && decoder.offset() == at);
   if (decoder.at_end()) FUZZ_ASSERT(decoder.error() == pickle::DecodeError::kTruncated);
   CheckDryRun(bytes);
+  // Walks from every place go over each byte once.
+  std::vector<bool> passed(size);
+  std::size_t opcodes = 0;
+  for (std::size_t begin = 0; begin < size; ++begin) {
+    const pickle::Reach reach = pickle::ReachOf(bytes, begin, {.passed = &passed});
+    FUZZ_ASSERT(reach.end >= begin && reach.end <= size && reach.plain <= reach.opcodes);
+    if (reach.stopped) FUZZ_ASSERT(all[reach.end - 1] == '.');
+    opcodes += reach.opcodes;
+  }
+  FUZZ_ASSERT(opcodes <= size);
   return 0;
 }

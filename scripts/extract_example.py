@@ -1,28 +1,33 @@
 #!/usr/bin/env python3
-"""Turns the worked example at the top of a public header into a source file that must compile.
+"""Turns worked examples into source files that must compile, and run where the files they name are missing.
 
-    extract_example.py HEADER OUTPUT
+    extract_example.py HEADER OUTPUT       the example at the top of a public header
+    extract_example.py README.md OUTPUT    all C++ examples of a document, a function each
+    extract_example.py --main OUTPUT NAME...    a main function that runs those of these headers and of the document
 
-The example is the first run of comment lines indented by three spaces. What it takes for granted (a
-`remote`, a `path`) stands in CONTEXT below; everything else must be as the header shows it.
+The example of a header is the first run of comment lines indented by three spaces. What it takes for granted (a
+`remote`, a `path`) stands in CONTEXT below; everything else must be as the document shows it.
 """
 from pathlib import Path
 import re
 import sys
 
-# What surrounds the example: declarations before the function, and the function's head.
+# What surrounds the example: declarations before the function, what it returns, and what it takes.
 CONTEXT = {
-    "slice.h": ("#include <vector>",
-                "void Example(const tensorgate::Checkpoint& checkpoint, std::size_t index)"),
-    "mapping.h": ("", "void Example(const tensorgate::Checkpoint& checkpoint)"),
-    "tensor.h": ("", "void Example(const tensorgate::Checkpoint& checkpoint)"),
-    "source.h": ("struct Remote { tensorgate::Result<std::size_t> Fetch(std::uint64_t, std::span<std::byte>); };",
-                 "void Example(Remote& remote, std::uint64_t size)"),
-    "status.h": ("#include <string>\nenum Outcome { kSkip, kFail, kRead };",
-                 "Outcome Example(const std::string& path)"),
-    "safetensors.h": ("", "int Example()"),
+    "slice": ("#include <vector>", "void", "const tensorgate::Checkpoint& checkpoint, std::size_t index"),
+    "mapping": ("", "void", "const tensorgate::Checkpoint& checkpoint"),
+    "tensor": ("", "void", "const tensorgate::Checkpoint& checkpoint"),
+    "source": ("struct Remote { tensorgate::Result<std::size_t> Fetch(std::uint64_t, std::span<std::byte>); };",
+               "void", "Remote& remote, std::uint64_t size"),
+    "status": ("#include <string>\nenum Outcome { kSkip, kFail, kRead };", "Outcome", "const std::string& path"),
+    "safetensors": ("", "int", ""),
 }
-ENDING = {"safetensors.h": "  return 0;\n", "status.h": "  return kRead;\n"}
+ENDING = {"int": "  return 0;\n", "Outcome": "  return kRead;\n", "void": ""}
+# How main calls those that take something: of a file without tensors, so that what they ask for is not there.
+CALLS = {
+    "slice": "Example_slice(empty, 0)", "mapping": "Example_mapping(empty)", "tensor": "Example_tensor(empty)",
+    "status": 'Example_status("model.safetensors")', "source": None,
+}
 
 
 def example(text, marker):
@@ -38,23 +43,79 @@ def example(text, marker):
     return "\n".join(lines).strip().replace("…", "")
 
 
-def main():
-    header, output = Path(sys.argv[1]), Path(sys.argv[2])
+def includes(folder):
+    names = sorted(name.name for name in folder.glob("*.h"))
+    return "#include <cstdio>\n" + "".join(f'#include "tensorgate/{name}"\n' for name in names)
+
+
+def head_of(name):
+    declarations, returned, taken = CONTEXT.get(name, ("", "void", ""))
+    return declarations, f"{returned} Example_{name}({taken})", ENDING[returned]
+
+
+def of_header(header):
     is_c = header.name == "tensorgate.h"
     body = example(header.read_text(encoding="utf-8"), r" \*" if is_c else "//")
     if not body:
         sys.exit(f"{header}: no example at the top")
-    declarations, head = CONTEXT.get(header.name, ("", "void Example(void)" if is_c else "void Example()"))
     # The header itself comes first, so that it is seen to stand alone.
     if is_c:
         before = '#include "tensorgate.h"\n#include <stdio.h>\n'
+        return f"{before}int main(void) {{\n{body}\n  return 0;\n}}\n"
+    declarations, head, ending = head_of(header.stem)
+    before = f'#include "tensorgate/{header.name}"\n' + includes(header.parent)
+    return f"{before}{declarations}\n{head};\n{head} {{\n{body}\n{ending}}}\n"
+
+
+def blocks_of(document):
+    blocks = re.findall(r"^```cpp\n(.*?)^```", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    if not blocks:
+        sys.exit(f"{document}: no C++ example")
+    return blocks
+
+
+def of_document(document):
+    text = includes(document.parent / "lib" / "include" / "tensorgate")
+    for number, block in enumerate(blocks_of(document)):
+        lines = block.splitlines()
+        text += "".join(line + "\n" for line in lines if line.startswith("#include"))
+        body = "\n".join(line for line in lines if not line.startswith("#include"))
+        text += f"int Document_{number}();\nint Document_{number}() {{\n{body}\n  return 0;\n}}\n"
+    return text
+
+
+def main_function(document, names):
+    """Runs each where nothing is there, then what saves a file, then each again."""
+    text = includes(document.parent / "lib" / "include" / "tensorgate")
+    calls = []
+    for name in names:
+        declarations, head, _ = head_of(name)
+        call = CALLS.get(name, f"Example_{name}()")
+        if call and name != "save":
+            text += f"{declarations}\n{head};\n"
+            calls.append(call)
+    for number, _ in enumerate(blocks_of(document)):
+        text += f"int Document_{number}();\n"
+        calls.append(f"Document_{number}()")
+    text += """void Example_save();
+int main() {
+  const std::byte nothing[] = {std::byte{2}, {}, {}, {}, {}, {}, {}, {}, std::byte{'{'}, std::byte{'}'}};
+  const auto opened = tensorgate::Checkpoint::OpenBytes(nothing);
+  if (!opened) return 1;
+  const tensorgate::Checkpoint& empty = *opened;
+  for (int round = 0; round < 2; ++round) {
+"""
+    text += "".join(f"    static_cast<void>({call});\n" for call in calls)
+    return text + '    Example_save();\n  }\n  std::puts("all have run");\n}\n'
+
+
+def main():
+    root = Path(__file__).resolve().parents[1]
+    if sys.argv[1] == "--main":
+        output, text = Path(sys.argv[2]), main_function(root / "README.md", sys.argv[3:])
     else:
-        before = f'#include "tensorgate/{header.name}"\n#include <cstdio>\n'
-        before += "".join(f'#include "tensorgate/{name.name}"\n'
-                          for name in sorted(header.parent.glob("*.h")))
-    ending = ENDING.get(header.name, "")
-    main_function = "int main(void) { Example(); return 0; }\n" if is_c else ""
-    text = f"{before}{declarations}\n{head};\n{head} {{\n{body}\n{ending}}}\n{main_function}"
+        given, output = Path(sys.argv[1]), Path(sys.argv[2])
+        text = of_document(given) if given.suffix == ".md" else of_header(given)
     if not output.is_file() or output.read_text(encoding="utf-8") != text:
         output.write_text(text, encoding="utf-8")
 

@@ -66,7 +66,7 @@ std::string_view Name(Severity severity) {
 }
 
 std::string_view Name(FileClass file_class) {
-  constexpr std::array<std::string_view, 2> kNames = {"model", "other"};
+  constexpr std::array<std::string_view, 3> kNames = {"model", "other", "not-fetched"};
   return At(kNames, static_cast<std::size_t>(file_class));
 }
 

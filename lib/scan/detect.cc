@@ -86,7 +86,7 @@ bool IsText(std::string_view head, bool whole) {
 
 Kind DetectText(std::string_view head) {
   if (head.starts_with("version https://git-lfs.github.com/spec/")) {
-    return {"git-lfs-pointer", "a Git LFS pointer, not the file itself", kOther};
+    return {"git-lfs-pointer", "a Git LFS pointer, not the file itself", kNotFetched};
   }
   if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
   head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n\f"), head.size()));
@@ -129,7 +129,7 @@ Kind DetectByContent(std::string_view head, std::uint64_t size) {
 }
 
 // Nothing that a loader of models is meant for, as far as the first bytes tell.
-bool IsUnclear(const Kind& kind) { return kind.file_class == kOther || kind.format == "unknown"; }
+bool IsUnclear(const Kind& kind) { return kind.file_class != kModel || kind.format == "unknown"; }
 
 // A loader would unpickle it: text and pictures can be pickles of protocol 0 and 1.
 bool IsPickle(const pickle::DryRun& run, std::uint64_t size) {
@@ -145,7 +145,7 @@ std::string_view AlsoInWords(const SecondReadings& readings, const Kind& kind) {
 }
 
 Kind WithSuffix(Kind kind, std::string_view name) {
-  if (IsNamedAsModel(name)) kind.file_class = kModel;
+  if (kind.file_class == kOther && IsNamedAsModel(name)) kind.file_class = kModel;
   return kind;
 }
 

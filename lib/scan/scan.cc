@@ -83,16 +83,19 @@ Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& op
   return Other(cached, name, options);
 }
 
+Report WithSuffix(Report report, std::string_view name) {
+  if (internal::NamesOther(report.format(), name)) {
+    ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
+  }
+  return report;
+}
+
 }  // namespace
 
 Report Scan(Source& source, std::string_view name, const CheckOptions& options) {
   try {
     if (internal::IsNamedSafetensors(name)) return safetensors::Check(source, options);
-    Report report = ScanUnnamed(source, name, options);
-    if (internal::NamesOther(report.format(), name)) {
-      ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
-    }
-    return report;
+    return WithSuffix(ScanUnnamed(source, name, options), name);
   } catch (...) {
     return ReportBuilder::Caught(options, "unknown");
   }
@@ -117,15 +120,20 @@ constexpr std::uint64_t kSpoolBytes = std::uint64_t{64} << 30;
 
 // The head is kept: it tells what the stream is if it does not prove to be safetensors.
 struct StreamScan::State {
-  State(const CheckOptions& given, std::string called)
-      : options(given), name(std::move(called)), check(given) {}
+  State(const CheckOptions& given, std::string given_name)
+      : options(given),
+        name(std::move(given_name)),
+        check(given),
+        checking(internal::IsNamedSafetensors(name)),
+        certain(checking) {}
   CheckOptions options;
   std::string name;
   safetensors::StreamCheck check;
   std::array<std::byte, kScanHead> head;
   std::size_t length = 0;
   std::uint64_t bytes_read = 0;
-  bool checking = false, spooling = false, open = true;
+  bool checking, spooling = false, open = true;
+  bool certain;  // by its name it is safetensors, whatever is in it
   internal::Spool spool;
   std::optional<Status> failure;
 
@@ -143,12 +151,11 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
   length += kept;
   if (checking) {
     open = check.Feed(bytes);
-    return open || SpoolInstead(bytes, kept);
+    return open || (!certain && SpoolInstead(bytes, kept));
   }
   if (spooling) return open = Keep(bytes);
-  const bool named = internal::IsNamedSafetensors(name);
-  if (length < 9 && !named) return true;
-  if (named || internal::MayBeSafetensors(seen())) {
+  if (length < 9) return true;
+  if (internal::MayBeSafetensors(seen())) {
     checking = true;
     // Not more than the head has come before: what did not fit into it is fed after it.
     open = check.Feed(seen());
@@ -165,8 +172,7 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
 // Refused as safetensors while all of it is still here: what begins like another format is judged as that.
 bool StreamScan::State::SpoolInstead(std::span<const std::byte> bytes, std::size_t kept) {
   const bool all_here = length - kept == bytes_read - bytes.size();
-  if (!all_here || internal::IsNamedSafetensors(name) || !internal::IsJudgedFromItsEnd(seen()))
-    return false;
+  if (!all_here || !internal::IsJudgedFromItsEnd(seen())) return false;
   checking = false;
   spooling = true;
   return open = Keep(seen()) && Keep(bytes.subspan(kept));
@@ -202,7 +208,9 @@ Report StreamScan::State::Finish(bool at_end) {
   if (checking) {
     // Refused early: that the stream went on is no failure of it.
     Report report = check.Finish(at_end || !open);
-    if (IsSafetensors(report, seen(), size, name)) return report;
+    if (certain || IsSafetensors(report, seen(), size, name)) {
+      return WithSuffix(std::move(report), name);
+    }
   } else if (!at_end && open) {
     return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
   }

@@ -9,7 +9,12 @@
 #include <cerrno>
 #include <memory>
 #include <new>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
+
+#include "lib/source/beneath.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -50,23 +55,24 @@ Descriptor OpenBlobAt(int folder, std::string_view target) {
   return Descriptor(::openat(blobs.get(), blob.c_str(), kFileFlags | O_NOFOLLOW));
 }
 
-Result<FileSource> OpenAt(int folder, const char* name, bool follow_links) {
+Result<FileSource> OpenFollowing(int folder, const char* name) {
   struct stat status;
-  if (::fstatat(folder, name, &status, follow_links ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
-    return Fail(OpenFailed(errno));
-  }
-  Descriptor file;
-  if (S_ISLNK(status.st_mode)) {
-    Result<Descriptor> blob = OpenHubBlob(folder, name);
-    if (!blob) return Fail(blob.error());
-    file = std::move(*blob);
-  } else {
-    // Opening a device can have effects of its own.
-    if (!S_ISREG(status.st_mode)) return Fail(Plain(Rule::kIoNotRegular));
-    file = Descriptor(::openat(folder, name, kFileFlags | (follow_links ? 0 : O_NOFOLLOW)));
-    if (!file.valid()) return Fail(OpenFailed(errno));
-  }
+  if (::fstatat(folder, name, &status, 0) != 0) return Fail(OpenFailed(errno));
+  // Opening a device can have effects of its own.
+  if (!S_ISREG(status.st_mode)) return Fail(Plain(Rule::kIoNotRegular));
+  Descriptor file(::openat(folder, name, kFileFlags));
+  if (!file.valid()) return Fail(OpenFailed(errno));
   return FileSource::Own(file.Release());
+}
+
+// The file that `name` is in the last of these folders, or that a link leads to which may be followed.
+Result<FileSource> OpenLast(std::span<const int> way, const char* name) {
+  const std::string root = PathOf(way.front());
+  Result<Descriptor> file = OpenBeneath(way, std::span(&root, 1), name);
+  const bool link = !file && file.error().rule == Rule::kIoLinkNotFollowed;
+  if (link) file = OpenHubBlob(way.back(), name);
+  if (!file) return Fail(file.error());
+  return FileSource::Own(file->Release());
 }
 
 }  // namespace
@@ -134,23 +140,23 @@ Result<Folder> Folder::FromDescriptor(int descriptor) {
 
 Result<FileSource> Folder::OpenFile(const std::string& name, bool follow_links) const {
   if (name.find('\0') != name.npos) return Fail(OpenFailed(EINVAL));
-  if (follow_links) return OpenAt(descriptor_.get(), name.c_str(), true);
-  Descriptor below;
-  int folder = descriptor_.get();
+  if (follow_links) return OpenFollowing(descriptor_.get(), name.c_str());
+  std::vector<Descriptor> below;
+  std::vector<int> way = {descriptor_.get()};
   std::size_t begin = 0;
   for (std::size_t slash; (slash = name.find('/', begin)) != name.npos; begin = slash + 1) {
     const std::string part = name.substr(begin, slash - begin);
     struct stat status;
-    if (::fstatat(folder, part.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (::fstatat(way.back(), part.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       return Fail(OpenFailed(errno));
     }
     if (S_ISLNK(status.st_mode)) return Fail(Plain(Rule::kIoLinkNotFollowed));
-    Descriptor next(::openat(folder, part.c_str(), kFolderFlags | O_NOFOLLOW));
+    Descriptor next(::openat(way.back(), part.c_str(), kFolderFlags | O_NOFOLLOW));
     if (!next.valid()) return Fail(OpenFailed(errno));
-    below = std::move(next);
-    folder = below.get();
+    below.push_back(std::move(next));
+    way.push_back(below.back().get());
   }
-  return OpenAt(folder, name.c_str() + begin, false);
+  return OpenLast(way, name.c_str() + begin);
 }
 
 int Folder::List(FolderNames& names) const {

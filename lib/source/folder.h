@@ -49,8 +49,8 @@ class Folder {
   static Result<Folder> FromDescriptor(int descriptor);
 
   /// Opens a regular file by parts with '/' between, of which none may be empty, "." or "..".
-  /// Without `follow_links` a symbolic link on the way, but for that of a hub cache at its end, is
-  /// refused as `io/link-not-followed`.
+  /// Without `follow_links` a symbolic link on the way is refused as `io/link-not-followed`, and at its end one that leads
+  /// neither to a regular file below this folder (beneath.h) nor to a blob of its hub cache.
   Result<FileSource> OpenFile(const std::string& name, bool follow_links) const;
   /// As ListFolder; throws std::bad_alloc also where the system has no memory.
   int List(FolderNames& names) const;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/source/beneath.h"
 #include "lib/source/descriptor.h"
 #include "lib/source/folder.h"
 
@@ -25,6 +26,12 @@ Status Plain(Rule rule) { return {.rule = rule, .system_error = 0, .offset = 0, 
 
 FileIdentity IdentityOf(const struct stat& status) {
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
+}
+
+// How absolute links may name the folder that is walked: as it was named, and by its path without links.
+std::vector<std::string> RootsOf(int folder, std::string named) {
+  while (named.ends_with('/')) named.pop_back();
+  return {PathOf(folder), std::move(named)};
 }
 
 struct OpenFolder {
@@ -52,6 +59,7 @@ class Walker {
   const WalkOptions& options_;
   const Visit& visit_;
   std::string path_;
+  std::vector<std::string> roots_;  // paths of the folder that was named, once they are wanted
   std::vector<OpenFolder> folders_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> entered_;  // only if links are followed
 };
@@ -101,10 +109,14 @@ bool Walker::Link(int folder, const char* name) {
     if (!descriptor.valid()) return Fail(OpenFailed(errno));
     return Opened(std::move(descriptor));
   }
-  Result<Descriptor> blob = OpenHubBlob(folder, name);
-  if (!blob) return Fail(blob.error());
-  const Result<FileSource> file = FileSource::FromDescriptor(blob->get());
-  return file ? Opened(std::move(*blob)) : Fail(file.error());
+  std::vector<int> way;
+  for (const OpenFolder& each : folders_) way.push_back(each.descriptor.get());
+  if (roots_.empty()) roots_ = RootsOf(way.front(), path_.substr(0, folders_[0].path_length));
+  Result<Descriptor> found = OpenBeneath(way, roots_, name);
+  if (!found && found.error().rule == Rule::kIoLinkNotFollowed) found = OpenHubBlob(folder, name);
+  if (!found) return Fail(found.error());
+  const Result<FileSource> file = FileSource::FromDescriptor(found->get());
+  return file ? Opened(std::move(*found)) : Fail(file.error());
 }
 
 bool Walker::Opened(Descriptor descriptor) {

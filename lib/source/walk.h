@@ -18,13 +18,14 @@ struct FileIdentity {
 };
 
 struct WalkOptions {
-  /// Follow every symbolic link. Without it only a link of a hub cache into its own repository's
-  /// blobs/ is followed.
+  /// Follow every symbolic link. Without it only those are followed that end at a regular file in the folder that was
+  /// named, each step of the way below it (beneath.h), or in the blobs/ of their own hub cache. A link to a folder is
+  /// not: what is in there has its lines already, or is elsewhere.
   bool follow_links = false;
   FileIdentity skip;
 };
 
-/// Told for each file once: its path, which opens it as it stands; a descriptor of the folder it was
+/// Called for each name of a file once: its path, which opens it as it stands; a descriptor of the folder it was
 /// found in, open until the visit is over, or -1 for the path that was named; and the open file or
 /// why there is none. False ends the walk.
 using Visit = std::function<bool(const std::string& path, int folder, Result<FileSource> file)>;

@@ -243,8 +243,10 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   }
   if (!reach.Inside(room)) {
     const Rule rule = size.zero ? Rule::kTorchViewOutsideEmpty : Rule::kTorchViewOutside;
-    if (!machine.Tell(rule,
-                      {.found = reach.last(), .allowed = room, .text = std::string(storage.key)}))
+    // Of the last element the number is counted from 0.
+    const std::uint64_t needed =
+        size.zero ? reach.last() : internal::SaturatingAdd(reach.last(), std::uint64_t{1});
+    if (!machine.Tell(rule, {.found = needed, .allowed = room, .text = std::string(storage.key)}))
       return false;
   }
   if (tensor.elements > room) {

@@ -1,9 +1,11 @@
 // The values of a checkpoint as JSON.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/base64.h"
 #include "lib/json/writer.h"
@@ -46,7 +48,24 @@ struct Level {
   std::size_t child = 0;
   bool wrapped = false;     // in an object of one key
   bool attributes = false;  // were written
+  bool pairs = false;       // of a mapping: as a list of key and value
 };
+
+// JSON has texts as keys, and readers of it do not agree on what two equal ones mean: 1 and "1" are two here.
+bool KeysCollide(const pickle::Values& values, const Value& mapping) {
+  const std::span<const Value> items = values.Items(mapping);
+  const bool attributes = values.Attributes(mapping).kind != Kind::kUndefined;
+  bool texts = !attributes;
+  for (std::size_t i = 0; i < items.size(); i += 2) texts &= items[i].IsString();
+  if (texts) return false;  // no two are equal
+  std::vector<std::string> keys;
+  if (attributes) keys.emplace_back(kAttributes);
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    AppendKey(keys.emplace_back(), values, items[i], i / 2);
+  }
+  std::ranges::sort(keys);
+  return std::ranges::adjacent_find(keys) != keys.end();
+}
 
 class Writer {
  public:
@@ -64,14 +83,20 @@ class Writer {
     const std::span<const Value> items = values_.Items(level.object);
     const bool mapping = pickle::IsMapping(level.object.kind);
     const std::size_t i = level.child;
+    if (level.pairs && i % 2 == 0 && i != 0 && !level.attributes) json_.EndArray();
     if (i >= items.size()) {
+      if (level.pairs && !level.attributes) json_.EndArray();
       const Value attributes = values_.Attributes(level.object);
       if (level.attributes || attributes.kind == Kind::kUndefined) return Close();
       level.attributes = true;
       json_.Key(kAttributes);
       return Open(attributes);
     }
-    level.child += mapping ? 2 : 1;
+    level.child += mapping && !level.pairs ? 2 : 1;
+    if (level.pairs) {
+      if (i % 2 == 0) json_.BeginArray();
+      return Open(items[i]);
+    }
     if (mapping) {
       std::string key;
       AppendKey(key, values_, items[i], i / 2);
@@ -129,8 +154,14 @@ class Writer {
       json_.BeginObject();
       json_.Key(Name(value.kind));
     }
-    pickle::IsMapping(value.kind) ? json_.BeginObject() : json_.BeginArray();
-    levels_.push_back({.object = value, .wrapped = wrapped});
+    const bool mapping = pickle::IsMapping(value.kind);
+    const bool pairs = mapping && KeysCollide(values_, value);
+    mapping ? json_.BeginObject() : json_.BeginArray();
+    if (pairs) {
+      json_.Key("items");
+      json_.BeginArray();
+    }
+    levels_.push_back({.object = value, .wrapped = wrapped, .pairs = pairs});
   }
 
   const Contents& contents_;

@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/checked.h"
 #include "lib/zip/reader.h"
 
 namespace tensorgate::zip::internal {
 namespace {
 
 using tensorgate::internal::AsText;
+using tensorgate::internal::SaturatingAdd;
 
 constexpr std::uint64_t kMax32 = 0xFFFFFFFF;
 // Of extra fields that a window has room for before it must grow: PyTorch pads to 64 bytes.
@@ -22,7 +24,7 @@ void Reader::WantMember() {
   const std::uint64_t end = archive_.directory_offset;
   if (member.local_offset > end || end - member.local_offset < kLocalHeader) {
     AddFor(Rule::kZipDataPastEnd, archive_.NameOffset(member), member,
-           {.found = member.local_offset, .allowed = end});
+           {.found = SaturatingAdd(member.local_offset, kLocalHeader), .allowed = end});
     return Done(false);
   }
   std::uint64_t begin = member.local_offset;
@@ -49,8 +51,9 @@ void Reader::OnMember() {
       kLocalHeader + std::uint64_t{local->name_length} + local->extra_length;
   const std::uint64_t room = archive_.directory_offset - member.local_offset;
   if (length > room || member.packed_size > room - length) {
+    const std::uint64_t ends = SaturatingAdd(member.local_offset + length, member.packed_size);
     AddFor(Rule::kZipDataPastEnd, member.local_offset, member,
-           {.found = member.packed_size, .allowed = length > room ? 0 : room - length});
+           {.found = ends, .allowed = archive_.directory_offset});
     return Done(false);
   }
   // What the data begin with is looked at, too.
@@ -113,30 +116,39 @@ void Reader::CheckLocal(const CommonFields& local, std::span<const std::byte> na
 // With a descriptor the local header tells nothing: zeros. Without one it tells what the directory
 // does, in ZIP64's field if that is there.
 void Reader::CheckLocalSizes(const CommonFields& local, const Extra& extra, const Member& member) {
-  bool agree =
-      member.has_descriptor && local.crc == 0 && local.compressed_size == 0 && local.size == 0;
-  if (!agree) {
-    CommonFields wide = local;
-    std::span<const std::byte> field = extra.zip64;
-    for (std::uint64_t* value : {&wide.size, &wide.compressed_size}) {
-      if (*value != kMax32 || field.size() < 8) continue;
-      *value = tensorgate::internal::LoadLittleEndian64(field.first<8>());
-      field = field.subspan(8);
+  const std::uint64_t at = member.local_offset + 14;
+  const auto sizes_differ = [&](std::uint64_t found, std::uint64_t stated) {
+    AddFor(Rule::kZipLocalSizes, at, member, {.found = found, .allowed = stated});
+  };
+  std::span<const std::byte> field = extra.zip64;
+  const auto take = [&] {
+    const std::uint64_t value = tensorgate::internal::LoadLittleEndian64(field.first<8>());
+    field = field.subspan(8);
+    return value;
+  };
+  if (member.has_descriptor && local.crc == 0 && local.compressed_size == 0 && local.size == 0) {
+    // PyTorch's writer states there what it knows by then: sizes and offset, or zeros.
+    for (int i = 0; i < 3 && field.size() >= 8; ++i) {
+      const std::uint64_t value = take();
+      if (value == 0 || value == member.size || value == member.local_offset) continue;
+      return sizes_differ(value, member.size);
     }
-    agree = wide.crc == member.crc && wide.size == member.size &&
-            wide.compressed_size == member.packed_size && field.empty();
   } else {
-    // PyTorch's writer tells there what it knows by then: sizes and offset, or zeros.
-    std::span<const std::byte> field = extra.zip64;
-    agree = field.size() <= kWideDescriptor && field.size() % 8 == 0;
-    for (; agree && !field.empty(); field = field.subspan(8)) {
-      const std::uint64_t value = tensorgate::internal::LoadLittleEndian64(field.first<8>());
-      agree = value == 0 || value == member.size || value == member.local_offset;
+    CommonFields wide = local;
+    for (std::uint64_t* value : {&wide.size, &wide.compressed_size}) {
+      if (*value == kMax32 && field.size() >= 8) *value = take();
+    }
+    if (wide.size != member.size) return sizes_differ(wide.size, member.size);
+    if (wide.compressed_size != member.packed_size) {
+      return sizes_differ(wide.compressed_size, member.packed_size);
+    }
+    if (wide.crc != member.crc) {
+      AddFor(Rule::kZipChecksumsDiffer, at, member, {.found = wide.crc, .allowed = member.crc});
     }
   }
-  if (agree && extra.has_zip64 == !extra.zip64.empty()) return;
-  AddFor(Rule::kZipLocalSizes, member.local_offset + 14, member,
-         {.found = local.size, .allowed = member.size});
+  if (!field.empty() || extra.has_zip64 != !extra.zip64.empty()) {
+    AddFor(Rule::kZipLocalZip64, at, member, {.found = field.size()});
+  }
 }
 
 // What lies between a member's data and the next thing is its descriptor, and nothing else.
@@ -162,10 +174,15 @@ void Reader::CloseMember(const Member& member, std::span<const std::byte> betwee
     if (length <= expected) AddFor(Rule::kZipDescriptorMissing, end, member, {.found = length});
     return;
   }
-  if (told->crc != member.crc || told->size != member.size ||
-      told->compressed_size != member.packed_size) {
-    AddFor(Rule::kZipDescriptorMismatch, end, member,
-           {.found = told->size, .allowed = member.size});
+  const std::pair<std::uint64_t, std::uint64_t> sizes[] = {
+      {told->size, member.size}, {told->compressed_size, member.packed_size}};
+  for (const auto& [here, there] : sizes) {
+    if (here == there) continue;
+    AddFor(Rule::kZipDescriptorMismatch, end, member, {.found = here, .allowed = there});
+    return;
+  }
+  if (told->crc != member.crc) {
+    AddFor(Rule::kZipChecksumsDiffer, end, member, {.found = told->crc, .allowed = member.crc});
   }
 }
 

@@ -162,7 +162,7 @@ void BindReport(nb::module_& module) {
             const std::optional<FileClass> file_class = self.shared->report.file_class();
             return file_class ? std::optional(Name(*file_class)) : std::nullopt;
           },
-          "`model` or `other`, of an unsupported file.")
+          "`model`, `other` or `not-fetched`, of an unsupported file.")
       .def_prop_ro(
           "size", [](Self self) { return self.shared->report.size(); },
           "Bytes of the file; None for a stream that was refused early.")

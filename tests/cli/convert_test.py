@@ -131,7 +131,7 @@ class Convert(Case):
         self.assertEqual(metadata, {"format": "pt", "z.head": "b.embed", "c.same": "b.embed"})
         self.assertEqual(tensors, {"b.embed": ("F32", [2, 2], bytes(range(16))),
                                    "part": ("F32", [2], bytes(range(8, 16)))})
-        self.assertIn(b"another name", self.convert(content, "--tied", "refuse", code=REJECTED).stderr)
+        self.assertIn(b"another name", self.convert(content, "--tied", "refuse", code=UNSUPPORTED).stderr)
 
     def test_select(self):
         storage = Storage(0, "FloatStorage", 1)
@@ -139,7 +139,7 @@ class Convert(Case):
         content = checkpoint({"state_dict": {"w": view}, "ema": {"v": view}, "step": 1}, {0: b"abcd"})
         self.assertEqual(list(self.convert(content)[1]), ["w"])
         self.assertEqual(list(self.convert(content, "--select", "ema")[1]), ["v"])
-        self.convert(content, "--select", "em", code=REJECTED)
+        self.convert(content, "--select", "em", code=UNSUPPORTED)
         self.assertIn(b"would write", self.convert(content, "--dry-run").stdout)
 
     def test_refused(self):
@@ -147,13 +147,13 @@ class Convert(Case):
         for view, record, word in (
                 (View(storage, 0, (1 << 40,), (0,)), bytes(8), b"repeats"),
                 (View(Storage(0, "ComplexDoubleStorage", 1), 0, (1,), (1,)), bytes(16), b"no such dtype")):
-            result = self.convert(checkpoint({"w": view}, {0: record}), code=REJECTED)
+            result = self.convert(checkpoint({"w": view}, {0: record}), code=UNSUPPORTED)
             self.assertIn(word, result.stderr)
             self.assertIn(b"tensor w", result.stderr)
         # Within the storage each, and together far more than the file.
         views = {str(i): View(Storage(0, "ByteStorage", 1 << 20), 0, ((1 << 20) - i,), (1,)) for i in range(80)}
-        self.assertIn(b"overlap", self.convert(checkpoint(views, {0: bytes(1 << 20)}), code=REJECTED).stderr)
-        self.convert(checkpoint({"a": 1}, {}), code=REJECTED)
+        self.assertIn(b"overlap", self.convert(checkpoint(views, {0: bytes(1 << 20)}), code=UNSUPPORTED).stderr)
+        self.assertIn(b"convert/no-tensors", self.convert(checkpoint({"a": 1}, {}), code=UNSUPPORTED).stderr)
         outside = View(storage, 1, (2,), (1,))
         self.convert(checkpoint({"w": outside}, {0: bytes(8)}), code=REJECTED)
         exported = checkpoint({"w": View(storage, 0, (2,), (1,))}, {0: bytes(8)}, also=("archive_format",))
@@ -243,8 +243,8 @@ class Folder(Case):
         self.assertEqual(list(read(self.target / self.names()[0])[1]), ["w"])
 
     def test_refused_and_nothing_written(self):
-        self.refused(b"another name", "--tied", "refuse")
-        self.refused(b"no tensor", "--select", "q")
+        self.refused(b"another name", "--tied", "refuse", code=UNSUPPORTED)
+        self.refused(b"no tensor", "--select", "q", code=UNSUPPORTED)
         self.write_index({"z.w": self.ONE, "a.turned": self.ONE, "head": self.TWO, "again": self.ONE})
         self.refused(b"checkpoint/tensor-absent")
         for name, rule in (("../in/" + self.TWO, b"checkpoint/shard-name-unsafe"), ("none.bin", b"checkpoint/shard-missing"),
@@ -262,11 +262,11 @@ class Folder(Case):
         self.put("in/" + self.TWO, checkpoint({"head": View(Storage(0, "ComplexDoubleStorage", 1), 0, (1,), (1,))},
                                               {0: bytes(16)}))
         self.write_index({"z.w": self.ONE, "a.turned": self.ONE, "head": self.TWO})
-        self.refused(b"no such dtype")
+        self.refused(b"no such dtype", code=UNSUPPORTED)
 
     def test_targets_of_shards(self):
         for name in ("x.safetensors", self.INDEX):
-            result = self.run_command("convert", self.source, self.dir / name, code=REJECTED)
+            result = self.run_command("convert", self.source, self.dir / name, code=USAGE)
             self.assertIn(b"named as a file", result.stderr)
             self.assertFalse((self.dir / name).exists())
         self.run_command("convert", self.source, self.put("out", b"x"), code=UNDECIDED)

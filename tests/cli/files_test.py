@@ -124,10 +124,36 @@ class Links(Case):
         os.symlink(self.dir / "outside", self.root / "m")
         os.symlink("nowhere", self.root / "n")
         lines = self.scan(self.root, code=UNDECIDED)
-        self.assertEqual([self.rules(line) for line in lines], [["io/link-not-followed"]] * 3)
+        self.assertEqual([self.rules(line) for line in lines],
+                         [["io/link-not-followed"]] * 2 + [["io/open-failed"]])
         lines = self.scan("--follow-links", self.root, code=UNDECIDED)
         self.assertEqual([line["verdict"] for line in lines], ["accepted", "accepted", "undecided"])
         self.assertEqual(self.rules(lines[2]), ["io/open-failed"])
+
+    def test_links_within_the_folder_are_followed(self):
+        self.put("root/v1/model.safetensors")
+        self.put("root/bad.safetensors", OVERLAP)
+        os.symlink("v1/model.safetensors", self.root / "latest.safetensors")
+        os.symlink(self.root / "v1" / "model.safetensors", self.root / "absolute.safetensors")
+        os.symlink("../latest.safetensors", self.root / "v1" / "again.pt")
+        os.symlink("bad.safetensors", self.root / "good.safetensors")
+        # By whatever way the folder is named. Each name has its line.
+        os.symlink(self.root, self.dir / "way")
+        for root, options in ((self.root, {}), (self.dir / "way", {}), (".", {"cwd": self.root})):
+            lines = {line["path"].rpartition("/")[2]: line for line in self.scan(root, code=REJECTED, **options)}
+            self.assertEqual({name: line["verdict"] for name, line in lines.items()}, {
+                "absolute.safetensors": "accepted", "again.pt": "accepted", "bad.safetensors": "rejected",
+                "good.safetensors": "rejected", "latest.safetensors": "accepted", "model.safetensors": "accepted"})
+        for name in ("bad.safetensors", "good.safetensors"):
+            (self.root / name).unlink()
+        self.scan(self.root, code=ACCEPTED)
+        # What was named is the border, not what is above it.
+        lines = self.scan(self.root / "v1", code=UNDECIDED)
+        self.assertEqual([self.rules(line) for line in lines], [["io/link-not-followed"], []])
+        # A folder is not entered a second time.
+        os.symlink("v1", self.root / "v2")
+        lines = self.scan(self.root, code=UNDECIDED)
+        self.assertEqual([self.rules(line) for line in lines if line["verdict"] != "accepted"], [["io/link-not-followed"]])
 
     def test_loops(self):
         os.symlink("b", self.root / "a")

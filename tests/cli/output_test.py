@@ -114,12 +114,6 @@ class WriteTo(Case):
         self.assertEqual(json.loads(out.read_text())["path"], str(path))
         self.assertEqual(sorted(os.listdir(self.dir)), ["in", "report.jsonl"])
 
-    def test_within_the_scanned_folder(self):
-        self.put("a.safetensors")
-        out = self.dir / "report.jsonl"
-        self.run_command("scan", "--format", "jsonl", "--output", out, self.dir, code=ACCEPTED)
-        self.assertEqual(len(out.read_text().splitlines()), 1)
-
     def test_link_is_kept(self):
         path = self.put("a.safetensors")
         real = self.put("real", b"old")

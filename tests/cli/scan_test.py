@@ -30,9 +30,42 @@ class ExitCodes(Case):
         for paths, code in (([good], ACCEPTED), ([good, bad], REJECTED),
                             ([bad, missing], UNDECIDED), ([missing, bad, model], UNDECIDED),
                             ([bad, model], REJECTED), ([good, model], UNSUPPORTED),
-                            ([good, other], ACCEPTED), ([other], ACCEPTED), ([], USAGE)):
+                            ([good, other], UNSUPPORTED), ([other], UNSUPPORTED), ([bad, other], REJECTED),
+                            ([other, missing], UNDECIDED), ([], USAGE)):
             with self.subTest(paths=[p.name for p in paths]):
                 self.run_command("scan", *paths, code=code)
+                self.run_command("scan", *reversed(paths), code=code)
+
+    def test_nothing_was_accepted(self):
+        page, error = b"<!DOCTYPE html><title>404</title>", b'{"error":"Repository not found"}'
+        for content in (b"", b"\n", page, error, b"Entry not found", LFS):
+            for name in ("README.md", "page", "config.json"):
+                with self.subTest(content=content[:9], name=name):
+                    path = self.put(name, content)
+                    self.run_command("scan", path, code=UNSUPPORTED)
+                    self.run_command("scan", "-q", path, "--format", "json", code=UNSUPPORTED)
+                    self.run_command("scan", "-", input=content, code=UNSUPPORTED)
+                    self.run_command("scan", self.put("a.safetensors"), "-", input=content, code=UNSUPPORTED)
+                    # In a folder it is a companion, but for a pointer to what is elsewhere.
+                    alone, beside = self.put("alone/" + name, content), self.put("beside/" + name, content)
+                    self.put("beside/a.safetensors")
+                    self.run_command("scan", alone.parent, code=UNSUPPORTED)
+                    self.run_command("scan", beside.parent, code=UNSUPPORTED if content == LFS else ACCEPTED)
+                    self.run_command("scan", beside.parent, beside, code=UNSUPPORTED)
+                    beside.unlink()
+
+    def test_why_nothing_was_accepted_is_said(self):
+        path = self.put("page.html", b"<html>404</html>")
+        for arguments in ((path,), ("-q", path)):
+            result = self.run_command("scan", *arguments, code=UNSUPPORTED)
+            self.assertIn(b"this is an HTML page", result.stdout)
+            self.assertIn(b"no model file found", result.stderr)
+        result = self.run_command("scan", "-q", self.dir, code=UNSUPPORTED)
+        self.assertEqual(result.stdout, b"")
+        self.assertIn(b"no model file found", result.stderr)
+        link = self.dir / "link"
+        os.symlink(path, link)
+        self.run_command("scan", self.put("a.safetensors"), link, code=UNSUPPORTED)
 
     def test_empty_folder(self):
         result = self.run_command("scan", self.dir, code=UNSUPPORTED)
@@ -52,7 +85,9 @@ class ExitCodes(Case):
                 self.assertTrue(result.stderr)
 
     def test_help_and_version(self):
-        self.assertIn(b"0 all accepted", self.run_command("--help", code=0).stdout)
+        self.assertIn(b"0 accepted, or done", self.run_command("--help", code=0).stdout)
+        for command in ("scan", "inspect", "convert", "hash", "diff", "sanitize", "split", "merge"):
+            self.assertRegex(self.run_command(command, "--help", code=0).stdout, b"(?s)Exit codes: 0 .*1 .*2 .*3 .*4 usage")
         self.assertRegex(self.run_command("--version", code=0).stdout, rb"^tensorgate \d+\.\d+\.\d+")
 
 
@@ -188,13 +223,18 @@ class Content(Case):
         cases = (("text", b"Once upon a time. The end.\n"), ("json", b'{"weight_map":{}}'),
                  ("html", b"<!DOCTYPE HTML>\n<html>"), ("xml", b"<?xml version='1.0'?>"),
                  ("picture", b"\x89PNG\r\n\x1a\n" + bytes(40)), ("pdf", b"%PDF-1.4\n\xff\xfe"),
-                 ("empty", b""), ("git-lfs-pointer", LFS))
+                 ("empty", b""))
         for index, (name, content) in enumerate(cases):
             with self.subTest(format=name):
                 self.assertEqual(self.kind(f"file{index}.md", content), ("unsupported", name, "other"))
-                self.run_command("scan", self.dir / f"file{index}.md", code=ACCEPTED)
                 # Under the name of a model it is nothing to pass over.
                 self.assertEqual(self.kind(f"file{index}.bin", content)[2], "model")
+
+    def test_not_fetched(self):
+        for name in ("x.md", "x.bin", "x"):
+            self.assertEqual(self.kind(name, LFS), ("unsupported", "git-lfs-pointer", "not-fetched"))
+        # An archive at its end is one nevertheless.
+        self.assertEqual(self.kind("y", LFS + zipped(["m/data.pkl"]))[:2], ("rejected", "pytorch-zip"))
 
     def test_text_then_archive_is_no_text(self):
         picture = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -236,8 +276,44 @@ class StandardInput(Case):
         self.scan_one("-", input=GOOD[:-1], code=REJECTED)
         self.scan_one("-", input=GOOD + b"x", code=REJECTED)
         self.assertEqual(self.scan_one("-", input=PICKLE, code=REJECTED)["format"], "pickle")
-        self.assertEqual(self.scan_one("-", input=b"hello\n", code=ACCEPTED)["class"], "other")
-        self.assertEqual(self.scan_one("-", input=b"", code=ACCEPTED)["format"], "empty")
+        self.assertEqual(self.scan_one("-", input=b"hello\n", code=UNSUPPORTED)["class"], "other")
+        self.assertEqual(self.scan_one("-", input=b"", code=UNSUPPORTED)["format"], "empty")
+
+    def test_named(self):
+        for name in ("m.safetensors", "M.SafeTensors", "d/m.safetensors"):
+            for content, rule in ((b"", "file-too-small"), (b"x" * 7, "file-too-small"), (LFS, "lfs-pointer"),
+                                  (PICKLE, "foreign-format"), (zipped(["m/data.pkl"]), "foreign-format"),
+                                  (b"<!DOCTYPE html>\n<html></html>", "foreign-format"),
+                                  (b"\n" + bytes(9000), None), (OVERLAP, "offsets-overlap")):
+                with self.subTest(name=name, content=content[:20]):
+                    line = self.scan_one("--name", name, "-", input=content, code=REJECTED)
+                    self.assertEqual((line["path"], line["format"]), (name, "safetensors"))
+                    if rule:
+                        self.assertEqual(self.rules(line)[0], "safetensors/" + rule)
+                    file = self.scan_one(self.put(name, content), code=REJECTED)
+                    self.assertEqual(self.rules(file), self.rules(line))
+        line = self.scan_one("--name", "m.safetensors", "-", input=GOOD, code=ACCEPTED)
+        self.assertEqual((line["path"], line["tensors"], self.rules(line)), ("m.safetensors", 2, []))
+        self.assertIn(b"accepted     m.safetensors", self.run_command("scan", "--name", "m.safetensors", "-", input=GOOD).stdout)
+
+    def test_named_as_something_else(self):
+        # The same as of a file of that name: class, format, and the warning of a suffix that lies.
+        for name in ("x.pt", "x.gguf", "x.txt", "x.md", "x", "x.bin"):
+            for content in (b"", b"hello\n", LFS, PICKLE, pickle.dumps({"a": [1]}, 2), GOOD, OVERLAP, GOOD[:40],
+                            zipped(["m/data.pkl"]), b"GGUF" + bytes(8000), bytes(range(200, 256)) * 200):
+                with self.subTest(name=name, content=content[:20]):
+                    line = self.scan_one("--name", name, "-", input=content)
+                    file = self.scan_one(self.put(name, content))
+                    for key in ("verdict", "format", "class"):
+                        self.assertEqual(line[key], file[key])
+                    self.assertEqual(self.rules(line), self.rules(file))
+
+    def test_a_name_is_for_standard_input(self):
+        path = self.put("a.safetensors")
+        for arguments in (("--name", "x.pt", path), ("--name", "", "-"), ("--name", "x.pt")):
+            self.run_command("scan", *arguments, input=GOOD, code=USAGE)
+        lines = self.scan(path, "--name", "b\n.pt", "-", input=GOOD, code=ACCEPTED)
+        self.assertEqual([line["path"] for line in lines], [str(path), "b\n.pt"])
 
     def test_agrees_with_files(self):
         path = self.put("x.dat")

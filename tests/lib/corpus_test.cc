@@ -133,6 +133,27 @@ TEST(CorpusTest, StrictVerdictReasonAndPlace) {
   }
 }
 
+// "it has 8 bytes, not 8": a message that has what was found and what is allowed has two things.
+TEST(CorpusTest, NoMessageSaysOneThingTwice) {
+  std::set<std::string> with_both;
+  for (const json::value& entry : Entries()) {
+    for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+      const Report report = CheckEntry(entry, profile);
+      for (const Finding& finding : report.findings()) {
+        const RuleInfo& info = Info(finding.rule);
+        const std::string_view text = report.FoundText(finding);
+        const bool number = info.message.contains("{found}") && finding.has_found;
+        if (!info.message.contains("{allowed}") || !(number || info.message.contains("{text}")))
+          continue;
+        with_both.emplace(info.id);
+        if (number) EXPECT_NE(finding.found, finding.allowed) << Text(entry.at("path")) << info.id;
+        EXPECT_NE(text, std::to_string(finding.allowed)) << Text(entry.at("path")) << info.id;
+      }
+    }
+  }
+  EXPECT_GT(with_both.size(), 30u);
+}
+
 // The scope tells how far the check went: all the way through an archive that nothing speaks against.
 TEST(CorpusTest, FullScopeFindsWhatTheRecipeSays) {
   for (const json::value& entry : Entries()) {

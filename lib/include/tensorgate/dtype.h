@@ -1,7 +1,7 @@
 // The element types of tensors.
 //
 //   std::optional<tensorgate::DType> dtype = tensorgate::FindDType("BF16");
-//   unsigned bits = tensorgate::Bits(*dtype);  // 16
+//   if (dtype) std::printf("%u bits\n", tensorgate::Bits(*dtype));  // 16
 //
 // The 22 of the safetensors format 0.8.0, in the order in which it declares them. Elements are
 // little-endian, in C order; a dtype of fewer than 8 bits is packed, lowest bits first.

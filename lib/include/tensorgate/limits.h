@@ -66,8 +66,8 @@ struct CheckOptions {
   /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At
   /// least 1.
   std::uint32_t max_findings = 20;
-  /// Of a sharded checkpoint: open shards behind any symbolic link. Without it only the links of a hub
-  /// cache into its own blobs/ are followed.
+  /// Of a sharded checkpoint: open shards behind any symbolic link. Without it only links to a file in
+  /// the folder of the index, and those of a hub cache into its own blobs/, are followed.
   bool follow_links = false;
   /// What a pickle may call beside PyTorch's own. Checks alone look at it: what opens a file takes none.
   TrustList trusted = {};

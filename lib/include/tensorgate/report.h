@@ -33,15 +33,16 @@ enum class Verdict : std::uint8_t {
 
 /// What an unsupported file is.
 enum class FileClass : std::uint8_t {
-  kModel,  ///< Weights or code-bearing: someone may load it.
-  kOther,  ///< Text, JSON, pictures.
+  kModel,       ///< Weights or code-bearing: someone may load it.
+  kOther,       ///< Text, JSON, pictures.
+  kNotFetched,  ///< It stands for a model that is elsewhere: a Git LFS pointer.
 };
 
 std::string_view Name(Verdict verdict);    ///< "accepted", "rejected", "undecided", "unsupported"
 std::string_view Name(Profile profile);    ///< "strict", "reference"
 std::string_view Name(Scope scope);        ///< "structure", "full"
 std::string_view Name(Severity severity);  ///< "note", "warning", "error"
-std::string_view Name(FileClass file_class);  ///< "model", "other"
+std::string_view Name(FileClass file_class);  ///< "model", "other", "not-fetched"
 
 /// A rule that fired, and where. Offsets and lengths are in bytes from the start of the file.
 struct Finding {

@@ -1,7 +1,7 @@
 // The table of everything that can be wrong with a file.
 //
 //   const tensorgate::RuleInfo* rule = tensorgate::FindRule("safetensors/offsets-overlap");
-//   std::printf("%s: %s\n", rule->id.data(), rule->summary.data());
+//   if (rule != nullptr) std::printf("%s: %s\n", rule->id.data(), rule->summary.data());
 //   for (const tensorgate::RuleInfo& each : tensorgate::AllRules()) { … }
 //
 // Ids are stable and never reused. All strings are literals and live as long as the program.

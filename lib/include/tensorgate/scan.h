@@ -35,7 +35,7 @@ Report ScanFailure(const Status& status, const CheckOptions& options = {});
 /// end (archives, pickles) is kept in a temporary file without a name, of 64 GiB at most.
 class StreamScan {
  public:
-  /// `name`: a name for the stream, for its suffix (see Scan); may be empty.
+  /// `name`: what the stream is called, for its suffix, as in Scan; may be empty.
   explicit StreamScan(const CheckOptions& options = {}, std::string name = {});
   StreamScan(StreamScan&&) noexcept;
   StreamScan& operator=(StreamScan&&) noexcept;

@@ -10,8 +10,9 @@
 // Guarantees: accepted means that the index has one meaning, that every shard is below the index's
 // folder and accepted itself, that every tensor of the index is in its shard and every name in one
 // shard only. A shard whose name fails a test is never opened; shards are opened by names relative to
-// the folder, which was opened once. Of symbolic links only those of a hub cache into its own blobs/
-// are followed, unless `CheckOptions::follow_links` says otherwise. No call throws; running out of
+// the folder, which was opened once. Of symbolic links only those to a file below the index's folder, and
+// those of a hub cache into its own blobs/, are followed, unless `CheckOptions::follow_links` says
+// otherwise. No call throws; running out of
 // memory is a report (`io/out-of-memory`). The profile `reference` judges the shards alone by their
 // reference; an index has none.
 #ifndef TENSORGATE_SHARDS_H_

@@ -119,7 +119,8 @@ class File {
 
   /// The structure as JSON: objects, arrays, texts, numbers. A tensor is {"tensor": its name}; what
   /// JSON lacks is an object of one key: {"bytes": base64}, {"complex": [re, im]}, {"dtype": name} ….
-  /// Throws std::bad_alloc.
+  /// No object has a key twice: a dict whose keys JSON would spell alike, as 1 and "1", is
+  /// {"items": [[key, value], …]}. Throws std::bad_alloc.
   std::string ValuesJson() const;
 
   std::uint64_t file_size() const;

@@ -101,6 +101,73 @@ TEST(SurveyTest, IndicesAreDecimal) {
   Check(cases);
 }
 
+// "bytes", "p" of a pickle, "+" behind padding, "?" where the wrapper does not say.
+std::string Arrays(const std::string& bytes) {
+  Decoder decoder(internal::AsBytes(bytes));
+  Survey survey;
+  std::string told;
+  for (Event event; decoder.Next(event);) {
+    survey.Add(event);
+    if (!survey.array()) continue;
+    told += survey.array()->pickled ? "p" : "";
+    told += survey.array()->padded ? "+" : "";
+    told += survey.array()->bytes ? std::to_string(*survey.array()->bytes) : "?";
+    told += ' ';
+  }
+  EXPECT_TRUE(decoder.at_end()) << decoder.offset();
+  return told;
+}
+
+std::string Wrapper(const std::string& shape, const std::string& dtype,
+                    const std::string& more = "") {
+  return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(U\5shape" + shape + "U\5dtype" + dtype +
+         more + "ub";
+}
+
+std::string Dtype(const std::string& name, const std::string& flags = "K\0"s) {
+  return "cnumpy\ndtype\nU" + std::string(1, static_cast<char>(name.size())) + name +
+         "\x89\x88\x87R(K\3U\1<NNNJ\xFF\xFF\xFF\xFFJ\xFF\xFF\xFF\xFF" + flags + "tb";
+}
+
+TEST(SurveyTest, ArraysThatJoblibWrites) {
+  const std::string aligned = "U\33numpy_array_alignment_bytesK\20";
+  const std::pair<std::string, const char*> rows[] = {
+      {Wrapper("K\2K\3\x86", Dtype("f8")), "48 "},
+      {Wrapper("K\2K\3\x86", Dtype("f8"), aligned), "+48 "},
+      {Wrapper("K\2K\3\x86", Dtype("f8"), "U\33numpy_array_alignment_bytesN"), "48 "},
+      {Wrapper(")", Dtype("i4")), "4 "},
+      {Wrapper("K\7\x85", Dtype("U3")), "84 "},
+      {Wrapper("(K\1K\2K\3K\4t", Dtype("V12")), "288 "},
+      {Wrapper("K\0\x85"s, Dtype("f8")), "0 "},
+      {Wrapper("M\0\1\x85"s, Dtype("b1")), "256 "},
+      {Wrapper("J\0\0\1\0\x85"s, Dtype("b1")), "65536 "},
+      {Wrapper("\x8A\6\0\0\0\0\1\0\x85"s, Dtype("b1")), "4294967296 "},
+      {Wrapper("I5\nL7L\n\x86", Dtype("f4")), "140 "},
+      {Wrapper("K\2\x85", Dtype("O8")), "p16 "},
+      {Wrapper("K\2\x85", Dtype("V16", "K\1")), "p32 "},
+      {Wrapper("K\2\x85", Dtype("V16", "K\77")), "p32 "},
+      // What does not say how many.
+      {Wrapper("N", Dtype("f8")), "? "},
+      {Wrapper("K\2\x85", "N"), "? "},
+      {Wrapper("U\1x\x85", Dtype("f8")), "? "},
+      {Wrapper("K\2\x85", Dtype("f")), "? "},
+      {Wrapper("K\2\x85", Dtype("fx")), "? "},
+      {Wrapper("J\xFF\xFF\xFF\xFF\x85", Dtype("f8")), "? "},
+      {Wrapper("J\xFF\xFF\xFF\x7FJ\xFF\xFF\xFF\x7FJ\xFF\xFF\xFF\x7F\x87", Dtype("f8")), "? "},
+      // Of another class of this name, or one that is not built.
+      {"cos\nNumpyArrayWrapper\n)\x81}b", ""},
+      {"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81", ""},
+      {"csklearn.externals.joblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}b", "? "},
+      {"ccopy_reg\n_reconstructor\n(cjoblib.numpy_pickle\nNumpyArrayWrapper\nc__builtin__"
+       "\nobject\nNtR}b",
+       "? "},
+  };
+  for (const auto& [bytes, told] : rows) EXPECT_EQ(Arrays(bytes), told) << bytes;
+  // Shape and dtype out of the memo, and one wrapper after the other.
+  const std::string first = Wrapper("K\3\x85q\1", Dtype("f8") + "q\2");
+  EXPECT_EQ(Arrays(first + Wrapper("h\1", "h\2") + Wrapper("h\1", "N")), "24 24 ? ");
+}
+
 TEST(SurveyTest, TheStackIsKeptWhateverHappens) {
   const Case cases[] = {{"NN(NN", "4/1"},
                         {"NN(NNt", "3/0"},

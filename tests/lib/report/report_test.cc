@@ -224,7 +224,7 @@ TEST(Names, OfValuesThatNobodyDefined) {
   EXPECT_EQ(Name(Scope::kFull), "full");
   for (const std::string_view name :
        {Name(static_cast<Verdict>(4)), Name(static_cast<Profile>(2)), Name(static_cast<Scope>(2)),
-        Name(static_cast<Severity>(3)), Name(static_cast<FileClass>(2))}) {
+        Name(static_cast<Severity>(3)), Name(static_cast<FileClass>(3))}) {
     EXPECT_EQ(name, "unknown");
   }
 }

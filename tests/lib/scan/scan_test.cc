@@ -14,6 +14,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/bytes.h"
@@ -43,8 +44,8 @@ Report ScanText(std::string_view text, std::string_view name, const CheckOptions
 }
 
 Report Stream(std::string_view text, std::size_t chunk, bool at_end = true,
-              const CheckOptions& options = {}) {
-  StreamScan scan(options);
+              const CheckOptions& options = {}, std::string name = {}) {
+  StreamScan scan(options, std::move(name));
   while (!text.empty() && scan.Feed(internal::AsBytes(text.substr(0, chunk)))) {
     text.remove_prefix(std::min(chunk, text.size()));
   }
@@ -214,6 +215,42 @@ TEST(Stream, AgreesWithFiles) {
 }
 
 // What is judged from its end is kept up to a limit.
+// The suffix counts as that of a file's name does, in pieces of any size.
+TEST(Stream, WithANameAgreesWithFiles) {
+  const std::string zeros(9000, '\0'), letters = Repeated("hello\n", 3000);
+  const std::string texts[] = {kGood,
+                               kBad,
+                               kGood.substr(0, 40),
+                               kGood + "x",
+                               "",
+                               "1234567",
+                               letters,
+                               zeros,
+                               "<!DOCTYPE html>",
+                               "GGUF" + zeros,
+                               "\x80\2N.",
+                               "\x80\2cos\nsystem\n)R.",
+                               "version https://git-lfs.github.com/spec/v1\n",
+                               "PK\3\4" + zeros,
+                               Safetensors("{}" + std::string(0x027E, ' '))};
+  for (const std::string& text : texts) {
+    for (const char* name :
+         {"a.safetensors", "A.SafeTensors", "a.pt", "a.gguf", "a.txt", "a", ""}) {
+      const Report file = ScanText(text, name);
+      for (const std::size_t chunk : {1u, 8u, 4096u, 100'000u}) {
+        const Report stream = Stream(text, chunk, true, {}, name);
+        EXPECT_EQ(stream.verdict(), file.verdict()) << name << text.substr(0, 20);
+        EXPECT_EQ(stream.format(), file.format()) << name << text.substr(0, 20);
+        EXPECT_EQ(stream.file_class(), file.file_class()) << name << text.substr(0, 20);
+        ASSERT_EQ(stream.findings().size(), file.findings().size()) << name << text.substr(0, 20);
+        for (std::size_t i = 0; i < file.findings().size(); ++i) {
+          EXPECT_EQ(stream.findings()[i].rule, file.findings()[i].rule) << name;
+        }
+      }
+    }
+  }
+}
+
 TEST(Stream, WhatIsKeptHasALimit) {
   const std::string zip = "PK\3\4" + std::string(9000, '\0');
   // Taken for safetensors until its header has come.

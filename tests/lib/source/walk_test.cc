@@ -10,9 +10,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -141,11 +145,149 @@ TEST_F(WalkTest, LinksThatAreFound) {
   Link("../outside", "in/folder");
   Link("nowhere", "in/none");
   EXPECT_EQ(Visits("in"), (Strings{"file: io/link-not-followed", "folder: io/link-not-followed",
-                                   "none: io/link-not-followed"}));
+                                   "none: io/open-failed"}));
   EXPECT_EQ(Followed("in"), (Strings{"file", "folder/m", "none: io/open-failed"}));
   // The one that is named is followed.
   EXPECT_EQ(Visits("in/file"), (Strings{""}));
   EXPECT_EQ(Visits("in/folder"), (Strings{"m"}));
+}
+
+// Followed as far as each step stays in what was named; each name has its visit.
+TEST_F(WalkTest, LinksWithinTheFolder) {
+  Put("in/m");
+  Put("in/a/b/m");
+  Put("outside/m");
+  const std::string in = folder_ / "in";
+  const std::vector<std::pair<const char*, std::string>> followed = {
+      {"in/beside", "m"},
+      {"in/below", "a/b/m"},
+      {"in/a/above", "../m"},
+      {"in/a/b/aside", "../../a/../m"},
+      {"in/a/b/chain", "../above"},
+      {"in/dots", "././/a/./b/m"},
+      {"in/absolute", in + "/m"},
+      {"in/absolute-by-folder", in + "/a/../above-it"},
+      {"in/above-it", "by-folder/m"},
+      {"in/by-folder", "a/b"},  // on the way a link to a folder is one like any other
+      {"in/to-absolute", "a/b/to-root"},
+      {"in/a/b/to-root", in + "//m"},
+      {"in/back", "a/to-in/m"},
+      {"in/a/to-in", in},
+  };
+  for (const auto& [name, target] : followed) Link(target, name);
+  const Strings visits = Visits("in");
+  for (const auto& [name, target] : followed) {
+    const std::string path = std::string(name).substr(3);
+    const bool folder = path == "by-folder" || path == "a/to-in";
+    EXPECT_EQ(std::ranges::count(visits, path + (folder ? ": io/link-not-followed" : "")), 1)
+        << path;
+  }
+  EXPECT_EQ(visits.size(), followed.size() + 2);
+}
+
+TEST_F(WalkTest, LinksThatLeadNowhereElse) {
+  Put("in/m");
+  Put("in/sub/m");
+  Put("outside/m");
+  Put("in-beside/m");
+  ASSERT_EQ(mkfifo((folder_ / "in/z-fifo").c_str(), 0600), 0);
+  const std::string in = folder_ / "in";
+  const std::vector<std::tuple<const char*, std::string, const char*>> rows = {
+      {"a-out", "../outside/m", "io/link-not-followed"},
+      {"b-out-and-in", "../in/m", "io/link-not-followed"},
+      {"c-sub-out", "sub/../../outside/m", "io/link-not-followed"},
+      {"d-absolute", folder_ / "outside/m", "io/link-not-followed"},
+      {"e-prefix", in + "-beside/m", "io/link-not-followed"},
+      {"f-absolute-out", in + "/../outside/m", "io/link-not-followed"},
+      {"g-by-link", "way-out/m", "io/link-not-followed"},
+      {"h-root", in, "io/link-not-followed"},
+      {"i-folder", "sub/", "io/link-not-followed"},
+      {"j-dot", ".", "io/link-not-followed"},
+      {"k-up", "..", "io/link-not-followed"},
+      {"l-slash", "m/", "io/open-failed"},
+      {"m-below-file", "m/x", "io/open-failed"},
+      {"n-up-from-file", "m/..", "io/open-failed"},
+      {"o-none", "none", "io/open-failed"},
+      {"p-none-folder", "none/../m", "io/open-failed"},
+      {"q-self", "q-self", "io/open-failed"},
+      {"r-loop", "s-loop", "io/open-failed"},
+      {"s-loop", "./r-loop", "io/open-failed"},
+      {"t-fifo", "z-fifo", "io/not-regular"},
+      {"u-magic", "/proc/self/fd/0", "io/link-not-followed"},
+      {"v-device", "/dev/null", "io/link-not-followed"},
+      {"w-long", std::string(3000, '/') + "m", "io/link-not-followed"},
+      {"way-out", "../outside", "io/link-not-followed"},
+      {"x-far", "sub/../sub/../../../../../../../../../etc/hostname", "io/link-not-followed"},
+  };
+  Strings expected;
+  for (const auto& [name, target, rule] : rows) {
+    Link(target, std::string("in/") + name);
+    expected.push_back(std::string(name) + ": " + rule);
+  }
+  Strings visits = Visits("in");
+  std::erase_if(visits, [](const std::string& visit) {
+    return visit == "m" || visit == "sub/m" || visit.starts_with("z-fifo");
+  });
+  EXPECT_EQ(visits, expected);
+}
+
+TEST_F(WalkTest, ChainsOfLinksEnd) {
+  Put("in/m");
+  Link("m", "in/l00");
+  for (int i = 1; i <= 45; ++i) {
+    const auto name = [](int number) {
+      return (number < 10 ? "l0" : "l") + std::to_string(number);
+    };
+    Link(name(i - 1), "in/" + name(i));
+  }
+  const Strings visits = Visits("in");
+  ASSERT_EQ(visits.size(), 47u);
+  EXPECT_EQ(visits[39], "l39");  // of forty links
+  EXPECT_EQ(visits[40], "l40: io/open-failed");
+}
+
+TEST_F(WalkTest, TheRootMayItselfBeReachedByALink) {
+  Put("real/in/m");
+  Link("real", "way");
+  Link((folder_ / "way/in/m").string(), "real/in/typed");
+  Link((folder_ / "real/in/m").string(), "real/in/true");
+  EXPECT_EQ(Visits("way/in"), (Strings{"m", "true", "typed"}));
+  EXPECT_EQ(Visits("way/in/"), (Strings{"m", "true", "typed"}));
+  EXPECT_EQ(Visits("real/in"), (Strings{"m", "true", "typed: io/link-not-followed"}));
+}
+
+// A folder on the way of a link is exchanged for a way out, again and again: what is out there is never opened.
+TEST_F(WalkTest, NoRaceLeadsOut) {
+  Put("in/real/m");
+  Put("outside/m");
+  for (int i = 0; i < 20; ++i) Link("sub/m", "in/l" + std::to_string(i));
+  Link("../outside", "in/out");
+  fs::create_symlink("real", folder_ / "in/sub");
+  struct stat outside;
+  ASSERT_EQ(stat((folder_ / "outside/m").c_str(), &outside), 0);
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    const fs::path in = folder_ / "in";
+    while (!done) {
+      fs::rename(in / "real", in / "away");
+      fs::rename(in / "out", in / "real");
+      fs::rename(in / "real", in / "out");
+      fs::rename(in / "away", in / "real");
+    }
+  });
+  int opened = 0, refused = 0;
+  for (int round = 0; round < 100 || ((opened == 0 || refused == 0) && round < 5000); ++round) {
+    Walk(folder_ / "in", {}, [&](const std::string& path, int, const Result<FileSource>& file) {
+      if (!file || !path.ends_with("/m")) ++(file ? opened : refused);
+      struct stat now;
+      EXPECT_TRUE(!file || fstat(file->descriptor(), &now) != 0 || now.st_ino != outside.st_ino);
+      return true;
+    });
+  }
+  done = true;
+  other.join();
+  EXPECT_GT(opened, 0);
+  EXPECT_GT(refused, 0);
 }
 
 TEST_F(WalkTest, LoopsAndSecondWays) {
@@ -175,11 +317,11 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
   Link("/etc/hostname", snapshot + "absolute");
   EXPECT_EQ(Visits("models--a/snapshots"),
             (Strings{"rev/absolute: io/link-not-followed", "rev/below: io/link-not-followed",
-                     "rev/deeper/good", "rev/deeper/short: io/link-not-followed",
+                     "rev/deeper/good", "rev/deeper/short: io/open-failed",
                      "rev/dot: io/link-not-followed", "rev/dots: io/link-not-followed",
                      "rev/folder: io/link-not-followed", "rev/good",
                      "rev/none: io/link-not-followed", "rev/other-folder: io/link-not-followed",
-                     "rev/pipe: io/not-regular", "rev/too-near: io/link-not-followed"}));
+                     "rev/pipe: io/not-regular", "rev/too-near: io/open-failed"}));
   // The folder above must be called snapshots, and blobs must be a folder of its own.
   Put("models--b/blobs/0123");
   Link("../../blobs/0123", "models--b/elsewhere/rev/good");
@@ -234,7 +376,7 @@ TEST_F(WalkTest, NoDescriptorsLeft) {
     most = strict.size();
     if (left < 2) EXPECT_TRUE(strict[0].ends_with(": io/open-failed")) << left << strict[0];
   }
-  EXPECT_EQ(Visits(), (Strings{"a/blobs/0123", "a/m", "a/snapshots/rev/l: io/link-not-followed"}));
+  EXPECT_EQ(Visits(), (Strings{"a/blobs/0123", "a/m", "a/snapshots/rev/l: io/open-failed"}));
 }
 
 }  // namespace

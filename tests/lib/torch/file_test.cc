@@ -151,6 +151,15 @@ TEST(TorchFileTest, WritesEveryValueAsJson) {
             R"("__dict__":{"attribute":{"tensor":"__dict__.attribute"}}})");
 }
 
+// No object of JSON has a key twice, though 1 and "1" are two keys.
+TEST(TorchFileTest, WritesKeysThatAreSpelledAlikeAsPairs) {
+  EXPECT_EQ(Opened("keys-alike.pt").ValuesJson(),
+            R"({"items":[[2,1],["2",{}],[null,[]],["None",null],[true,"a"],["True",["b"]],)"
+            R"([0.5,null],["<float 6>",null],[[5,6],null],["w",{"tensor":"w"}],)"
+            R"(["o",{"items":[["__dict__",null]],"__dict__":{"version":1}}],)"
+            R"(["p",{"items":[[7,null],["7",null]],"__dict__":{"version":1}}]]})");
+}
+
 TEST(TorchFileTest, MovesWithItsNames) {
   File file = Opened("tensors.pt");
   const std::string_view name = file.name(0);
