@@ -10,7 +10,9 @@
 namespace tensorgate::internal {
 namespace {
 
-// FNV-1a over folded characters, so that the hash of what stands before a '/' is at hand when it comes.
+constexpr std::uint64_t kMostBytes = std::uint64_t{128} << 20;
+
+// FNV-1a over folded characters, so that the hash of what is before a '/' is at hand when it comes.
 class FoldedHash {
  public:
   void Add(std::uint32_t point) { state_ = (state_ ^ point) * 0x100000001B3; }
@@ -40,7 +42,7 @@ struct FoldedName {
   bool operator==(const FoldedName& other) const { return compare(other) == 0; }
 };
 
-// A name as its hash alone.
+// A name as its hash only.
 struct HashOnly {
   std::uint32_t hash;
 
@@ -70,7 +72,7 @@ class Check {
 
   std::vector<NameFinding> Run(bool cases_met) {
     Look();
-    if (cases_met || beyond_ascii_ || (slashes_ && use_.is_path)) Compare();
+    if (count_ > 1 && (cases_met || beyond_ascii_ || (slashes_ && use_.is_path))) Compare();
     std::ranges::sort(findings_, {}, &NameFinding::rule);
     return std::move(findings_);
   }
@@ -88,7 +90,7 @@ class Check {
     return std::string(words).append(" another ").append(use_.noun).append(", ").append(at_(name));
   }
 
-  const std::uint32_t count_;
+  std::uint32_t count_;  // of those that are looked at
   const NameAt& at_;
   const NameUse& use_;
   Characters forms_{Folding::kForms}, looks_{Folding::kLooks};
@@ -108,8 +110,14 @@ void Check::Look() {
     while (i != 0 && Info(trait_at(i - 1)).rule == Info(trait_at(i)).rule) --i;
     return i;
   };
+  std::uint64_t bytes = 0;
   for (std::uint32_t i = 0; i < count_; ++i) {
     const std::string_view name = at_(i);
+    bytes += name.size();
+    if (bytes > kMostBytes) {
+      count_ = i;
+      break;
+    }
     if (!IsNotable(name)) continue;
     slashes_ |= name.contains('/');
     beyond_ascii_ |= std::ranges::any_of(name, [](char c) { return (c & 0x80) != 0; });
@@ -133,7 +141,7 @@ void Check::Collide(std::uint32_t later, std::uint32_t first) {
   const std::string_view name = at_(later), other = at_(first);
   if (name == other) return;  // the same name again is another rule's
   if (!collisions_.Count(later)) return;
-  collision_ = Other(DifferInCase(name, other) ? "differs in case alone from"
+  collision_ = Other(DifferInCase(name, other) ? "differs in case only from"
                      : CompareFolded(name, other, forms_) == 0
                          ? "is the same but for case and Unicode forms as"
                          : "looks the same as",

@@ -36,7 +36,7 @@ constexpr std::array<std::string_view, 2> kNumberedDevices = {"com", "lpt"};
 constexpr std::array<std::string_view, 3> kRaisedDigits = {"\xC2\xB9", "\xC2\xB2", "\xC2\xB3"};
 
 // Programs that make an object of the names find these there already: the first ones and "constructor" wherever they are a
-// part, the others where a name begins with them. `prototype` means something below `constructor` alone.
+// part, the others where a name begins with them. `prototype` means something below `constructor` only.
 constexpr std::array<std::string_view, 14> kMembers = {
     "__proto__",   "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__",
     "__class__",   "__bases__",        "__base__",         "__mro__",          "__import__",
@@ -124,7 +124,7 @@ class WordReader {
     ascii_only_ &= character.alike;
     for (const std::uint32_t each : std::span(character.folded).first(character.count)) {
       ascii_only_ &= each < 0x80;
-      // What looks like a separator is no letter of a word, and is judged with the path.
+      // What looks like a separator is not a letter of a word, and is judged with the path.
       if (each < 0x80 && IsAsciiLetter(static_cast<char>(each))) ++letters_;
     }
     alike_ |= character.alike;
@@ -143,7 +143,7 @@ class WordReader {
 
  private:
   static bool IsAsciiLetter(char c) { return FoldCase(c) >= 'a' && FoldCase(c) <= 'z'; }
-  // One letter is no word: Greek stands for quantities.
+  // One letter is not a word: Greek letters name quantities.
   void EndWord() {
     found_ |= alike_ && ascii_only_ && letters_ > 1;
     alike_ = false;

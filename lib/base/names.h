@@ -105,7 +105,7 @@ class NameScanner {
   Bytes bytes_seen_{};
 };
 
-/// Hash and a first look at a name. Names that differ in the case of ASCII letters alone have the same
+/// Hash and a first look at a name. Names that differ only in the case of ASCII letters have the same
 /// hash. It has no secret: equal hashes are settled by the bytes, and NameIndex bounds what chosen
 /// collisions cost.
 inline NameScan ScanName(std::string_view name) {

@@ -83,7 +83,7 @@ bool Compose(std::uint32_t first, std::uint32_t second) {
   return std::ranges::binary_search(kCompositions, std::pair(first, second), {}, pair);
 }
 
-// Something may be joined to another character by it, though it is no mark.
+// Something may be joined to another character by it, though it is not a mark.
 bool IsSecond(std::uint32_t point) {
   return IsIn(point, kVowels, kVowelCount) || IsIn(point, kTails + 1, kTailCount - 1) ||
          std::ranges::any_of(kCompositions,

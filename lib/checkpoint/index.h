@@ -50,7 +50,7 @@ struct Index {
   std::vector<ShardName> shards;       ///< Each once, bytewise by name.
   internal::NameIndex names;           ///< Of the entries; of equal names the first.
   std::vector<bool> repeated;          ///< By entry: its name stood before. Empty if there is none.
-  bool name_cases = false;             ///< Two names may differ in case alone.
+  bool name_cases = false;             ///< Two names may differ in case only.
   bool has_metadata = false;
   json::Token total_size;  ///< The value of metadata.total_size; kEnd if there is none.
   json::Token

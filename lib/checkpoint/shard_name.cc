@@ -36,7 +36,7 @@ struct Oddity {
 
 const std::array kOddities = {
     Oddity{CharacterSet("%?#"),
-           "holds %, ? or #, which end a name or stand for other characters in a URL"},
+           "holds %, ? or #, which end a name or mean other characters in a URL"},
     Oddity{CharacterSet("*[]{}"),
            "holds *, brackets or braces, which match other names in a pattern"},
     Oddity{CharacterSet("<>|\""), "holds a character that names of Windows do not have"},

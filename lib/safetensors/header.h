@@ -72,7 +72,7 @@ enum Seen : std::uint32_t {
   kSeenNotableKey = 1 << 6,      // some metadata key may
   kSeenNotableName = 1 << 7,     // some tensor's name may, by itself or beside another one
   kSeenNotableKeyName = 1 << 8,  // so may some metadata key
-  kSeenNameCases = 1 << 9,       // two tensors' names differ in case alone
+  kSeenNameCases = 1 << 9,       // two tensors' names may differ in case only
   kSeenKeyCases = 1 << 10,       // two metadata keys do
 };
 

@@ -164,7 +164,7 @@ class Namer {
   ReportBuilder& builder_;
   std::string path_;
   PodBuffer<Level> levels_;
-  bool is_text_key_ = false;  // what the last step of the path stands for
+  bool is_text_key_ = false;  // the last step of the path is one
   std::uint64_t used_ = 0;
   const std::uint64_t most_;
 };

@@ -152,7 +152,7 @@ TEST(NameCheckTest, Texts) {
     return found == nullptr ? "" : found->text;
   };
   EXPECT_EQ(text_of({"b", "a.B", "A.b"}, Rule::kNameCollision, kTensorNames),
-            "differs in case alone from another tensor's name, a.B");
+            "differs in case only from another tensor's name, a.B");
   EXPECT_EQ(text_of({"\xC3\x84", "\xC3\xA4"}, Rule::kNameCollision, kMetadataKeys),
             "is the same but for case and Unicode forms as another metadata key, \xC3\x84");
   EXPECT_EQ(text_of({"a", "\xD0\xB0"}, Rule::kNameCollision, kShardNames),
@@ -183,6 +183,24 @@ TEST(NameCheckTest, NoNamesAndTheSameNameAgain) {
   EXPECT_TRUE(
       CheckNames(0, [](std::uint32_t) { return std::string_view(); }, kTensorNames, true).empty());
   EXPECT_TRUE(Check({"\xC3\xA4", "\xC3\xA4", "a/b", "a/b"}, kTensorNames).empty());
+}
+
+// Names past the bound are not looked at, those before it are.
+TEST(NameCheckTest, ABoundOnTheBytes) {
+  const std::string large(1 << 20, 'n');
+  for (const std::uint32_t count : {127u, 128u}) {
+    const auto at = [&](std::uint32_t i) {
+      return i == 0 || i > count ? std::string_view(i == 0 ? "a" : "A/con")
+                                 : std::string_view(large);
+    };
+    const auto findings = CheckNames(count + 2, at, kTensorNames, true);
+    EXPECT_EQ(Find(findings, Rule::kNameReserved) != nullptr, count == 127);
+    EXPECT_EQ(Find(findings, Rule::kNameFolder) != nullptr, count == 127);
+  }
+  const std::string huge = "c:" + std::string(std::size_t{128} << 20, 'n');
+  EXPECT_TRUE(CheckNames(
+                  2, [&](std::uint32_t) { return std::string_view(huge); }, kTensorNames, true)
+                  .empty());
 }
 
 double SecondsFor(const std::vector<std::string>& names) {

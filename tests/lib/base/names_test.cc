@@ -105,6 +105,42 @@ TEST(NameIndexTest, ReportsEqualHashesOfDifferentNames) {
   EXPECT_EQ(pairs.back().first, pairs.back().second);
 }
 
+// A text as something that is compared without case and does not know its size.
+struct Caseless {
+  std::string text;
+
+  static std::size_t size() { return 0; }
+  int compare(const Caseless& other) const { return Folded().compare(other.Folded()); }
+  bool operator==(const Caseless& other) const { return compare(other) == 0; }
+  std::string Folded() const {
+    std::string folded = text;
+    for (char& c : folded) c = static_cast<char>(c | 0x20);
+    return folded;
+  }
+};
+
+TEST(NameIndexTest, WhatIsNoText) {
+  for (const bool collide : {false, true}) {
+    PodBuffer<std::uint32_t> hashes;
+    std::vector<Caseless> names;
+    Pairs expected, found;
+    for (std::uint32_t i = 0; i < 600; ++i) {
+      names.push_back({(i % 2 == 0 ? "name" : "NAME") + std::to_string(i / 2)});
+      hashes.PushBack(collide ? 42 : HashName(names.back().text));
+      if (i % 2 == 1) expected.emplace_back(i, i - 1);
+    }
+    NameIndex index;
+    const auto at = [&](std::uint32_t i) { return names[i]; };
+    index.Build(hashes, at, [&](std::uint32_t later, std::uint32_t first) {
+      found.emplace_back(later, first);
+    });
+    EXPECT_EQ(found, expected);
+    std::uint64_t probes = 0;
+    EXPECT_EQ(index.Find<Caseless>({"Name7"}, hashes[14], at, probes), 14u);
+    EXPECT_EQ(index.Find<Caseless>({"other"}, 42, at, probes), std::nullopt);
+  }
+}
+
 // The name at which the probes run out may be a duplicate itself.
 TEST(NameIndexTest, DuplicatesWhereTheHashesAreGivenUp) {
   std::vector<std::string> names;
@@ -175,7 +211,7 @@ TEST(ScanNameTest, TakesSingleCharactersAndTheLastPrintableOneForOrdinary) {
       for (const char c : {'.', '~', '_', 'u', 'c', ':', ' '}) {
         std::string name(length, 'n');
         name[at] = c;
-        name += c == 'u' ? 'c' : c;  // behind what is looked at
+        name += c == 'u' ? 'c' : c;  // after what is looked at
         const std::string_view seen = std::string_view(name).substr(0, length);
         EXPECT_FALSE(ScanName(seen).notable) << length << " " << at << " " << c;
       }

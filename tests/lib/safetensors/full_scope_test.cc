@@ -30,14 +30,14 @@ std::string FileOf(std::string_view data) {
 }
 constexpr std::size_t kData = 12;
 
-struct Told {
+struct Reported {
   std::uint64_t count = 0, offset = 0;
   std::string tensor, value;
 
-  bool operator==(const Told&) const = default;
+  bool operator==(const Reported&) const = default;
 };
 
-Told ToldBy(const Report& report) {
+Reported ReportedBy(const Report& report) {
   const auto found = std::ranges::find(report.findings(), Rule::kTensorBoolValue, &Finding::rule);
   if (found == report.findings().end()) return {};
   return {found->found, found->offset, std::string(report.Subject(*found)),
@@ -67,7 +67,7 @@ Report Called(std::string_view file, const CheckOptions& options) {
   return Check(source, options);
 }
 
-void ExpectTold(const std::string& file, const Told& told) {
+void ExpectReported(const std::string& file, const Reported& expected) {
   const std::vector<std::function<Report()>> doors = {
       [&] { return CheckBytes(AsBytes(file), kFull); },
       [&] { return File::OpenBytes(AsBytes(file), kFull)->report(); },
@@ -81,7 +81,7 @@ void ExpectTold(const std::string& file, const Told& told) {
     const Report report = doors[i]();
     EXPECT_EQ(report.verdict(), Verdict::kAccepted) << i;
     EXPECT_EQ(report.scope(), Scope::kFull) << i;
-    EXPECT_EQ(ToldBy(report), told) << i;
+    EXPECT_EQ(ReportedBy(report), expected) << i;
   }
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     const CheckOptions other{
@@ -89,23 +89,24 @@ void ExpectTold(const std::string& file, const Told& told) {
         .scope = profile == Profile::kStrict ? Scope::kStructure : Scope::kFull};
     for (const Report& report : {CheckBytes(AsBytes(file), other), Stream(file, 7, other)}) {
       EXPECT_EQ(report.scope(), Scope::kStructure);
-      EXPECT_EQ(ToldBy(report), Told());
+      EXPECT_EQ(ReportedBy(report), Reported());
     }
   }
 }
 
 TEST(FullScopeTest, EveryByteOfEveryTensor) {
   const std::string plain(kData, '\1');
-  ExpectTold(FileOf(plain), {});
+  ExpectReported(FileOf(plain), {});
   const std::uint64_t data = FileOf("").size();
   for (std::size_t at = 0; at < kData; ++at) {
     std::string bytes = plain;
     bytes[at] = '\x80';
     const bool first = at >= 2 && at < 5, last = at >= 7;
-    ExpectTold(FileOf(bytes),
-               first || last ? Told{1, data + at, first ? "first" : "last", "0x80"} : Told());
+    ExpectReported(FileOf(bytes), first || last
+                                      ? Reported{1, data + at, first ? "first" : "last", "0x80"}
+                                      : Reported());
   }
-  ExpectTold(FileOf(std::string(kData, '\2')), {8, data + 2, "first", "0x02"});
+  ExpectReported(FileOf(std::string(kData, '\2')), {8, data + 2, "first", "0x02"});
 }
 
 TEST(FullScopeTest, NoBooleansNothingRead) {
@@ -129,7 +130,7 @@ TEST(FullScopeTest, OnlyWhereNothingElseSpeaksAgainstTheFile) {
     for (const Report& report : {CheckBytes(AsBytes(each), kFull), Stream(each, 5, kFull)}) {
       EXPECT_EQ(report.verdict(), Verdict::kRejected);
       EXPECT_EQ(report.scope(), Scope::kStructure);
-      EXPECT_EQ(ToldBy(report), Told());
+      EXPECT_EQ(ReportedBy(report), Reported());
     }
   }
   StreamCheck broken(kFull);
