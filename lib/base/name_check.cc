@@ -73,7 +73,6 @@ class Check {
   std::vector<NameFinding> Run(bool cases_met) {
     Look();
     if (count_ > 1 && (cases_met || beyond_ascii_ || (slashes_ && use_.is_path))) Compare();
-    std::ranges::sort(findings_, {}, &NameFinding::rule);
     return std::move(findings_);
   }
 
@@ -158,13 +157,13 @@ void Check::Compare() {
       hashes, [this](std::uint32_t i) { return FoldedName{at_(i), &compared()}; },
       [this](std::uint32_t later, std::uint32_t first) { Collide(later, first); },
       [&](std::uint32_t, std::uint32_t) { chosen_hashes = true; });
-  if (use_.is_path && (slashes_ || beyond_ascii_)) {
-    if (chosen_hashes || !FindFolders(index, hashes)) FindFoldersByOrder();
-    AddFolders();
+  if (collisions_.count != 0) {
+    findings_.push_back(
+        {Rule::kNameCollision, collisions_.first, collisions_.count, std::move(collision_)});
   }
-  if (collisions_.count == 0) return;
-  findings_.push_back(
-      {Rule::kNameCollision, collisions_.first, collisions_.count, std::move(collision_)});
+  if (!use_.is_path || !(slashes_ || beyond_ascii_)) return;
+  if (chosen_hashes || !FindFolders(index, hashes)) FindFoldersByOrder();
+  AddFolders();
 }
 
 // Names that would be files in a folder which is the file of another name: looks up what stands before each '/'. False if

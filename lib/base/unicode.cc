@@ -5,25 +5,30 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
-#include "lib/base/utf8.h"
 
 namespace tensorgate::internal {
 namespace {
 
+// `last` is a distance from `first`, here and below.
 struct Range {
-  std::uint32_t first, last;
+  std::uint32_t first;
+  std::uint16_t last;
 };
 
 // Every `step`-th character from first to last folds to one: target, target + step, ...
 struct FoldRun {
-  std::uint32_t first, last, step, target;
+  std::uint32_t first, target;
+  std::uint16_t last;
+  std::uint8_t step;
   bool alike;
 };
 
+// Folds to so many characters of kFoldPool.
 struct FoldText {
   std::uint32_t point;
+  std::uint16_t begin;
+  std::uint8_t count;
   bool alike;
-  std::string_view text;
 };
 
 struct LookAlike {
@@ -36,7 +41,9 @@ struct Composition {
 };
 
 struct CombiningRun {
-  std::uint32_t first, last, combining_class;
+  std::uint32_t first;
+  std::uint16_t last;
+  std::uint8_t combining_class;
 };
 
 #include "lib/base/unicode_tables.inc"
@@ -56,7 +63,7 @@ const Row* FindRun(const std::array<Row, kCount>& table, std::uint32_t point) {
   const auto after = std::ranges::upper_bound(table, point, {}, &Row::first);
   if (after == table.begin()) return nullptr;
   const Row& row = *std::prev(after);
-  return point <= row.last ? &row : nullptr;
+  return point - row.first <= row.last ? &row : nullptr;
 }
 
 template <typename Row, std::size_t kCount>
@@ -132,10 +139,8 @@ void FoldForms(std::uint32_t point, Character& out) {
   const FoldText* row = FindPoint(kFoldTexts, point);
   if (row == nullptr) return Decompose(point, out);
   out.alike = row->alike;
-  for (std::string_view rest = row->text; !rest.empty();) {
-    const CodePoint next = DecodeUtf8(rest);
-    Append(out, next.value);
-    rest.remove_prefix(next.length);
+  for (const std::uint16_t each : std::span(kFoldPool).subspan(row->begin, row->count)) {
+    Append(out, each);
   }
 }
 
