@@ -179,7 +179,9 @@ void AddScan(CLI::App& app, Options& options) {
       ->type_name("FILE");
   scan->add_flag_callback(
       "--full", [&options] { options.check.scope = Scope::kFull; },
-      "Read tensor data as well, where the format has checksums of them (PyTorch's archives)");
+      "Read tensor data as well, where they can be wrong: compare the checksums of PyTorch's "
+      "archives, and look for "
+      "booleans that are neither 0 nor 1");
   AddCheckOptions(*scan, options);
   scan->callback([&options, scan] {
     options.command = Options::Command::kScan;

@@ -11,6 +11,7 @@ from .parser import Parser, Template
 
 MAX_SOLID = 128 << 20  # bytes of one recipe that are not in holes
 MAX_SIZE = 1 << 40  # holes included
+FILE_NAME = "._-%#+() "  # what every system allows beside letters and digits
 MAX_STEPS = 8_000_000
 MAX_CALLS = 32  # templates and includes inside each other
 
@@ -255,8 +256,8 @@ class Compiler:
     def emit_file(self, scope, node, name, block) -> None:
         text = name.decode("ascii", "replace")
         parts = text.split("/")
-        if not text or any(p in ("", ".", "..") or not all(c.isalnum() or c in "._-" for c in p) for p in parts):
-            self.fail(node, f"file {text!r}: expected letters, digits, '.', '_', '-', and '/' between them")
+        if any(p in ("", ".", "..") or not all(c.isalnum() or c in FILE_NAME for c in p) or p != p.strip() for p in parts):
+            self.fail(node, f"file {text!r}: expected letters, digits, spaces within, {FILE_NAME.strip()}, and '/' between them")
         if text in self.files or any(k.startswith(text + "/") or text.startswith(k + "/") for k in self.files):
             self.fail(node, f"file {text}: expected each name once, and no file inside another")
         if scope is not self.globals:

@@ -195,7 +195,7 @@ def problems(root: str, manifest: dict, rules: dict) -> list:
     found, fires, nears = [], set(), set()
     for entry in manifest["entries"]:
         strict, reference, recipe = entry["strict"], entry["reference"], entry["recipe"]
-        for rule in [strict["rule"], reference["rule"], entry["near"], *entry["warns"]]:
+        for rule in [strict["rule"], reference["rule"], entry["near"], entry.get("full"), *entry["warns"]]:
             if rule is not None and rule not in rules:
                 found.append(f"{recipe}: rule {rule}: expected one of the table")
         if strict["verdict"] not in ("accepted", "unsupported") and strict["rule"] is None:
@@ -204,7 +204,7 @@ def problems(root: str, manifest: dict, rules: dict) -> list:
             level, error = rules[reference["rule"]][2:]
             if level != "kError" or error not in ("", reference["error"]):
                 found.append(f"{recipe}: reference-error {reference['error']}: expected {error or 'another rule'}")
-        fires.update([strict["rule"], *entry["warns"]])
+        fires.update([strict["rule"], entry.get("full"), *entry["warns"]])
         if entry["near"]:
             nears.add(entry["near"])
         if entry["near"] in entry["warns"]:

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace tensorgate::internal {
 
 struct NameScan {
   std::uint32_t hash;
-  bool notable;  ///< Begins with '/', or holds DEL, a byte above it, or "..": look closer.
+  bool notable;  ///< Holds '/', "__", "uc" (of "constructor"), DEL or a byte above it: look closer.
 };
 
 template <typename Word>
@@ -40,7 +41,7 @@ inline std::uint64_t FoldedProduct(std::uint64_t a, std::uint64_t b) {
 /// Takes a name by pieces that may overlap, but not leave a byte or a pair of bytes out.
 class NameScanner {
  public:
-  NameScanner(std::size_t size, bool notable) : hash_(size), word_seen_(notable ? kHigh : 0) {}
+  explicit NameScanner(std::size_t size) : hash_(size) {}
 
   /// Sixteen bytes, and the pair of the last with the one behind them.
   void Block(const char* at) {
@@ -73,34 +74,44 @@ class NameScanner {
   using Bytes = signed char __attribute__((vector_size(16)));
   using Halves = std::uint64_t __attribute__((vector_size(16)));
   static constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
-  static constexpr signed char kDot = '.', kTilde = '~';
+  static constexpr std::uint64_t kSmall = kOnes * ('a' - 'A');
+  static constexpr signed char kSlash = '/', kUnderscore = '_', kU = 'u', kC = 'c', kTilde = '~';
 
   void Mix(std::uint64_t first, std::uint64_t second) {
+    first |= kSmall;
+    second |= kSmall;
     hash_ += FoldedProduct(first ^ key_, second + (key_ >> 7 | key_ << 57));
     key_ += 0xE7037ED1A0B428DB;
   }
   // In both, bit 7 of a byte tells. A byte above 0x7E shows in itself or in itself + 1. By
   // reference: how vectors are passed depends on the machine's flags.
   void See(const Bytes& bytes, const Bytes& next) {
-    bytes_seen_ |=
-        bytes | (bytes > Bytes{} + kTilde) | ((bytes == Bytes{} + kDot) & (next == Bytes{} + kDot));
+    bytes_seen_ |= bytes | (bytes > Bytes{} + kTilde) | (bytes == Bytes{} + kSlash) |
+                   ((bytes == Bytes{} + kUnderscore) & (next == Bytes{} + kUnderscore)) |
+                   ((bytes == Bytes{} + kU) & (next == Bytes{} + kC));
+  }
+  // Bit 7 of each byte that is `c`, and perhaps of one after it.
+  static std::uint64_t Find(std::uint64_t word, char c) {
+    const std::uint64_t x = word ^ kOnes * static_cast<unsigned char>(c);
+    return (x - kOnes) & ~x & kHigh;
   }
   void SeeWord(std::uint64_t word) {
-    const std::uint64_t x = word ^ kOnes * kDot;
-    const std::uint64_t dots = (x - kOnes) & ~x & kHigh;  // and perhaps a '/' behind one
-    word_seen_ |= word | (word + kOnes) | (dots & dots << 8);
+    const std::uint64_t underscores = Find(word, '_');
+    word_seen_ |= word | (word + kOnes) | Find(word, '/') | (underscores & underscores << 8) |
+                  (Find(word, 'c') & Find(word, 'u') << 8);
   }
 
-  std::uint64_t hash_, word_seen_, key_ = 0xA0761D6478BD642F;
+  std::uint64_t hash_, word_seen_ = 0, key_ = 0xA0761D6478BD642F;
   Bytes bytes_seen_{};
 };
 
-/// Hash and a first look at a name. The hash has no secret: equal hashes are settled by the bytes,
-/// and NameIndex bounds what chosen collisions cost.
+/// Hash and a first look at a name. Names that differ only in the case of ASCII letters have the same
+/// hash. It has no secret: equal hashes are settled by the bytes, and NameIndex bounds what chosen
+/// collisions cost.
 inline NameScan ScanName(std::string_view name) {
   const char* at = name.data();
   const std::size_t size = name.size();
-  NameScanner scanner(size, size != 0 && *at == '/');
+  NameScanner scanner(size);
   if (size >= 16) [[likely]] {
     const char* last = at + (size - 16);
     for (; at < last; at += 16) scanner.Block(at);
@@ -121,14 +132,21 @@ inline NameScan ScanName(std::string_view name) {
 inline std::uint32_t HashName(std::string_view name) { return ScanName(name).hash; }
 
 /// Finds equal names among many, and a name among them. The names stay where they are; `at(i)`
-/// gives the i-th.
+/// gives the i-th, as a text or as something that is equal, ordered by compare() and has a size() as
+/// texts are and have.
 class NameIndex {
  public:
+  struct Nothing {
+    void operator()(std::uint32_t, std::uint32_t) const {}
+  };
+
   /// `hashes[i]` is ScanName(at(i)).hash. Duplicates are told by `on_duplicate(later, first)` in
   /// ascending order of `later`; the index holds the first. Throws std::bad_alloc. Time n log n
-  /// whatever the names: many equal hashes switch to sorting.
-  template <typename NameAt, typename Told>
-  void Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at, const Told& on_duplicate);
+  /// whatever the names: many equal hashes switch to sorting. `on_alike(later, earlier)`: the hashes of
+  /// two names are equal and the names are not, or, once, that hashes were given up.
+  template <typename NameAt, typename Told, typename Alike = Nothing>
+  void Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at, const Told& on_duplicate,
+             const Alike& on_alike = {});
 
   template <typename NameAt>
   std::optional<std::uint32_t> Find(std::string_view name, std::uint32_t hash,
@@ -138,9 +156,9 @@ class NameIndex {
   }
   /// Adds to `probes` what it cost: 1 or 2 for a good hash. Whoever looks up many names that somebody
   /// else chose calls Sort when they cost more.
-  template <typename NameAt>
-  std::optional<std::uint32_t> Find(std::string_view name, std::uint32_t hash, const NameAt& at,
-                                    std::uint64_t& probes) const;
+  template <typename Name = std::string_view, typename NameAt>
+  std::optional<std::uint32_t> Find(const std::type_identity_t<Name>& name, std::uint32_t hash,
+                                    const NameAt& at, std::uint64_t& probes) const;
   /// From now on a look-up takes log n comparisons, whatever the names. `count`: as many names as the
   /// index was built of. Throws std::bad_alloc.
   template <typename NameAt>

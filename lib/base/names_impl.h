@@ -11,9 +11,9 @@
 TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
-template <typename NameAt, typename Told>
+template <typename NameAt, typename Told, typename Alike>
 void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
-                      const Told& on_duplicate) {
+                      const Told& on_duplicate, const Alike& on_alike) {
   const auto count = static_cast<std::uint32_t>(hashes.size());
   if (count == 0) return;
   const std::size_t capacity = std::bit_ceil(std::size_t{count} + count / 2 + 1);
@@ -38,13 +38,17 @@ void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
       }
       if (((entry ^ hash) & ~index_mask) == 0) {
         const std::uint32_t first = (entry & index_mask) - 1;
-        if (hash_at[first] == hash && at(first) == at(i)) {
-          on_duplicate(i, first);
-          break;
+        if (hash_at[first] == hash) {
+          if (at(first) == at(i)) {
+            on_duplicate(i, first);
+            break;
+          }
+          on_alike(i, first);
         }
       }
       if (--probes_left == 0) {
         slots_.Clear();
+        on_alike(i, i);
         return BuildSorted(count, at, [&](std::uint32_t later, std::uint32_t first) {
           if (later >= i) on_duplicate(later, first);  // those before were told
         });
@@ -61,7 +65,7 @@ void NameIndex::BuildSorted(std::uint32_t count, const NameAt& at, const Told& o
   for (std::uint32_t i = 0; i < count; ++i) sorted[i] = i;
   // By length first: most comparisons end there.
   const auto before = [&](std::uint32_t a, std::uint32_t b) {
-    const std::string_view x = at(a), y = at(b);
+    const auto x = at(a), y = at(b);
     if (x.size() != y.size()) return x.size() < y.size();
     const int order = x.compare(y);
     return order != 0 ? order < 0 : a < b;
@@ -81,14 +85,15 @@ void NameIndex::BuildSorted(std::uint32_t count, const NameAt& at, const Told& o
   for (const auto& [later, first] : duplicates) on_duplicate(later, first);
 }
 
-template <typename NameAt>
-std::optional<std::uint32_t> NameIndex::Find(std::string_view name, std::uint32_t hash,
-                                             const NameAt& at, std::uint64_t& probes) const {
+template <typename Name, typename NameAt>
+std::optional<std::uint32_t> NameIndex::Find(const std::type_identity_t<Name>& name,
+                                             std::uint32_t hash, const NameAt& at,
+                                             std::uint64_t& probes) const {
   if (!sorted_.empty()) {
     const std::span<const std::uint32_t> sorted = sorted_.span();
     const auto found = std::lower_bound(
-        sorted.begin(), sorted.end(), name, [&](std::uint32_t index, std::string_view wanted) {
-          const std::string_view x = at(index);
+        sorted.begin(), sorted.end(), name, [&](std::uint32_t index, const Name& wanted) {
+          const auto x = at(index);
           return x.size() != wanted.size() ? x.size() < wanted.size() : x.compare(wanted) < 0;
         });
     if (found == sorted.end() || at(*found) != name) return std::nullopt;

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include "lib/torch/contents.h"
+
 namespace tensorgate::checkpoint {
 
 Comparison::Comparison(Index& index)
-    : index_(index), added_(index.shards.size()), found_(index.entries.size()) {
+    : index_(index),
+      added_(index.shards.size()),
+      found_(index.entries.size()),
+      nested_(index.entries.size()) {
   elsewhere_.Resize(index.entries.size());
   std::ranges::fill(elsewhere_.span(), kNoShard);
 }
@@ -22,10 +27,13 @@ void Comparison::Add(std::uint32_t shard, std::span<const std::string_view> name
 
 void Comparison::Add(std::uint32_t shard, const torch::File& file) {
   added_[shard] = true;
-  for (std::size_t i = 0; i < file.size(); ++i) AddName(shard, file.name(i));
+  const torch::internal::Contents& contents = torch::internal::Access::Of(file);
+  for (const torch::internal::NamedTensor& tensor : contents.tensors.span()) {
+    AddName(shard, contents.NameOf(tensor), tensor.is_key != 0);
+  }
 }
 
-void Comparison::AddName(std::uint32_t shard, std::string_view name) {
+void Comparison::AddName(std::uint32_t shard, std::string_view name, bool is_key) {
   const std::span<const Entry> entries = index_.entries.span();
   const auto at = [&](std::uint32_t i) { return index_.NameOf(entries[i]); };
   const std::uint32_t hash = internal::HashName(name);
@@ -41,6 +49,7 @@ void Comparison::AddName(std::uint32_t shard, std::string_view name) {
     unlisted_text_ += name;
   } else if (entries[*entry].shard == shard) {
     found_[*entry] = true;
+    nested_[*entry] = !is_key;
   } else if (elsewhere_[*entry] == kNoShard) {
     elsewhere_[*entry] = shard;
   }
@@ -50,6 +59,19 @@ void Comparison::Twice(std::string_view name, std::uint32_t shard, std::uint32_t
                        ReportBuilder& builder) {
   builder.Add(Rule::kCpTensorTwice, index_.PlaceOf(index_.shards[shard]).begin,
               {.subject = name, .found_text = ShardOf(other)});
+}
+
+// Loaders look a name up in the dict that a shard holds: they do not find what is further inside, or has a number as key.
+void Comparison::AddNested(ReportBuilder& builder) {
+  const auto count = static_cast<std::uint64_t>(std::ranges::count(nested_, true));
+  if (count == 0) return;
+  const auto first = static_cast<std::size_t>(std::ranges::find(nested_, true) - nested_.begin());
+  const Entry& entry = index_.entries[first];
+  builder.Add(Rule::kCpTensorNested, entry.place,
+              {.found = count,
+               .subject = index_.NameOf(entry),
+               .subject_offset = entry.place,
+               .found_text = ShardOf(entry.shard)});
 }
 
 void Comparison::Finish(ReportBuilder& builder) {
@@ -65,6 +87,7 @@ void Comparison::Finish(ReportBuilder& builder) {
           {.subject = name, .subject_offset = entry.place, .found_text = ShardOf(entry.shard)});
     }
   }
+  AddNested(builder);
   if (unlisted_.empty()) return;
   internal::NameIndex names;
   names.Build(

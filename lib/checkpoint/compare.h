@@ -39,13 +39,15 @@ class Comparison {
     const Unlisted& name = unlisted_[unlisted];
     return std::string_view(unlisted_text_).substr(name.offset, name.length);
   }
-  void AddName(std::uint32_t shard, std::string_view name);
+  void AddName(std::uint32_t shard, std::string_view name, bool is_key = true);
+  void AddNested(ReportBuilder& builder);
   void Twice(std::string_view name, std::uint32_t shard, std::uint32_t other,
              ReportBuilder& builder);
 
   Index& index_;
   std::vector<bool> added_;                       // by shard
   std::vector<bool> found_;                       // by entry: in its own shard
+  std::vector<bool> nested_;                      // by entry: there, and not by a key of its own
   internal::PodBuffer<std::uint32_t> elsewhere_;  // by entry: a shard that is not its own
   internal::PodBuffer<Unlisted> unlisted_;
   internal::PodBuffer<std::uint32_t> unlisted_hashes_;

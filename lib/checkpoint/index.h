@@ -50,6 +50,7 @@ struct Index {
   std::vector<ShardName> shards;       ///< Each once, bytewise by name.
   internal::NameIndex names;           ///< Of the entries; of equal names the first.
   std::vector<bool> repeated;          ///< By entry: its name stood before. Empty if there is none.
+  bool name_cases = false;             ///< Two names may differ in case only.
   bool has_metadata = false;
   json::Token total_size;  ///< The value of metadata.total_size; kEnd if there is none.
   json::Token
@@ -74,6 +75,9 @@ bool ParseIndex(Index& index, ReportBuilder& builder);
 /// Why no shard may have this name, in words; "" if it may: a relative path that stays below the
 /// index, on every system.
 std::string_view ShardNameFault(std::string_view name);
+
+/// What a name that has no fault means to some program instead, in words; "" if it is plain.
+std::string_view ShardNameOddity(std::string_view name);
 
 }  // namespace tensorgate::checkpoint
 

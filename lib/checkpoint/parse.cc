@@ -190,7 +190,8 @@ void IndexNames(Index& index, ReportBuilder& builder) {
                     {.found = entries[first].place,
                      .subject = index.NameOf(entries[later]),
                      .subject_offset = entries[later].place});
-      });
+      },
+      [&](std::uint32_t, std::uint32_t) { index.name_cases = true; });
 }
 
 }  // namespace

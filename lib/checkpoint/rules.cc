@@ -7,6 +7,8 @@
 #include <tuple>
 #include <vector>
 
+#include "lib/base/name_check.h"
+
 namespace tensorgate::checkpoint {
 namespace {
 
@@ -68,6 +70,47 @@ void CheckNumbering(const Index& index, ReportBuilder& builder) {
   if (count != numbered.size()) tell(numbered.back().shard, "another count than of shards");
 }
 
+void CheckTensorNames(const Index& index, ReportBuilder& builder) {
+  const std::span<const Entry> entries = index.entries.span();
+  const auto name_at = [&](std::uint32_t i) { return index.NameOf(entries[i]); };
+  for (const internal::NameFinding& finding :
+       internal::CheckNames(static_cast<std::uint32_t>(entries.size()), name_at,
+                            internal::kTensorNames, index.name_cases)) {
+    const std::size_t place = entries[finding.name].place;
+    builder.Add(finding.rule, place,
+                {.found = finding.count,
+                 .subject = name_at(finding.name),
+                 .subject_offset = place,
+                 .found_text = finding.text});
+  }
+}
+
+// Of shards that may be opened: the others are refused for their names.
+void CheckShardNames(const Index& index, ReportBuilder& builder) {
+  std::vector<std::uint32_t> shards;
+  for (std::uint32_t i = 0; i < index.shards.size(); ++i) {
+    if (ShardNameFault(index.Text(index.shards[i].name)).empty()) shards.push_back(i);
+  }
+  const auto name_at = [&](std::uint32_t i) { return index.Text(index.shards[shards[i]].name); };
+  const auto add = [&](Rule rule, std::uint32_t i, std::uint64_t count, std::string_view text) {
+    const std::size_t place = index.PlaceOf(index.shards[shards[i]]).begin;
+    builder.Add(
+        rule, place,
+        {.found = count, .subject = name_at(i), .subject_offset = place, .found_text = text});
+  };
+  const auto count = static_cast<std::uint32_t>(shards.size());
+  for (const internal::NameFinding& finding :
+       internal::CheckNames(count, name_at, internal::kShardNames, true)) {
+    add(finding.rule, finding.name, finding.count, finding.text);
+  }
+  std::vector<std::uint32_t> odd;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (!ShardNameOddity(name_at(i)).empty()) odd.push_back(i);
+  }
+  if (odd.empty()) return;
+  add(Rule::kCpShardNameOdd, odd.front(), odd.size(), ShardNameOddity(name_at(odd.front())));
+}
+
 }  // namespace
 
 void ApplyIndexRules(const Index& index, ReportBuilder& builder) {
@@ -79,6 +122,8 @@ void ApplyIndexRules(const Index& index, ReportBuilder& builder) {
                 {.found = index.unknowns, .subject = key, .subject_offset = index.unknown.begin});
   }
   CheckNumbering(index, builder);
+  CheckTensorNames(index, builder);
+  CheckShardNames(index, builder);
   std::uint64_t below = 0;
   const ShardName* first = nullptr;
   for (const ShardName& shard : index.shards) {

@@ -9,7 +9,7 @@
 
 namespace tensorgate::checkpoint {
 
-/// Metadata, unknown members, numbering and sub-folders.
+/// Metadata, unknown members, numbering, sub-folders, and names that are read as something else.
 void ApplyIndexRules(const Index& index, ReportBuilder& builder);
 
 /// `data_bytes`: of all tensors of all shards. `named_bytes`: the same, but those with several names are counted with each

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/base/character_set.h"
 #include "lib/base/utf8.h"
 #include "lib/checkpoint/index.h"
 
 namespace tensorgate::checkpoint {
 namespace {
+
+using internal::CharacterSet;
 
 bool HasDeceptive(std::string_view name) {
   while (!name.empty()) {
@@ -26,7 +29,31 @@ constexpr std::array kFaults = {
     Fault{":", "holds a colon, which names a drive or a stream elsewhere"},
 };
 
+struct Oddity {
+  CharacterSet holds;
+  std::string_view words;
+};
+
+const std::array kOddities = {
+    Oddity{CharacterSet("%?#"),
+           "holds %, ? or #, which end a name or mean other characters in a URL"},
+    Oddity{CharacterSet("*[]{}"),
+           "holds *, brackets or braces, which match other names in a pattern"},
+    Oddity{CharacterSet("<>|\""), "holds a character that names of Windows do not have"},
+};
+
 }  // namespace
+
+std::string_view ShardNameOddity(std::string_view name) {
+  for (const Oddity& oddity : kOddities) {
+    if (std::ranges::any_of(name, [&](char c) { return oddity.holds.Has(c); })) return oddity.words;
+  }
+  if (name.starts_with('-') || name.starts_with('~')) {
+    return "begins with - or ~, which a command line takes for an option or a home folder";
+  }
+  const bool space = name.starts_with(' ') || name.contains("/ ");
+  return space ? "has a part that begins with a space, which is lost where names are listed" : "";
+}
 
 std::string_view ShardNameFault(std::string_view name) {
   if (name.empty()) return "is empty";

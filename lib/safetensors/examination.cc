@@ -221,6 +221,62 @@ void Examination::OnReadings() {
   if (step_ == Step::kDone) readings_->AddTo(builder_);
 }
 
+std::vector<DataRange> Examination::Unread() const {
+  const CheckOptions& options = builder_.options();
+  if (options.scope != Scope::kFull || options.profile != Profile::kStrict) return {};
+  if (builder_.HasError()) return {};
+  std::vector<DataRange> ranges;
+  for (std::uint32_t i = 0; i < header_->tensors.size(); ++i) {
+    const std::uint32_t ordinal = header_->order.empty() ? i : header_->order[i];
+    const TensorRecord& tensor = header_->tensors[ordinal];
+    const std::uint64_t begin = header_->BeginOf(ordinal);
+    // Of a stream the size is not known yet: what ends after every file is refused at its end.
+    if (tensor.end > UINT64_MAX - header_->data_offset()) break;
+    if (tensor.dtype() != DType::kBool || begin == tensor.end) continue;
+    ranges.push_back(
+        {.bytes = {header_->data_offset() + begin, tensor.end - begin}, .booleans = true});
+  }
+  return ranges;
+}
+
+void Examination::OnData(std::span<const DataRange> read, std::span<const DataFacts> facts) {
+  if (read.empty()) return;
+  BytesAboveOne above_one;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    builder_.AddBytesRead(read[i].bytes.length);
+    above_one.Add(facts[i].above_one);
+  }
+  AddBooleans(above_one);
+}
+
+void Examination::AddBooleans(const BytesAboveOne& above_one) {
+  builder_.SetScope(Scope::kFull);
+  if (above_one.count == 0) return;
+  const auto holds = [&](std::uint32_t ordinal) {
+    const std::uint64_t begin = header_->data_offset() + header_->BeginOf(ordinal);
+    return above_one.first >= begin &&
+           above_one.first - header_->data_offset() < header_->tensors[ordinal].end;
+  };
+  std::uint32_t ordinal = 0;
+  while (!holds(ordinal)) ++ordinal;
+  tensorgate::internal::AddBooleans(above_one, header_->NameOf(header_->tensors[ordinal]),
+                                    builder_);
+}
+
+// Data of a stream, of which `position_` bytes came before.
+void Examination::SeeBooleans(std::span<const std::byte> bytes) {
+  const std::uint64_t end = position_ + bytes.size();
+  for (; next_boolean_ < booleans_.size(); ++next_boolean_) {
+    const ByteRange& range = booleans_[next_boolean_].bytes;
+    if (range.offset >= end) return;
+    const std::uint64_t from = std::max(range.offset, position_);
+    const std::uint64_t to = std::min(range.offset + range.length, end);
+    above_one_.See(from, bytes.subspan(static_cast<std::size_t>(from - position_),
+                                       static_cast<std::size_t>(to - from)));
+    if (range.offset + range.length > end) return;
+  }
+}
+
 void Examination::Remember(std::span<const std::byte> bytes) {
   head_size_ += CopyBytes(bytes, std::span(head_).subspan(head_size_));
   if (readings_) readings_->Watch(bytes);
@@ -246,6 +302,7 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
     const std::span<const std::byte> part = bytes.first(take);
     bytes = bytes.subspan(take);
     Remember(part);
+    if (step_ == Step::kData) SeeBooleans(part);
     position_ += take;
     if (step_ == Step::kLength && position_ == kLengthBytes) {
       OnLength();
@@ -260,7 +317,10 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
       filled_ += CopyBytes(part, header_->bytes.span().subspan(filled_));
       if (filled_ == header_->size) {
         OnHeader();
-        if (step_ == Step::kHeader) step_ = Step::kData;
+        if (step_ == Step::kHeader) {
+          step_ = Step::kData;
+          booleans_ = Unread();
+        }
       }
     }
     if (step_ == Step::kData && position_ > builder_.options().limits.file_bytes) {
@@ -290,6 +350,7 @@ void Examination::EndOfStream() {
       readings_->EndOfStream();
       readings_->AddTo(builder_);
     }
+    if (!booleans_.empty() && !builder_.HasError()) AddBooleans(above_one_);
   }
   step_ = Step::kDone;
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/magic.h"
 #include "lib/base/need.h"
@@ -18,10 +19,14 @@
 #include "lib/safetensors/header.h"
 #include "lib/safetensors/rules.h"
 #include "lib/scan/second_readings.h"
+#include "lib/source/data.h"
 #include "tensorgate/safetensors.h"
 
 namespace tensorgate::safetensors::internal {
 
+using tensorgate::internal::BytesAboveOne;
+using tensorgate::internal::DataFacts;
+using tensorgate::internal::DataRange;
 using tensorgate::internal::Need;
 
 class Examination {
@@ -41,6 +46,11 @@ class Examination {
   void BreakOff() {
     if (step_ != Step::kDone) Fail({.rule = Rule::kIoReadFailed, .offset = position_});
   }
+
+  /// Once Next() wants nothing: the tensors of booleans, which a check of scope `kFull` has to read, in the order of the
+  /// data. None: there are none, or the file is refused already. A stream sees them as they come.
+  std::vector<DataRange> Unread() const;
+  void OnData(std::span<const DataRange> read, std::span<const DataFacts> facts);
 
   void Fail(const Status& status);
   Report Finish();
@@ -71,6 +81,8 @@ class Examination {
   void BeginReadings();
   void OnReadings();
   void Remember(std::span<const std::byte> bytes);
+  void SeeBooleans(std::span<const std::byte> bytes);
+  void AddBooleans(const BytesAboveOne& above_one);
   std::span<const std::byte> Head() const { return std::span(head_).first(head_size_); }
 
   ReportBuilder builder_;
@@ -81,6 +93,10 @@ class Examination {
   std::uint64_t position_ = 0;  // of a stream
   std::size_t filled_ = 0;      // bytes of the header that have come in a stream
   DataEnd data_;
+  // Of a stream: its tensors of booleans, those that have not come whole, and what was seen of them.
+  std::vector<DataRange> booleans_;
+  std::size_t next_boolean_ = 0;
+  BytesAboveOne above_one_;
   // What the parse noted, for the warnings.
   std::uint32_t seen_ = 0;
   std::uint64_t dimensions_ = 0;

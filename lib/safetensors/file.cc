@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/safetensors/examination.h"
+#include "lib/source/data.h"
 #include "lib/source/drive.h"
 #include "tensorgate/safetensors.h"
 
@@ -17,10 +18,21 @@ namespace {
 
 constexpr std::string_view kFormat = "safetensors";
 
+// What the scope asks for beyond the structure.
+Result<void> ReadData(Examination& examination, Source& source) {
+  const auto ranges = examination.Unread();
+  if (ranges.empty()) return {};
+  const auto facts = tensorgate::internal::ReadData(source, ranges);
+  if (!facts) return std::unexpected(facts.error());
+  examination.OnData(ranges, *facts);
+  return source.Unchanged();
+}
+
 // Drives an examination by a source of random access.
 void Drive(Examination& examination, Source& source) {
   examination.Begin(source.size());
-  const Result<void> read = tensorgate::internal::Drive(examination, source);
+  Result<void> read = tensorgate::internal::Drive(examination, source);
+  if (read) read = ReadData(examination, source);
   if (!read) examination.Fail(read.error());
 }
 

@@ -206,7 +206,9 @@ bool HeaderHandler::KeepMetadataKey(std::string_view key, Error& error) {
                 .allowed = name ? limits_.name_bytes : limits_.metadata_entries};
     return Stop(error);
   }
-  parsed_.key_hashes.PushBack(tensorgate::internal::HashName(key));
+  const tensorgate::internal::NameScan scan = tensorgate::internal::ScanName(key);
+  parsed_.key_hashes.PushBack(scan.hash);
+  if (scan.notable || key_ends_.Notable(key) || (key_ & kInArena) != 0) NoteKey(key);
   if (key.size() == 5 || key.size() == 12 || key.size() == 17) seen_ |= kSeenNotableKey;
   state_ = State::kMetadataValue;
   return true;

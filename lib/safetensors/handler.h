@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/name_form.h"
 #include "lib/json/events.h"
 #include "lib/json/tokens.h"
 #include "lib/safetensors/header.h"
@@ -96,6 +97,8 @@ class HeaderHandler : public json::HandlerBase {
   TextRef Keep(std::string_view text);
 
   // The rest.
+  TENSORGATE_COLD void NoteName(std::string_view name);
+  TENSORGATE_COLD void NoteKey(std::string_view key);
   TENSORGATE_COLD bool EscapedName(std::string_view name, Error& error);
   TENSORGATE_COLD bool EndUnusualTensor();
   TENSORGATE_COLD void LeaveLine();
@@ -136,6 +139,7 @@ class HeaderHandler : public json::HandlerBase {
   std::uint64_t element_bytes_ = 0;
   std::uint64_t element_mask_ = 0;  // bits of an offset that are 0 where it is aligned
   static constexpr std::size_t kNoWord = SIZE_MAX;  // no text is so long
+  tensorgate::internal::NameEnds name_ends_, key_ends_;
 
   const std::string_view text_;
   const std::uint64_t data_offset_;

@@ -148,7 +148,9 @@ TENSORGATE_HOT bool HeaderHandler::BeginTensor(std::string_view name, TextRef re
   }
   const tensorgate::internal::NameScan scan = tensorgate::internal::ScanName(name);
   name_hashes_.PushBack(scan.hash);
-  if (scan.notable || name.size() - 1 >= kLongName) seen_ |= kSeenNotable;
+  if (scan.notable || name_ends_.Notable(name) || name.size() - 1 >= kLongName) [[unlikely]] {
+    NoteName(name);
+  }
   fields_ = 0;
   as_array_ = false;
   state_ = State::kTensor;

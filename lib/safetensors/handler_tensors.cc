@@ -1,10 +1,40 @@
 // Tensors that a plain header does not have.
+#include <algorithm>
+
 #include "lib/safetensors/handler_events.h"
 #include "tensorgate/tensor.h"
 
 namespace tensorgate::safetensors::internal {
+namespace {
+
+using tensorgate::internal::kMetadataKeys;
+using tensorgate::internal::kSafetensorsNames;
+using tensorgate::internal::TraitsOf;
+
+// Printable ASCII.
+bool IsPlain(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
+// A name or key at which a first look found something: whether the rules have to look at all of them.
+void HeaderHandler::NoteName(std::string_view name) {
+  const bool plain = IsPlain(name);
+  if (!plain || name.size() - 1 >= kLongName || name.starts_with('/') || name.contains("..")) {
+    seen_ |= kSeenNotable;
+  }
+  if (!plain || name.contains('/') || TraitsOf(name, kSafetensorsNames) != 0) {
+    seen_ |= kSeenNotableName;
+  }
+}
+
+void HeaderHandler::NoteKey(std::string_view key) {
+  if (!IsPlain(key) || TraitsOf(key, kMetadataKeys) != 0) seen_ |= kSeenNotableKeyName;
+}
 
 bool HeaderHandler::EscapedName(std::string_view name, Error& error) {
+  NoteName(name);
   return BeginTensor(name, Store(name), error);
 }
 

@@ -68,8 +68,12 @@ enum Seen : std::uint32_t {
   kSeenMetadataNull = 1 << 3,
   kSeenOutOfLine =
       1 << 4,  // some tensor's offsets or size are not those of the plain form: the rules must look
-  kSeenNotable = 1 << 5,     // some tensor may deserve a warning
-  kSeenNotableKey = 1 << 6,  // some metadata key may
+  kSeenNotable = 1 << 5,         // some tensor may deserve a warning
+  kSeenNotableKey = 1 << 6,      // some metadata key may
+  kSeenNotableName = 1 << 7,     // some tensor's name may, by itself or beside another one
+  kSeenNotableKeyName = 1 << 8,  // so may some metadata key
+  kSeenNameCases = 1 << 9,       // two tensors' names may differ in case only
+  kSeenKeyCases = 1 << 10,       // two metadata keys do
 };
 
 /// Dimensions one by one from the header's text.

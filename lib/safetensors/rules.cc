@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "lib/base/name_check.h"
 #include "lib/base/utf8.h"
 #include "lib/safetensors/survey.h"
 #include "tensorgate/tensor.h"
@@ -12,6 +13,7 @@ namespace tensorgate::safetensors::internal {
 namespace {
 
 using Claims = tensorgate::internal::Claims<std::uint64_t>;
+using tensorgate::internal::NameFinding;
 
 enum class Place : std::uint8_t {
   kHeader,
@@ -172,19 +174,29 @@ void Deviations(const Header& header, std::uint32_t seen, Collector& out) {
   }
 }
 
+// Of two names with equal hashes, or of one where hashes were given up.
+template <typename NameAt>
+bool MayDifferInCase(const NameAt& at, std::uint32_t later, std::uint32_t earlier) {
+  return later == earlier || tensorgate::internal::DifferInCase(at(later), at(earlier));
+}
+
 // Equal names. `counts[i]` becomes false for those that the reference does not look at: all but the
 // last of equal names.
-void Duplicates(Header& header, const ParsedHeader& parsed, std::vector<bool>& counts,
-                Collector& out) {
+void Duplicates(Header& header, ParsedHeader& parsed, std::vector<bool>& counts, Collector& out) {
   const auto name_at = [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); };
   std::vector<std::pair<std::uint32_t, std::uint32_t>> duplicates;  // first, later
-  header.index.Build(parsed.name_hashes, name_at, [&](std::uint32_t later, std::uint32_t first) {
-    duplicates.emplace_back(first, later);
-    out.Add({.rule = Rule::kStNameDuplicate,
-             .place = Place::kKey,
-             .ordinal = later,
-             .found_ordinal = first});
-  });
+  header.index.Build(
+      parsed.name_hashes, name_at,
+      [&](std::uint32_t later, std::uint32_t first) {
+        duplicates.emplace_back(first, later);
+        out.Add({.rule = Rule::kStNameDuplicate,
+                 .place = Place::kKey,
+                 .ordinal = later,
+                 .found_ordinal = first});
+      },
+      [&](std::uint32_t later, std::uint32_t earlier) {
+        if (MayDifferInCase(name_at, later, earlier)) parsed.seen |= kSeenNameCases;
+      });
   if (!duplicates.empty()) {
     counts.assign(header.tensors.size(), true);
     std::sort(duplicates.begin(), duplicates.end());
@@ -196,14 +208,17 @@ void Duplicates(Header& header, const ParsedHeader& parsed, std::vector<bool>& c
   }
   NameIndex keys;
   const auto key_at = [&](std::uint32_t i) { return header.TextAt(header.metadata.span()[i].key); };
-  if (out.strict()) {
-    keys.Build(parsed.key_hashes, key_at, [&](std::uint32_t later, std::uint32_t first) {
-      out.Add({.rule = Rule::kStMetadataKeyDuplicate,
-               .place = Place::kMetadataKey,
-               .ordinal = later,
-               .found_ordinal = first});
-    });
-  }
+  keys.Build(
+      parsed.key_hashes, key_at,
+      [&](std::uint32_t later, std::uint32_t first) {
+        out.Add({.rule = Rule::kStMetadataKeyDuplicate,
+                 .place = Place::kMetadataKey,
+                 .ordinal = later,
+                 .found_ordinal = first});
+      },
+      [&](std::uint32_t later, std::uint32_t earlier) {
+        if (MayDifferInCase(key_at, later, earlier)) parsed.seen |= kSeenKeyCases;
+      });
 }
 
 // Tensors by (begin, end), those of equal range in the order of the header.
@@ -428,9 +443,40 @@ void MetadataWarnings(const Header& header, std::uint32_t seen, Collector& out) 
   }
 }
 
+void AddNames(std::span<const NameFinding> findings, Place place, Collector& out) {
+  for (const NameFinding& finding : findings) {
+    out.Add({.rule = finding.rule,
+             .place = place,
+             .ordinal = finding.name,
+             .found = finding.count,
+             .found_text = finding.text});
+  }
+}
+
+// What file systems and programs read otherwise. The findings must outlive those that were added.
+std::vector<NameFinding> NameWarnings(const Header& header, std::uint32_t seen, Collector& out) {
+  if ((seen & (kSeenNotableName | kSeenNameCases)) == 0) return {};
+  std::vector<NameFinding> findings = tensorgate::internal::CheckNames(
+      static_cast<std::uint32_t>(header.tensors.size()),
+      [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); },
+      tensorgate::internal::kSafetensorsNames, (seen & kSeenNameCases) != 0);
+  AddNames(findings, Place::kKey, out);
+  return findings;
+}
+
+std::vector<NameFinding> KeyWarnings(const Header& header, std::uint32_t seen, Collector& out) {
+  if ((seen & (kSeenNotableKeyName | kSeenKeyCases)) == 0) return {};
+  std::vector<NameFinding> findings = tensorgate::internal::CheckNames(
+      static_cast<std::uint32_t>(header.metadata.size()),
+      [&](std::uint32_t i) { return header.TextAt(header.metadata.span()[i].key); },
+      tensorgate::internal::kMetadataKeys, (seen & kSeenKeyCases) != 0);
+  AddNames(findings, Place::kMetadataKey, out);
+  return findings;
+}
+
 }  // namespace
 
-DataEnd ApplyRules(Header& header, const ParsedHeader& parsed, ReportBuilder& builder) {
+DataEnd ApplyRules(Header& header, ParsedHeader& parsed, ReportBuilder& builder) {
   Collector out(header, builder);
   BytesAround(header, out);
   Deviations(header, parsed.seen, out);
@@ -490,6 +536,8 @@ void ApplyWarnings(const Header& header, std::uint32_t seen, std::uint64_t dimen
     out.Add({.rule = Rule::kStOrderNotOffset, .place = Place::kKey, .ordinal = first});
   }
   if ((seen & kSeenNotable) != 0) TensorWarnings(header, out);
+  const std::vector<NameFinding> names = NameWarnings(header, seen, out);
+  const std::vector<NameFinding> keys = KeyWarnings(header, seen, out);
   out.Flush();
 }
 

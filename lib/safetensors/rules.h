@@ -18,9 +18,9 @@ struct DataEnd {
   bool any = false;
 };
 
-/// Applies all rules that need no file size and refuse; fills header.order and header.index. Throws
-/// std::bad_alloc.
-DataEnd ApplyRules(Header& header, const ParsedHeader& parsed, ReportBuilder& builder);
+/// Applies all rules that need no file size and refuse; fills header.order and header.index, and adds
+/// to what was seen. Throws std::bad_alloc.
+DataEnd ApplyRules(Header& header, ParsedHeader& parsed, ReportBuilder& builder);
 
 /// The data must end where the file does. Only for a header without errors so far.
 void ApplySizeRules(const Header& header, const DataEnd& data, std::uint64_t file_size,

@@ -24,9 +24,11 @@ using tensorgate::internal::PodBuffer;
 /// A tensor by its path in the nested structure.
 struct NamedTensor {
   std::size_t name = 0;  ///< Where it begins in the arena.
-  std::uint32_t name_length = 0;
-  std::uint32_t tensor = 0;  ///< Index into Rebuild::tensors().
+  std::uint32_t name_length : 31 = 0;
+  std::uint32_t is_key : 1 = 0;  ///< The result is a dict, and the name is the tensor's key in it.
+  std::uint32_t tensor = 0;      ///< Index into Rebuild::tensors().
 };
+static_assert(sizeof(NamedTensor) == sizeof(std::size_t) + 8);
 
 struct Contents {
   PodBuffer<std::byte> pickle;  ///< What the values are views of.

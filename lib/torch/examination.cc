@@ -1,5 +1,8 @@
 #include "lib/torch/examination.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 
@@ -11,6 +14,24 @@ using tensorgate::internal::Family;
 
 // The number 0x1950a86a20f9469cfc6c: LONG1 of 10 bytes, STOP: exactly so every writer has it, behind PROTO of the protocol it was told.
 constexpr std::string_view kLegacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
+
+// The data of BOOL storages: what is read for its checksum is not read again.
+void AddBooleanRanges(const Contents& contents, std::vector<DataRange>& ranges) {
+  const auto begin = [](const DataRange& range) { return range.bytes.offset; };
+  std::vector<DataRange> booleans;
+  for (std::size_t i = 0; i < contents.ranges.size(); ++i) {
+    const StorageValue& storage = contents.rebuild->storages()[i];
+    if (storage.dtype != ScalarType::kBool || contents.ranges[i].length == 0) continue;
+    booleans.push_back({.bytes = contents.ranges[i], .booleans = true});
+  }
+  std::ranges::sort(booleans, {}, begin);
+  for (DataRange& range : ranges) {
+    const auto same = std::ranges::lower_bound(booleans, range.bytes.offset, {}, begin);
+    if (same == booleans.end() || same->bytes.offset != range.bytes.offset) continue;
+    if (range.bytes.length != 0) range.booleans = true;
+  }
+  if (ranges.empty()) ranges = std::move(booleans);
+}
 
 }  // namespace
 
@@ -75,19 +96,41 @@ void Examination::AfterContainer() {
   readings_.Begin(contents_->file_size);
 }
 
-std::optional<std::vector<ByteRange>> Examination::Unread() const {
+std::optional<std::vector<DataRange>> Examination::Unread() const {
   // The reference compares no checksums. In strict members share no bytes, so each is read once.
   const CheckOptions& options = builder_.options();
   if (options.scope != Scope::kFull || options.profile != Profile::kStrict) return {};
   if (builder_.HasError()) return {};
-  return container_->Unread();
+  const auto with_checksums = container_->Unread();
+  std::vector<DataRange> ranges;
+  for (const ByteRange& range : with_checksums.value_or(std::vector<ByteRange>())) {
+    ranges.push_back({.bytes = range, .checksum = true});
+  }
+  AddBooleanRanges(*contents_, ranges);
+  if (!with_checksums && ranges.empty()) return {};
+  return ranges;
 }
 
-void Examination::OnChecksums(std::span<const ByteRange> read,
-                              std::span<const std::uint32_t> checksums) {
-  for (const ByteRange& range : read) builder_.AddBytesRead(range.length);
-  container_->OnChecksums(checksums);
+void Examination::OnData(std::span<const DataRange> read, std::span<const DataFacts> facts) {
+  BytesAboveOne above_one;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    builder_.AddBytesRead(read[i].bytes.length);
+    above_one.Add(facts[i].above_one);
+  }
+  container_->OnChecksums(facts);
+  if (above_one.count != 0) AddBooleans(above_one);
   builder_.SetScope(Scope::kFull);
+}
+
+void Examination::AddBooleans(const BytesAboveOne& above_one) {
+  const auto holds = [&](const NamedTensor& named) {
+    const ByteRange& range = contents_->ranges[contents_->rebuild->tensors()[named.tensor].storage];
+    return above_one.first - range.offset < range.length;  // wraps before it
+  };
+  const std::span<const NamedTensor> tensors = contents_->tensors.span();
+  const auto named = std::ranges::find_if(tensors, holds);
+  tensorgate::internal::AddBooleans(
+      above_one, named == tensors.end() ? std::string_view() : contents_->NameOf(*named), builder_);
 }
 
 void Examination::TellFacts() {

@@ -16,11 +16,15 @@
 #include "lib/base/need.h"
 #include "lib/base/report_builder.h"
 #include "lib/scan/second_readings.h"
+#include "lib/source/data.h"
 #include "lib/torch/contents.h"
 #include "lib/zip/reader.h"
 
 namespace tensorgate::torch::internal {
 
+using tensorgate::internal::BytesAboveOne;
+using tensorgate::internal::DataFacts;
+using tensorgate::internal::DataRange;
 using tensorgate::internal::Need;
 
 /// How PyTorch laid a checkpoint out.
@@ -43,8 +47,8 @@ class Container {
   virtual void Filled(std::size_t count) = 0;
   /// What has a checksum that was not compared yet. None: the layout has no checksums.
   virtual std::optional<std::vector<ByteRange>> Unread() const { return std::nullopt; }
-  /// Those of Unread(), computed.
-  virtual void OnChecksums(std::span<const std::uint32_t>) {}
+  /// Of Unread(), with what was asked for beside them after them.
+  virtual void OnChecksums(std::span<const DataFacts>) {}
 };
 
 std::unique_ptr<Container> MakeZip(ReportBuilder& builder, Contents& contents);
@@ -60,9 +64,9 @@ class Examination {
   Need Next();
   void Filled(std::size_t count);
   /// Once Next() wants nothing: what a check of scope `kFull` has to read. None: nothing, since the file
-  /// is refused already, or the layout has no checksums.
-  std::optional<std::vector<ByteRange>> Unread() const;
-  void OnChecksums(std::span<const ByteRange> read, std::span<const std::uint32_t> checksums);
+  /// is refused already, or has neither checksums nor booleans.
+  std::optional<std::vector<DataRange>> Unread() const;
+  void OnData(std::span<const DataRange> read, std::span<const DataFacts> facts);
   void Fail(const Status& status) { builder_.Add(status); }
   Report Finish();
   /// Only after an accepted Finish().
@@ -71,6 +75,7 @@ class Examination {
  private:
   void TellFacts();
   void AfterContainer();
+  void AddBooleans(const BytesAboveOne& above_one);
 
   ReportBuilder builder_;
   std::unique_ptr<Contents> contents_;

@@ -3,8 +3,8 @@
 #include <new>
 #include <utility>
 
+#include "lib/source/data.h"
 #include "lib/source/drive.h"
-#include "lib/torch/checksums.h"
 #include "lib/torch/examination.h"
 #include "tensorgate/torch.h"
 
@@ -29,9 +29,9 @@ Report Failed(const Status& status, const CheckOptions& options) {
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
   if (!ranges) return {};
-  const auto checksums = internal::Checksums(source, *ranges);
-  if (!checksums) return std::unexpected(checksums.error());
-  examination.OnChecksums(*ranges, *checksums);
+  const auto facts = tensorgate::internal::ReadData(source, *ranges);
+  if (!facts) return std::unexpected(facts.error());
+  examination.OnData(*ranges, *facts);
   return source.Unchanged();
 }
 

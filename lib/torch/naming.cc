@@ -1,7 +1,9 @@
 // Tensors by their paths: `model.layers.0.weight`.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "lib/base/name_check.h"
 #include "lib/torch/contents.h"
 
 namespace tensorgate::torch::internal {
@@ -9,12 +11,15 @@ namespace {
 
 using pickle::Kind;
 using pickle::Value;
-using tensorgate::internal::HashName;
+using tensorgate::internal::NameFinding;
+using tensorgate::internal::ScanName;
 
 // What names may cost, and so many times the pickle's size: shared containers repeat them, and whoever lists the
 // tensors has name, sizes and strides once for each name.
 constexpr std::uint64_t kFreeNames = 1u << 20, kNamesPerByte = 16;
 constexpr std::uint64_t kDimensionCost = 2 * sizeof(std::uint64_t);
+// Of one name, as NamedTensor has room for it.
+constexpr std::uint32_t kLongestName = INT32_MAX;
 // What a path holds where the tensor is the whole object.
 constexpr std::string_view kRootName = "tensor";
 // What leads to an object's attributes.
@@ -52,7 +57,7 @@ class Namer {
         return;
       }
     }
-    FindDuplicates();
+    CheckTensorNames();
   }
 
  private:
@@ -73,6 +78,7 @@ class Namer {
     // What holds no tensor needs no name.
     if (child.kind != Kind::kTensor && !pickle::IsObject(child.kind)) return true;
     const std::size_t before = path_.size();
+    is_text_key_ = !attributes && mapping && items[2 * i].IsString();
     if (!path_.empty()) path_ += '.';
     if (attributes) {
       path_ += kAttributes;
@@ -109,15 +115,18 @@ class Namer {
                    {.found = dimensions, .allowed = rank, .subject = name});
       return false;
     }
-    const std::uint64_t longest = builder_.options().limits.name_bytes;
+    const std::uint64_t longest =
+        std::min<std::uint64_t>(builder_.options().limits.name_bytes, kLongestName);
     if (name.size() > longest) {
       builder_.Add(Rule::kLimitNameBytes, contents_.pickle_offset,
                    {.found = name.size(), .allowed = longest, .subject = name});
       return false;
     }
-    contents_.tensors.PushBack({.name = contents_.names.size(),
-                                .name_length = static_cast<std::uint32_t>(name.size()),
-                                .tensor = static_cast<std::uint32_t>(value.bits)});
+    contents_.tensors.PushBack(
+        {.name = contents_.names.size(),
+         .name_length = static_cast<std::uint32_t>(name.size()) & kLongestName,
+         .is_key = levels_.size() == 1 && is_text_key_,
+         .tensor = static_cast<std::uint32_t>(value.bits)});
     contents_.names += name;
     return true;
   }
@@ -129,19 +138,36 @@ class Namer {
     return false;
   }
 
-  void FindDuplicates() {
+  void CheckTensorNames() {
     PodBuffer<std::uint32_t> hashes;
     const std::span<const NamedTensor> tensors = contents_.tensors.span();
     hashes.Resize(tensors.size());
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-      hashes[i] = HashName(contents_.NameOf(tensors[i]));
+    bool notable = false, cases_met = false, ambiguous = false;
+    const auto name_at = [&](std::uint32_t i) { return contents_.NameOf(tensors[i]); };
+    for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+      hashes[i] = ScanName(name_at(i)).hash;
+      notable |= tensorgate::internal::IsNotable(name_at(i));
+    }
     contents_.index.Build(
-        hashes, [&](std::uint32_t i) { return contents_.NameOf(tensors[i]); },
+        hashes, name_at,
         [&](std::uint32_t later, std::uint32_t) {
-          const TensorValue& tensor = contents_.rebuild->tensors()[tensors[later].tensor];
-          builder_.Add(Rule::kTorchNameAmbiguous, contents_.pickle_offset + tensor.place,
-                       {.subject = contents_.NameOf(tensors[later])});
-        });
+          ambiguous = true;
+          builder_.Add(Rule::kTorchNameAmbiguous, PlaceOf(later), {.subject = name_at(later)});
+        },
+        [&](std::uint32_t, std::uint32_t) { cases_met = true; });
+    if (ambiguous || !(notable || cases_met)) return;
+    for (const NameFinding& finding :
+         tensorgate::internal::CheckNames(static_cast<std::uint32_t>(tensors.size()), name_at,
+                                          tensorgate::internal::kTensorNames, cases_met)) {
+      builder_.Add(
+          finding.rule, PlaceOf(finding.name),
+          {.found = finding.count, .subject = name_at(finding.name), .found_text = finding.text});
+    }
+  }
+
+  std::uint64_t PlaceOf(std::uint32_t named) const {
+    return contents_.pickle_offset +
+           contents_.rebuild->tensors()[contents_.tensors[named].tensor].place;
   }
 
   Contents& contents_;
@@ -149,6 +175,7 @@ class Namer {
   ReportBuilder& builder_;
   std::string path_;
   PodBuffer<Level> levels_;
+  bool is_text_key_ = false;  // the last step of the path is one
   std::uint64_t used_ = 0;
   const std::uint64_t most_;
 };

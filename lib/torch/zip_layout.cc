@@ -8,6 +8,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/crc32.h"
+#include "lib/base/name_check.h"
 #include "lib/torch/examination.h"
 #include "lib/torch/pickle_file.h"
 #include "lib/torch/places.h"
@@ -82,7 +83,7 @@ class ZipLayout final : public Container {
   Need Next() override;
   void Filled(std::size_t count) override;
   std::optional<std::vector<ByteRange>> Unread() const override;
-  void OnChecksums(std::span<const std::uint32_t> checksums) override;
+  void OnChecksums(std::span<const DataFacts> facts) override;
 
  private:
   enum class Step : std::uint8_t { kArchive, kSmall, kPickle, kDone };
@@ -96,6 +97,7 @@ class ZipLayout final : public Container {
   void OnPickle();
   void PlaceStorages();
   void CheckPlace(const StorageValue& storage, const Member& member);
+  void CheckRecordNames();
   std::vector<std::uint32_t> UnreadMembers() const;
   void CompareCrc(const Member& member, std::uint32_t crc);
   void AddFor(Rule rule, const Member& member, Detail detail = {});
@@ -257,6 +259,7 @@ void ZipLayout::OnPickle() {
                  {.found = contents_.pickle.size() - outcome.end});
   }
   PlaceStorages();
+  if (!builder_.HasError()) CheckRecordNames();
 }
 
 // Each storage has its record, of its name and size, where PyTorch computes it; each record its storage.
@@ -302,6 +305,27 @@ void ZipLayout::CheckPlace(const StorageValue& storage, const Member& member) {
   places_.reset();  // all that follow would be elsewhere, too
 }
 
+// What a writer may choose of the members' names: the folder, then the storages' keys.
+void ZipLayout::CheckRecordNames() {
+  const std::span<const StorageValue> storages = contents_.rebuild->storages();
+  const std::string_view folder = std::string_view(root_).substr(0, root_.size() - 1);
+  const auto name_at = [&](std::uint32_t i) { return i == 0 ? folder : storages[i - 1].key; };
+  const auto count = static_cast<std::uint32_t>(storages.size() + 1);
+  for (const auto& finding : tensorgate::internal::CheckNames(
+           count, name_at, tensorgate::internal::kRecordNames, false)) {
+    const std::string_view name = name_at(finding.name);
+    const std::uint32_t member =
+        finding.name == 0 ? 0 : FindMember("data/" + std::string(name)).value_or(0);
+    const std::uint64_t place = archive_.NameOffset(At(member));
+    builder_.Add(finding.rule, place,
+                 {.found = finding.count,
+                  .subject = name,
+                  .subject_offset = place,
+                  .subject_length = At(member).name_length,
+                  .found_text = finding.text});
+  }
+}
+
 void ZipLayout::CompareCrc(const Member& member, std::uint32_t crc) {
   if (crc == member.crc) return;
   const Rule rule = member.crc == 0 ? Rule::kZipCrcZero : Rule::kZipCrcMismatch;
@@ -328,9 +352,9 @@ std::optional<std::vector<ByteRange>> ZipLayout::Unread() const {
   return ranges;
 }
 
-void ZipLayout::OnChecksums(std::span<const std::uint32_t> checksums) {
+void ZipLayout::OnChecksums(std::span<const DataFacts> facts) {
   std::size_t next = 0;
-  for (const std::uint32_t i : UnreadMembers()) CompareCrc(At(i), checksums[next++]);
+  for (const std::uint32_t i : UnreadMembers()) CompareCrc(At(i), facts[next++].checksum);
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ void Reader::OnMember() {
     return Done(false);
   }
   // What the data begin with is looked at, too.
-  const std::uint64_t wanted = length + std::min<std::uint64_t>(member.packed_size, kNpyMagic.size());
+  const std::uint64_t wanted =
+      length + std::min<std::uint64_t>(member.packed_size, kNpyMagic.size());
   if (wanted > header.size()) {  // read it again, all of it
     window_.Resize(skip + static_cast<std::size_t>(wanted));
     return;

@@ -24,7 +24,7 @@ enum class Profile : std::uint8_t {
 /// What a verdict speaks of.
 enum class Scope : std::uint8_t {
   kStructure,  ///< Every structural byte; tensor data were not read.
-  kFull,       ///< Every byte: the checksums of tensor data were compared as well.
+  kFull,  ///< Tensor data as well, as far as it can be wrong: checksums, and the bytes of booleans.
 };
 
 /// Every cap. The unit of each is in its name or comment; all are inclusive.
@@ -59,9 +59,10 @@ struct Limits {
 struct CheckOptions {
   Profile profile = Profile::kStrict;
   Limits limits;
-  /// `kFull`, in the strict profile: where the format has checksums of tensor data (PyTorch's ZIP
-  /// archives) and nothing else speaks against the file, read all of it, by several threads where the
-  /// source allows that, and compare. `Report::scope()` tells whether it was done.
+  /// `kFull`, in the strict profile, where nothing else speaks against the file: read tensor data that have
+  /// checksums (all of PyTorch's ZIP archives) and compare them, and look for bytes of BOOL tensors that
+  /// are neither 0 nor 1, by several threads where the source allows that. `Report::scope()` is `kFull`
+  /// if there were any such data.
   Scope scope = Scope::kStructure;
   /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At
   /// least 1.

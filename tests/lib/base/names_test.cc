@@ -80,6 +80,67 @@ TEST(NameIndexTest, EqualHashesOfManyNamesEndSoon) {
       77u);
 }
 
+// Each pair of different names with one hash that meet is reported, or that hashes were given up.
+TEST(NameIndexTest, ReportsEqualHashesOfDifferentNames) {
+  const auto alike = [](const std::vector<std::string>& names) {
+    PodBuffer<std::uint32_t> hashes;
+    for (const std::string& name : names) hashes.PushBack(HashName(name));
+    Pairs pairs;
+    NameIndex().Build(
+        hashes, [&](std::uint32_t i) { return std::string_view(names[i]); },
+        [](std::uint32_t, std::uint32_t) {},
+        [&](std::uint32_t later, std::uint32_t earlier) { pairs.emplace_back(later, earlier); });
+    return pairs;
+  };
+  EXPECT_EQ(alike({"a", "b", "c", "a"}), Pairs());
+  EXPECT_EQ(alike({"a", "b", "A", "a", "c"}), (Pairs{{2, 0}}));
+  EXPECT_EQ(alike({"layer.one", "Layer.One", "LAYER.ONE"}), (Pairs{{1, 0}, {2, 0}, {2, 1}}));
+  std::vector<std::string> many;
+  for (std::uint32_t bits = 0; bits < 1 << 12; ++bits) {
+    many.emplace_back("abcdefghijkl");
+    for (std::uint32_t i = 0; i < 12; ++i) many.back()[i] -= (bits >> i & 1) * 32;
+  }
+  const Pairs pairs = alike(many);
+  EXPECT_LT(pairs.size(), many.size() * 17 + 4096);
+  EXPECT_EQ(pairs.back().first, pairs.back().second);
+}
+
+// A text as something that is compared without case and does not know its size.
+struct Caseless {
+  std::string text;
+
+  static std::size_t size() { return 0; }
+  int compare(const Caseless& other) const { return Folded().compare(other.Folded()); }
+  bool operator==(const Caseless& other) const { return compare(other) == 0; }
+  std::string Folded() const {
+    std::string folded = text;
+    for (char& c : folded) c = static_cast<char>(c | 0x20);
+    return folded;
+  }
+};
+
+TEST(NameIndexTest, WhatIsNoText) {
+  for (const bool collide : {false, true}) {
+    PodBuffer<std::uint32_t> hashes;
+    std::vector<Caseless> names;
+    Pairs expected, found;
+    for (std::uint32_t i = 0; i < 600; ++i) {
+      names.push_back({(i % 2 == 0 ? "name" : "NAME") + std::to_string(i / 2)});
+      hashes.PushBack(collide ? 42 : HashName(names.back().text));
+      if (i % 2 == 1) expected.emplace_back(i, i - 1);
+    }
+    NameIndex index;
+    const auto at = [&](std::uint32_t i) { return names[i]; };
+    index.Build(hashes, at, [&](std::uint32_t later, std::uint32_t first) {
+      found.emplace_back(later, first);
+    });
+    EXPECT_EQ(found, expected);
+    std::uint64_t probes = 0;
+    EXPECT_EQ(index.Find<Caseless>({"Name7"}, hashes[14], at, probes), 14u);
+    EXPECT_EQ(index.Find<Caseless>({"other"}, 42, at, probes), std::nullopt);
+  }
+}
+
 // The name at which the probes run out may be a duplicate itself.
 TEST(NameIndexTest, DuplicatesWhereTheHashesAreGivenUp) {
   std::vector<std::string> names;
@@ -118,7 +179,7 @@ TEST(ScanNameTest, DoesNotDependOnWhatStandsAround) {
     const std::vector<char> alone(name.begin(), name.end());
     const NameScan x = ScanName({alone.data(), length});
     EXPECT_FALSE(x.notable) << length;
-    const std::string amid = "/\x7f" + name + "..\xff";
+    const std::string amid = "/\x7f" + name + "__\xff";
     const NameScan y = ScanName(std::string_view(amid).substr(2, length));
     EXPECT_EQ(x.hash, y.hash) << length;
     EXPECT_FALSE(y.notable) << length;
@@ -126,34 +187,45 @@ TEST(ScanNameTest, DoesNotDependOnWhatStandsAround) {
 }
 
 // A first look may see too much, never too little.
-TEST(ScanNameTest, SeesEveryDeceptiveByteAndEveryPairOfDots) {
+TEST(ScanNameTest, SeesEveryByteAndPairThatIsNotPlain) {
   for (std::size_t length = 1; length < 50; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
       std::string name(length, 'n');
-      for (const char c : {'\x7f', '\x80', '\xff'}) {
+      for (const char c : {'/', '\x7f', '\x80', '\xff'}) {
         name[at] = c;
-        EXPECT_TRUE(ScanName(name).notable) << length << " " << at;
+        EXPECT_TRUE(ScanName(name).notable) << length << " " << at << " " << c;
       }
-      name[at] = '/';
-      if (at == 0) EXPECT_TRUE(ScanName(name).notable) << length;
       if (at + 1 == length) continue;
-      name[at] = name[at + 1] = '.';
-      EXPECT_TRUE(ScanName(name).notable) << length << " " << at;
+      for (const std::string_view pair : {"__", "uc"}) {
+        name.replace(at, 2, pair);
+        EXPECT_TRUE(ScanName(name).notable) << length << " " << at << " " << pair;
+      }
     }
   }
 }
 
-// Else every name with a dot would cost a closer look.
-TEST(ScanNameTest, TakesOneDotAndTheLastPrintableCharacterForOrdinary) {
+// Else every name with such a character would cost a closer look.
+TEST(ScanNameTest, TakesSingleCharactersAndTheLastPrintableOneForOrdinary) {
   for (std::size_t length = 4; length < 50; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
-      for (const char c : {'.', '~'}) {
+      for (const char c : {'.', '~', '_', 'u', 'c', ':', ' '}) {
         std::string name(length, 'n');
         name[at] = c;
-        name += '.';  // behind what is looked at
+        name += c == 'u' ? 'c' : c;  // after what is looked at
         const std::string_view seen = std::string_view(name).substr(0, length);
         EXPECT_FALSE(ScanName(seen).notable) << length << " " << at << " " << c;
       }
+    }
+  }
+}
+
+TEST(ScanNameTest, HashesOfNamesThatDifferInCaseAloneAreEqual) {
+  for (std::size_t length = 1; length < 50; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string name(length, 'n');
+      const std::uint32_t hash = HashName(name);
+      name[at] = 'N';
+      EXPECT_EQ(HashName(name), hash) << length << " " << at;
     }
   }
 }

@@ -91,6 +91,67 @@ TEST(IndexTest, WhatIsToldOnce) {
   EXPECT_EQ(below->found, 2u);
 }
 
+Report RulesOf(const std::vector<std::pair<std::string, std::string>>& map) {
+  Index index;
+  Fill(index, TextOf(map));
+  ReportBuilder builder({}, "");
+  EXPECT_TRUE(ParseIndex(index, builder));
+  ApplyIndexRules(index, builder);
+  return builder.Finish();
+}
+
+// Names of shards that files of every system cannot have are not in the corpus.
+TEST(IndexTest, NamesOfShardsThatMeanSomethingElse) {
+  for (const std::string name : {"%2e%2e", "a?b", "a#b", "a*", "[a]b", "{a,b}", "a<b", "a>b", "a|b",
+                                 "-a", "--model", "~a", " a", "a/ b"}) {
+    const std::string shard = name + ".safetensors";
+    const Report report = RulesOf({{"x", "1.safetensors"}, {"y", shard}});
+    const Finding* odd = FindingOf(report, Rule::kCpShardNameOdd);
+    ASSERT_NE(odd, nullptr) << name;
+    EXPECT_EQ(report.Subject(*odd), shard);
+    EXPECT_EQ(odd->found, 1u);
+    EXPECT_EQ(report.verdict(), Verdict::kAccepted);
+  }
+  EXPECT_NE(FindingOf(RulesOf({{"x", "\\\"a.safetensors"}}), Rule::kCpShardNameOdd), nullptr);
+  for (const std::string name :
+       {"model-00001-of-00002", "a b (1)", "a+b", "a-b~", "a=b,c", "a&b;c", "a/b"}) {
+    const Report report = RulesOf({{"x", name + ".safetensors"}});
+    EXPECT_EQ(FindingOf(report, Rule::kCpShardNameOdd), nullptr) << name;
+  }
+}
+
+TEST(IndexTest, NamesOfShardsAsFiles) {
+  const struct {
+    std::vector<std::pair<std::string, std::string>> map;
+    Rule rule;
+    std::string_view subject;
+  } cases[] = {
+      {{{"x", "nul.safetensors"}}, Rule::kNameReserved, "nul.safetensors"},
+      {{{"x", "a./b.safetensors"}}, Rule::kNameReserved, "a./b.safetensors"},
+      {{{"x", "a /b.safetensors"}}, Rule::kNameReserved, "a /b.safetensors"},
+      {{{"x", "a.safetensors"}, {"y", "A.safetensors"}}, Rule::kNameCollision, "a.safetensors"},
+      {{{"x", "a.safetensors"}, {"y", "\xD0\xB0.safetensors"}},
+       Rule::kNameCollision,
+       "\xD0\xB0.safetensors"},
+      {{{"x", "a\xC2\xA0.safetensors"}}, Rule::kNameUnseen, "a\xC2\xA0.safetensors"},
+      {{{"x", "e\xCC\x81.safetensors"}}, Rule::kNameNotNormal, "e\xCC\x81.safetensors"},
+      {{{"x", "a.safetensors/b.safetensors"}, {"y", "a.safetensors"}},
+       Rule::kNameFolder,
+       "a.safetensors/b.safetensors"},
+      {{{"x.y", "a.safetensors"}, {"X.y", "a.safetensors"}}, Rule::kNameCollision, "X.y"},
+      {{{"a.__proto__", "a.safetensors"}}, Rule::kNameMember, "a.__proto__"}};
+  for (const auto& [map, rule, subject] : cases) {
+    const Report report = RulesOf(map);
+    const Finding* finding = FindingOf(report, rule);
+    ASSERT_NE(finding, nullptr) << subject;
+    EXPECT_EQ(report.Subject(*finding), subject);
+    EXPECT_EQ(finding->found, 1u) << subject;
+    EXPECT_EQ(report.verdict(), Verdict::kAccepted) << subject;
+  }
+  // What may not be opened is refused for its name, and not looked at further.
+  EXPECT_EQ(FindingOf(RulesOf({{"x", "nul:.safetensors"}}), Rule::kNameReserved), nullptr);
+}
+
 TEST(IndexTest, ALimitSaysNothingOfWhatFollows) {
   for (const std::uint64_t limit : {1, 3}) {
     CheckOptions options;

@@ -1,0 +1,229 @@
+#include "lib/base/name_check.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "lib/base/bytes.h"
+#include "lib/base/folded.h"
+
+namespace tensorgate::internal {
+namespace {
+
+constexpr std::uint64_t kMostBytes = std::uint64_t{128} << 20;
+
+// FNV-1a over folded characters, so that the hash of what is before a '/' is at hand when it comes.
+class FoldedHash {
+ public:
+  void Add(std::uint32_t point) { state_ = (state_ ^ point) * 0x100000001B3; }
+  std::uint32_t value() const {
+    return static_cast<std::uint32_t>(state_ * 0x9E3779B97F4A7C15 >> 32);
+  }
+
+ private:
+  std::uint64_t state_ = 0xCBF29CE484222325;
+};
+
+std::uint32_t HashFolded(std::string_view name, Characters& characters) {
+  FoldedHash hash;
+  ForEachFolded(name, characters, [&](std::uint32_t point) { hash.Add(point); });
+  return hash.value();
+}
+
+// A name as NameIndex compares it.
+struct FoldedName {
+  std::string_view name;
+  Characters* characters;
+
+  static constexpr std::size_t size() { return 0; }  // not known without a look at all of it
+  int compare(const FoldedName& other) const {
+    return CompareFolded(name, other.name, *characters);
+  }
+  bool operator==(const FoldedName& other) const { return compare(other) == 0; }
+};
+
+// A name as its hash only.
+struct HashOnly {
+  std::uint32_t hash;
+
+  static constexpr std::size_t size() { return 0; }
+  int compare(const HashOnly& other) const { return hash < other.hash ? -1 : hash > other.hash; }
+  bool operator==(const HashOnly&) const = default;
+};
+
+// What one rule has found so far.
+struct Tally {
+  std::uint32_t first = UINT32_MAX;
+  std::uint64_t count = 0;
+
+  // Whether it is the first.
+  bool Count(std::uint32_t name) {
+    ++count;
+    if (name >= first) return false;
+    first = name;
+    return true;
+  }
+};
+
+class Check {
+ public:
+  Check(std::uint32_t count, const NameAt& at, const NameUse& use)
+      : count_(count), at_(at), use_(use) {}
+
+  std::vector<NameFinding> Run(bool cases_met) {
+    Look();
+    if (count_ > 1 && (cases_met || beyond_ascii_ || (slashes_ && use_.is_path))) Compare();
+    return std::move(findings_);
+  }
+
+ private:
+  void Look();
+  void Compare();
+  bool FindFolders(const NameIndex& index, const PodBuffer<std::uint32_t>& hashes);
+  void FindFoldersByOrder();
+  void AddFolders();
+  // Nothing of ASCII looks like another character of it.
+  Characters& compared() { return beyond_ascii_ ? looks_ : forms_; }
+  void Collide(std::uint32_t later, std::uint32_t first);
+  std::string Other(std::string_view words, std::uint32_t name) const {
+    return std::string(words).append(" another ").append(use_.noun).append(", ").append(at_(name));
+  }
+
+  std::uint32_t count_;  // of those that are looked at
+  const NameAt& at_;
+  const NameUse& use_;
+  Characters forms_{Folding::kForms}, looks_{Folding::kLooks};
+  bool beyond_ascii_ = false, slashes_ = false;
+  std::vector<NameFinding> findings_;
+  Tally collisions_, inside_;
+  std::string collision_;
+  std::uint32_t folder_ = 0;  // of the first name inside
+};
+
+// Each name by itself.
+void Check::Look() {
+  std::array<Tally, kNameTraitCount> rules{};  // of each rule the first trait's
+  std::array<NameTrait, kNameTraitCount> first{};
+  const auto trait_at = [](std::size_t i) { return static_cast<NameTrait>(i); };
+  const auto slot_of = [&](std::size_t i) {
+    while (i != 0 && Info(trait_at(i - 1)).rule == Info(trait_at(i)).rule) --i;
+    return i;
+  };
+  std::uint64_t bytes = 0;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const std::string_view name = at_(i);
+    bytes += name.size();
+    if (bytes > kMostBytes) {
+      count_ = i;
+      break;
+    }
+    if (!IsNotable(name)) continue;
+    slashes_ |= name.contains('/');
+    beyond_ascii_ |= std::ranges::any_of(name, [](char c) { return (c & 0x80) != 0; });
+    const NameTraits traits = TraitsOf(name, use_, looks_);
+    std::size_t counted = kNameTraitCount;
+    for (std::size_t trait = 0; traits >> trait != 0; ++trait) {
+      if ((traits >> trait & 1) == 0 || slot_of(trait) == counted) continue;
+      counted = slot_of(trait);
+      if (rules.at(counted).Count(i)) first.at(counted) = trait_at(trait);
+    }
+  }
+  for (std::size_t i = 0; i < kNameTraitCount; ++i) {
+    if (rules.at(i).count == 0) continue;
+    const NameTraitInfo& info = Info(first.at(i));
+    findings_.push_back({info.rule, rules.at(i).first, rules.at(i).count,
+                         std::string("a ").append(use_.noun).append(" ").append(info.words)});
+  }
+}
+
+void Check::Collide(std::uint32_t later, std::uint32_t first) {
+  const std::string_view name = at_(later), other = at_(first);
+  if (name == other) return;  // the same name again is another rule's
+  if (!collisions_.Count(later)) return;
+  collision_ = Other(DifferInCase(name, other) ? "differs in case only from"
+                     : CompareFolded(name, other, forms_) == 0
+                         ? "is the same but for case and Unicode forms as"
+                         : "looks the same as",
+                     first);
+}
+
+void Check::Compare() {
+  PodBuffer<std::uint32_t> hashes;
+  hashes.Resize(count_);
+  for (std::uint32_t i = 0; i < count_; ++i) hashes[i] = HashFolded(at_(i), compared());
+  NameIndex index;
+  bool chosen_hashes = false;
+  index.Build(
+      hashes, [this](std::uint32_t i) { return FoldedName{at_(i), &compared()}; },
+      [this](std::uint32_t later, std::uint32_t first) { Collide(later, first); },
+      [&](std::uint32_t, std::uint32_t) { chosen_hashes = true; });
+  if (collisions_.count != 0) {
+    findings_.push_back(
+        {Rule::kNameCollision, collisions_.first, collisions_.count, std::move(collision_)});
+  }
+  if (!use_.is_path || !(slashes_ || beyond_ascii_)) return;
+  if (chosen_hashes || !FindFolders(index, hashes)) FindFoldersByOrder();
+  AddFolders();
+}
+
+// Names that would be files in a folder which is the file of another name: looks up what stands before each '/'. False if
+// the hashes are of no use: somebody chose them, there are very many folders, or one only looks like the name.
+bool Check::FindFolders(const NameIndex& index, const PodBuffer<std::uint32_t>& hashes) {
+  const std::uint64_t most = std::uint64_t{count_} * 8 + 65'536;
+  std::uint64_t looked_up = 0, probes = 0;
+  bool usable = true;
+  for (std::uint32_t i = 0; i < count_ && usable; ++i) {
+    FoldedHash hash;
+    bool inside = false;
+    const auto look_up = [&](std::uint32_t value) {
+      const auto found = index.Find<HashOnly>(
+          HashOnly{value}, value, [&](std::uint32_t j) { return HashOnly{hashes[j]}; }, probes);
+      inside = found && IsInFolder(at_(i), at_(*found), forms_);
+      if (inside && inside_.Count(i)) folder_ = *found;
+      usable = !found == !inside && ++looked_up <= most && probes <= looked_up * 16 + 4096;
+    };
+    ForEachFolded(at_(i), compared(), [&](std::uint32_t point) {
+      if (point == '/' && !inside && usable) look_up(hash.value());
+      hash.Add(point);
+    });
+  }
+  return usable;
+}
+
+// The same without hashes, n log n whatever the names: what is in a folder follows its name.
+void Check::FindFoldersByOrder() {
+  inside_ = {};
+  std::vector<std::uint32_t> order(count_);
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::sort(order, [this](std::uint32_t a, std::uint32_t b) {
+    const int way = CompareFolded(at_(a), at_(b), forms_);
+    return way != 0 ? way < 0 : a < b;
+  });
+  std::uint32_t folder = order.front();
+  for (const std::uint32_t i : order) {
+    if (IsInFolder(at_(i), at_(folder), forms_)) {
+      if (inside_.Count(i)) folder_ = folder;
+    } else if (CompareFolded(at_(i), at_(folder), forms_) != 0) {
+      folder = i;
+    }
+  }
+}
+
+void Check::AddFolders() {
+  if (inside_.count == 0) return;
+  findings_.push_back({Rule::kNameFolder, inside_.first, inside_.count,
+                       Other("lies in a folder that would be the file of", folder_)});
+}
+
+}  // namespace
+
+std::vector<NameFinding> CheckNames(std::uint32_t count, const NameAt& at, const NameUse& use,
+                                    bool cases_met) {
+  return Check(count, at, use).Run(cases_met);
+}
+
+bool DifferInCase(std::string_view a, std::string_view b) {
+  return a != b && std::ranges::equal(a, b, {}, FoldCase, FoldCase);
+}
+
+}  // namespace tensorgate::internal
