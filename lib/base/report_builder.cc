@@ -33,7 +33,7 @@ std::string_view Report::FoundText(const Finding& finding) const {
 }
 
 ReportBuilder::ReportBuilder(const CheckOptions& options, std::string_view format)
-    : options_(options) {
+    : options_(options), interrupt_(options_) {
   options_.max_findings = std::max<std::uint32_t>(options_.max_findings, 1);
   report_.profile_ = options.profile;
   report_.limits_ = options.limits;
@@ -96,7 +96,18 @@ void ReportBuilder::CompactText() {
   std::make_heap(findings.begin(), findings.end(), Before);
 }
 
+bool ReportBuilder::Ended() {
+  if (ended_) return true;
+  const std::optional<Rule> rule = interrupt_.Ended();
+  if (!rule) return false;
+  ended_ = true;
+  Add(*rule, 0);
+  return true;
+}
+
 void ReportBuilder::Add(const Status& status) {
+  // What ended a read is told once.
+  if (internal::IsInterrupt(status.rule) && Ended()) return;
   Detail detail;
   // The number of `io/...` is the system's, unless it is a number of bytes; so is any that the system gave.
   const bool is_system = status.system_error != 0 || (Info(status.rule).id.starts_with("io/") &&
@@ -142,6 +153,14 @@ void ReportBuilder::AddLast(Report& report, Rule rule, const Detail& detail) {
   finding.found_text = static_cast<std::uint16_t>(text.size());
   report.text_ += text;
   report.findings_.push_back(finding);
+}
+
+void ReportBuilder::ForgetEnd(Report& report) {
+  for (Finding& finding : report.findings_) {
+    const bool to_end = report.size_ && finding.found == *report.size_ - finding.offset;
+    if (to_end) finding.has_found = false;
+  }
+  report.size_.reset();
 }
 
 Report ReportBuilder::Fatal(const CheckOptions& options, std::string_view format,

@@ -10,6 +10,7 @@
 #include "lib/checkpoint/index.h"
 #include "lib/checkpoint/rules.h"
 #include "lib/safetensors/examination.h"
+#include "lib/source/read.h"
 
 namespace tensorgate::checkpoint {
 namespace {
@@ -98,7 +99,7 @@ bool Check::ReadIndex(Source& source) {
   }
   if (builder_.HasError()) return false;
   index_.bytes.Resize(static_cast<std::size_t>(size));
-  Result<void> read = ReadFully(source, 0, index_.bytes.span());
+  Result<void> read = internal::ReadFully(source, 0, index_.bytes.span(), builder_.interrupt());
   if (read) read = source.Unchanged();
   if (!read) {
     builder_.Add(read.error());
@@ -109,7 +110,7 @@ bool Check::ReadIndex(Source& source) {
 }
 
 void Check::Run(Source& source) {
-  if (!ReadIndex(source) || !ParseIndex(index_, builder_)) return;
+  if (!ReadIndex(source) || !ParseIndex(index_, builder_) || builder_.Ended()) return;
   ApplyIndexRules(index_, builder_);
   CheckShards();
   FindUnused();
@@ -126,6 +127,7 @@ void Check::CheckShards() {
   shards_.reserve(index_.shards.size());
   for (std::uint32_t i = 0; i < index_.shards.size(); ++i) {
     shards_.push_back(CheckShard(i, comparison));
+    if (builder_.Ended()) return;  // the shard's own report says so, too
     if (facts_.header_bytes > options_.limits.checkpoint_header_bytes) {
       const ShardName& shard = index_.shards[i];
       builder_.Add(Rule::kLimitCheckpointHeaderBytes, index_.PlaceOf(shard).begin,

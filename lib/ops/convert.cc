@@ -51,6 +51,7 @@ class Converter {
  public:
   Converter(const std::string& to, const ConvertOptions& options) : to_(to), options_(options) {
     options_.check.profile = Profile::kStrict;
+    if (options_.check.cancel == nullptr) options_.check.cancel = options_.cancel;
   }
 
   std::expected<Converted, ConvertError> Run(const std::string& from) {

@@ -24,6 +24,8 @@ struct Step {
 };
 
 constexpr std::uint64_t kWeightOfValue = sizeof(Value);
+// How much is looked at between two looks at the deadline.
+constexpr std::uint32_t kPace = 4096, kPaceOfContainers = 64;
 
 std::uint64_t Plus(std::uint64_t a, std::uint64_t b) {
   std::uint64_t sum;
@@ -38,7 +40,9 @@ class Walk {
 
   bool Run(const Value& root) {
     if (!Enter(root)) return false;
+    internal::Pace pace(kPace);
     while (!steps_.empty()) {
+      if (pace.Due() && machine_.Ended()) return false;
       Step& step = steps_[steps_.size() - 1];
       const std::span<const Value> items = values_.Items(step.object);
       const Value attributes = values_.Attributes(step.object);
@@ -121,7 +125,9 @@ bool Machine::CheckResult(const Value& root) {
     return Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
   }
   KeyCheck keys(values_);
+  internal::Pace pace(kPaceOfContainers);
   for (const Value& object : walk.keyed().span()) {
+    if (pace.Due() && Ended()) return false;
     const std::optional<std::uint64_t> offset = keys.FindDuplicate(object);
     if (offset && !Tell(Rule::kPickleDuplicateKey, {.offset = *offset})) return false;
   }

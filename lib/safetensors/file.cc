@@ -20,7 +20,8 @@ constexpr std::string_view kFormat = "safetensors";
 // Drives an examination by a source of random access.
 void Drive(Examination& examination, Source& source) {
   examination.Begin(source.size());
-  const Result<void> read = tensorgate::internal::Drive(examination, source);
+  const Result<void> read =
+      tensorgate::internal::Drive(examination, source, examination.interrupt());
   if (!read) examination.Fail(read.error());
 }
 

@@ -6,10 +6,12 @@ namespace tensorgate::safetensors::internal {
 
 using json::TokenKind;
 
-HeaderHandler::HeaderHandler(Header& header, const Limits& limits, ParsedHeader& parsed)
+HeaderHandler::HeaderHandler(Header& header, const Limits& limits,
+                             tensorgate::internal::Interrupt& interrupt, ParsedHeader& parsed)
     : text_(header.text()),
       data_offset_(header.data_offset()),
       limits_(limits),
+      interrupt_(interrupt),
       header_(header),
       parsed_(parsed) {
   // 50 bytes are the smallest plain entry; untouched memory costs nothing.
@@ -206,6 +208,7 @@ bool HeaderHandler::KeepMetadataKey(std::string_view key, Error& error) {
                 .allowed = name ? limits_.name_bytes : limits_.metadata_entries};
     return Stop(error);
   }
+  if ((header_.metadata.size() + 1) % kPace == 0 && Ended(error)) return false;
   parsed_.key_hashes.PushBack(tensorgate::internal::HashName(key));
   if (key.size() == 5 || key.size() == 12 || key.size() == 17) seen_ |= kSeenNotableKey;
   state_ = State::kMetadataValue;

@@ -133,24 +133,34 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
 
 Kind Detect(Source& source, std::span<const std::byte> head, std::string_view name) {
   const Kind kind = DetectHead(head, source.size(), name);
-  const std::string_view text = AsText(head);
-  const bool zip =
-      text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
   // Pictures, text and unknown things may carry an archive that loaders find by its end.
   const bool unclear = kind.file_class == FileClass::kOther || kind.format == "unknown";
-  return zip || (unclear && EndsInZip(source)) ? DetectZip(source, head) : kind;
+  return IsZip(head) || (unclear && EndsInZip(source)) ? DetectZip(source, head) : kind;
+}
+
+bool IsZip(std::span<const std::byte> head) {
+  const std::string_view text = AsText(head);
+  return text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
 }
 
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
   return DetectHead(head, size, name).format != "unknown" || AsText(head).starts_with("PK\3\4");
 }
 
+// The strict profile wants the brace at once, the reference skips white space.
+constexpr std::string_view kSpace = " \t\r\n";
+
+bool ShowsHeader(std::span<const std::byte> head) {
+  if (head.size() < 9) return false;
+  return head.size() >= kScanHead ||
+         AsText(head.subspan(8)).find_first_not_of(kSpace) != kSpace.npos;
+}
+
 bool MayBeSafetensors(std::span<const std::byte> head) {
   if (head.size() < 9) return false;
   if (LoadLittleEndian64(head.first<8>()) > 100'000'000) return false;
   const std::string_view text = AsText(head.subspan(8));
-  // The strict profile wants the brace at once, the reference skips white space.
-  const std::size_t start = text.find_first_not_of(" \t\r\n");
+  const std::size_t start = text.find_first_not_of(kSpace);
   return start == text.npos || text[start] == '{';
 }
 

@@ -27,6 +27,9 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
 /// Looks into a ZIP archive's list of members for what writes such archives; reads at most 130 KB.
 Kind DetectZip(Source& source, std::span<const std::byte> head);
 
+/// A ZIP archive's first local header, end record or spanning mark.
+bool IsZip(std::span<const std::byte> head);
+
 /// An archive hangs at the end of something else.
 bool EndsInZip(Source& source);
 
@@ -36,6 +39,10 @@ Kind Detect(Source& source, std::span<const std::byte> head, std::string_view na
 
 /// For what might be safetensors: begins like another format, of which no text is one, for its length has zeros.
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name);
+
+/// There are enough of a stream's first bytes for MayBeSafetensors: those behind white space, or all of
+/// kScanHead.
+bool ShowsHeader(std::span<const std::byte> head);
 
 /// By its length bytes and the brace behind them, this may be safetensors.
 bool MayBeSafetensors(std::span<const std::byte> head);

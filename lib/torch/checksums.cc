@@ -5,11 +5,13 @@
 #include "lib/base/crc32.h"
 #include "lib/base/parallel.h"
 #include "lib/base/pod_buffer.h"
+#include "lib/source/read.h"
 
 namespace tensorgate::torch::internal {
 namespace {
 
 using tensorgate::internal::Crc32;
+using tensorgate::internal::Interrupt;
 
 constexpr std::uint64_t kPieceBytes = std::uint64_t{8} << 20;
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;  // stays in a processor's cache
@@ -54,7 +56,11 @@ std::vector<Piece> Group(std::span<const Part> parts) {
   return pieces;
 }
 
-Result<std::uint32_t> Checksum(Source& source, const ByteRange& range, std::span<std::byte> block) {
+Result<std::uint32_t> Checksum(Source& source, const ByteRange& range, std::span<std::byte> block,
+                               Interrupt& interrupt) {
+  if (const std::optional<Rule> rule = interrupt.Ended()) {
+    return std::unexpected(Status{.rule = *rule, .offset = range.offset});
+  }
   if (const std::span<const std::byte> memory = source.memory(); !memory.empty()) {
     return Crc32(0, memory.subspan(static_cast<std::size_t>(range.offset),
                                    static_cast<std::size_t>(range.length)));
@@ -63,7 +69,7 @@ Result<std::uint32_t> Checksum(Source& source, const ByteRange& range, std::span
   for (std::uint64_t done = 0; done < range.length;) {
     const auto part = block.first(
         static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), range.length - done)));
-    if (const auto read = ReadFully(source, range.offset + done, part); !read) {
+    if (const auto read = ReadFully(source, range.offset + done, part, interrupt); !read) {
       return std::unexpected(read.error());
     }
     crc = Crc32(crc, part);
@@ -74,7 +80,8 @@ Result<std::uint32_t> Checksum(Source& source, const ByteRange& range, std::span
 
 }  // namespace
 
-Result<std::vector<std::uint32_t>> Checksums(Source& source, std::span<const ByteRange> ranges) {
+Result<std::vector<std::uint32_t>> Checksums(Source& source, std::span<const ByteRange> ranges,
+                                             Interrupt& interrupt) {
   std::vector<Part> parts = Cut(ranges);
   const std::vector<Piece> pieces = Group(parts);
   std::uint64_t all = 0;
@@ -85,7 +92,7 @@ Result<std::vector<std::uint32_t>> Checksums(Source& source, std::span<const Byt
     std::uint64_t bytes = 0;
     const Piece& piece = pieces[static_cast<std::size_t>(number)];
     for (Part& part : std::span(parts).subspan(piece.begin, piece.end - piece.begin)) {
-      const Result<std::uint32_t> crc = Checksum(source, part.bytes, block.span());
+      const Result<std::uint32_t> crc = Checksum(source, part.bytes, block.span(), interrupt);
       if (!crc) return std::unexpected(crc.error());
       part.crc = *crc;
       bytes += part.bytes.length;

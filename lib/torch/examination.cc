@@ -48,7 +48,8 @@ void Examination::Filled(std::size_t count) {
   container_->Filled(count);
   if (!container_->Next().into.empty()) return;
   // The places of the storages are known, or why not was told.
-  if (!builder_.HasError() && builder_.options().profile == Profile::kStrict) {
+  const bool names = builder_.options().profile == Profile::kStrict && !builder_.Ended();
+  if (names && !builder_.HasError()) {
     NameTensors(*contents_, builder_);
   }
   if (contents_->machine != nullptr) TellFacts();

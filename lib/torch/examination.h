@@ -63,6 +63,7 @@ class Examination {
   std::optional<std::vector<ByteRange>> Unread() const;
   void OnChecksums(std::span<const ByteRange> read, std::span<const std::uint32_t> checksums);
   void Fail(const Status& status) { builder_.Add(status); }
+  tensorgate::internal::Interrupt& interrupt() { return builder_.interrupt(); }
   Report Finish();
   /// Only after an accepted Finish().
   std::unique_ptr<const Contents> TakeContents() { return std::move(contents_); }

@@ -13,6 +13,8 @@ using tensorgate::internal::HashName;
 
 // Names may take this much, and so many times the pickle's size: shared containers repeat them.
 constexpr std::uint64_t kFreeNames = 64u << 20, kNamesPerByte = 16;
+// How many containers and tensors are named between two looks at the deadline.
+constexpr std::uint32_t kPace = 4096;
 // What a path holds where the tensor is the whole object.
 constexpr std::string_view kRootName = "tensor";
 // What leads to an object's attributes.
@@ -40,7 +42,9 @@ class Namer {
 
   void Run() {
     if (!Visit(contents_.root)) return;
+    tensorgate::internal::Pace pace(kPace);
     while (!levels_.empty()) {
+      if (pace.Due() && builder_.Ended()) return;
       Level& level = levels_[levels_.size() - 1];
       path_.resize(level.path);
       Value child;

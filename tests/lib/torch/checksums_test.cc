@@ -38,8 +38,9 @@ TEST(ChecksumsTest, OfEverySource) {
   });
   Result<FileSource> shared = FileSource::FromDescriptor(::fileno(file));
   ASSERT_TRUE(shared);
+  tensorgate::internal::Interrupt never;
   for (Source* source : std::initializer_list<Source*>{&memory, &callback, &*shared}) {
-    const auto checksums = Checksums(*source, ranges);
+    const auto checksums = Checksums(*source, ranges, never);
     ASSERT_TRUE(checksums);
     ASSERT_EQ(checksums->size(), ranges.size());
     for (std::size_t i = 0; i < ranges.size(); ++i) {
@@ -50,7 +51,7 @@ TEST(ChecksumsTest, OfEverySource) {
   }
   // Cut meanwhile.
   ASSERT_EQ(::ftruncate(::fileno(file), 20 << 20), 0);
-  const auto cut = Checksums(*shared, ranges);
+  const auto cut = Checksums(*shared, ranges, never);
   ASSERT_FALSE(cut);
   EXPECT_EQ(cut.error().rule, Rule::kIoShortRead);
   std::fclose(file);
