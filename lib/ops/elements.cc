@@ -83,8 +83,8 @@ void Elements::ListPlaces(std::size_t first) {
     places_.reserve(before * static_cast<std::size_t>(axis.count));
     for (std::uint64_t index = 1; index < axis.count; ++index) {
       for (std::size_t j = 0; j < before; ++j) {
-        places_.push_back({places_[j].source + index * axis.source,
-                           places_[j].target + index * axis.target});
+        places_.push_back(
+            {places_[j].source + index * axis.source, places_[j].target + index * axis.target});
       }
     }
   }

@@ -96,7 +96,8 @@ class Elements {
   std::vector<Axis> axes_;            // those before `depth_` are taken one by one
   std::vector<std::uint64_t> reach_;  // of axes [i, …): from the first place to the last
   std::size_t depth_ = 0;
-  std::vector<Place> places_;  // of axes [depth_, …), by where they are in the file; none: there is one
+  std::vector<Place>
+      places_;  // of axes [depth_, …), by where they are in the file; none: there is one
   std::unique_ptr<const Elements> rest_;  // what an axis that was split left over
 };
 

@@ -61,9 +61,7 @@ struct Heading {
 constexpr std::uint64_t kMaxSegment = std::uint64_t{1} << 31;
 
 // It is not the part that failed.
-std::unexpected<Status> Spoiled() {
-  return std::unexpected(Status{.rule = Rule::kIoSpoolFailed});
-}
+std::unexpected<Status> Spoiled() { return std::unexpected(Status{.rule = Rule::kIoSpoolFailed}); }
 
 // Blocks of the file are taken apart into buckets, one for each segment, which are written as they fill; then
 // each segment's buckets are read again and put in order.

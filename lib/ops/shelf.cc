@@ -82,8 +82,8 @@ Result<std::size_t> Shelf::ReadAlone(std::uint64_t offset, std::span<std::byte> 
   const auto tensor = static_cast<std::size_t>(behind - offsets_.begin()) - 1;
   if (!reader_ || reading_ != tensor) reader_.emplace(data_, tensors_[tensor]);
   reading_ = tensor;
-  into = into.first(
-      static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), *behind - offset)));
+  into =
+      into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), *behind - offset)));
   const Result<void> read = reader_->Read(offset - offsets_[tensor], into);
   if (!read) return std::unexpected(read.error());
   return into.size();

@@ -37,9 +37,8 @@ std::vector<std::uint32_t> Sweep::Choose(std::span<const Gather* const> gathers)
   std::vector<std::size_t> order(gathers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::erase_if(order, [&](std::size_t i) { return !MaySweep(*gathers[i]); });
-  std::ranges::sort(order, {}, [&](std::size_t i) {
-    return std::pair(gathers[i]->range().offset, i);
-  });
+  std::ranges::sort(order, {},
+                    [&](std::size_t i) { return std::pair(gathers[i]->range().offset, i); });
   std::uint32_t count = 0;
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     ByteRange together = gathers[order[begin]]->range();

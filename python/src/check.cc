@@ -1,5 +1,6 @@
 #include "python/src/check.h"
 
+#include <fcntl.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
@@ -92,8 +93,10 @@ Report CheckFile(nb::handle what, const std::string& name, const CheckOptions& o
   if (!nb::hasattr(what, "read")) {
     throw nb::type_error("check() takes a path, bytes or a file object");
   }
-  if (!IsTrue(what, "seekable")) return CheckStream(what, options);
   const int descriptor = PlainDescriptor(what);
+  // What was opened so as not to block, as the guard opens a path, is a file or refused.
+  const bool waits = descriptor < 0 || (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0;
+  if (waits && !IsTrue(what, "seekable")) return CheckStream(what, options);
   return descriptor >= 0 ? CheckDescriptor(descriptor, name, options)
                          : CheckSeekable(what, name, options);
 }
@@ -124,8 +127,8 @@ constexpr const char* kCheckText =
 `what` is a path, an object with bytes (judged as they are), or a file object. A path may be that
 of a sharded checkpoint's index, or of its folder: index and shards are judged as one thing. Of a
 file object that can seek, all bytes are judged, wherever it stands, and its position stays; of one that
-cannot, the bytes that are left, until the verdict is certain. What a file object raises is
-passed on.
+cannot, such as a pipe or a socket's, the bytes that are left, until the verdict is certain. What a
+file object raises is passed on.
 
 `name` is a name for the report and for its suffix, by which something unrecognisable is
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader

@@ -68,7 +68,8 @@ bool StreamReader::Wait() const {
   const nb::gil_scoped_release released;
   pollfd wanted{.fd = descriptor_, .events = POLLIN, .revents = 0};
   constexpr int kMilliseconds = 100;
-  return ::poll(&wanted, 1, kMilliseconds) != 0;
+  // A signal ends it, too: then there is nothing yet.
+  return ::poll(&wanted, 1, kMilliseconds) > 0;
 }
 
 FileObjectSource::FileObjectSource(nb::handle object)

@@ -185,8 +185,8 @@ TEST(ReorderTest, GivesWhatTheOracleGives) {
 TEST(ReorderTest, EndsWhenItIsCancelledAndWhenThePartFails) {
   const std::vector<std::byte> file = Pattern(60'000);
   const std::atomic<bool> cancel = true;
-  const TensorRef tensor{.dtype = DType::kU8, .shape = {200, 100}, .stride = {1, 300},
-                         .range = {0, 29'900}};
+  const TensorRef tensor{
+      .dtype = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
   const CheckpointData data = DataOf(std::make_unique<MemorySource>(file));
   std::byte byte;
   for (int twice = 0; twice < 2; ++twice) {
@@ -260,7 +260,8 @@ std::vector<Case> Cases() {
   cases.push_back(close);
   cases.push_back({"transposed", kSize, {ViewOf({2048, 2048}, {1, 2048})}});
   cases.push_back({"transposed, of long rows", kSize, {ViewOf({16, kElements / 16}, {1, 16})}});
-  cases.push_back({"transposed, of short rows", kSize, {ViewOf({kElements / 16, 16}, {1, kElements / 16})}});
+  cases.push_back(
+      {"transposed, of short rows", kSize, {ViewOf({kElements / 16, 16}, {1, kElements / 16})}});
   // Two axes of one distance, and many: each place many times.
   cases.push_back({"overlapping", kSize, {ViewOf({2000, 2000}, {1031, 1031})}});
   std::vector<std::uint64_t> twos(22, 2), far;
@@ -324,8 +325,8 @@ TEST_F(BoundsTest, LoadingIntoMemory) {
     SCOPED_TRACE(each.name);
     const Built built = Build(each);
     Counts counts;
-    const Checkpoint checkpoint = Opened(Checkpoint::Open(
-        std::make_unique<testing::CountingSource>(AsBytes(built.file), &counts)));
+    const Checkpoint checkpoint = Opened(
+        Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(built.file), &counts)));
     const std::uint64_t file = built.file.size();
     for (const unsigned threads : {1u, 3u}) {
       counts.Clear();
@@ -381,8 +382,8 @@ TEST_F(BoundsTest, ReadingInOrder) {
     SCOPED_TRACE(each.name);
     const Built built = Build(each);
     Counts counts;
-    const Checkpoint checkpoint = Opened(Checkpoint::Open(
-        std::make_unique<testing::CountingSource>(AsBytes(built.file), &counts)));
+    const Checkpoint checkpoint = Opened(
+        Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(built.file), &counts)));
     const Result<internal::Contents> contents = internal::ContentsOf(checkpoint);
     ASSERT_TRUE(contents);
     counts.Clear();
@@ -451,8 +452,8 @@ TEST_F(BoundsTest, Converting) {
 TEST_F(BoundsTest, Slices) {
   const std::string file = testing::ModelOf({{"m", DType::kF32, {1000, 8000}}});
   Counts counts;
-  const Checkpoint checkpoint = Opened(
-      Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(file), &counts)));
+  const Checkpoint checkpoint =
+      Opened(Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(file), &counts)));
   for (const std::int64_t step : {2, 3, 100, 1000, 1023, 1024, 1025, 2000, 7999, 8000}) {
     const std::vector<Subscript> every = {Subscript::All(), Subscript::Range({}, {}, step)};
     const Result<SlicePlan> plan = checkpoint.PlanSlice(0, every);
@@ -472,8 +473,7 @@ TEST_F(BoundsTest, AnyTensors) {
   const std::vector<std::byte> file = Pattern(1 << 20);
   for (int round = 0; round < 60; ++round) {
     Counts counts;
-    const CheckpointData data =
-        DataOf(std::make_unique<testing::CountingSource>(file, &counts));
+    const CheckpointData data = DataOf(std::make_unique<testing::CountingSource>(file, &counts));
     std::vector<TensorRef> tensors;
     std::uint64_t result = 0;
     for (std::uint64_t i = 1 + Below(60); i > 0; --i) {
