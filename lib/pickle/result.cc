@@ -25,7 +25,7 @@ struct Step {
 
 constexpr std::uint64_t kWeightOfValue = sizeof(Value);
 // How much is looked at between two looks at the deadline.
-constexpr std::uint32_t kPace = 4096, kPaceOfContainers = 64;
+constexpr std::uint32_t kPace = 4096;
 
 std::uint64_t Plus(std::uint64_t a, std::uint64_t b) {
   std::uint64_t sum;
@@ -124,12 +124,15 @@ bool Machine::CheckResult(const Value& root) {
   if (walk.weight() > most) {
     return Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
   }
-  KeyCheck keys(values_);
-  internal::Pace pace(kPaceOfContainers);
+  KeyCheck keys(values_, interrupt_);
+  std::size_t looked_at = 0;  // since the deadline was
   for (const Value& object : walk.keyed().span()) {
-    if (pace.Due() && Ended()) return false;
     const std::optional<std::uint64_t> offset = keys.FindDuplicate(object);
     if (offset && !Tell(Rule::kPickleDuplicateKey, {.offset = *offset})) return false;
+    looked_at += values_.object(object).size;
+    if (looked_at < kPace) continue;
+    looked_at = 0;
+    if (Ended()) return false;
   }
   return true;
 }
