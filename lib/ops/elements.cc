@@ -9,6 +9,8 @@ namespace {
 
 // In so many blocks a row may be looked for in vain, for each of its elements.
 constexpr std::uint64_t kVain = 16;
+// In ranges of more than 32 TB it may be more.
+constexpr std::uint64_t kMaxPlaces = 1 << 16;
 
 }  // namespace
 
@@ -29,11 +31,15 @@ Elements::Elements(std::uint64_t source, std::uint64_t target, std::vector<Axis>
   if (axes_.empty()) axes_.push_back({.count = 1});
   depth_ = axes_.size() - 1;
   MeasureReach();
-  const std::size_t first = FirstListed();
+  std::size_t first = FirstListed();
   if (first == axes_.size()) return;
   std::uint64_t inner = 1;
-  for (std::size_t i = first + 1; i < axes_.size(); ++i) inner *= axes_[i].count;
-  const std::uint64_t wanted = reach_[0] / block_ / kVain / inner + 1;
+  std::size_t inside = axes_.size();
+  while (inside > first + 1 && axes_[inside - 1].count <= kMaxPlaces / inner) {
+    inner *= axes_[--inside].count;
+  }
+  first = inside - 1;
+  const std::uint64_t wanted = std::min(reach_[0] / block_ / kVain / inner + 1, kMaxPlaces / inner);
   if (wanted < axes_[first].count) Split(first, wanted);
   ListPlaces(wanted < axes_[first].count ? first + 1 : first);
 }

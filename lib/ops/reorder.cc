@@ -41,6 +41,7 @@ struct Chunk {
 // A part of the result that fits into memory: of one large item, or several small ones.
 struct Segment {
   std::uint64_t begin = 0, end = 0;
+  std::uint64_t number = 0;
   std::uint64_t fill = 0;     // of its bucket: what was not written yet
   std::vector<Chunk> chunks;  // where the rest is
 };
@@ -84,8 +85,7 @@ class Reordering {
   Result<void> Put(Segment& segment, std::uint64_t at, Row source, std::uint64_t count,
                    std::size_t run, std::span<const std::byte> bytes);
   std::span<std::byte> Bucket(const Segment& segment) {
-    const auto number = static_cast<std::uint64_t>(&segment - segments_.data());
-    return At(memory_.bytes(), number * room_, room_);
+    return At(memory_.bytes(), segment.number * room_, room_);
   }
   Result<void> Flush(Segment& segment);
   Result<void> Write(Segment& segment, std::span<const std::byte> bytes);
@@ -111,7 +111,7 @@ void Reordering::CutBlocks(std::span<const Gather> gathers) {
   const std::vector<ByteRange> joined = Joined(std::move(ranges));
   std::uint64_t length = 0;
   for (const ByteRange& range : joined) length += range.length;
-  if (limits_.block == 0) limits_.block = Sweep::BlockOf(length);
+  if (limits_.block == 0) limits_.block = Pass::BlockOf(length);
   for (const ByteRange& range : joined) {
     const std::uint64_t last = End(range);
     for (std::uint64_t begin = range.offset; begin < last; begin += limits_.block) {
@@ -134,7 +134,7 @@ void Reordering::LayOut(std::span<const Gather> gathers) {
   const std::uint64_t most = std::max(limits_.segment, size_ / count + 1);
   bool closed = true;
   for (Item& item : items_) AddSegments(item, std::min(most, kMaxSegment), closed);
-  std::ranges::stable_sort(items_, {}, &Item::source);
+  std::ranges::sort(items_, {}, &Item::source);
   room_ = std::max(limits_.bucket, limits_.buckets / segments_.size());
 }
 
@@ -152,7 +152,8 @@ void Reordering::AddSegments(Item& item, std::uint64_t most, bool& closed) {
   item.segment = segments_.size();
   for (std::uint64_t at = 0; at < item.size; at += item.step) {
     const std::uint64_t begin = item.begin + at;
-    segments_.push_back({begin, begin + std::min(item.step, item.size - at), 0, {}});
+    const std::uint64_t length = std::min(item.step, item.size - at);
+    segments_.push_back({begin, begin + length, segments_.size(), 0, {}});
   }
 }
 

@@ -14,7 +14,7 @@ namespace tensorgate::internal {
 
 /// In bytes.
 struct ReorderLimits {
-  std::uint64_t block = 0;  ///< What is read of the file at a time; 0: as Sweep does.
+  std::uint64_t block = 0;  ///< What is read of the file at a time; 0: as in a Pass.
   std::uint64_t segment = std::uint64_t{8} << 20;  ///< What is put in order at a time.
   std::uint64_t buckets = std::uint64_t{8} << 20;  ///< What is held back of all segments together.
   std::uint64_t bucket = 4096;                     ///< Of one segment, at least.

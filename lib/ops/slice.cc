@@ -10,6 +10,7 @@ namespace tensorgate {
 
 using internal::Gather;
 using internal::Guarded;
+using internal::Pass;
 using internal::Selection;
 using internal::Sweep;
 using internal::Transfer;
@@ -28,9 +29,9 @@ Result<SlicePlan> PlanSlice(const TensorRef& tensor, std::span<const Subscript> 
     plan.read_bytes = gather.read_bytes();
     const Gather* const only = &gather;
     if (plan.bytes != 0 && Sweep::Choose(std::span(&only, 1))[0] != 0) {
-      const Sweep sweep(std::vector<Sweep::Item>{{&gather, {}}});
-      plan.reads = sweep.blocks();
-      plan.read_bytes = sweep.read_bytes();
+      const Pass pass(gather.range(), gather.run());
+      plan.reads = pass.blocks();
+      plan.read_bytes = pass.read_bytes();
     }
     return plan;
   });

@@ -95,8 +95,8 @@ void Transfer::NumberPieces() {
   }
   for (Together& each : together_) {
     each.first = sweep_blocks_;
-    sweep_blocks_ += each.sweep.blocks();
-    window_ = std::max(window_, each.sweep.window());
+    sweep_blocks_ += each.sweep.pass().blocks();
+    window_ = std::max(window_, each.sweep.pass().window());
   }
 }
 
@@ -147,7 +147,7 @@ Result<std::uint64_t> Transfer::Do(const Task& task, std::uint64_t number) {
 Result<std::uint64_t> Transfer::Do(const Together& together, std::uint64_t number) {
   std::uint64_t done = 0;
   const Result<void> read = ReadWindow(
-      together.part, together.sweep.Block(number),
+      together.part, together.sweep.pass().Read(number),
       [&](std::span<const std::byte> bytes) { done = together.sweep.Scatter(number, bytes); });
   if (!read) return std::unexpected(read.error());
   return done;

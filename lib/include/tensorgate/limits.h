@@ -96,6 +96,7 @@ inline std::optional<std::chrono::steady_clock::time_point> DeadlineIn(
   using Clock = std::chrono::steady_clock;
   const Clock::time_point now = Clock::now();
   if (!(span < Clock::time_point::max() - now - std::chrono::hours(1))) return std::nullopt;
+  if (span.count() <= 0) return now;
   return now + std::chrono::duration_cast<Clock::duration>(span);
 }
 

@@ -139,9 +139,9 @@ TEST(SweepTest, GivesWhatTheOracleGives) {
     const std::uint64_t block = Below(2) == 0 ? 1 + Below(50) : 1 + Below(100'000);
     const Sweep sweep(items, block);
     std::uint64_t read = 0, done = 0, bytes = 0;
-    for (std::uint64_t number = sweep.blocks(); number-- > 0;) {
-      const ByteRange range = sweep.Block(number);
-      EXPECT_LE(range.length, sweep.window());
+    for (std::uint64_t number = sweep.pass().blocks(); number-- > 0;) {
+      const ByteRange range = sweep.pass().Read(number);
+      EXPECT_LE(range.length, sweep.pass().window());
       read += range.length;
       done += sweep.Scatter(number, std::span(file).subspan(range.offset, range.length));
     }
@@ -149,7 +149,7 @@ TEST(SweepTest, GivesWhatTheOracleGives) {
       bytes += tensors[i].bytes();
       ASSERT_TRUE(into[i] == Expected(tensors[i], file)) << round;
     }
-    EXPECT_EQ(read, sweep.read_bytes());
+    EXPECT_EQ(read, sweep.pass().read_bytes());
     EXPECT_EQ(done, bytes);
   }
 }
