@@ -103,7 +103,9 @@ Result<void> Input::Unchanged() {
   return {};
 }
 
-Opened OpenInput(const std::string& path, const Options& options) {
+Opened OpenInput(const std::string& path, const Options& given) {
+  Options options = given;
+  options.check = CheckNow(given);
   auto input = std::make_unique<Input>();
   input->path = path;
   std::expected<Checkpoint, Report> checkpoint = Checkpoint::OpenPath(path, options.check);

@@ -34,6 +34,7 @@ constexpr const char* kScanCodes =
     "accepted, or something is a model without a parser, was not fetched, or was named and is not "
     "a\n"
     "model; 4 usage. 2 wins over 1, 1 over 3.";
+constexpr const char* kLimitGroup = "Limits (hitting one gives the verdict undecided)";
 constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 the input is rejected; 2 it is undecided, or the output could not be\n"
     "written; 3 it has no parser or is not a model, or this command can do nothing with it; 4 "
@@ -82,24 +83,23 @@ CLI::Option* AddSize(CLI::App& app, const std::string& option, std::uint64_t& va
       ->type_name("N");
 }
 
-void AddLimit(CLI::App& app, const std::string& name, std::uint64_t& limit,
-              const std::string& meaning) {
-  AddSize(app, "--limit-" + name, limit, meaning)
-      ->group("Limits (hitting one gives the verdict undecided)");
-}
-
-void AddLimits(CLI::App& app, Limits& limits) {
-  AddLimit(app, "file-bytes", limits.file_bytes, "Bytes of a file");
-  AddLimit(app, "header-bytes", limits.header_bytes, "Bytes of a header");
-  AddLimit(app, "tensors", limits.tensors, "Tensors");
-  AddLimit(app, "metadata-entries", limits.metadata_entries, "Entries of __metadata__");
-  AddLimit(app, "name-bytes", limits.name_bytes, "Bytes of a name");
-  AddLimit(app, "rank", limits.rank, "Dimensions of a tensor");
-  AddLimit(app, "pickle-operations", limits.pickle_operations, "Opcodes of a pickle");
-  AddLimit(app, "index-bytes", limits.index_bytes, "Bytes of the index of a sharded checkpoint");
-  AddLimit(app, "shards", limits.shards, "Shards of a checkpoint");
-  AddLimit(app, "checkpoint-header-bytes", limits.checkpoint_header_bytes,
-           "Bytes of the headers of all shards");
+void AddLimits(CLI::App& app, Options& options) {
+  for (const LimitInfo& limit : kLimits) {
+    std::string name(limit.name);
+    std::ranges::replace(name, '_', '-');
+    AddSize(app, "--limit-" + name, options.check.limits.*limit.member, std::string(limit.meaning))
+        ->group(kLimitGroup);
+  }
+  app.add_option_function<double>(
+         "--timeout",
+         [&options](double seconds) {
+           // Also what is no number.
+           if (!(seconds > 0)) throw CLI::ValidationError("--timeout", "it must be above 0");
+           options.timeout = std::chrono::duration<double>(seconds);
+         },
+         "Seconds that judging one file may take; 0.5 is half of one")
+      ->type_name("SECONDS")
+      ->group(kLimitGroup);
 }
 
 void AddCheckOptions(CLI::App& app, Options& options) {
@@ -108,7 +108,7 @@ void AddCheckOptions(CLI::App& app, Options& options) {
       ->check(CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max()))
       ->type_name("N");
   app.add_flag("--digest", options.digest, "JSON: add the SHA-256 of the length and header bytes");
-  AddLimits(app, options.check.limits);
+  AddLimits(app, options);
 }
 
 CLI::Option* AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {
@@ -267,7 +267,7 @@ void AddRules(CLI::App& app, Options& options) {
 void AddTextOrJson(CLI::App& app, Options& options) {
   AddFormat(app, options, {{"text", Format::kText}, {"json", Format::kJson}});
   AddOutput(app, options);
-  AddLimits(app, options.check.limits);
+  AddLimits(app, options);
 }
 
 void AddHash(CLI::App& app, Options& options) {
@@ -368,6 +368,12 @@ void AddMerge(CLI::App& app, Options& options) {
 
 }  // namespace
 
+CheckOptions CheckNow(const Options& options) {
+  CheckOptions check = options.check;
+  if (options.timeout) check.deadline = DeadlineIn(*options.timeout);
+  return check;
+}
+
 int ParseArguments(int count, char** arguments, Options& options) {
   CLI::App app("Decides whether a machine-learning model file is safe to load.", "tensorgate");
   app.set_version_flag("--version", "tensorgate " + std::string(ToolVersion()) + " (rules " +
@@ -385,6 +391,8 @@ int ParseArguments(int count, char** arguments, Options& options) {
   AddMerge(app, options);
   try {
     app.parse(count, arguments);
+    // These judge one file, now.
+    if (options.command != Options::Command::kScan) options.check = CheckNow(options);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     // The message may repeat an argument, which may come from a hostile file name.

@@ -2,7 +2,9 @@
 #ifndef TENSORGATE_CLI_OPTIONS_H_
 #define TENSORGATE_CLI_OPTIONS_H_
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct Options {
   } command = Command::kScan;
   Format format = Format::kText;
   CheckOptions check;
+  std::optional<std::chrono::duration<double>> timeout;  // for each file
   // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of convert
   // source and target; of what writes, what is read.
   std::vector<std::string> paths;
@@ -53,6 +56,9 @@ struct Options {
   bool refuse_tied = false;
   bool dry_run = false;
 };
+
+/// How a file is judged from now on: with a deadline, if there is a timeout.
+CheckOptions CheckNow(const Options& options);
 
 /// Parses the arguments. Negative: go on with `options`; otherwise the exit code, and what there
 /// was to say was said.

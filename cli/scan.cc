@@ -1,9 +1,11 @@
 // tensorgate scan: a line for each file, in every circumstance.
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -62,27 +64,43 @@ Report Scanner::JudgeIndex(const std::string& path, int folder, FileSource& file
   const Result<internal::Folder> holding =
       folder < 0 ? internal::Folder::Holding(path) : internal::Folder::FromDescriptor(folder);
   if (!holding) return ScanFailure(holding.error(), options_.check);
-  return checkpoint::CheckIndex(*holding, *checkpoint::KindOf(path), file, options_.check).report;
+  return checkpoint::CheckIndex(*holding, *checkpoint::KindOf(path), file, CheckNow(options_))
+      .report;
 }
 
 bool Scanner::File(const std::string& path, int folder, Result<FileSource> file) {
   const bool named = folder < 0;
   if (!file) return Tell(path, named, ScanFailure(file.error(), options_.check), {});
   if (IsNamedIndex(path)) return Tell(path, named, JudgeIndex(path, folder, *file), {});
-  if (!options_.digest) return Tell(path, named, Scan(*file, path, options_.check), {});
+  if (!options_.digest) return Tell(path, named, Scan(*file, path, CheckNow(options_)), {});
   DigestSource source(*file);
-  const Report report = Scan(source, path, options_.check);
+  const Report report = Scan(source, path, CheckNow(options_));
   return Tell(path, named, report, report.format() == "safetensors" ? source.Hex() : std::string());
 }
 
+// False once the deadline has passed without a byte.
+bool WaitForInput(const CheckOptions& options) {
+  if (!options.deadline) return true;
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        *options.deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    pollfd wanted{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    constexpr std::chrono::milliseconds::rep kLongest = 60'000;
+    const auto timeout = static_cast<int>(std::min(left.count(), kLongest));
+    if (::poll(&wanted, 1, timeout) > 0) return true;
+  }
+}
+
 bool Scanner::StandardInput() {
-  StreamScan scan(options_.check, options_.name);
+  const CheckOptions options = CheckNow(options_);
+  StreamScan scan(options, options_.name);
   std::optional<HeaderDigest> digest;
   if (options_.digest) digest.emplace();
   std::vector<std::byte> buffer(1 << 16);
   std::uint64_t position = 0;
   bool at_end = false;
-  while (true) {
+  while (WaitForInput(options)) {
     const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {

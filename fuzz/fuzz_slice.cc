@@ -6,6 +6,7 @@
 #include "fuzz/support.h"
 #include "lib/ops/gather.h"
 #include "lib/ops/select.h"
+#include "lib/ops/sweep.h"
 #include "tests/oracle/slices.h"
 
 using namespace tensorgate;
@@ -60,6 +61,29 @@ TensorRef SoundTensor(fuzz::Choices& choices) {
   return tensor;
 }
 
+// By one pass over the file, in blocks of any length.
+void CompareSweep(const TensorRef& tensor, const Gather& gather,
+                  const std::vector<std::uint64_t>& places, fuzz::Choices& choices) {
+  if (gather.selection().bytes == 0) return;
+  std::vector<std::byte> file(static_cast<std::size_t>(kOffset + tensor.range.length));
+  std::vector<std::byte> result(places.size());
+  for (std::size_t i = 0; i < file.size(); ++i) file[i] = static_cast<std::byte>(i * 7 >> 3);
+  const internal::Sweep sweep({{&gather, result}}, 1 + choices.Below(choices.Below(2) ? 5 : 200));
+  std::uint64_t read = 0, done = 0;
+  for (std::uint64_t number = 0; number < sweep.pass().blocks(); ++number) {
+    const ByteRange range = sweep.pass().Read(number);
+    FUZZ_ASSERT(range.length <= sweep.pass().window() && range.offset >= kOffset);
+    FUZZ_ASSERT(range.offset + range.length <= file.size());
+    read += range.length;
+    done += sweep.Scatter(number, std::span(file).subspan(static_cast<std::size_t>(range.offset),
+                                                          static_cast<std::size_t>(range.length)));
+  }
+  FUZZ_ASSERT(read == sweep.pass().read_bytes() && done == result.size());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    FUZZ_ASSERT(result[i] == file[static_cast<std::size_t>(kOffset + places[i])]);
+  }
+}
+
 void CompareWithOracle(fuzz::Choices& choices) {
   const TensorRef tensor = SoundTensor(choices);
   const std::vector<Subscript> subscripts = Subscripts(choices);
@@ -77,6 +101,7 @@ void CompareWithOracle(fuzz::Choices& choices) {
     limits.block = 1 + choices.Below(20);
   }
   const Gather gather(*selection, limits);
+  CompareSweep(tensor, gather, expected->places, choices);
   // Every byte of the file is its own place, in two bytes; each is scattered by itself.
   for (int digit = 0; digit < 2; ++digit) {
     std::vector<std::byte> file(static_cast<std::size_t>(kOffset + tensor.range.length));
@@ -129,6 +154,12 @@ void StaysInside(fuzz::Choices& choices) {
   if (!selection || selection->bytes == 0) return;
   const Gather gather(std::move(*selection));
   FUZZ_ASSERT(gather.pieces() != 0);
+  FUZZ_ASSERT(PlanSlice(tensor, subscripts).has_value());
+  const internal::Pass pass(gather.range(), gather.run(), 1 + choices.Below(1 << 20));
+  for (const std::uint64_t number : {std::uint64_t{0}, pass.blocks() - 1}) {
+    const std::uint64_t at = pass.Read(number).offset - tensor.range.offset;
+    FUZZ_ASSERT(at <= tensor.range.length && pass.Read(number).length <= tensor.range.length - at);
+  }
   for (int i = 0; i < 20; ++i) {
     const std::uint64_t number = i == 0   ? 0
                                  : i == 1 ? gather.pieces() - 1

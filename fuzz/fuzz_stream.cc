@@ -26,6 +26,10 @@ void CheckStream(std::span<const std::byte> bytes, Profile profile, std::size_t 
   fuzz::CheckContract(streamed, bytes.size());
   FUZZ_ASSERT(streamed.verdict() != Verdict::kAccepted || rest.empty());
   FUZZ_ASSERT(streamed.verdict() == whole.verdict());
+  if (streamed.verdict() != Verdict::kAccepted) {
+    FUZZ_ASSERT(streamed.findings()[0].rule == whole.findings()[0].rule);
+    FUZZ_ASSERT(streamed.findings()[0].offset == whole.findings()[0].offset);
+  }
   // Refused early: the size was not known yet, so that rules about it did not fire.
   if (streamed.size()) FUZZ_ASSERT(fuzz::Fingerprint(streamed) == fuzz::Fingerprint(whole));
 }

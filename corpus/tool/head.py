@@ -12,7 +12,7 @@ FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided",
 CLASSES = ("model", "other")
 LIMITS = (
     "file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank", "pickle_operations",
-    "index_bytes", "shards", "checkpoint_header_bytes",
+    "index_bytes", "shards", "checkpoint_header_bytes", "spool_bytes",
 )  # fmt: skip
 READERS = {
     "CPP": "safetensors-cpp", "CC": "csafetensors", "HS": "hsnyder/safetensors.h", "GO": "nlpodyssey/safetensors",

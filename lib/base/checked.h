@@ -30,6 +30,12 @@ constexpr T SaturatingMultiply(T a, T b) {
   return MultiplyOverflows(a, b) ? static_cast<T>(~T{0}) : a;
 }
 
+/// a / b, rounded up; neither is 0.
+template <std::unsigned_integral T>
+constexpr T RoundedUpQuotient(T a, T b) {
+  return (a - 1) / b + 1;
+}
+
 /// The size of a tensor from its dimensions, taken one by one, and its dtype's bits.
 template <std::unsigned_integral T>
 struct ShapeSize {

@@ -33,7 +33,7 @@ std::string_view Report::FoundText(const Finding& finding) const {
 }
 
 ReportBuilder::ReportBuilder(const CheckOptions& options, std::string_view format)
-    : options_(options) {
+    : options_(options), interrupt_(options_) {
   options_.max_findings = std::max<std::uint32_t>(options_.max_findings, 1);
   report_.profile_ = options.profile;
   report_.limits_ = options.limits;
@@ -44,6 +44,8 @@ void ReportBuilder::Add(Rule rule, std::uint64_t offset, const Detail& detail) {
   const RuleInfo& info = Info(rule);
   const Level level = LevelIn(info, report_.profile_);
   if (level == Level::kOff) return;
+  // What ended the check is reported once, whoever notices it.
+  if (internal::IsInterrupt(rule) && std::exchange(ended_, true)) return;
   Finding finding;
   finding.rule = rule;
   finding.severity = static_cast<Severity>(static_cast<int>(level) - 1);
@@ -96,7 +98,16 @@ void ReportBuilder::CompactText() {
   std::make_heap(findings.begin(), findings.end(), Before);
 }
 
+bool ReportBuilder::Ended() {
+  if (ended_) return true;
+  const std::optional<Rule> rule = interrupt_.Ended();
+  if (!rule) return false;
+  Add(*rule, 0);
+  return true;
+}
+
 void ReportBuilder::Add(const Status& status) {
+  if (internal::IsInterrupt(status.rule)) return Add(status.rule, 0);
   Detail detail;
   // The number of `io/...` is the system's, unless it is a number of bytes; so is any that the system gave.
   const bool is_system = status.system_error != 0 || (Info(status.rule).id.starts_with("io/") &&
@@ -142,6 +153,14 @@ void ReportBuilder::AddLast(Report& report, Rule rule, const Detail& detail) {
   finding.found_text = static_cast<std::uint16_t>(text.size());
   report.text_ += text;
   report.findings_.push_back(finding);
+}
+
+void ReportBuilder::ForgetEnd(Report& report) {
+  for (Finding& finding : report.findings_) {
+    const bool to_end = report.size_ && finding.found == *report.size_ - finding.offset;
+    if (to_end) finding.has_found = false;
+  }
+  report.size_.reset();
 }
 
 Report ReportBuilder::Fatal(const CheckOptions& options, std::string_view format,

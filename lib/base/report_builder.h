@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/interrupt.h"
 #include "tensorgate/report.h"
 #include "tensorgate/status.h"
 
@@ -36,6 +37,11 @@ class ReportBuilder {
   void AddDropped(std::uint64_t count) { report_.dropped_ += count; }
   /// A finding of severity error was added.
   bool HasError() const { return has_error_; }
+  /// The deadline has passed, or the caller ended the check: the finding was added, and nothing else
+  /// need be looked at.
+  bool Ended();
+  /// The same for what only reads; Ended() is to be asked afterwards.
+  internal::Interrupt& interrupt() { return interrupt_; }
   const CheckOptions& options() const { return options_; }
 
   void SetSize(std::uint64_t size) { report_.size_ = size; }
@@ -55,6 +61,9 @@ class ReportBuilder {
 
   /// Adds a finding that is no error, of a rule behind all others, to a report that is finished.
   static void AddLast(Report& report, Rule rule, const Detail& detail);
+  /// Of a stream that was ended early: its size is not known, nor how many bytes lie between a place and
+  /// its end.
+  static void ForgetEnd(Report& report);
 
   /// For when there is no memory for anything else.
   static Report OutOfMemory(const CheckOptions& options, std::string_view format) noexcept {
@@ -67,9 +76,11 @@ class ReportBuilder {
  private:
   void CompactText();
   CheckOptions options_;
+  internal::Interrupt interrupt_;
   Report report_;
   bool has_error_ = false;
   bool undecided_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace tensorgate

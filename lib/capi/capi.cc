@@ -2,6 +2,8 @@
 #include "tensorgate.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -32,7 +34,9 @@ using tensorgate::Rule;
 using tensorgate::Severity;
 using tensorgate::Status;
 using tensorgate::Verdict;
-using tensorgate::capi::ToOptions;
+using tensorgate::capi::Judge;
+using tensorgate::capi::Keep;
+using tensorgate::capi::OutOfMemoryReport;
 
 static_assert(int(Verdict::kAccepted) == TENSORGATE_ACCEPTED);
 static_assert(int(Verdict::kRejected) == TENSORGATE_REJECTED);
@@ -42,51 +46,72 @@ static_assert(int(Severity::kNote) == TENSORGATE_NOTE);
 static_assert(int(Severity::kWarning) == TENSORGATE_WARNING);
 static_assert(int(Severity::kError) == TENSORGATE_ERROR);
 
-CheckOptions tensorgate::capi::ToOptions(const tensorgate_options* given) {
-  tensorgate_options all;
+namespace {
+
+using Options = tensorgate_options;
+using tensorgate::Limits;
+
+struct NamedLimit {
+  std::uint64_t Options::* here;
+  std::uint64_t Limits::* there;
+};
+constexpr std::array kCaps = {
+    NamedLimit{&Options::max_file_bytes, &Limits::file_bytes},
+    NamedLimit{&Options::max_header_bytes, &Limits::header_bytes},
+    NamedLimit{&Options::max_tensors, &Limits::tensors},
+    NamedLimit{&Options::max_metadata_entries, &Limits::metadata_entries},
+    NamedLimit{&Options::max_name_bytes, &Limits::name_bytes},
+    NamedLimit{&Options::max_rank, &Limits::rank},
+    NamedLimit{&Options::max_pickle_operations, &Limits::pickle_operations},
+    NamedLimit{&Options::max_index_bytes, &Limits::index_bytes},
+    NamedLimit{&Options::max_shards, &Limits::shards},
+    NamedLimit{&Options::max_checkpoint_header_bytes, &Limits::checkpoint_header_bytes},
+    NamedLimit{&Options::max_spool_bytes, &Limits::spool_bytes},
+};
+static_assert(kCaps.size() == tensorgate::kLimits.size());
+
+Options Defaults() {
+  const CheckOptions defaults;
+  Options all{};
   all.struct_size = sizeof all;
-  tensorgate_options_init(&all);
-  if (given != nullptr && given->struct_size > sizeof given->struct_size) {
-    std::memcpy(&all, given, std::min(given->struct_size, sizeof all));
+  all.profile = TENSORGATE_STRICT;
+  all.max_findings = defaults.max_findings;
+  for (const NamedLimit& cap : kCaps) all.*cap.here = defaults.limits.*cap.there;
+  return all;
+}
+
+}  // namespace
+
+Result<CheckOptions> tensorgate::capi::ToOptions(const tensorgate_options* given) {
+  Options all = Defaults();
+  Take(given, all);
+  const auto profile = ToNumber(all.profile);
+  if (profile != TENSORGATE_STRICT && profile != TENSORGATE_REFERENCE) {
+    return std::unexpected(Status{.rule = Rule::kUseUnknownOption, .found = profile});
   }
   CheckOptions options;
-  // A profile of a later version is not known here: the strictest answer is the safe one.
-  options.profile = tensorgate::capi::ToNumber(all.profile) == TENSORGATE_REFERENCE
-                        ? tensorgate::Profile::kReference
-                        : tensorgate::Profile::kStrict;
+  options.profile = profile == TENSORGATE_REFERENCE ? Profile::kReference : Profile::kStrict;
   options.max_findings = std::max<std::uint32_t>(all.max_findings, 1);
-  options.limits.file_bytes = all.max_file_bytes;
-  options.limits.header_bytes = all.max_header_bytes;
-  options.limits.tensors = all.max_tensors;
-  options.limits.metadata_entries = all.max_metadata_entries;
-  options.limits.name_bytes = all.max_name_bytes;
-  options.limits.rank = all.max_rank;
-  options.limits.pickle_operations = all.max_pickle_operations;
-  options.limits.index_bytes = all.max_index_bytes;
-  options.limits.shards = all.max_shards;
-  options.limits.checkpoint_header_bytes = all.max_checkpoint_header_bytes;
+  for (const NamedLimit& cap : kCaps) options.limits.*cap.there = all.*cap.here;
   if (all.trusted != nullptr) options.trusted = all.trusted->list;
+  if (all.timeout_ms != 0) {
+    const std::chrono::duration<double, std::milli> timeout(all.timeout_ms);
+    options.deadline = DeadlineIn(timeout);
+  }
+  if (all.keep_going != nullptr) {
+    options.keep_going = [call = all.keep_going, context = all.keep_going_context] {
+      return call(context) != 0;
+    };
+  }
   return options;
 }
 
-namespace {
-
-/// What is handed out where there is no memory for a report. Never freed, never written to.
-tensorgate_report* OutOfMemory() {
-  static tensorgate_report report(
-      tensorgate::ReportBuilder::OutOfMemory(CheckOptions(), "safetensors"));
+tensorgate_report* tensorgate::capi::OutOfMemoryReport() noexcept {
+  static tensorgate_report report(ReportBuilder::OutOfMemory(CheckOptions(), "safetensors"));
   return &report;
 }
 
-/// Runs `check`, which may throw for want of memory, and puts its report on the heap.
-template <typename Check>
-tensorgate_report* Keep(Check&& check, std::string_view path = {}) noexcept {
-  try {
-    return new tensorgate_report(check(), std::string(path));
-  } catch (...) {
-    return OutOfMemory();
-  }
-}
+namespace {
 
 /// Makes `made` once. What throws leaves the flag unset, so that a later call may do better.
 template <typename Make>
@@ -112,21 +137,8 @@ const char* tensorgate_version(void) { return TENSORGATE_VERSION; }
 
 void tensorgate_options_init(tensorgate_options* options) {
   if (options == nullptr || options->struct_size < sizeof options->struct_size) return;
-  const CheckOptions defaults;
-  tensorgate_options all{};
+  Options all = Defaults();
   all.struct_size = options->struct_size;
-  all.profile = TENSORGATE_STRICT;
-  all.max_findings = defaults.max_findings;
-  all.max_file_bytes = defaults.limits.file_bytes;
-  all.max_header_bytes = defaults.limits.header_bytes;
-  all.max_tensors = defaults.limits.tensors;
-  all.max_metadata_entries = defaults.limits.metadata_entries;
-  all.max_name_bytes = defaults.limits.name_bytes;
-  all.max_rank = defaults.limits.rank;
-  all.max_pickle_operations = defaults.limits.pickle_operations;
-  all.max_index_bytes = defaults.limits.index_bytes;
-  all.max_shards = defaults.limits.shards;
-  all.max_checkpoint_header_bytes = defaults.limits.checkpoint_header_bytes;
   std::memcpy(options, &all, std::min(options->struct_size, sizeof all));
 }
 
@@ -143,17 +155,17 @@ tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
   if (bytes == nullptr && length != 0) {
     return tensorgate_check_callback(length, nullptr, nullptr, options);
   }
-  return Keep([&] {
+  return Judge(options, [&](const CheckOptions& taken) {
     return tensorgate::safetensors::CheckBytes(
-        std::span(static_cast<const std::byte*>(bytes), length), ToOptions(options));
+        std::span(static_cast<const std::byte*>(bytes), length), taken);
   });
 }
 
 tensorgate_report* tensorgate_check_fd(int descriptor, const tensorgate_options* options) {
-  return Keep([&] {
+  return Judge(options, [&](const CheckOptions& taken) {
     auto source = tensorgate::FileSource::FromDescriptor(descriptor);
-    if (source) return tensorgate::safetensors::Check(*source, ToOptions(options));
-    tensorgate::ReportBuilder unread(ToOptions(options), "safetensors");
+    if (source) return tensorgate::safetensors::Check(*source, taken);
+    tensorgate::ReportBuilder unread(taken, "safetensors");
     unread.Add(source.error());
     return unread.Finish();
   });
@@ -161,16 +173,19 @@ tensorgate_report* tensorgate_check_fd(int descriptor, const tensorgate_options*
 
 tensorgate_report* tensorgate_check_path(const char* path, const tensorgate_options* options) {
   if (path == nullptr) path = "";
-  return Keep([&] { return tensorgate::safetensors::CheckPath(path, ToOptions(options)); }, path);
+  return Judge(
+      options,
+      [&](const CheckOptions& taken) { return tensorgate::safetensors::CheckPath(path, taken); },
+      path);
 }
 
 tensorgate_report* tensorgate_check_callback(uint64_t size, tensorgate_read_function read,
                                              void* context, const tensorgate_options* options) {
-  return Keep([&] {
+  return Judge(options, [&](const CheckOptions& taken) {
     tensorgate::CallbackSource source(size, [&](std::uint64_t offset, std::span<std::byte> into) {
       return tensorgate::capi::CallRead(read, context, offset, into);
     });
-    return tensorgate::safetensors::Check(source, ToOptions(options));
+    return tensorgate::safetensors::Check(source, taken);
   });
 }
 
@@ -179,23 +194,24 @@ tensorgate_report* tensorgate_scan_memory(const void* bytes, size_t length,
   if (bytes == nullptr && length != 0) {
     return tensorgate_check_callback(length, nullptr, nullptr, options);
   }
-  return Keep([&] {
+  return Judge(options, [&](const CheckOptions& taken) {
     tensorgate::MemorySource source(std::span(static_cast<const std::byte*>(bytes), length));
-    return tensorgate::Scan(source, {}, ToOptions(options));
+    return tensorgate::Scan(source, {}, taken);
   });
 }
 
 tensorgate_report* tensorgate_scan_fd(int descriptor, const tensorgate_options* options) {
-  return Keep([&] {
+  return Judge(options, [&](const CheckOptions& taken) {
     auto source = tensorgate::FileSource::FromDescriptor(descriptor);
-    return source ? tensorgate::Scan(*source, {}, ToOptions(options))
-                  : tensorgate::ScanFailure(source.error(), ToOptions(options));
+    return source ? tensorgate::Scan(*source, {}, taken)
+                  : tensorgate::ScanFailure(source.error(), taken);
   });
 }
 
 tensorgate_report* tensorgate_scan_path(const char* path, const tensorgate_options* options) {
   if (path == nullptr) path = "";
-  return Keep([&] { return tensorgate::ScanPath(path, ToOptions(options)); }, path);
+  return Judge(
+      options, [&](const CheckOptions& taken) { return tensorgate::ScanPath(path, taken); }, path);
 }
 
 tensorgate_report* tensorgate_checkpoint_report(const tensorgate_checkpoint* checkpoint) {
@@ -204,7 +220,7 @@ tensorgate_report* tensorgate_checkpoint_report(const tensorgate_checkpoint* che
 }
 
 void tensorgate_report_free(tensorgate_report* report) {
-  if (report != OutOfMemory()) delete report;
+  if (report != OutOfMemoryReport()) delete report;
 }
 
 tensorgate_verdict tensorgate_report_verdict(const tensorgate_report* report) {

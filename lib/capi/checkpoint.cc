@@ -6,6 +6,7 @@
 #include "lib/capi/handles.h"
 #include "tensorgate/slice.h"
 
+using tensorgate::CheckOptions;
 using tensorgate::Checkpoint;
 using tensorgate::LoadOptions;
 using tensorgate::Report;
@@ -50,15 +51,29 @@ LoadOptions ToLoadOptions(const tensorgate_load_options* given) {
   return options;
 }
 
+/// What `open` opens by `options`; the error holds the report.
+template <typename Call>
+tensorgate_checkpoint* Open(const tensorgate_options* options, tensorgate_error** error,
+                            Call&& open, const char* path = "") {
+  return Make<tensorgate_checkpoint>(
+      error,
+      [&]() -> std::expected<Checkpoint, Report> {
+        const Result<CheckOptions> taken = tensorgate::capi::ToOptions(options);
+        if (!taken) return std::unexpected(tensorgate::ScanFailure(taken.error()));
+        return open(*taken);
+      },
+      path);
+}
+
 /// Memory of the caller's; NULL only where there is nothing to be put.
 Result<std::span<std::byte>> Memory(void* into, std::size_t length) {
   if (into == nullptr && length != 0) return Misuse(Rule::kUseWrongSize);
   return std::span(static_cast<std::byte*>(into), length);
 }
 
-std::vector<Subscript> ToSubscripts(const tensorgate_subscript* given, std::size_t count) {
+Result<std::vector<Subscript>> ToSubscripts(const tensorgate_subscript* given, std::size_t count) {
   std::vector<Subscript> subscripts;
-  if (given == nullptr) return subscripts;
+  if (given == nullptr && count != 0) return Misuse(Rule::kUseBadSlice);
   subscripts.reserve(count);
   for (const tensorgate_subscript& each : std::span(given, count)) {
     Subscript& made = subscripts.emplace_back();
@@ -83,17 +98,16 @@ extern "C" {
 tensorgate_checkpoint* tensorgate_open_path(const char* path, const tensorgate_options* options,
                                             tensorgate_error** error) {
   if (path == nullptr) path = "";
-  return Make<tensorgate_checkpoint>(
-      error, [&] { return Checkpoint::OpenPath(path, tensorgate::capi::ToOptions(options)); },
+  return Open(
+      options, error, [&](const CheckOptions& taken) { return Checkpoint::OpenPath(path, taken); },
       path);
 }
 
 tensorgate_checkpoint* tensorgate_open_fd(int descriptor, const tensorgate_options* options,
                                           tensorgate_error** error) {
-  return Make<tensorgate_checkpoint>(
-      error,
-      [&] { return Checkpoint::OpenDescriptor(descriptor, tensorgate::capi::ToOptions(options)); },
-      "");
+  return Open(options, error, [&](const CheckOptions& taken) {
+    return Checkpoint::OpenDescriptor(descriptor, taken);
+  });
 }
 
 tensorgate_checkpoint* tensorgate_open_memory(const void* bytes, size_t length,
@@ -102,30 +116,20 @@ tensorgate_checkpoint* tensorgate_open_memory(const void* bytes, size_t length,
   if (bytes == nullptr && length != 0) {
     return tensorgate_open_callback(length, nullptr, nullptr, options, error);
   }
-  return Make<tensorgate_checkpoint>(
-      error,
-      [&] {
-        return Checkpoint::OpenBytes(std::span(static_cast<const std::byte*>(bytes), length),
-                                     tensorgate::capi::ToOptions(options));
-      },
-      "");
+  return Open(options, error, [&](const CheckOptions& taken) {
+    return Checkpoint::OpenBytes(std::span(static_cast<const std::byte*>(bytes), length), taken);
+  });
 }
 
 tensorgate_checkpoint* tensorgate_open_callback(uint64_t size, tensorgate_read_function read,
                                                 void* context, const tensorgate_options* options,
                                                 tensorgate_error** error) {
-  return Make<tensorgate_checkpoint>(
-      error,
-      [&] {
-        return Checkpoint::Open(
-            std::make_unique<tensorgate::CallbackSource>(
-                size,
-                [read, context](std::uint64_t offset, std::span<std::byte> into) {
-                  return tensorgate::capi::CallRead(read, context, offset, into);
-                }),
-            tensorgate::capi::ToOptions(options));
-      },
-      "");
+  return Open(options, error, [&](const CheckOptions& taken) {
+    const auto call = [read, context](std::uint64_t offset, std::span<std::byte> into) {
+      return tensorgate::capi::CallRead(read, context, offset, into);
+    };
+    return Checkpoint::Open(std::make_unique<tensorgate::CallbackSource>(size, call), taken);
+  });
 }
 
 void tensorgate_checkpoint_free(tensorgate_checkpoint* checkpoint) { delete checkpoint; }
@@ -258,6 +262,7 @@ int tensorgate_read_many(const tensorgate_checkpoint* checkpoint,
                          const tensorgate_destination* destinations, size_t count,
                          const tensorgate_load_options* options, tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
+    if (destinations == nullptr && count != 0) return Misuse(Rule::kUseWrongSize);
     std::vector<tensorgate::Destination> all;
     all.reserve(count);
     for (const tensorgate_destination& each : std::span(destinations, count)) {
@@ -309,8 +314,9 @@ int tensorgate_plan_slice(const tensorgate_checkpoint* checkpoint, size_t index,
                           tensorgate_slice* slice, uint64_t* shape, size_t room,
                           tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
-    const Result<SlicePlan> plan =
-        checkpoint->checkpoint.PlanSlice(index, ToSubscripts(subscripts, count));
+    const auto chosen = ToSubscripts(subscripts, count);
+    if (!chosen) return std::unexpected(chosen.error());
+    const Result<SlicePlan> plan = checkpoint->checkpoint.PlanSlice(index, *chosen);
     if (!plan) return std::unexpected(plan.error());
     tensorgate_slice full{};
     full.rank = plan->shape.size();
@@ -334,8 +340,9 @@ int tensorgate_read_slice(const tensorgate_checkpoint* checkpoint, size_t index,
   return Run(error, [&]() -> Result<void> {
     const auto memory = Memory(into, length);
     if (!memory) return std::unexpected(memory.error());
-    return checkpoint->checkpoint.ReadSliceInto(index, ToSubscripts(subscripts, count), *memory,
-                                                ToLoadOptions(options));
+    const auto chosen = ToSubscripts(subscripts, count);
+    if (!chosen) return std::unexpected(chosen.error());
+    return checkpoint->checkpoint.ReadSliceInto(index, *chosen, *memory, ToLoadOptions(options));
   });
 }
 

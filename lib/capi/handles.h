@@ -24,6 +24,7 @@
 #include "tensorgate/dtype.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
+#include "tensorgate/scan.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 #include "tensorgate/trust.h"
@@ -58,7 +59,32 @@ namespace tensorgate::capi {
 /// What is handed out where there is no memory for an error. Never freed, never written to.
 tensorgate_error* OutOfMemory() noexcept;
 
-CheckOptions ToOptions(const tensorgate_options* given);
+/// `use/unknown-option` if there is a value that means nothing here. Throws std::bad_alloc.
+Result<CheckOptions> ToOptions(const tensorgate_options* given);
+
+/// What is handed out where there is no memory for a report. Never freed, never written to.
+tensorgate_report* OutOfMemoryReport() noexcept;
+
+/// Puts the report that `check` makes on the heap. It may throw for want of memory.
+template <typename Check>
+tensorgate_report* Keep(Check&& check, std::string_view path = {}) noexcept {
+  try {
+    return new tensorgate_report(check(), std::string(path));
+  } catch (...) {
+    return OutOfMemoryReport();
+  }
+}
+
+/// The same of a check by `options`.
+template <typename Check>
+tensorgate_report* Judge(const tensorgate_options* options, Check&& check,
+                         std::string_view path = {}) noexcept {
+  const auto judge = [&] {
+    const Result<CheckOptions> taken = ToOptions(options);
+    return taken ? check(*taken) : ScanFailure(taken.error());
+  };
+  return Keep(judge, path);
+}
 
 /// Reads by a function of C's; it may answer anything.
 Result<std::size_t> CallRead(tensorgate_read_function read, void* context, std::uint64_t offset,
@@ -129,13 +155,20 @@ int Deliver(T full, T* into) {
   return 1;
 }
 
-/// A structure of the caller's, which may be shorter or longer than this library's; the rest is zero.
+/// Copies what a caller-owned structure has, which may be shorter or longer than this library's. A size that
+/// ends within a pointer does not count it: half of one leads anywhere.
+template <typename T>
+void Take(const T* given, T& into) {
+  if (given == nullptr) return;
+  const std::size_t whole = given->struct_size / sizeof(void*) * sizeof(void*);
+  if (whole > sizeof given->struct_size) std::memcpy(&into, given, std::min(whole, sizeof into));
+}
+
+/// The same; the rest is zero.
 template <typename T>
 T Taken(const T* given) {
   T all{};
-  if (given != nullptr && given->struct_size > sizeof given->struct_size) {
-    std::memcpy(&all, given, std::min(given->struct_size, sizeof all));
-  }
+  Take(given, all);
   return all;
 }
 

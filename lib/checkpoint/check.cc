@@ -11,6 +11,7 @@
 #include "lib/checkpoint/rules.h"
 #include "lib/safetensors/examination.h"
 #include "lib/scan/second_readings.h"
+#include "lib/source/read.h"
 
 namespace tensorgate::checkpoint {
 namespace {
@@ -100,7 +101,7 @@ bool Check::ReadIndex(Source& source) {
   }
   if (builder_.HasError()) return false;
   index_.bytes.Resize(static_cast<std::size_t>(size));
-  Result<void> read = ReadFully(source, 0, index_.bytes.span());
+  Result<void> read = internal::ReadFully(source, 0, index_.bytes.span(), builder_.interrupt());
   if (read) read = source.Unchanged();
   if (!read) {
     builder_.Add(read.error());
@@ -111,7 +112,7 @@ bool Check::ReadIndex(Source& source) {
 }
 
 void Check::Run(Source& source) {
-  if (!ReadIndex(source) || !ParseIndex(index_, builder_)) return;
+  if (!ReadIndex(source) || !ParseIndex(index_, builder_) || builder_.Ended()) return;
   ApplyIndexRules(index_, builder_);
   FindReadings();
   CheckShards();
@@ -126,9 +127,8 @@ void Check::Run(Source& source) {
 
 // What else the index is.
 void Check::FindReadings() {
-  internal::SecondReadings readings(internal::Family::kOther);
   MemorySource memory(index_.bytes.span());
-  if (internal::FindSecondReadings(readings, memory)) readings.AddTo(builder_);
+  internal::AddSecondReadings(internal::Family::kOther, memory, builder_);
 }
 
 void Check::CheckShards() {
@@ -136,6 +136,7 @@ void Check::CheckShards() {
   shards_.reserve(index_.shards.size());
   for (std::uint32_t i = 0; i < index_.shards.size(); ++i) {
     shards_.push_back(CheckShard(i, comparison));
+    if (builder_.Ended()) return;  // the shard's own report says so, too
     if (facts_.header_bytes > options_.limits.checkpoint_header_bytes) {
       const ShardName& shard = index_.shards[i];
       builder_.Add(Rule::kLimitCheckpointHeaderBytes, index_.PlaceOf(shard).begin,

@@ -110,6 +110,14 @@ typedef struct tensorgate_options {
   uint64_t max_checkpoint_header_bytes;
   /* NULL: none. Read during the call. Who loads a file that uses it runs its code; opening takes no list. */
   const tensorgate_trust_list* trusted;
+  uint64_t max_spool_bytes; /* Of a stream that is kept in a temporary file (tensorgate_stream). */
+  /* Milliseconds that a call may take, from its beginning; of a stream, from its creation. Past them the verdict is
+   * TENSORGATE_UNDECIDED ("limit/time"). 0: as long as it takes. */
+  uint64_t timeout_ms;
+  /* Called between reads and every few milliseconds of work, by the thread that made the call. 0 ends it
+   * ("use/cancelled"); it must then return 0 again. NULL: none. */
+  int (*keep_going)(void* context);
+  void* keep_going_context;
 } tensorgate_options;
 
 /* One rule that fired. Offsets are in bytes from the start of the file. */
@@ -139,8 +147,9 @@ TENSORGATE_C_API const char* tensorgate_version(void);
 /* Sets every member that `options->struct_size` covers to its default; the caller sets struct_size first. */
 TENSORGATE_C_API void tensorgate_options_init(tensorgate_options* options);
 
-/* `options` may be NULL for the defaults. A structure shorter than this header's is read as far as it goes; one that
- * holds a profile this library does not know is answered with TENSORGATE_UNDECIDED and no findings. */
+/* `options` may be NULL for the defaults, here and below. A structure shorter than this header's is read as far as it
+ * goes. A profile that this library does not know is answered with TENSORGATE_UNDECIDED and "use/unknown-option"; opening
+ * fails with it. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
                                                             const tensorgate_options* options);
 /* Reads by pread; the descriptor stays the caller's, and its offset is not used. */
@@ -161,6 +170,20 @@ TENSORGATE_C_API tensorgate_report* tensorgate_scan_fd(int descriptor,
                                                        const tensorgate_options* options);
 TENSORGATE_C_API tensorgate_report* tensorgate_scan_path(const char* path,
                                                          const tensorgate_options* options);
+
+/* ---- Bytes that come in order and whose number is not known before the end: an upload, a pipe. As a scan; what can only
+ * be judged as a whole (archives, pickles) is kept in a temporary file without a name in /var/tmp. By one thread at a time. */
+
+typedef struct tensorgate_stream tensorgate_stream;
+
+/* `name` is the file's, for its suffix, as in tensorgate_scan_path; NULL if it has none. NULL only if there is no memory. */
+TENSORGATE_C_API tensorgate_stream* tensorgate_stream_create(const char* name,
+                                                             const tensorgate_options* options);
+/* The next bytes. 0: the verdict is certain whatever follows, or the stream is NULL: send no more. */
+TENSORGATE_C_API int tensorgate_stream_feed(tensorgate_stream* stream, const void* bytes,
+                                            size_t length);
+/* The report; `at_end` 0 where the stream broke off. Frees the stream, whatever it answers. */
+TENSORGATE_C_API tensorgate_report* tensorgate_stream_finish(tensorgate_stream* stream, int at_end);
 
 /* NULL is allowed for each report below, and is undecided, empty and silent. */
 TENSORGATE_C_API void tensorgate_report_free(tensorgate_report* report);

@@ -121,7 +121,7 @@ std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Bod
 std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
                                                          std::unique_ptr<Source> source,
                                                          const CheckOptions& options) {
-  HeadSource cached(*source);
+  HeadSource cached(*source, options);
   bool foreign = false;
   if (!IsNamedSafetensors(path)) {
     if (const Result<void> read = cached.ReadHead(); !read) {

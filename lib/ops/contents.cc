@@ -8,7 +8,6 @@
 
 #include "lib/base/checked.h"
 #include "lib/ops/checkpoint_data.h"
-#include "lib/ops/strided.h"
 #include "lib/safetensors/examination.h"
 
 namespace tensorgate::internal {
@@ -49,6 +48,8 @@ Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
   const CheckpointData& data = CheckpointData::Of(checkpoint);
   Contents contents;
   std::uint64_t all = 0;
+  std::vector<TensorRef> strided;
+  std::vector<std::size_t> which;  // of the tensors
   contents.tensors.reserve(checkpoint.size());
   for (std::size_t i = 0; i < checkpoint.size(); ++i) {
     Result<TensorRef> tensor = checkpoint.tensor(i);
@@ -59,14 +60,17 @@ Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
     if (tensor->stride.empty()) {
       made.data = SourceData{checkpoint.part(tensor->part).source, tensor->range.offset};
     } else {
-      auto view = std::make_unique<StridedSource>(data, *std::move(tensor));
-      made.data = SourceData{view.get(), 0};
-      contents.views.push_back(std::move(view));
+      which.push_back(i);
+      strided.push_back(*std::move(tensor));
     }
     contents.tensors.push_back(std::move(made));
   }
   const Result<void> fits = data.CheckRepeats(all, {});
   if (!fits) return std::unexpected(fits.error());
+  contents.views.emplace(data, std::move(strided));
+  for (std::size_t i = 0; i < which.size(); ++i) {
+    contents.tensors[which[i]].data = contents.views->places()[i];
+  }
   for (const PartData& from : data.parts) {
     Contents::Part& part = contents.parts.emplace_back();
     part.tensors = from.tensors->size();

@@ -3,9 +3,10 @@
 #define TENSORGATE_OPS_CONTENTS_H_
 
 #include <expected>
-#include <memory>
+#include <optional>
 #include <vector>
 
+#include "lib/ops/shelf.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/save.h"
 
@@ -13,7 +14,7 @@ namespace tensorgate::internal {
 
 struct Contents {
   std::vector<TensorData> tensors;  // in the order of parts and data; they refer to the sources
-  std::vector<std::unique_ptr<Source>> views;  // what tensors with strides refer to
+  std::optional<Views> views;       // what tensors with strides refer to
   struct Part {
     std::size_t tensors = 0;  // how many of them are its own
     Metadata metadata;        // in the order of its header

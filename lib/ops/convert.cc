@@ -10,7 +10,7 @@
 #include "lib/ops/convert_plan.h"
 #include "lib/ops/rewrite.h"
 #include "lib/ops/shards.h"
-#include "lib/ops/strided.h"
+#include "lib/ops/shelf.h"
 #include "lib/source/folder.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/save.h"
@@ -25,7 +25,7 @@ using internal::PlannedFile;
 using internal::PlannedTensor;
 using internal::ShardData;
 using internal::ShardNames;
-using internal::StridedSource;
+using internal::Views;
 using torch::Tensor;
 
 constexpr std::size_t kCompared = 1 << 20;
@@ -51,6 +51,7 @@ class Converter {
  public:
   Converter(const std::string& to, const ConvertOptions& options) : to_(to), options_(options) {
     options_.check.profile = Profile::kStrict;
+    if (options_.check.cancel == nullptr) options_.check.cancel = options_.cancel;
   }
 
   std::expected<Converted, ConvertError> Run(const std::string& from) {
@@ -136,16 +137,23 @@ class Converter {
             .range = tensor.range};
   }
 
-  TensorData DataOf(const PlannedTensor& planned, std::size_t part) {
-    const Tensor& tensor = planned.tensor;
-    TensorData data{.name = planned.name, .dtype = *tensor.dtype, .shape = tensor.shape};
-    if (tensor.contiguous()) {
-      data.data = SourceData{data_.parts[part].source.get(), tensor.range.offset};
-    } else {
-      views_.push_back(std::make_unique<StridedSource>(data_, Ref(tensor, part)));
-      data.data = SourceData{views_.back().get(), 0};
+  // Where the bytes of each tensor are in C order, by parts.
+  void PlaceTensors() {
+    std::vector<TensorRef> strided;
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      for (const PlannedTensor& planned : files_[part].tensors) {
+        if (!planned.tensor.contiguous()) strided.push_back(Ref(planned.tensor, part));
+      }
     }
-    return data;
+    views_.emplace(data_, std::move(strided), options_.cancel);
+    auto view = views_->places().begin();
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      std::vector<SourceData>& places = places_.emplace_back();
+      for (const PlannedTensor& planned : files_[part].tensors) {
+        const SourceData plain{data_.parts[part].source.get(), planned.tensor.range.offset};
+        places.push_back(planned.tensor.contiguous() ? plain : *view++);
+      }
+    }
   }
 
   // Files of which nothing is selected have none.
@@ -155,8 +163,12 @@ class Converter {
       const PlannedFile& file = files_[part];
       if (file.tensors.empty()) continue;
       ShardData& shard = shards.emplace_back();
-      for (const PlannedTensor& planned : file.tensors) {
-        shard.tensors.push_back(DataOf(planned, part));
+      for (std::size_t i = 0; i < file.tensors.size(); ++i) {
+        const PlannedTensor& planned = file.tensors[i];
+        shard.tensors.push_back({.name = planned.name,
+                                 .dtype = *planned.tensor.dtype,
+                                 .shape = planned.tensor.shape,
+                                 .data = places_[part][i]});
       }
       shard.metadata = Metadata{{"format", "pt"}};
       for (const auto& [kept, removed] : file.tied) {
@@ -171,6 +183,7 @@ class Converter {
   }
 
   Result<void> Write() {
+    PlaceTensors();
     const std::vector<ShardData> shards = Shards();
     SaveOptions save{
         .sync = options_.sync, .cancel = options_.cancel, .progress = options_.progress};
@@ -197,8 +210,9 @@ class Converter {
     if (!made) return Error(made.error());
     if (made->size() != result_.tensors) return Error(Rule::kConvertVerifyFailed);
     for (std::size_t part = 0; part < files_.size(); ++part) {
-      for (const PlannedTensor& planned : files_[part].tensors) {
-        const Result<bool> same = IsSame(*made, planned, part);
+      for (std::size_t i = 0; i < files_[part].tensors.size(); ++i) {
+        const PlannedTensor& planned = files_[part].tensors[i];
+        const Result<bool> same = IsSame(*made, planned, places_[part][i]);
         if (!same) return Error(same.error(), planned.name);
         if (!*same) return Error(Rule::kConvertVerifyFailed, planned.name);
       }
@@ -206,7 +220,8 @@ class Converter {
     return {};
   }
 
-  Result<bool> IsSame(const Checkpoint& made, const PlannedTensor& planned, std::size_t part) {
+  Result<bool> IsSame(const Checkpoint& made, const PlannedTensor& planned,
+                      const SourceData& place) {
     const std::optional<std::size_t> index = made.Find(planned.name);
     if (!index) return false;
     const Result<TensorRef> ref = made.tensor(*index);
@@ -216,12 +231,11 @@ class Converter {
     if (all == 0) return true;
     ours_.resize(kCompared);
     theirs_.resize(kCompared);
-    StridedSource source(data_, Ref(planned.tensor, part));
     for (std::uint64_t at = 0; at < all;) {
       const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(all - at, kCompared));
       const std::span<std::byte> a = std::span(ours_).first(count);
       const std::span<std::byte> b = std::span(theirs_).first(count);
-      if (const Result<void> got = ReadFully(source, at, a); !got) {
+      if (const Result<void> got = ReadFully(*place.source, place.offset + at, a); !got) {
         return std::unexpected(got.error());
       }
       const Result<void> back = made.ReadRange(ref->part, ref->range.offset + at, b);
@@ -237,7 +251,8 @@ class Converter {
   CheckpointData data_;
   std::vector<PlannedFile> files_;  // as many as parts
   bool from_folder_ = false, sharded_ = false, to_folder_ = false;
-  std::vector<std::unique_ptr<Source>> views_;  // what tensors with strides refer to
+  std::optional<Views> views_;                   // what tensors with strides refer to
+  std::vector<std::vector<SourceData>> places_;  // of the tensors of each file
   std::vector<std::byte> ours_, theirs_;
   Converted result_;
 };

@@ -5,13 +5,10 @@
 #include <functional>
 #include <utility>
 
-#include "lib/base/checked.h"
 #include "lib/base/strided_copy.h"
 
 namespace tensorgate::internal {
 namespace {
-
-std::uint64_t RoundedUpQuotient(std::uint64_t a, std::uint64_t b) { return (a - 1) / b + 1; }
 
 // How far apart in the result, whichever way.
 std::uint64_t Distance(const Axis& axis) { return std::min(axis.target, ~axis.target + 1); }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "lib/base/checked.h"
 #include "lib/ops/select.h"
 
 namespace tensorgate::internal {
@@ -35,10 +36,18 @@ class Gather {
   /// Throws std::bad_alloc.
   explicit Gather(Selection selection, const GatherLimits& limits = {});
 
+  /// Its axes from those that lie farthest apart in the file, and those that go on in one another merged.
   const Selection& selection() const { return selection_; }
+  /// Bytes that lie together in file and result.
+  std::uint64_t run() const { return run_; }
   std::uint64_t pieces() const { return pieces_; }
   /// Of all reads.
   std::uint64_t read_bytes() const { return read_bytes_; }
+  /// Of all reads, in bytes: each costs as much as a page more.
+  static constexpr std::uint64_t kReadCost = 4096;
+  std::uint64_t cost() const {
+    return SaturatingAdd(read_bytes_, SaturatingMultiply(pieces_, kReadCost));
+  }
   /// Bytes that come to their places by way of a window; 0: all are read to where they belong.
   std::uint64_t window() const { return window_; }
   /// From the first byte that is needed to the last.
@@ -63,7 +72,7 @@ class Gather {
 
   Selection selection_;
   GatherLimits limits_;
-  std::uint64_t run_ = 0;               // bytes that lie together in file and result
+  std::uint64_t run_ = 0;
   std::vector<std::uint64_t> extents_;  // of axes [i, …), and of the run at the end
   std::size_t box_ = 0;                 // the first axis of the box; those before it count boxes
   std::uint64_t group_ = 1;             // how much of axis box_ comes in one piece

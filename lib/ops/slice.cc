@@ -10,7 +10,9 @@ namespace tensorgate {
 
 using internal::Gather;
 using internal::Guarded;
+using internal::Pass;
 using internal::Selection;
+using internal::Sweep;
 using internal::Transfer;
 
 Result<SlicePlan> PlanSlice(const TensorRef& tensor, std::span<const Subscript> subscripts) {
@@ -25,6 +27,12 @@ Result<SlicePlan> PlanSlice(const TensorRef& tensor, std::span<const Subscript> 
     plan.contiguous = gather.contiguous();
     plan.reads = gather.pieces();
     plan.read_bytes = gather.read_bytes();
+    const Gather* const only = &gather;
+    if (plan.bytes != 0 && Sweep::Choose(std::span(&only, 1))[0] != 0) {
+      const Pass pass(gather.range(), gather.run());
+      plan.reads = pass.blocks();
+      plan.read_bytes = pass.read_bytes();
+    }
     return plan;
   });
 }

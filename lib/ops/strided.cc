@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
+#include "lib/base/checked.h"
+#include "lib/ops/sweep.h"
 #include "lib/ops/transfer.h"
 
 namespace tensorgate::internal {
@@ -55,28 +57,45 @@ Result<std::size_t> StridedSource::Read(std::uint64_t offset, std::span<std::byt
   return into.size();
 }
 
-Result<void> StridedReader::Load(std::uint64_t offset) {
-  const std::uint64_t size = tensor_.shape.empty() ? 1 : tensor_.shape[axis_];
+std::uint64_t StridedReader::Cost() const {
+  const Result<Selection> first = Select(tensor_, TileAt(0).subscripts);
+  if (!first) return 0;  // reading it says why
+  // All others cost as much, or less where they are cut.
+  std::uint64_t tiles = RoundedUpQuotient(AxisSize(), group_);
+  for (const std::uint64_t size : std::span(tensor_.shape).first(axis_)) {
+    tiles = SaturatingMultiply(tiles, size);
+  }
+  return SaturatingMultiply(tiles, Sweep::Cost(Gather(*first)));
+}
+
+StridedReader::Tile StridedReader::TileAt(std::uint64_t offset) const {
+  const std::uint64_t size = AxisSize();
   const std::uint64_t plane = size * inner_;  // of all steps of the axis
   const std::uint64_t first = offset % plane / inner_ / group_ * group_;
   const std::uint64_t count = std::min(group_, size - first);
-  std::vector<Subscript> subscripts;
+  Tile tile{.begin = offset / plane * plane + first * inner_};
   std::uint64_t outer = offset / plane;
   for (std::size_t i = axis_; i-- > 0;) {
-    subscripts.push_back(Subscript::Index(static_cast<std::int64_t>(outer % tensor_.shape[i])));
+    tile.subscripts.push_back(
+        Subscript::Index(static_cast<std::int64_t>(outer % tensor_.shape[i])));
     outer /= tensor_.shape[i];
   }
-  std::ranges::reverse(subscripts);
+  std::ranges::reverse(tile.subscripts);
   if (!tensor_.shape.empty()) {
-    subscripts.push_back(Subscript::Range(static_cast<std::int64_t>(first),
-                                          static_cast<std::int64_t>(first + count)));
+    tile.subscripts.push_back(Subscript::Range(static_cast<std::int64_t>(first),
+                                               static_cast<std::int64_t>(first + count)));
   }
-  Result<Selection> selection = Select(tensor_, subscripts);
+  return tile;
+}
+
+Result<void> StridedReader::Load(std::uint64_t offset) {
+  const Tile tile = TileAt(offset);
+  Result<Selection> selection = Select(tensor_, tile.subscripts);
   if (!selection) return std::unexpected(selection.error());
   if (tile_.bytes().size() < selection->bytes) {
-    Result<Buffer> tile = Buffer::Allocate(std::min(group_, size) * inner_);
-    if (!tile) return std::unexpected(tile.error());
-    tile_ = std::move(*tile);
+    Result<Buffer> memory = Buffer::Allocate(std::min(group_, AxisSize()) * inner_);
+    if (!memory) return std::unexpected(memory.error());
+    tile_ = std::move(*memory);
   }
   begin_ = end_ = 0;
   const std::uint64_t bytes = selection->bytes;
@@ -85,7 +104,7 @@ Result<void> StridedReader::Load(std::uint64_t offset) {
   transfer.AddSelection(tensor_.part, std::move(*selection),
                         tile_.bytes().first(static_cast<std::size_t>(bytes)));
   if (Result<void> read = transfer.Run(); !read) return read;
-  begin_ = offset / plane * plane + first * inner_;
+  begin_ = tile.begin;
   end_ = begin_ + bytes;
   return {};
 }

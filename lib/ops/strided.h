@@ -24,9 +24,17 @@ class StridedReader {
   Result<void> Read(std::uint64_t offset, std::span<std::byte> into);
   /// Gives its memory back; it may go on.
   void Release();
+  /// Bytes that are read for all of it, from the first to the last; each read costs as many as Gather::cost says.
+  std::uint64_t Cost() const;
 
  private:
+  struct Tile {
+    std::vector<Subscript> subscripts;
+    std::uint64_t begin = 0;  // in the tensor as it lies in C order
+  };
+  Tile TileAt(std::uint64_t offset) const;
   Result<void> Load(std::uint64_t offset);
+  std::uint64_t AxisSize() const { return tensor_.shape.empty() ? 1 : tensor_.shape[axis_]; }
 
   const CheckpointData& data_;
   TensorRef tensor_;

@@ -1,6 +1,7 @@
 #include "lib/ops/transfer.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "lib/base/bytes.h"
@@ -44,10 +45,7 @@ void Transfer::AddSelection(std::size_t part, Selection selection, std::span<std
   Gather gather(std::move(selection), {.block = block_});
   if (gather.contiguous()) return AddRange(part, gather.range().offset, into);
   Touch(part, into.size());
-  window_ = std::max(window_, gather.window());
-  const std::uint64_t first = task_pieces_;
-  task_pieces_ += gather.pieces();
-  tasks_.push_back({part, std::move(gather), into, first});
+  tasks_.push_back({part, std::move(gather), into, 0});
 }
 
 Result<void> Transfer::AddTensor(const TensorRef& tensor, std::span<std::byte> into) {
@@ -62,16 +60,66 @@ Result<void> Transfer::AddTensor(const TensorRef& tensor, std::span<std::byte> i
 }
 
 Result<void> Transfer::Run() {
-  const Result<void> read = RunPieces(blocks_.size() + task_pieces_, all_, alone_, options_,
+  ChooseSweeps();
+  NumberPieces();
+  const std::uint64_t pieces = blocks_.size() + task_pieces_ + sweep_blocks_;
+  const Result<void> read = RunPieces(pieces, all_, alone_, options_,
                                       [this](std::uint64_t number) { return Do(number); });
   return read ? CheckUnchanged() : read;
 }
 
+// Tasks that would read the same bytes again and again.
+void Transfer::ChooseSweeps() {
+  groups_.resize(tasks_.size());
+  std::map<std::size_t, std::vector<std::size_t>> of_part;
+  for (std::size_t i = 0; i < tasks_.size(); ++i) of_part[tasks_[i].part].push_back(i);
+  for (const auto& [part, which] : of_part) {
+    std::vector<const Gather*> gathers;
+    for (const std::size_t i : which) gathers.push_back(&tasks_[i].gather);
+    const std::vector<std::uint32_t> groups = Sweep::Choose(gathers);
+    std::map<std::uint32_t, std::vector<Sweep::Item>> items;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      groups_[which[i]] = groups[i];
+      if (groups[i] != 0) items[groups[i]].push_back({gathers[i], tasks_[which[i]].into});
+    }
+    for (auto& [group, each] : items) together_.push_back({part, Sweep(std::move(each)), 0});
+  }
+}
+
+void Transfer::NumberPieces() {
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    tasks_[i].first = task_pieces_;
+    if (groups_[i] != 0) continue;
+    task_pieces_ += tasks_[i].gather.pieces();
+    window_ = std::max(window_, tasks_[i].gather.window());
+  }
+  for (Together& each : together_) {
+    each.first = sweep_blocks_;
+    sweep_blocks_ += each.sweep.pass().blocks();
+    window_ = std::max(window_, each.sweep.pass().window());
+  }
+}
+
+namespace {
+
+// The last whose first piece is not behind `number`: of several at one place those before have none.
+template <typename Owner>
+const Owner& OwnerOf(const std::vector<Owner>& owners, std::uint64_t number) {
+  const auto behind = std::ranges::upper_bound(owners, number, {}, &Owner::first);
+  return owners[static_cast<std::size_t>(behind - owners.begin()) - 1];
+}
+
+}  // namespace
+
 Result<std::uint64_t> Transfer::Do(std::uint64_t number) {
+  if (number >= blocks_.size() + task_pieces_) {
+    number -= blocks_.size() + task_pieces_;
+    const Together& together = OwnerOf(together_, number);
+    return Do(together, number - together.first);
+  }
   if (number >= blocks_.size()) {
     number -= blocks_.size();
-    const auto behind = std::ranges::upper_bound(tasks_, number, {}, &Task::first);
-    const Task& task = tasks_[static_cast<std::size_t>(behind - tasks_.begin()) - 1];
+    const Task& task = OwnerOf(tasks_, number);
     return Do(task, number - task.first);
   }
   const Block& block = blocks_[static_cast<std::size_t>(number)];
@@ -82,23 +130,41 @@ Result<std::uint64_t> Transfer::Do(std::uint64_t number) {
 
 Result<std::uint64_t> Transfer::Do(const Task& task, std::uint64_t number) {
   const Gather::Piece piece = task.gather.At(number);
-  const auto length = static_cast<std::size_t>(piece.source.length);
-  const PartData& part = data_.parts[task.part];
   if (task.gather.window() == 0) {
-    const Result<void> read = part.Read(
+    const auto length = static_cast<std::size_t>(piece.source.length);
+    const Result<void> read = data_.parts[task.part].Read(
         piece.source.offset, task.into.subspan(static_cast<std::size_t>(piece.target), length));
     if (!read) return std::unexpected(read.error());
     return piece.bytes;
   }
+  const Result<void> read = ReadWindow(
+      task.part, piece.source,
+      [&](std::span<const std::byte> bytes) { task.gather.Scatter(piece, bytes, task.into); });
+  if (!read) return std::unexpected(read.error());
+  return piece.bytes;
+}
+
+Result<std::uint64_t> Transfer::Do(const Together& together, std::uint64_t number) {
+  std::uint64_t done = 0;
+  const Result<void> read = ReadWindow(
+      together.part, together.sweep.pass().Read(number),
+      [&](std::span<const std::byte> bytes) { done = together.sweep.Scatter(number, bytes); });
+  if (!read) return std::unexpected(read.error());
+  return done;
+}
+
+template <typename TakeApart>
+Result<void> Transfer::ReadWindow(std::size_t part, const ByteRange& range,
+                                  const TakeApart& take_apart) {
   Result<Buffer> window = windows_.Take(window_ + kPage);
   if (!window) return std::unexpected(window.error());
-  const std::span<std::byte> bytes =
-      window->bytes().subspan(static_cast<std::size_t>(piece.source.offset % kPage), length);
-  const Result<void> read = part.Read(piece.source.offset, bytes);
-  if (!read) return std::unexpected(read.error());
-  task.gather.Scatter(piece, bytes, task.into);
+  const std::span<std::byte> bytes = window->bytes().subspan(
+      static_cast<std::size_t>(range.offset % kPage), static_cast<std::size_t>(range.length));
+  const Result<void> read = data_.parts[part].Read(range.offset, bytes);
+  if (!read) return read;
+  take_apart(bytes);
   windows_.Give(std::move(*window));
-  return piece.bytes;
+  return {};
 }
 
 Result<void> Transfer::CheckUnchanged() {

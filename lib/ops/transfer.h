@@ -11,6 +11,7 @@
 #include "lib/base/pod_buffer.h"
 #include "lib/ops/checkpoint_data.h"
 #include "lib/ops/gather.h"
+#include "lib/ops/sweep.h"
 
 namespace tensorgate::internal {
 
@@ -40,7 +41,13 @@ class Transfer {
     std::size_t part;
     Gather gather;
     std::span<std::byte> into;
-    std::uint64_t first;  // number of its first piece
+    std::uint64_t first;  // number of its first piece, or of what follows if it has none of its own
+  };
+  // Tasks that are read together.
+  struct Together {
+    std::size_t part;
+    Sweep sweep;
+    std::uint64_t first;  // number of its first block
   };
   // A window for each thread that needs one, used again and again.
   class Windows {
@@ -54,8 +61,13 @@ class Transfer {
   };
 
   void Touch(std::size_t part, std::uint64_t bytes);
+  void ChooseSweeps();
+  void NumberPieces();
   Result<std::uint64_t> Do(std::uint64_t number);
   Result<std::uint64_t> Do(const Task& task, std::uint64_t number);
+  Result<std::uint64_t> Do(const Together& together, std::uint64_t number);
+  template <typename TakeApart>
+  Result<void> ReadWindow(std::size_t part, const ByteRange& range, const TakeApart& take_apart);
   Result<void> CheckUnchanged();
 
   const CheckpointData& data_;
@@ -63,7 +75,9 @@ class Transfer {
   const std::size_t block_;
   std::vector<Block> blocks_;
   std::vector<Task> tasks_;
-  std::uint64_t task_pieces_ = 0;
+  std::vector<std::uint32_t> groups_;  // of each task, those that are read together; 0: none
+  std::vector<Together> together_;
+  std::uint64_t task_pieces_ = 0, sweep_blocks_ = 0;
   std::vector<std::size_t> parts_;
   std::uint64_t all_ = 0;
   std::uint64_t window_ = 0;

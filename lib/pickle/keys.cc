@@ -11,6 +11,8 @@ namespace {
 
 // Below so many keys comparing each with each is cheaper than a table.
 constexpr std::size_t kFew = 8;
+// How many keys are spelled between two looks at the deadline.
+constexpr std::uint32_t kPace = 1 << 16;
 
 // 1, 1.0 and True are one key.
 std::optional<std::int64_t> AsInteger(const Value& key) {
@@ -60,7 +62,9 @@ std::optional<std::uint64_t> KeyCheck::FindDuplicate(const Value& object) {
   spelled_.clear();
   places_.Resize(count);
   hashes_.Resize(count);
+  internal::Pace pace(kPace);
   for (std::uint32_t i = 0; i < count; ++i) {
+    if (pace.Due() && interrupt_.Ended()) return std::nullopt;
     const Value& key = items[i * step];
     const std::string_view text = Spell(key);
     const bool string = key.kind == Kind::kString;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/interrupt.h"
 #include "lib/base/pod_buffer.h"
 #include "lib/pickle/value.h"
 
@@ -14,7 +15,9 @@ namespace tensorgate::pickle {
 
 class KeyCheck {
  public:
-  explicit KeyCheck(const Values& values) : values_(values) {}
+  /// `interrupt` is asked now and then: once it ends the check, nothing more is found.
+  KeyCheck(const Values& values, internal::Interrupt& interrupt)
+      : values_(values), interrupt_(interrupt) {}
 
   /// Where the second of two equal keys stands in the pickle; 0 where that is not known. Of keys that strict refuses
   /// (Machine::CheckKey) equality is not told.
@@ -31,6 +34,7 @@ class KeyCheck {
     std::uint64_t length;
   };
   const Values& values_;
+  internal::Interrupt& interrupt_;
   internal::PodBuffer<std::uint32_t> hashes_;
   internal::PodBuffer<Place> places_;  // in the pickle, or behind its end in `spelled_`
   std::string spelled_;

@@ -11,6 +11,8 @@ namespace {
 
 // Indices of the arena are 32 bits wide; far below that limits of a user stand.
 constexpr std::uint64_t kMostOperations = 200'000'000;
+// How many opcodes are executed between two looks at the deadline.
+constexpr std::uint64_t kPace = 4096;
 
 bool IsHashable(const Values& values, const Value& value) {
   return !IsObject(value.kind) || values.object(value).hashable;
@@ -31,7 +33,11 @@ bool IsPlainKey(const Value& key) {
 }  // namespace
 
 Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOptions& options)
-    : input_(input), policy_(policy), options_(options), values_(internal::AsText(input)) {
+    : input_(input),
+      policy_(policy),
+      options_(options),
+      interrupt_(options_),
+      values_(internal::AsText(input)) {
   // What a state dict of this size needs. Room is reserved and not touched: it grows where a file needs more.
   constexpr std::size_t kMostExpected = 16u << 20;
   const std::size_t expected = std::min(input.size(), kMostExpected);
@@ -56,6 +62,12 @@ bool Machine::Tell(Rule rule, Fact fact) {
   return level != Level::kError;
 }
 
+bool Machine::Ended() {
+  const std::optional<Rule> rule = interrupt_.Ended();
+  if (rule) Tell(*rule);
+  return rule.has_value();
+}
+
 bool Machine::Charge(std::uint64_t count) {
   charged_ += std::min<std::uint64_t>(count, UINT32_MAX);
   const std::uint64_t allowed = kFreeWork + (at_ - begin_);
@@ -65,14 +77,16 @@ bool Machine::Charge(std::uint64_t count) {
 
 Outcome Machine::Run(std::size_t begin) {
   const std::uint64_t most = std::min(options_.limits.pickle_operations, kMostOperations);
+  std::uint64_t pause = std::min(most, kPace);  // a limit or the deadline is looked at next
   Decoder decoder(input_, begin);
   Event event;
   begin_ = outcome_.begin = begin;
   while (decoder.Next(event)) {
     at_ = event.offset;
-    if (++outcome_.operations > most) {
-      Tell(Rule::kLimitPickleOperations, {.allowed = most});
-      break;
+    if (++outcome_.operations > pause) [[unlikely]] {
+      if (pause == most) Tell(Rule::kLimitPickleOperations, {.allowed = most});
+      if (pause == most || Ended()) break;
+      pause = std::min(most, pause + kPace);
     }
     if (!Execute(event)) break;
     if (event.op == Op::kStop) {

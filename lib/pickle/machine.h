@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/interrupt.h"
 #include "lib/base/pod_buffer.h"
 #include "lib/pickle/decode.h"
 #include "lib/pickle/value.h"
@@ -92,6 +93,8 @@ class Machine {
   // For policies.
   /// A rule fired at the opcode that runs. False: it is an error in this profile, and the run ends.
   bool Tell(Rule rule, Fact fact = {});
+  /// The deadline has passed, or the caller ended the check: its rule was told, and the run ends.
+  bool Ended();
   /// Work that no opcode paid for; false: `pickle/expansion` was told.
   bool Charge(std::uint64_t count);
   /// A new container that holds `items`, which may be part of the arena. Charge for them.
@@ -143,6 +146,7 @@ class Machine {
   std::span<const std::byte> input_;
   Policy& policy_;
   CheckOptions options_;
+  internal::Interrupt interrupt_;
   Values values_;
   internal::PodBuffer<Value> stack_;
   internal::PodBuffer<std::uint32_t> marks_;  // the floors below

@@ -25,6 +25,8 @@ struct Step {
 };
 
 constexpr std::uint64_t kWeightOfValue = sizeof(Value);
+// How much is looked at between two looks at the deadline.
+constexpr std::uint32_t kPace = 4096;
 
 std::uint64_t Plus(std::uint64_t a, std::uint64_t b) {
   std::uint64_t sum;
@@ -39,7 +41,9 @@ class Walk {
 
   bool Run(const Value& root) {
     if (!Enter(root)) return false;
+    internal::Pace pace(kPace);
     while (!steps_.empty()) {
+      if (pace.Due() && machine_.Ended()) return false;
       Step& step = steps_[steps_.size() - 1];
       const std::span<const Value> items = values_.Items(step.object);
       const Value attributes = values_.Attributes(step.object);
@@ -123,10 +127,15 @@ bool Machine::CheckResult(const Value& root) {
            Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
   };
   if (!check(root) || !std::ranges::all_of(consumed_.span(), check)) return false;
-  KeyCheck keys(values_);
+  KeyCheck keys(values_, interrupt_);
+  std::size_t looked_at = 0;  // since the deadline was
   for (const Value& object : walk.keyed().span()) {
     const std::optional<std::uint64_t> offset = keys.FindDuplicate(object);
     if (offset && !Tell(Rule::kPickleDuplicateKey, {.offset = *offset})) return false;
+    looked_at += values_.object(object).size;
+    if (looked_at < kPace) continue;
+    looked_at = 0;
+    if (Ended()) return false;
   }
   return true;
 }

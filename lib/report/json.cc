@@ -57,16 +57,7 @@ void WriteFinding(JsonWriter& json, const Report& report, const Finding& finding
 void WriteLimits(JsonWriter& json, const Limits& limits) {
   json.Key("limits");
   json.BeginObject();
-  json.Member("file_bytes", limits.file_bytes);
-  json.Member("header_bytes", limits.header_bytes);
-  json.Member("tensors", limits.tensors);
-  json.Member("metadata_entries", limits.metadata_entries);
-  json.Member("name_bytes", limits.name_bytes);
-  json.Member("rank", limits.rank);
-  json.Member("pickle_operations", limits.pickle_operations);
-  json.Member("index_bytes", limits.index_bytes);
-  json.Member("shards", limits.shards);
-  json.Member("checkpoint_header_bytes", limits.checkpoint_header_bytes);
+  for (const LimitInfo& limit : kLimits) json.Member(limit.name, limits.*limit.member);
   json.EndObject();
 }
 

@@ -72,9 +72,15 @@ void AppendQuoted(std::string& out, std::string_view text, std::size_t max) {
 
 // Rules whose number is one of the system's.
 constexpr std::array kSystemErrors = {Rule::kIoOpenFailed, Rule::kIoReadFailed,
-                                      Rule::kSaveCreateFailed, Rule::kSaveWriteFailed};
+                                      Rule::kIoSpoolFailed, Rule::kSaveCreateFailed,
+                                      Rule::kSaveWriteFailed};
 
 void AppendFound(std::string& out, const Finding& finding) {
+  // How many follow is not known of a stream that was refused at the first.
+  if (!finding.has_found) {
+    out += "some";
+    return;
+  }
   AppendNumber(out, finding.found);
   if (std::ranges::find(kSystemErrors, finding.rule) == kSystemErrors.end()) return;
   const std::string_view meaning = internal::SystemErrorText(finding.found);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "lib/base/bytes.h"
+#include "lib/base/checked.h"
 #include "lib/base/utf8.h"
 #include "lib/safetensors/parse.h"
 
@@ -168,9 +169,10 @@ void Examination::AddFailure(const ParseFailure& failure) {
 
 void Examination::OnHeader() {
   // A limit that stopped the parse says nothing of what follows: not even that it is UTF-8.
-  ParsedHeader parsed = ParseHeader(*header_, builder_.options().limits);
+  ParsedHeader parsed = ParseHeader(*header_, builder_.options().limits, builder_.interrupt());
   if (parsed.failure) {
-    AddFailure(*parsed.failure);
+    const bool ended = tensorgate::internal::IsInterrupt(parsed.failure->rule);
+    if (!ended || !builder_.Ended()) AddFailure(*parsed.failure);
     step_ = Step::kDone;
     return;
   }
@@ -285,6 +287,8 @@ void Examination::Remember(std::span<const std::byte> bytes) {
 }
 
 bool Examination::Feed(std::span<const std::byte> bytes) {
+  builder_.interrupt().Claim();
+  if (builder_.Ended()) step_ = Step::kDone;
   if (step_ == Step::kDone) return false;
   if (position_ == 0 && builder_.options().profile == Profile::kStrict && !readings_) {
     readings_.emplace(Family::kSafetensors);
@@ -323,13 +327,24 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
         }
       }
     }
-    if (step_ == Step::kData && position_ > builder_.options().limits.file_bytes) {
-      builder_.Add(Rule::kLimitFileBytes, 0,
-                   {.found = position_, .allowed = builder_.options().limits.file_bytes});
-      step_ = Step::kDone;
-    }
+    if (step_ == Step::kData) CheckEnd();
   }
   return step_ != Step::kDone;
+}
+
+// The header says how long a file is: whatever follows, it is refused. By what comes first, however
+// the stream is cut.
+void Examination::CheckEnd() {
+  const std::uint64_t end =
+      tensorgate::internal::SaturatingAdd(std::uint64_t{header_->data_offset()}, data_.end);
+  const std::uint64_t cap = builder_.options().limits.file_bytes;
+  if (position_ <= std::min(end, cap)) return;
+  if (end <= cap) {
+    builder_.Add(Rule::kStDataTrailing, end);
+  } else {
+    builder_.Add(Rule::kLimitFileBytes, 0, {.found = position_, .allowed = cap});
+  }
+  step_ = Step::kDone;
 }
 
 void Examination::EndOfStream() {

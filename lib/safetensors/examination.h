@@ -44,7 +44,8 @@ class Examination {
   void EndOfStream();
   /// The stream broke off; a file that was refused before stays refused.
   void BreakOff() {
-    if (step_ != Step::kDone) Fail({.rule = Rule::kIoReadFailed, .offset = position_});
+    if (step_ == Step::kDone || builder_.Ended()) return;
+    Fail({.rule = Rule::kIoReadFailed, .offset = position_});
   }
 
   /// Once Next() wants nothing: the tensors of booleans, which a check of scope `kFull` has to read, in the order of the
@@ -53,6 +54,7 @@ class Examination {
   void OnData(std::span<const DataRange> read, std::span<const DataFacts> facts);
 
   void Fail(const Status& status);
+  tensorgate::internal::Interrupt& interrupt() { return builder_.interrupt(); }
   Report Finish();
   /// Only after an accepted Finish().
   std::unique_ptr<const Header> TakeHeader() { return std::move(header_); }
@@ -70,6 +72,7 @@ class Examination {
 
   void OnLength();
   void OnHeader();
+  void CheckEnd();
   void OnSize();
   void AllocateHeader(std::uint64_t have);
   void RefuseLength(Rule rule, std::uint64_t found, std::uint64_t allowed);

@@ -22,7 +22,7 @@ constexpr std::string_view kFormat = "safetensors";
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
   if (ranges.empty()) return {};
-  const auto facts = tensorgate::internal::ReadData(source, ranges);
+  const auto facts = tensorgate::internal::ReadData(source, ranges, examination.interrupt());
   if (!facts) return std::unexpected(facts.error());
   examination.OnData(ranges, *facts);
   return source.Unchanged();
@@ -31,7 +31,7 @@ Result<void> ReadData(Examination& examination, Source& source) {
 // Drives an examination by a source of random access.
 void Drive(Examination& examination, Source& source) {
   examination.Begin(source.size());
-  Result<void> read = tensorgate::internal::Drive(examination, source);
+  Result<void> read = tensorgate::internal::Drive(examination, source, examination.interrupt());
   if (read) read = ReadData(examination, source);
   if (!read) examination.Fail(read.error());
 }

@@ -6,10 +6,12 @@ namespace tensorgate::safetensors::internal {
 
 using json::TokenKind;
 
-HeaderHandler::HeaderHandler(Header& header, const Limits& limits, ParsedHeader& parsed)
+HeaderHandler::HeaderHandler(Header& header, const Limits& limits,
+                             tensorgate::internal::Interrupt& interrupt, ParsedHeader& parsed)
     : text_(header.text()),
       data_offset_(header.data_offset()),
       limits_(limits),
+      interrupt_(interrupt),
       header_(header),
       parsed_(parsed) {
   // 50 bytes are the smallest plain entry; untouched memory costs nothing.
@@ -206,6 +208,7 @@ bool HeaderHandler::KeepMetadataKey(std::string_view key, Error& error) {
                 .allowed = name ? limits_.name_bytes : limits_.metadata_entries};
     return Stop(error);
   }
+  if ((header_.metadata.size() + 1) % kPace == 0 && Ended(error)) return false;
   const tensorgate::internal::NameScan scan = tensorgate::internal::ScanName(key);
   parsed_.key_hashes.PushBack(scan.hash);
   if (scan.notable || key_ends_.Notable(key) || (key_ & kInArena) != 0) NoteKey(key);

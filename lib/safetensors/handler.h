@@ -28,11 +28,13 @@ class HeaderHandler : public json::HandlerBase {
     Rule rule{};
     json::TokenKind kind{};
     bool at_tensor_key = false, names_tensor = false, names_key = false, show_token = false;
+    bool ended = false;  // by the deadline or the caller: its place means nothing
     std::optional<std::uint64_t> found, allowed;
     std::string found_text;
   };
 
-  HeaderHandler(Header& header, const Limits& limits, ParsedHeader& parsed);
+  HeaderHandler(Header& header, const Limits& limits, tensorgate::internal::Interrupt& interrupt,
+                ParsedHeader& parsed);
 
   const Stopped& stopped() const { return stopped_; }
   std::string TensorName() const { return std::string(header_.NameOf(*tensor_)); }
@@ -79,6 +81,8 @@ class HeaderHandler : public json::HandlerBase {
     kUnknown,
     kPieces,  // of a text with escapes; `interrupted_` is the state that it came in
   };
+  // How many tensors or entries, and dimensions, are read between two looks at the deadline.
+  static constexpr std::uint32_t kPace = 4096, kDimensionPace = 1 << 16;
   enum Field : std::uint8_t { kNoField = 0, kDtypeField = 1, kShapeField = 2, kOffsetsField = 4 };
   static constexpr unsigned kAllFields = 7;
 
@@ -115,7 +119,8 @@ class HeaderHandler : public json::HandlerBase {
   bool SetDtype(std::string_view name, Error& error);
   TENSORGATE_COLD bool OtherNumber(std::string_view text, Error& error);
   TENSORGATE_COLD bool MissingField(Error& error);
-  TENSORGATE_COLD bool TensorLimit(Error& error);
+  TENSORGATE_COLD bool Pause(Error& error);
+  TENSORGATE_COLD bool Ended(Error& error);
   TENSORGATE_COLD bool RankLimit(Error& error);
   TENSORGATE_COLD bool Unexpected(json::TokenKind kind, Error& error);
   bool ScalarDone();
@@ -141,6 +146,7 @@ class HeaderHandler : public json::HandlerBase {
   static constexpr std::size_t kNoWord = SIZE_MAX;  // no text is so long
   tensorgate::internal::NameEnds name_ends_, key_ends_;
 
+  std::uint64_t pause_ = 0;  // so many tensors before a limit or the deadline is looked at
   const std::string_view text_;
   const std::uint64_t data_offset_;
   PodBuffer<TensorRecord> tensors_;
@@ -148,6 +154,7 @@ class HeaderHandler : public json::HandlerBase {
   std::uint64_t dimensions_ = 0;
   std::uint64_t parameters_ = 0;
   const Limits& limits_;
+  tensorgate::internal::Interrupt& interrupt_;
   Header& header_;
   ParsedHeader& parsed_;
 

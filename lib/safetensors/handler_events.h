@@ -77,9 +77,13 @@ TENSORGATE_HOT bool HeaderHandler::on_string(Text part, std::size_t, Error& erro
 TENSORGATE_HOT bool HeaderHandler::on_uint64(std::uint64_t value, Text text, Error& error) {
   switch (state_) {
     case State::kDimension:
-      if (rank_++ == 0) {
-        tensor_->shape =
-            static_cast<std::uint32_t>(*tensorgate::internal::OffsetWithin(text_, text));
+      if (rank_++ % kDimensionPace == 0) {
+        if (rank_ == 1) {
+          tensor_->shape =
+              static_cast<std::uint32_t>(*tensorgate::internal::OffsetWithin(text_, text));
+        } else if (Ended(error)) {
+          return false;
+        }
       }
       shape_.Multiply(value);
       return true;
@@ -143,8 +147,8 @@ TENSORGATE_HOT bool HeaderHandler::BeginTensor(std::string_view name, TextRef re
   tensor_->shape = 0;  // stays if there is no dimension
   tensor_->name = ref;
   tensor_->name_length = static_cast<std::uint32_t>(name.size());
-  if (name.size() > limits_.name_bytes || tensors_.size() >= limits_.tensors) [[unlikely]] {
-    return TensorLimit(error);
+  if (name.size() > limits_.name_bytes || tensors_.size() >= pause_) [[unlikely]] {
+    if (!Pause(error)) return false;
   }
   const tensorgate::internal::NameScan scan = tensorgate::internal::ScanName(name);
   name_hashes_.PushBack(scan.hash);

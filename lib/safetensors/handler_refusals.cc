@@ -1,4 +1,6 @@
 // What stops the handler: limits, and values that the grammar does not have at that place.
+#include <algorithm>
+
 #include "lib/safetensors/handler.h"
 
 namespace tensorgate::safetensors::internal {
@@ -17,8 +19,21 @@ bool HeaderHandler::MissingField(Error& error) {
   return Stop(error);
 }
 
-bool HeaderHandler::TensorLimit(Error& error) {
+bool HeaderHandler::Ended(Error& error) {
+  const std::optional<Rule> rule = interrupt_.Ended();
+  if (!rule) return false;
+  stopped_ = {.rule = *rule, .ended = true};
+  Stop(error);
+  return true;
+}
+
+// A tensor that a limit refuses, or one of many: true if the parse goes on.
+bool HeaderHandler::Pause(Error& error) {
   const bool name = tensor_->name_length > limits_.name_bytes;
+  if (!name && tensors_.size() < limits_.tensors) {
+    pause_ = std::min<std::uint64_t>(limits_.tensors, tensors_.size() + kPace);
+    return !Ended(error);
+  }
   stopped_ = {.rule = name ? Rule::kLimitNameBytes : Rule::kLimitTensors,
               .kind = TokenKind::kString,
               .at_tensor_key = true,

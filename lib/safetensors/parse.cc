@@ -13,6 +13,7 @@ namespace {
 using json::Token;
 using json::TokenCursor;
 using json::TokenKind;
+using tensorgate::internal::Interrupt;
 
 // serde_json refuses the 128th open container.
 constexpr std::size_t kMaxDepth = 127;
@@ -35,6 +36,7 @@ ParseFailure FromHandler(const HeaderHandler& handler, const Header& header, std
   const std::string_view text = header.text();
   ParseFailure failure;
   failure.rule = stopped.rule;
+  if (stopped.ended) return failure;
   failure.found = stopped.found;
   failure.allowed = stopped.allowed;
   failure.found_text = stopped.found_text;
@@ -80,7 +82,7 @@ std::optional<ParseFailure> CheckEnd(Header& header, std::size_t used) {
 }
 
 // One pass of the parser. True: a number's exponent was too long for it.
-bool RunParser(Header& header, const Limits& limits, ParsedHeader& parsed) {
+bool RunParser(Header& header, const Limits& limits, Interrupt& interrupt, ParsedHeader& parsed) {
   bool exponent = false;
   const auto after = [&](HeaderHandler& handler, const json::ParseEnd& end) {
     switch (end.result) {
@@ -98,7 +100,7 @@ bool RunParser(Header& header, const Limits& limits, ParsedHeader& parsed) {
     }
     handler.Finish();
   };
-  json::Parse<HeaderHandler>(header.text(), kMaxDepth, after, header, limits, parsed);
+  json::Parse<HeaderHandler>(header.text(), kMaxDepth, after, header, limits, interrupt, parsed);
   return exponent;
 }
 
@@ -118,9 +120,9 @@ std::string_view Header::TextAt(TextRef ref) const {
   return rest.substr(0, count);
 }
 
-ParsedHeader ParseHeader(Header& header, const Limits& limits) {
+ParsedHeader ParseHeader(Header& header, const Limits& limits, Interrupt& interrupt) {
   ParsedHeader parsed;
-  if (RunParser(header, limits, parsed)) {
+  if (RunParser(header, limits, interrupt, parsed)) {
     // Once: what is left of long exponents afterwards is none.
     const auto text =
         tensorgate::internal::AsWritableText(header.bytes.span()).subspan(0, header.size);
@@ -138,7 +140,7 @@ ParsedHeader ParseHeader(Header& header, const Limits& limits) {
       header.metadata.Clear();
       header.arena.clear();
       parsed = ParsedHeader();
-      if (RunParser(header, limits, parsed)) {
+      if (RunParser(header, limits, interrupt, parsed)) {
         parsed.failure = ParseFailure{.rule = Rule::kStJsonSyntax,
                                       .found_text = "a number's exponent is too long"};
       }

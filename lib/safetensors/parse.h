@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "lib/base/interrupt.h"
 #include "lib/safetensors/header.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/rules.h"
@@ -33,8 +34,10 @@ struct ParsedHeader {
 };
 
 /// Parses `header.bytes`, fills the header's tensors, metadata, arena and padding. May overwrite
-/// digits of exponents that no accepted file has. Throws std::bad_alloc.
-ParsedHeader ParseHeader(Header& header, const Limits& limits);
+/// digits of exponents that no accepted file has. Where `interrupt` ends it, the failure has its rule
+/// alone. Throws std::bad_alloc.
+ParsedHeader ParseHeader(Header& header, const Limits& limits,
+                         tensorgate::internal::Interrupt& interrupt);
 
 }  // namespace tensorgate::safetensors::internal
 

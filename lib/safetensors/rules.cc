@@ -14,6 +14,10 @@ namespace {
 
 using Claims = tensorgate::internal::Claims<std::uint64_t>;
 using tensorgate::internal::NameFinding;
+using tensorgate::internal::Pace;
+
+// How many tensors are looked at between two looks at the deadline.
+constexpr std::uint32_t kPace = 4096;
 
 enum class Place : std::uint8_t {
   kHeader,
@@ -51,6 +55,7 @@ class Collector {
     return (strict() ? info.strict : info.reference) != Level::kOff;
   }
   bool strict() const { return builder_.options().profile == Profile::kStrict; }
+  bool Ended() { return builder_.Ended(); }
 
   void Add(const Pending& pending) {
     if (!On(pending.rule)) return;
@@ -160,7 +165,9 @@ void Deviations(const Header& header, std::uint32_t seen, Collector& out) {
     return;
   EntryWalker walker(header.text());
   std::uint32_t ordinal = 0;
+  Pace pace(kPace);
   for (Entry entry; walker.Next(entry);) {
+    if (pace.Due() && out.Ended()) return;
     if (entry.metadata) continue;
     if (entry.value.kind == json::TokenKind::kArray) {
       out.Add({.rule = Rule::kStTensorAsArray, .place = Place::kEntry, .ordinal = ordinal});
@@ -293,7 +300,9 @@ bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
 DataEnd CheckTensors(const Header& header, const std::vector<bool>& counts, Collector& out) {
   Claims claims;
   DataEnd data;
+  Pace pace(kPace);
   for (std::uint32_t i = 0; i < header.tensors.size(); ++i) {
+    if (pace.Due() && out.Ended()) break;
     const std::uint32_t ordinal = header.order.empty() ? i : header.order.span()[i];
     if (!out.strict() && !counts.empty() && !counts[ordinal]) continue;
     const TensorRecord& tensor = header.tensors[ordinal];
@@ -372,7 +381,9 @@ void TensorWarnings(const Header& header, Collector& out) {
       above(Rule::kStNumberAbove2Pow53), shared(Rule::kStEmptySharedBegin),
       empty(Rule::kStEmptyTensor), misaligned(Rule::kStTensorMisaligned), rare(Rule::kStDtypeRare);
   const auto tensors = header.tensors.span();
+  Pace pace(kPace);
   for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+    if (pace.Due() && out.Ended()) break;
     const std::uint32_t ordinal = header.order.empty() ? i : header.order.span()[i];
     const TensorRecord& tensor = tensors[ordinal];
     const std::string_view name = header.NameOf(tensor);
@@ -482,6 +493,7 @@ DataEnd ApplyRules(Header& header, ParsedHeader& parsed, ReportBuilder& builder)
   Deviations(header, parsed.seen, out);
   std::vector<bool> counts;
   Duplicates(header, parsed, counts, out);
+  if (builder.Ended()) return {};
   DataEnd data;
   if ((parsed.seen & kSeenOutOfLine) == 0 && counts.empty()) {
     if (!header.tensors.empty()) {
@@ -490,6 +502,7 @@ DataEnd ApplyRules(Header& header, ParsedHeader& parsed, ReportBuilder& builder)
     }
   } else {
     SortByOffset(header);
+    if (builder.Ended()) return {};
     data = CheckTensors(header, counts, out);
   }
   out.Flush();

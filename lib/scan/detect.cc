@@ -149,10 +149,6 @@ Kind WithSuffix(Kind kind, std::string_view name) {
   return kind;
 }
 
-bool BeginsAsZip(std::string_view text) {
-  return text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
-}
-
 }  // namespace
 
 Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
@@ -167,7 +163,7 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
 
 Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::string_view name) {
   const Kind kind = DetectByContent(AsText(head), source.size());
-  if (BeginsAsZip(AsText(head))) return Detected{DetectZip(source, head), {}};
+  if (IsZip(head)) return Detected{DetectZip(source, head), {}};
   if (!RecognisePickle(AsText(head)).format.empty()) return Detected{kind, {}};
   SecondReadings readings(Family::kOther);
   readings.Know(head);
@@ -182,16 +178,29 @@ Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::st
   return Detected{WithSuffix(kind, name), {}};
 }
 
+bool IsZip(std::span<const std::byte> head) {
+  const std::string_view text = AsText(head);
+  return text.starts_with("PK\3\4") || text.starts_with("PK\5\6") || text.starts_with("PK\7\10");
+}
+
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
   return DetectHead(head, size, name).format != "unknown" || AsText(head).starts_with("PK\3\4");
+}
+
+// The strict profile wants the brace at once, the reference skips white space.
+constexpr std::string_view kSpace = " \t\r\n";
+
+bool ShowsHeader(std::span<const std::byte> head) {
+  if (head.size() < 9) return false;
+  return head.size() >= kScanHead ||
+         AsText(head.subspan(8)).find_first_not_of(kSpace) != kSpace.npos;
 }
 
 bool MayBeSafetensors(std::span<const std::byte> head) {
   if (head.size() < 9) return false;
   if (LoadLittleEndian64(head.first<8>()) > 100'000'000) return false;
   const std::string_view text = AsText(head.subspan(8));
-  // The strict profile wants the brace at once, the reference skips white space.
-  const std::size_t start = text.find_first_not_of(" \t\r\n");
+  const std::size_t start = text.find_first_not_of(kSpace);
   return start == text.npos || text[start] == '{';
 }
 

@@ -32,6 +32,8 @@ struct Detected {
   std::string_view
       also;  ///< What has no parser is this as well, in words ("a ZIP archive"); "" if nothing is seen.
 };
+/// A ZIP archive's first local header, end record or spanning mark.
+bool IsZip(std::span<const std::byte> head);
 
 /// What a whole source is that does not prove to be safetensors: archives by their lists of members. Text, pictures and
 /// unknown things are what loaders would take them for (SecondReadings). `head` as above. Fails if reading does.
@@ -39,6 +41,10 @@ Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::st
 
 /// For what might be safetensors: begins like another format, of which no text is one, for its length has zeros.
 bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_view name);
+
+/// There are enough of a stream's first bytes for MayBeSafetensors: those behind white space, or all of
+/// kScanHead.
+bool ShowsHeader(std::span<const std::byte> head);
 
 /// By its length bytes and the brace behind them, this may be safetensors.
 bool MayBeSafetensors(std::span<const std::byte> head);

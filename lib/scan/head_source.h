@@ -11,6 +11,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/scan/detect.h"
+#include "lib/source/read.h"
 #include "tensorgate/source.h"
 
 namespace tensorgate::internal {
@@ -19,11 +20,12 @@ namespace tensorgate::internal {
 /// once.
 class HeadSource final : public Source {
  public:
-  explicit HeadSource(Source& inner) : inner_(inner) {}
+  /// `options` must outlive it.
+  HeadSource(Source& inner, const CheckOptions& options) : inner_(inner), interrupt_(options) {}
 
   Result<void> ReadHead() {
     const std::size_t length = static_cast<std::size_t>(std::min<std::uint64_t>(size(), kScanHead));
-    Result<void> read = ReadFully(inner_, 0, std::span(head_).first(length));
+    Result<void> read = ReadFully(inner_, 0, std::span(head_).first(length), interrupt_);
     if (read) {
       length_ = length;
       bytes_read_ = length;
@@ -32,6 +34,8 @@ class HeadSource final : public Source {
   }
   std::span<const std::byte> head() const { return std::span(head_).first(length_); }
   std::uint64_t bytes_read() const { return bytes_read_; }
+  /// By the deadline or the caller: what was not read then is not missing.
+  std::optional<Rule> ended() { return interrupt_.Ended(); }
 
   std::uint64_t size() const override { return inner_.size(); }
   bool concurrent() const override { return inner_.concurrent(); }
@@ -39,6 +43,9 @@ class HeadSource final : public Source {
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
     if (offset < length_) {
       return CopyBytes(head().subspan(static_cast<std::size_t>(offset)), into);
+    }
+    if (const std::optional<Rule> rule = ended()) {
+      return std::unexpected(Status{.rule = *rule, .offset = offset});
     }
     Result<std::size_t> count = inner_.Read(offset, into);
     if (count) bytes_read_ += *count;
@@ -48,6 +55,7 @@ class HeadSource final : public Source {
 
  private:
   Source& inner_;
+  Interrupt interrupt_;
   std::array<std::byte, kScanHead> head_;
   std::size_t length_ = 0;
   std::atomic<std::uint64_t> bytes_read_ = 0;

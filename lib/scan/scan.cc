@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
+#include "lib/base/interrupt.h"
 #include "lib/base/report_builder.h"
 #include "lib/scan/detect.h"
+#include "lib/scan/early.h"
 #include "lib/scan/head_source.h"
 #include "lib/scan/second_readings.h"
 #include "lib/source/spool.h"
@@ -57,6 +59,9 @@ Report Other(HeadSource& source, std::string_view name, const CheckOptions& opti
     return torch::Check(source, options);
   }
   if (kind.format == "pickle") return torch::CheckPickle(source, options);
+  if (const std::optional<Rule> ended = source.ended()) {
+    return Failure(Status{.rule = *ended}, source.size(), options);
+  }
   if (const Result<void> same = source.Unchanged(); !same) {
     return Failure(same.error(), source.size(), options);
   }
@@ -72,7 +77,7 @@ bool IsSafetensors(const Report& report, std::span<const std::byte> head, std::u
 }
 
 Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& options) {
-  HeadSource cached(source);
+  HeadSource cached(source, options);
   if (const Result<void> read = cached.ReadHead(); !read) {
     return Failure(read.error(), source.size(), options);
   }
@@ -115,18 +120,20 @@ Report ScanFailure(const Status& status, const CheckOptions& options) {
   }
 }
 
-// Formats that are judged from their end are spooled up to here.
-constexpr std::uint64_t kSpoolBytes = std::uint64_t{64} << 30;
+// What is spooled is looked at when so much has come, and whenever it has grown by as many times.
+constexpr std::uint64_t kFirstLook = 64 << 10, kLookGrowth = 4;
 
 // The head is kept: it tells what the stream is if it does not prove to be safetensors.
 struct StreamScan::State {
   State(const CheckOptions& given, std::string given_name)
       : options(given),
+        interrupt(options),
         name(std::move(given_name)),
-        check(given),
+        check(options),
         checking(internal::IsNamedSafetensors(name)),
         certain(checking) {}
   CheckOptions options;
+  internal::Interrupt interrupt;
   std::string name;
   safetensors::StreamCheck check;
   std::array<std::byte, kScanHead> head;
@@ -135,17 +142,26 @@ struct StreamScan::State {
   bool checking, spooling = false, open = true;
   bool certain;  // by its name it is safetensors, whatever is in it
   internal::Spool spool;
+  std::uint64_t next_look = kFirstLook;
   std::optional<Status> failure;
+  std::optional<Report> early;  // certain whatever follows
 
   std::span<const std::byte> seen() const { return std::span(head).first(length); }
   bool Feed(std::span<const std::byte> bytes);
   bool SpoolInstead(std::span<const std::byte> bytes, std::size_t kept);
   bool Keep(std::span<const std::byte> bytes);
+  bool Look();
   Report Finish(bool at_end);
   Report FinishSpooled();
+  Report Failed() const;
 };
 
 bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
+  interrupt.Claim();
+  if (const std::optional<Rule> ended = interrupt.Ended()) {
+    failure = Status{.rule = *ended};
+    return open = false;
+  }
   bytes_read += bytes.size();
   const std::size_t kept = internal::CopyBytes(bytes, std::span(head).subspan(length));
   length += kept;
@@ -154,7 +170,7 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
     return open || (!certain && SpoolInstead(bytes, kept));
   }
   if (spooling) return open = Keep(bytes);
-  if (length < 9) return true;
+  if (!internal::ShowsHeader(seen())) return true;
   if (internal::MayBeSafetensors(seen())) {
     checking = true;
     // Not more than the head has come before: what did not fit into it is fed after it.
@@ -179,30 +195,44 @@ bool StreamScan::State::SpoolInstead(std::span<const std::byte> bytes, std::size
 }
 
 bool StreamScan::State::Keep(std::span<const std::byte> bytes) {
-  const std::uint64_t cap = std::min(options.limits.file_bytes, kSpoolBytes);
+  const Limits& limits = options.limits;
+  const std::uint64_t cap = std::min(limits.file_bytes, limits.spool_bytes);
   if (bytes.size() > cap || spool.size() > cap - bytes.size()) {
-    failure = Status{.rule = Rule::kLimitFileBytes, .found = cap};
+    const bool file = limits.file_bytes <= limits.spool_bytes;
+    failure = Status{.rule = file ? Rule::kLimitFileBytes : Rule::kLimitSpoolBytes, .found = cap};
     return false;
   }
   if (const Result<void> kept = spool.Append(bytes); !kept) failure = kept.error();
-  return !failure;
+  return !failure && !Look();
+}
+
+// True: it is certain already.
+bool StreamScan::State::Look() {
+  if (spool.size() < next_look) return false;
+  while (next_look <= spool.size()) next_look *= kLookGrowth;
+  Result<FileSource> prefix = spool.Open();
+  if (prefix) early = internal::EarlyReport(*prefix, options);
+  return early.has_value();
+}
+
+Report StreamScan::State::Failed() const {
+  ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, name).format);
+  if (failure->rule == Rule::kLimitFileBytes || failure->rule == Rule::kLimitSpoolBytes) {
+    builder.Add(failure->rule, 0, {.found = bytes_read, .allowed = failure->found});
+  } else {
+    builder.Add(*failure);
+  }
+  return builder.Finish();
 }
 
 Report StreamScan::State::FinishSpooled() {
-  if (failure) {
-    ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, name).format);
-    if (failure->rule == Rule::kLimitFileBytes) {
-      builder.Add(failure->rule, 0, {.found = bytes_read, .allowed = failure->found});
-    } else {
-      builder.Add(*failure);
-    }
-    return builder.Finish();
-  }
+  if (early) return *std::move(early);
   Result<FileSource> source = spool.Open();
   return source ? Scan(*source, name, options) : Failure(source.error(), {}, options);
 }
 
 Report StreamScan::State::Finish(bool at_end) {
+  if (failure) return Failed();
   const bool whole = at_end && open;
   const std::uint64_t size = whole ? bytes_read : UINT64_MAX;
   if (checking) {
@@ -212,7 +242,9 @@ Report StreamScan::State::Finish(bool at_end) {
       return WithSuffix(std::move(report), name);
     }
   } else if (!at_end && open) {
-    return Failure(Status{.rule = Rule::kIoReadFailed, .offset = bytes_read}, {}, options);
+    // A sender that is silent for too long is given up by the caller.
+    const Rule rule = interrupt.Ended().value_or(Rule::kIoReadFailed);
+    return Failure(Status{.rule = rule, .offset = bytes_read}, {}, options);
   }
   if (spooling) return FinishSpooled();
   if (whole && length == bytes_read) {
@@ -235,7 +267,14 @@ StreamScan::StreamScan(StreamScan&&) noexcept = default;
 StreamScan& StreamScan::operator=(StreamScan&&) noexcept = default;
 StreamScan::~StreamScan() = default;
 
-bool StreamScan::Feed(std::span<const std::byte> bytes) { return state_ && state_->Feed(bytes); }
+bool StreamScan::Feed(std::span<const std::byte> bytes) {
+  try {
+    return state_ && state_->Feed(bytes);
+  } catch (const std::bad_alloc&) {
+    state_->failure = Status{.rule = Rule::kIoOutOfMemory};
+    return state_->open = false;
+  }
+}
 
 Report StreamScan::Finish(bool at_end) {
   try {

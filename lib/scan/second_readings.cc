@@ -312,4 +312,14 @@ Result<void> FindSecondReadings(SecondReadings& readings, Source& source) {
   return Drive(readings, source);
 }
 
+void AddSecondReadings(Family family, Source& source, ReportBuilder& builder) {
+  SecondReadings readings(family);
+  readings.Begin(source.size());
+  if (const Result<void> read = Drive(readings, source, builder.interrupt()); !read) {
+    builder.Add(read.error());
+    return;
+  }
+  readings.AddTo(builder);
+}
+
 }  // namespace tensorgate::internal

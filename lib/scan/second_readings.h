@@ -124,6 +124,9 @@ class SecondReadings {
 /// Reads of `source` what `readings` asks.
 Result<void> FindSecondReadings(SecondReadings& readings, Source& source);
 
+/// Reports what else `source` is, or why that could not be read: the file is not accepted then.
+void AddSecondReadings(Family family, Source& source, ReportBuilder& builder);
+
 /// The file is proven, and refused for what else it is.
 bool IsProvenButAmbiguous(const Report& report);
 

@@ -6,6 +6,7 @@
 #include "lib/base/crc32.h"
 #include "lib/base/parallel.h"
 #include "lib/base/pod_buffer.h"
+#include "lib/source/read.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -57,8 +58,11 @@ void See(Part& part, std::uint64_t offset, std::span<const std::byte> block) {
   if (part.range.booleans) part.facts.above_one.See(offset, block);
 }
 
-Result<void> Read(Source& source, Part& part, std::span<std::byte> block) {
+Result<void> Read(Source& source, Part& part, std::span<std::byte> block, Interrupt& interrupt) {
   const ByteRange& range = part.range.bytes;
+  if (const std::optional<Rule> rule = interrupt.Ended()) {
+    return std::unexpected(Status{.rule = *rule, .offset = range.offset});
+  }
   if (const std::span<const std::byte> memory = source.memory(); !memory.empty()) {
     See(part, range.offset,
         memory.subspan(static_cast<std::size_t>(range.offset),
@@ -68,7 +72,8 @@ Result<void> Read(Source& source, Part& part, std::span<std::byte> block) {
   for (std::uint64_t done = 0; done < range.length;) {
     const auto bytes = block.first(
         static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), range.length - done)));
-    if (Result<void> read = ReadFully(source, range.offset + done, bytes); !read) return read;
+    Result<void> read = ReadFully(source, range.offset + done, bytes, interrupt);
+    if (!read) return read;
     See(part, range.offset + done, bytes);
     done += bytes.size();
   }
@@ -109,7 +114,8 @@ void AddBooleans(const BytesAboveOne& above_one, std::string_view tensor, Report
                .found_text = std::string_view(text.data(), text.size())});
 }
 
-Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRange> ranges) {
+Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRange> ranges,
+                                        Interrupt& interrupt) {
   std::vector<Part> parts = Cut(ranges);
   const std::vector<PartSpan> pieces = Group(parts);
   std::uint64_t total = 0;
@@ -120,7 +126,7 @@ Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRang
     std::uint64_t bytes = 0;
     const PartSpan& piece = pieces[static_cast<std::size_t>(number)];
     for (Part& part : std::span(parts).subspan(piece.begin, piece.end - piece.begin)) {
-      const Result<void> read = Read(source, part, block.span());
+      const Result<void> read = Read(source, part, block.span(), interrupt);
       if (!read) return std::unexpected(read.error());
       bytes += part.range.bytes.length;
     }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/interrupt.h"
 #include "lib/base/report_builder.h"
 #include "tensorgate/source.h"
 #include "tensorgate/tensor.h"
@@ -38,8 +39,9 @@ struct DataFacts {
 };
 
 /// Of each of `ranges`, which lie inside the source. By several threads where it is concurrent; each holds a quarter of a
-/// mebibyte. May throw std::bad_alloc.
-Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRange> ranges);
+/// mebibyte. Where `interrupt` ends it, its rule is the error. May throw std::bad_alloc.
+Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRange> ranges,
+                                        Interrupt& interrupt);
 
 /// Reports the bytes above 1 of all tensors of booleans. `tensor`: the name of the one that holds the first.
 void AddBooleans(const BytesAboveOne& above_one, std::string_view tensor, ReportBuilder& builder);

@@ -4,11 +4,21 @@
 #include <algorithm>
 
 #include "lib/base/bytes.h"
+#include "lib/source/read.h"
 
 namespace tensorgate {
 
 Result<void> ReadFully(Source& source, std::uint64_t offset, std::span<std::byte> into) {
+  internal::Interrupt never;
+  return internal::ReadFully(source, offset, into, never);
+}
+
+Result<void> internal::ReadFully(Source& source, std::uint64_t offset, std::span<std::byte> into,
+                                 Interrupt& interrupt) {
   while (!into.empty()) {
+    if (const std::optional<Rule> rule = interrupt.Ended()) {
+      return std::unexpected(Status{.rule = *rule, .offset = offset});
+    }
     const Result<std::size_t> count = source.Read(offset, into);
     if (!count) return std::unexpected(count.error());
     if (*count == 0) {

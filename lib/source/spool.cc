@@ -30,7 +30,7 @@ Result<void> Spool::Append(std::span<const std::byte> bytes) {
   if (!file_.valid()) {
     file_ = MakeUnnamed();
     if (!file_.valid()) {
-      return std::unexpected(Status{.rule = Rule::kIoOpenFailed, .system_error = errno});
+      return std::unexpected(Status{.rule = Rule::kIoSpoolFailed, .system_error = errno});
     }
   }
   while (!bytes.empty()) {
@@ -38,7 +38,7 @@ Result<void> Spool::Append(std::span<const std::byte> bytes) {
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
       return std::unexpected(
-          Status{.rule = Rule::kIoReadFailed, .system_error = errno, .offset = size_});
+          Status{.rule = Rule::kIoSpoolFailed, .system_error = errno, .offset = size_});
     }
     size_ += static_cast<std::uint64_t>(count);
     bytes = bytes.subspan(static_cast<std::size_t>(count));

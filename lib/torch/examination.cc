@@ -87,7 +87,8 @@ void Examination::Filled(std::size_t count) {
 
 // The places of the storages are known, or a finding says why not.
 void Examination::AfterContainer() {
-  if (!builder_.HasError() && builder_.options().profile == Profile::kStrict) {
+  const bool names = builder_.options().profile == Profile::kStrict && !builder_.Ended();
+  if (names && !builder_.HasError()) {
     NameTensors(*contents_, builder_);
   }
   if (contents_->machine != nullptr) TellFacts();

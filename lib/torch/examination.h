@@ -68,6 +68,7 @@ class Examination {
   std::optional<std::vector<DataRange>> Unread() const;
   void OnData(std::span<const DataRange> read, std::span<const DataFacts> facts);
   void Fail(const Status& status) { builder_.Add(status); }
+  tensorgate::internal::Interrupt& interrupt() { return builder_.interrupt(); }
   Report Finish();
   /// Only after an accepted Finish().
   std::unique_ptr<const Contents> TakeContents() { return std::move(contents_); }

@@ -29,7 +29,7 @@ Report Failed(const Status& status, const CheckOptions& options) {
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
   if (!ranges) return {};
-  const auto facts = tensorgate::internal::ReadData(source, *ranges);
+  const auto facts = tensorgate::internal::ReadData(source, *ranges, examination.interrupt());
   if (!facts) return std::unexpected(facts.error());
   examination.OnData(*ranges, *facts);
   return source.Unchanged();
@@ -43,12 +43,14 @@ Report Examine(Source& source, const CheckOptions& options,
     std::array<std::byte, internal::kLayoutHead> head;
     const std::span<std::byte> begin = std::span(head).first(
         static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), head.size())));
-    if (const Result<void> read = ReadFully(source, 0, begin); !read) {
+    tensorgate::internal::Interrupt early(options);
+    if (const auto read = tensorgate::internal::ReadFully(source, 0, begin, early); !read) {
       return Failed(read.error(), options);
     }
     Examination examination(options, internal::LayoutOf(begin).value_or(Layout::kZip));
     examination.Begin(source.size());
-    if (const Result<void> read = tensorgate::internal::Drive(examination, source); !read) {
+    tensorgate::internal::Interrupt& interrupt = examination.interrupt();
+    if (const auto read = tensorgate::internal::Drive(examination, source, interrupt); !read) {
       examination.Fail(read.error());
     }
     if (const Result<void> read = ReadData(examination, source); !read) {

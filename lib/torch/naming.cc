@@ -20,6 +20,8 @@ constexpr std::uint64_t kFreeNames = 1u << 20, kNamesPerByte = 16;
 constexpr std::uint64_t kDimensionCost = 2 * sizeof(std::uint64_t);
 // Of one name, as NamedTensor has room for it.
 constexpr std::uint32_t kLongestName = INT32_MAX;
+// How many containers and tensors are named between two looks at the deadline.
+constexpr std::uint32_t kPace = 4096;
 // What a path holds where the tensor is the whole object.
 constexpr std::string_view kRootName = "tensor";
 // What leads to an object's attributes.
@@ -47,7 +49,9 @@ class Namer {
 
   void Run() {
     if (!Visit(contents_.root)) return;
+    tensorgate::internal::Pace pace(kPace);
     while (!levels_.empty()) {
+      if (pace.Due() && builder_.Ended()) return;
       Level& level = levels_[levels_.size() - 1];
       path_.resize(level.path);
       Value child;

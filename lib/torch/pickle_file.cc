@@ -5,6 +5,7 @@
 #include "lib/base/pod_buffer.h"
 #include "lib/pickle/survey.h"
 #include "lib/scan/second_readings.h"
+#include "lib/source/read.h"
 #include "lib/torch/globals.h"
 #include "lib/torch/rebuild.h"
 #include "lib/torch/trust.h"
@@ -13,6 +14,8 @@ namespace tensorgate::torch {
 namespace {
 
 constexpr std::string_view kFormat = "pickle";
+// How many opcodes are surveyed between two looks at the deadline.
+constexpr std::uint32_t kPace = 1 << 16;
 
 Report Check(Source& source, const CheckOptions& options) {
   ReportBuilder builder(options, kFormat);
@@ -29,7 +32,7 @@ Report Check(Source& source, const CheckOptions& options) {
   }
   internal::PodBuffer<std::byte> bytes;
   bytes.Resize(static_cast<std::size_t>(size));
-  Result<void> read = ReadFully(source, 0, bytes.span());
+  Result<void> read = tensorgate::internal::ReadFully(source, 0, bytes.span(), builder.interrupt());
   if (read) {
     builder.AddBytesRead(size);
     read = source.Unchanged();
@@ -50,9 +53,8 @@ Report Check(Source& source, const CheckOptions& options) {
     builder.Add(Rule::kTorchBareStorage, storage.offset, {.subject = storage.key});
   }
   if (!builder.HasError()) {
-    tensorgate::internal::SecondReadings readings(tensorgate::internal::Family::kPickle);
     MemorySource memory(bytes.span());
-    if (tensorgate::internal::FindSecondReadings(readings, memory)) readings.AddTo(builder);
+    tensorgate::internal::AddSecondReadings(tensorgate::internal::Family::kPickle, memory, builder);
   }
   return builder.Finish();
 }
@@ -82,7 +84,9 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
   if (outcome.complete || !EndedOutside(outcome.facts.back().rule)) return;
   pickle::Decoder decoder(bytes, outcome.begin);
   pickle::Survey survey;
+  tensorgate::internal::Pace pace(kPace);
   for (pickle::Event event; decoder.Next(event) && event.op != pickle::Op::kStop;) {
+    if (pace.Due() && builder.Ended()) return;
     const bool told = event.offset <= outcome.end;
     if (!survey.Add(event) || told || !survey.global().known) continue;
     const pickle::NamedGlobal& global = survey.global();

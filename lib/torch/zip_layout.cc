@@ -149,6 +149,7 @@ void ZipLayout::AfterArchive() {
   step_ = Step::kDone;
   if (!reader_.usable() || !FindRoot()) return;
   FindMembers();
+  if (builder_.Ended()) return;
   WantSmall();
 }
 

@@ -40,6 +40,12 @@ bool IsSafeName(std::string_view name) {
   }
 }
 
+bool IsEncodedName(std::string_view name, std::uint16_t flags) {
+  const bool ascii = std::ranges::all_of(name, [](char c) { return (c & 0x80) == 0; });
+  const bool utf8 = (flags & kFlagUtf8) != 0;
+  return ascii || (utf8 && tensorgate::internal::ValidUtf8Length(name) == name.size());
+}
+
 // Only regular files: Unix's type bits, where a writer set them, and DOS's folder bit.
 bool IsRegular(std::uint32_t external_attributes) {
   const std::uint32_t type = external_attributes >> 28;
@@ -47,6 +53,23 @@ bool IsRegular(std::uint32_t external_attributes) {
 }
 
 }  // namespace
+
+// The entry of the list of members repeats what stands in the local header, or the archive is refused.
+bool MayBegin(std::span<const std::byte> head) {
+  if (head.size() < kLocalHeader) return true;
+  const auto local = ReadLocalHeader(head.first<kLocalHeader>());
+  if (!local) return false;
+  if ((local->flags & ~kKnownFlags) != 0 || local->method != kStored ||
+      local->version_needed > kHighestVersion) {
+    return false;
+  }
+  const std::span<const std::byte> rest = head.subspan(kLocalHeader);
+  if (rest.size() < std::size_t{local->name_length} + local->extra_length) return true;
+  const std::string_view name = AsText(rest.first(local->name_length));
+  if (!IsSafeName(name) || !IsEncodedName(name, local->flags)) return false;
+  const Extra extra = ReadExtra(rest.subspan(local->name_length, local->extra_length), true);
+  return !extra.damaged && !extra.unknown;
+}
 
 void Reader::CheckEntry(const CentralEntry& entry, const Member& member, std::uint64_t at) {
   const CommonFields& common = entry.common;
@@ -79,9 +102,7 @@ void Reader::CheckEntry(const CentralEntry& entry, const Member& member, std::ui
 void Reader::CheckName(const Member& member, std::uint16_t flags) {
   const std::string_view name = archive_.NameOf(member);
   if (!IsSafeName(name)) AddFor(Rule::kZipNameUnsafe, archive_.NameOffset(member), member);
-  const bool ascii = std::ranges::all_of(name, [](char c) { return (c & 0x80) == 0; });
-  const bool utf8 = (flags & kFlagUtf8) != 0;
-  if (!ascii && (!utf8 || tensorgate::internal::ValidUtf8Length(name) != name.size())) {
+  if (!IsEncodedName(name, flags)) {
     AddFor(Rule::kZipNameEncoding, archive_.NameOffset(member), member);
   }
 }

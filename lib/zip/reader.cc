@@ -9,6 +9,8 @@ using tensorgate::internal::AsText;
 
 constexpr std::uint64_t kNearTail = kEndRecord + kLocator + kZip64End;
 constexpr std::uint64_t kLongestComment = 65'535;
+// How many entries are read between two looks at the deadline.
+constexpr std::uint32_t kPace = 4096;
 constexpr std::uint64_t kMax16 = 0xFFFF, kMax32 = 0xFFFFFFFF;
 
 // `told` in the narrow record: the value itself, or all ones where it stands in the wide one.
@@ -184,7 +186,9 @@ bool Reader::OnZip64(EndRecord& end, std::uint64_t locator_offset) {
 void Reader::OnDirectory() {
   const std::span<const std::byte> directory = archive_.directory.span();
   std::size_t at = 0;
+  tensorgate::internal::Pace pace(kPace);
   for (std::uint64_t i = 0; i < entries_; ++i) {
+    if (pace.Due() && builder_.Ended()) return Done(false);
     const std::uint64_t place = archive_.directory_offset + at;
     std::optional<CentralEntry> entry;
     if (directory.size() - at >= kCentralEntry) {
@@ -209,6 +213,7 @@ void Reader::OnDirectory() {
                  {.found = directory.size() - at});
   }
   CheckNamesDiffer();
+  if (builder_.Ended()) return Done(false);
   if (archive_.members.empty()) {
     if (archive_.directory_offset != 0) {
       builder_.Add(Rule::kZipPrefix, 0, {.found = archive_.directory_offset});

@@ -19,6 +19,9 @@ namespace tensorgate::zip::internal {
 
 using tensorgate::internal::Need;
 
+/// False: no archive that is accepted begins with `head`, the file's first bytes. True says nothing.
+bool MayBegin(std::span<const std::byte> head);
+
 class Reader {
  public:
   /// Both must outlive the reader. What fails to be told by `archive` is told to `builder`.

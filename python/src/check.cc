@@ -1,9 +1,11 @@
 #include "python/src/check.h"
 
+#include <fcntl.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
-#include <array>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -12,6 +14,7 @@
 
 #include "python/src/arguments.h"
 #include "python/src/file_object.h"
+#include "python/src/interrupt.h"
 #include "python/src/report.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
@@ -20,24 +23,6 @@ namespace tensorgate::python {
 namespace nb = nanobind;
 
 namespace {
-
-constexpr std::size_t kStreamBlock = 1 << 20;
-
-struct NamedLimit {
-  const char* name;
-  std::uint64_t Limits::* member;
-};
-constexpr std::array<NamedLimit, 10> kLimits{
-    {{"file_bytes", &Limits::file_bytes},
-     {"header_bytes", &Limits::header_bytes},
-     {"tensors", &Limits::tensors},
-     {"metadata_entries", &Limits::metadata_entries},
-     {"name_bytes", &Limits::name_bytes},
-     {"rank", &Limits::rank},
-     {"pickle_operations", &Limits::pickle_operations},
-     {"index_bytes", &Limits::index_bytes},
-     {"shards", &Limits::shards},
-     {"checkpoint_header_bytes", &Limits::checkpoint_header_bytes}}};
 
 Report CheckDescriptor(int descriptor, const std::string& name, const CheckOptions& options) {
   const nb::gil_scoped_release released;
@@ -53,16 +38,22 @@ Report CheckSeekable(nb::handle object, const std::string& name, const CheckOpti
     report = Scan(source, name, options);
   }
   source.Rethrow();
+  RaisePending();
   return *std::move(report);
 }
 
 /// The rest of a stream that cannot seek.
-Report CheckStream(nb::handle object, const CheckOptions& options) {
-  const nb::object read = object.attr("read");
-  StreamScan scan(options);
+Report CheckStream(nb::handle object, const std::string& name, const CheckOptions& options) {
+  StreamReader reader(object);
+  StreamScan scan(options, name);
   while (true) {
-    const nb::object answer = read(kStreamBlock);
-    if (answer.is_none()) throw nb::value_error("the stream would block");
+    // Without a deadline the object's own waiting is as good, and Python's signal handlers run in it.
+    while (options.deadline && !reader.Wait()) {
+      if (!options.keep_going() || std::chrono::steady_clock::now() >= *options.deadline) {
+        return scan.Finish(false);
+      }
+    }
+    const nb::object answer = reader.Read();
     const BufferView view(answer);
     if (view.bytes().empty()) return scan.Finish(true);
     const nb::gil_scoped_release released;
@@ -83,38 +74,63 @@ bool IsTrue(nb::handle object, const char* method) {
   return truth != 0;
 }
 
+Report CheckPath(const std::string& path, const std::string& name, const CheckOptions& options) {
+  const nb::gil_scoped_release released;
+  if (IsNamedIndex(path)) return CheckCheckpoint(path, options).report;
+  Result<FileSource> source = FileSource::Open(path);
+  if (!source && source.error().rule == Rule::kIoNotRegular && IsFolder(path)) {
+    return CheckCheckpoint(path, options).report;
+  }
+  return source ? Scan(*source, name, options) : ScanFailure(source.error(), options);
+}
+
+Report CheckBuffer(nb::handle what, const std::string& name, const CheckOptions& options) {
+  const BufferView view(what);
+  const nb::gil_scoped_release released;
+  MemorySource source(view.bytes());
+  return Scan(source, name, options);
+}
+
+Report CheckFile(nb::handle what, const std::string& name, const CheckOptions& options) {
+  if (!nb::hasattr(what, "read")) {
+    throw nb::type_error("check() takes a path, bytes or a file object");
+  }
+  const int descriptor = PlainDescriptor(what);
+  // What was opened so as not to block, as the guard opens a path, is a file or refused.
+  const bool waits = descriptor < 0 || (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0;
+  if (waits && !IsTrue(what, "seekable")) return CheckStream(what, name, options);
+  return descriptor >= 0 ? CheckDescriptor(descriptor, name, options)
+                         : CheckSeekable(what, name, options);
+}
+
+std::chrono::duration<double> Seconds(nb::handle timeout) {
+  const double seconds = PyFloat_AsDouble(timeout.ptr());
+  if (PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    throw nb::type_error("timeout must be a number of seconds");
+  }
+  if (!(seconds >= 0)) throw nb::value_error("timeout must be 0 or more seconds");
+  return std::chrono::duration<double>(seconds);
+}
+
 ReportHandle Check(nb::handle what, nb::handle name, nb::handle profile, nb::handle limits,
-                   nb::handle max_findings, nb::handle trust) {
+                   nb::handle max_findings, nb::handle trust, nb::handle timeout) {
   CheckOptions options = MakeOptions(profile, limits, max_findings);
   if (!trust.is_none()) {
     options.trusted = ObjectArgument<TrustList>(trust, "trust", "a TrustList");
   }
+  if (!timeout.is_none()) options.deadline = DeadlineIn(Seconds(timeout));
+  Signals signals;
+  options.keep_going = [&signals] { return signals.KeepGoing(); };
   std::string given, path;
   if (!name.is_none() && !AsPath(name, given)) throw nb::type_error("name must be a path");
-  if (AsPath(what, path)) {
-    const std::string& shown = given.empty() ? path : given;
-    const nb::gil_scoped_release released;
-    if (IsNamedIndex(path)) return {CheckCheckpoint(path, options).report, shown};
-    Result<FileSource> source = FileSource::Open(path);
-    if (!source && source.error().rule == Rule::kIoNotRegular && IsFolder(path)) {
-      return {CheckCheckpoint(path, options).report, shown};
-    }
-    return {source ? Scan(*source, shown, options) : ScanFailure(source.error(), options), shown};
-  }
-  if (PyObject_CheckBuffer(what.ptr())) {
-    const BufferView view(what);
-    const nb::gil_scoped_release released;
-    MemorySource source(view.bytes());
-    return {Scan(source, given, options), given};
-  }
-  if (!nb::hasattr(what, "read")) {
-    throw nb::type_error("check() takes a path, bytes or a file object");
-  }
-  if (const int descriptor = PlainDescriptor(what); descriptor >= 0) {
-    return {CheckDescriptor(descriptor, given, options), given};
-  }
-  if (IsTrue(what, "seekable")) return {CheckSeekable(what, given, options), given};
-  return {CheckStream(what, options), given};
+  const bool is_path = AsPath(what, path);
+  const std::string& shown = given.empty() ? path : given;
+  Report report = is_path                            ? CheckPath(path, shown, options)
+                  : PyObject_CheckBuffer(what.ptr()) ? CheckBuffer(what, given, options)
+                                                     : CheckFile(what, given, options);
+  RaisePending();
+  return {std::move(report), shown};
 }
 
 constexpr const char* kCheckText =
@@ -123,18 +139,22 @@ constexpr const char* kCheckText =
 `what` is a path, an object with bytes (judged as they are), or a file object. A path may be that
 of a sharded checkpoint's index, or of its folder: index and shards are judged as one thing. Of a
 file object that can seek, all bytes are judged, wherever it stands, and its position stays; of one that
-cannot, the bytes that are left, until the verdict is certain. What a file object raises is
-passed on.
+cannot, such as a pipe or a socket's, the bytes that are left, until the verdict is certain. What a
+file object raises is passed on.
 
 `name` is a name for the report and for its suffix, by which something unrecognisable is
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
 accepts. `limits` caps what is accepted, by name: file_bytes, header_bytes, tensors,
 metadata_entries, name_bytes, rank, pickle_operations, index_bytes, shards,
-checkpoint_header_bytes. `trust` lets a pickle use the functions and classes of that list as
+checkpoint_header_bytes, spool_bytes. `trust` lets a pickle use the functions and classes of that list as
 well; each is told as `use/trusted-call`, and who loads such a file runs their code.
 
 Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is
-in a file. The interpreter is free for other threads meanwhile.)";
+in a file. The interpreter is free for other threads meanwhile, and Ctrl-C ends a long check.
+
+`timeout` is how many seconds the check may take, all shards together; past them the verdict is
+`undecided` (`limit/time`). Pipes and sockets are watched while they are silent; a call of any other
+file object's `read` is waited for.)";
 
 constexpr const char* kTrustText =
     R"(Functions and classes that a pickle may use beside PyTorch's own, each with its shape.
@@ -169,8 +189,7 @@ CheckOptions MakeOptions(nb::handle profile, nb::handle limits, nb::handle max_f
   const auto given = nb::cast<nb::dict>(nb::module_::import_("builtins").attr("dict")(limits));
   for (const auto& [key, value] : given) {
     const std::string name = TextArgument(key, "the name of a limit");
-    const auto* found =
-        std::ranges::find_if(kLimits, [&](const NamedLimit& each) { return name == each.name; });
+    const auto* found = std::ranges::find(kLimits, name, &LimitInfo::name);
     if (found == kLimits.end()) throw nb::value_error(("no limit '" + name + "'").c_str());
     options.limits.*found->member = NumberArgument(value, ("the limit " + name).c_str());
   }
@@ -206,7 +225,8 @@ void BindCheck(nb::module_& module) {
              "The descriptor whose bytes are the file object's, or -1.");
   module.def("check", &Check, nb::arg("what"), nb::kw_only(), nb::arg("name") = nb::none(),
              nb::arg("profile") = "strict", nb::arg("limits") = nb::none(),
-             nb::arg("max_findings") = 20, nb::arg("trust") = nb::none(), kCheckText);
+             nb::arg("max_findings") = 20, nb::arg("trust") = nb::none(),
+             nb::arg("timeout") = nb::none(), kCheckText);
 }
 
 }  // namespace tensorgate::python

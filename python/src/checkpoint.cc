@@ -46,17 +46,31 @@ auto WithoutInterpreter(Open open) {
   return open();
 }
 
+/// Opens without the interpreter; a signal's handler can end it.
+template <typename Open>
+auto Watched(Open open) {
+  Signals signals;
+  CheckOptions options;
+  options.keep_going = [&signals] { return signals.KeepGoing(); };
+  auto opened = WithoutInterpreter([&] { return open(options); });
+  RaisePending();
+  return opened;
+}
+
 CheckpointHandle OpenPath(nb::handle what) {
   std::string path;
   if (!AsPath(what, path)) throw nb::type_error("expected a path: str or os.PathLike");
-  return Taken(WithoutInterpreter([&] { return Checkpoint::OpenPath(path); }), path);
+  return Taken(
+      Watched([&](const CheckOptions& options) { return Checkpoint::OpenPath(path, options); }),
+      path);
 }
 
 CheckpointHandle OpenBytes(nb::handle what) {
   auto view = std::make_unique<BufferView>(what);
   const std::span<const std::byte> bytes = view->bytes();
-  return Taken(WithoutInterpreter([&] { return Checkpoint::OpenBytes(bytes); }), {},
-               std::move(view));
+  return Taken(
+      Watched([&](const CheckOptions& options) { return Checkpoint::OpenBytes(bytes, options); }),
+      {}, std::move(view));
 }
 
 /// Reads without the interpreter; a signal's handler can end it.
@@ -171,8 +185,9 @@ std::tuple<Memory*, std::vector<std::uint64_t>> ReadSlice(const CheckpointHandle
   }
   SlicePlan plan = Take(self.checkpoint.PlanSlice(index, subscripts));
   Buffer buffer = Take(Buffer::Allocate(plan.bytes));
-  Take(WithoutInterpreter(
-      [&] { return self.checkpoint.ReadSliceInto(index, subscripts, buffer.bytes()); }));
+  Interruptible([&](const LoadOptions& options) {
+    return self.checkpoint.ReadSliceInto(index, subscripts, buffer.bytes(), options);
+  });
   return {new Memory(std::move(buffer)), std::move(plan.shape)};
 }
 

@@ -1,5 +1,7 @@
 #include "python/src/file_object.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -33,6 +35,47 @@ int PlainDescriptor(nb::handle object) {
   }
   if (!raw.type().is(io.attr("FileIO"))) return -1;
   return nb::cast<int>(raw.attr("fileno")());
+}
+
+namespace {
+
+constexpr std::size_t kStreamBlock = 1 << 20;
+
+/// The descriptor from which `object` gets its bytes, and nothing between that would keep some of them for
+/// itself, as TLS does; -1 if that is not known.
+int PolledDescriptor(nb::handle object) {
+  if (const int descriptor = PlainDescriptor(object); descriptor >= 0) return descriptor;
+  const nb::module_ io = nb::module_::import_("_io");
+  if (!object.type().is(io.attr("BufferedReader"))) return -1;
+  const nb::object raw = object.attr("raw");
+  const nb::module_ socket = nb::module_::import_("socket");
+  const bool plain =
+      raw.type().is(socket.attr("SocketIO")) && raw.attr("_sock").type().is(socket.attr("socket"));
+  return plain ? nb::cast<int>(raw.attr("fileno")()) : -1;
+}
+
+}  // namespace
+
+StreamReader::StreamReader(nb::handle object)
+    : read_(object.attr("read")),
+      read_some_(nb::hasattr(object, "read1") ? object.attr("read1") : nb::none()),
+      descriptor_(PolledDescriptor(object)) {}
+
+nb::object StreamReader::Read() {
+  nb::object answer = read_some_.is_none() ? read_(kStreamBlock) : read_some_(kStreamBlock);
+  // Nothing at once may be the end, or nothing yet where the descriptor does not block.
+  if (!read_some_.is_none() && PyObject_IsTrue(answer.ptr()) == 0) answer = read_(1);
+  if (answer.is_none()) throw nb::value_error("the stream would block");
+  return answer;
+}
+
+bool StreamReader::Wait() const {
+  if (descriptor_ < 0) return true;
+  const nb::gil_scoped_release released;
+  pollfd wanted{.fd = descriptor_, .events = POLLIN, .revents = 0};
+  constexpr int kMilliseconds = 100;
+  // A signal ends it, too: then there is nothing yet.
+  return ::poll(&wanted, 1, kMilliseconds) > 0;
 }
 
 FileObjectSource::FileObjectSource(nb::handle object)

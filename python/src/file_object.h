@@ -54,6 +54,23 @@ class FileObjectSource final : public Source {
   std::exception_ptr failure_;
 };
 
+/// A file object that gives its bytes in order.
+class StreamReader {
+ public:
+  explicit StreamReader(nanobind::handle object);
+  /// What has come, if only a part of what was asked for; empty at the end. Raises what the object
+  /// raises, and ValueError where it would block.
+  nanobind::object Read();
+  /// Waits until there is something to be read, for a tenth of a second; true if there may be. Only
+  /// where the bytes are those of a pipe, a socket or a terminal: all else says that there may be. The
+  /// interpreter is released.
+  bool Wait() const;
+
+ private:
+  nanobind::object read_, read_some_;  // the latter only where the object has it
+  int descriptor_;                     // to be waited for; -1: none
+};
+
 }  // namespace tensorgate::python
 
 #endif  // TENSORGATE_PYTHON_FILE_OBJECT_H_

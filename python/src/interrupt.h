@@ -10,17 +10,30 @@
 
 namespace tensorgate::python {
 
-/// A progress function that runs Python's signal handlers ten times a second, and ends the call if
-/// one raises. Not more often: another thread may hold the interpreter for milliseconds.
-inline std::function<bool(std::uint64_t, std::uint64_t)> RunSignalHandlers() {
-  using Clock = std::chrono::steady_clock;
-  return [last = Clock::now()](std::uint64_t, std::uint64_t) mutable {
+/// Runs Python's signal handlers ten times a second. Not more often: another thread may hold the
+/// interpreter for milliseconds.
+class Signals {
+ public:
+  /// False, from then on, once a handler has raised.
+  bool KeepGoing() {
     const Clock::time_point now = Clock::now();
-    if (now - last < std::chrono::milliseconds(100)) return true;
-    last = now;
+    if (raised_ || now - last_ < std::chrono::milliseconds(100)) return !raised_;
+    last_ = now;
     const nanobind::gil_scoped_acquire held;
-    return PyErr_CheckSignals() == 0;
-  };
+    raised_ = PyErr_CheckSignals() != 0;
+    return !raised_;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_ = Clock::now();
+  bool raised_ = false;
+};
+
+/// A progress function that ends the call if a signal's handler raises.
+inline std::function<bool(std::uint64_t, std::uint64_t)> RunSignalHandlers() {
+  return
+      [signals = Signals()](std::uint64_t, std::uint64_t) mutable { return signals.KeepGoing(); };
 }
 
 /// Raises what a handler raised when there was nothing left to end.

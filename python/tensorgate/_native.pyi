@@ -88,6 +88,7 @@ def check(
     limits: Mapping[str, int] | None = None,
     max_findings: int = 20,
     trust: TrustList | None = None,
+    timeout: float | None = None,
 ) -> Report: ...
 
 @final

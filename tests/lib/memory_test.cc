@@ -15,6 +15,7 @@
 
 #include "lib/ops/contents.h"
 #include "lib/ops/rewrite.h"
+#include "lib/ops/shelf.h"
 #include "lib/ops/torch_part.h"
 #include "lib/source/walk.h"
 #include "lib/torch/pickle_file.h"
@@ -429,6 +430,53 @@ TEST(MemoryTest, EveryAllocationOfAReadMayFail) {
   EXPECT_GT(FailEach([&] { return told(whole->LoadAll(options)); }), 5);
   EXPECT_GT(FailEach([&] { return told(whole->PlanSlice(3, odd)); }), 3);
   EXPECT_GT(FailEach([&] { return told(whole->ReadSlice(3, odd)); }), 5);
+}
+
+// Views that overlap, read together; and a shelf that is asked again after it failed.
+TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
+  using testing::torch::View;
+  const View wide{.shape = {40, 300}, .stride = {1100, 1}, .elements = 50'000};
+  tensorgate::testing::torch::Items items;
+  for (int i = 0; i < 12; ++i) {
+    View view = wide;
+    view.shape = {40, 2};
+    view.offset = static_cast<std::uint64_t>(i) * 2;
+    view.stride = {1100, 1};
+    items.emplace_back(std::to_string(i), view.Code());
+  }
+  std::string storage(200'000, '\0');
+  for (std::size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<char>(i * i / 7);
+  const std::string file = testing::torch::File(testing::torch::Dict(items), {storage});
+  const auto whole = Checkpoint::OpenBytes(AsBytes(file));
+  ASSERT_TRUE(whole);
+  const auto told = [](const auto& result) {
+    return result ? Outcome{Verdict::kAccepted, false, Rule{}}
+                  : Outcome{Verdict::kUndecided, true, result.error().rule};
+  };
+  EXPECT_GT(FailEach([&] { return told(whole->LoadAll({.threads = 1})); }), 20);
+  const auto& data = tensorgate::internal::CheckpointData::Of(*whole);
+  std::vector<TensorRef> tensors;
+  for (std::size_t i = 0; i < whole->size(); ++i) tensors.push_back(*whole->tensor(i));
+  std::optional<tensorgate::internal::Shelf> shelf;
+  std::vector<std::byte> bytes(tensors.size() * 320), expected;
+  const Result<Loaded> all = whole->LoadAll();
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    std::ranges::copy(all->bytes(i), std::back_inserter(expected));
+  }
+  const int failed = FailEach([&]() -> Outcome {
+    try {
+      if (!shelf) shelf.emplace(data, 0, tensors);
+      const Result<void> read = ReadFully(*shelf, 0, bytes);
+      // What memory was missing for is whole the next time.
+      if (!read) return told(read);
+      EXPECT_TRUE(bytes == expected);
+      shelf.reset();
+      return told(read);
+    } catch (const std::bad_alloc&) {
+      return {Verdict::kUndecided, true, Rule::kIoOutOfMemory};
+    }
+  });
+  EXPECT_GT(failed, 20);
 }
 
 // Threads that cannot be started are done without.

@@ -6,10 +6,13 @@ import json
 import os
 import pathlib
 import pickle
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import tensorgate
@@ -229,6 +232,145 @@ class FailingObjects(unittest.TestCase):
         stream = Raw([OVERLAP[:200]] + [bytes(1000)] * 100)
         self.assertFalse(tensorgate.check(stream))
         self.assertLess(stream.asked, 100)
+
+
+class Slow(unittest.TestCase):
+    """Senders that take their time, and checks that are not to take all of it."""
+
+    def pipe(self):
+        read, write = os.pipe()
+        stream = open(read, "rb")
+        sender = open(write, "wb", buffering=0)
+        self.addCleanup(stream.close)
+        self.addCleanup(sender.close)
+        return stream, sender
+
+    def sockets(self):
+        read, write = socket.socketpair()
+        self.addCleanup(read.close)
+        sender = write.makefile("wb", buffering=0)
+        write.close()
+        stream = read.makefile("rb")
+        self.addCleanup(stream.close)
+        self.addCleanup(sender.close)
+        return stream, sender
+
+    def test_whole(self):
+        for make in (self.pipe, self.sockets):
+            for timeout in (None, 60):
+                with self.subTest(make=make.__name__, timeout=timeout):
+                    stream, sender = make()
+                    thread = threading.Thread(target=lambda: (sender.write(GOOD), sender.close()))
+                    thread.start()
+                    report = tensorgate.check(stream, timeout=timeout)
+                    thread.join()
+                    self.assertEqual((report.verdict, report.size), ("accepted", len(GOOD)))
+
+    def test_what_is_read_ahead_counts(self):
+        for timeout in (None, 60):
+            stream, sender = self.pipe()
+            sender.write(b"12345678" + GOOD)
+            sender.close()
+            self.assertEqual(stream.read(8), b"12345678")
+            self.assertTrue(tensorgate.check(stream, timeout=timeout))
+
+    def test_silent(self):
+        for make in (self.pipe, self.sockets):
+            for content in (b"", GOOD[:20], GOOD, b"PK\3\4" + bytes(200), b"\x80\2N"):
+                with self.subTest(make=make.__name__, content=content[:8]):
+                    stream, sender = make()
+                    sender.write(content)
+                    begun = time.monotonic()
+                    report = tensorgate.check(stream, timeout=0.2)
+                    self.assertEqual((report.verdict, report.findings[0].rule), ("undecided", "limit/time"))
+                    self.assertGreater(time.monotonic() - begun, 0.15)
+                    self.assertLess(time.monotonic() - begun, 20)
+
+    def test_a_byte_now_and_then(self):
+        for make in (self.pipe, self.sockets):
+            stream, sender = make()
+
+            def drip():
+                try:
+                    for i in range(len(GOOD)):
+                        sender.write(GOOD[i:i + 1])
+                        time.sleep(0.05)
+                except (OSError, ValueError):
+                    pass  # either end was closed
+
+            thread = threading.Thread(target=drip)
+            thread.start()
+            report = tensorgate.check(stream, timeout=0.3)
+            self.assertEqual((report.verdict, report.findings[0].rule), ("undecided", "limit/time"))
+            stream.close()
+            thread.join()
+
+    def test_objects_between_reads(self):
+        class Drip(io.BytesIO):
+            def read(self, size=-1):
+                time.sleep(0.01)
+                return super().read(min(size, 1))
+
+        for slow in (Drip(GOOD), Drip(b"\x80\2" + b"N0" * 1000 + b".")):
+            report = tensorgate.check(slow, timeout=0.1)
+            self.assertEqual((report.verdict, report.findings[0].rule), ("undecided", "limit/time"))
+            self.assertEqual(slow.tell(), 0)
+        raw = Raw([GOOD[i:i + 1] for i in range(len(GOOD))])
+        report = tensorgate.check(raw, timeout=0)
+        self.assertEqual(report.findings[0].rule, "limit/time")
+
+    def test_wrong_timeouts(self):
+        for wrong in (-1, float("nan")):
+            with self.assertRaises(ValueError):
+                tensorgate.check(GOOD, timeout=wrong)
+        with self.assertRaises(TypeError):
+            tensorgate.check(GOOD, timeout="soon")
+        self.assertTrue(tensorgate.check(GOOD, timeout=float("inf")))
+        self.assertEqual(tensorgate.check(GOOD, timeout=0).findings[0].rule, "limit/time")
+
+    def test_what_would_block_is_refused(self):
+        stream, sender = self.pipe()
+        os.set_blocking(stream.fileno(), False)
+        self.assertEqual(tensorgate.check(stream).findings[0].rule, "io/not-regular")
+        read, write = socket.socketpair()
+        read.setblocking(False)
+        write.sendall(GOOD[:20])
+        with read, write, read.makefile("rb") as stream, self.assertRaisesRegex(ValueError, "would block"):
+            tensorgate.check(stream)
+
+    def test_what_is_kept_of_a_stream(self):
+        report = tensorgate.check(Raw([b"PK\3\4" + b"\xff" * 100] * 3), limits={"spool_bytes": 200})
+        self.assertEqual((report.findings[0].rule, report.findings[0].allowed), ("limit/spool-bytes", 200))
+
+    def interrupted(self, script):
+        """The script, sent SIGINT once it has said that it begins; seconds until it ended."""
+        done = subprocess.Popen([sys.executable, "-c", "import tensorgate, sys, io, os, time\n" + script],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.stdout.readline(), "begins\n")
+        time.sleep(0.3)
+        begun = time.monotonic()
+        done.send_signal(signal.SIGINT)
+        try:
+            _, error = done.communicate(timeout=60)
+        finally:
+            done.kill()
+            done.wait()
+        self.assertIn("KeyboardInterrupt", error)
+        self.assertNotIn("SystemError", error)
+        return time.monotonic() - begun
+
+    def test_ctrl_c(self):
+        header = "b'{' + b','.join(b'\"%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}' % i " \
+                 "for i in range(1000000)) + b'}'"
+        long_check = f"header = {header}\ndata = len(header).to_bytes(8, 'little') + header\n" \
+                     "print('begins', flush=True)\nwhile True: tensorgate.check(data)"
+        silent = "read, write = os.pipe()\nprint('begins', flush=True)\ntensorgate.check(open(read, 'rb'){})"
+        drip = "class Drip(io.BytesIO):\n  def read(self, size=-1):\n    time.sleep(.001)\n" \
+               "    return super().read(1)\nprint('begins', flush=True)\n" \
+               "tensorgate.check(Drip(b'\\x80\\2' + b'N0' * 100000))"
+        for script in (long_check, silent.format(""), silent.format(", timeout=1000"), drip):
+            with self.subTest(script=script[-60:]):
+                self.assertLess(self.interrupted(script), 20)
 
 
 class Process(unittest.TestCase):

@@ -3,13 +3,20 @@
 //   tensorgate::CheckOptions options;
 //   options.limits.tensors = 50'000;          // a tighter cap than the format has
 //   options.profile = tensorgate::Profile::kReference;
+//   options.deadline = tensorgate::DeadlineIn(std::chrono::seconds(30));
 //
 // The defaults accept everything that the format itself allows. Hitting a limit gives the verdict
 // `undecided` with the finding `limit/...` that names it, never `accepted`.
 #ifndef TENSORGATE_LIMITS_H_
 #define TENSORGATE_LIMITS_H_
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
 
 #include "tensorgate/trust.h"
 
@@ -52,9 +59,46 @@ struct Limits {
   std::uint64_t shards = 10'000;
   /// Bytes of the headers of all shards together: what opening a checkpoint keeps in memory.
   std::uint64_t checkpoint_header_bytes = 250'000'000;
+  /// Bytes of a stream that are kept in a temporary file, where only all of it can be judged: archives
+  /// and pickles. Small, since a sender chooses how much it sends; what it sends costs disk space.
+  std::uint64_t spool_bytes = std::uint64_t{1} << 30;
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
+
+/// A limit as the command (`--limit-file-bytes`), Python and reports (`file_bytes`) name it.
+struct LimitInfo {
+  std::string_view name;
+  std::uint64_t Limits::* member;
+  std::string_view meaning;
+};
+
+/// All of them, in the order of their members.
+inline constexpr std::array kLimits = {
+    LimitInfo{"file_bytes", &Limits::file_bytes, "Bytes of a file"},
+    LimitInfo{"header_bytes", &Limits::header_bytes, "Bytes of a header"},
+    LimitInfo{"tensors", &Limits::tensors, "Tensors"},
+    LimitInfo{"metadata_entries", &Limits::metadata_entries, "Entries of __metadata__"},
+    LimitInfo{"name_bytes", &Limits::name_bytes, "Bytes of a name"},
+    LimitInfo{"rank", &Limits::rank, "Dimensions of a tensor"},
+    LimitInfo{"pickle_operations", &Limits::pickle_operations, "Opcodes of a pickle"},
+    LimitInfo{"index_bytes", &Limits::index_bytes, "Bytes of the index of a sharded checkpoint"},
+    LimitInfo{"shards", &Limits::shards, "Shards of a checkpoint"},
+    LimitInfo{"checkpoint_header_bytes", &Limits::checkpoint_header_bytes,
+              "Bytes of the headers of all shards"},
+    LimitInfo{"spool_bytes", &Limits::spool_bytes, "Bytes of a stream kept in a temporary file"},
+};
+static_assert(sizeof(Limits) == kLimits.size() * sizeof(std::uint64_t));
+
+/// The time `span` from now on, for CheckOptions::deadline; none if clocks do not count that far.
+inline std::optional<std::chrono::steady_clock::time_point> DeadlineIn(
+    std::chrono::duration<double> span) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point now = Clock::now();
+  if (!(span < Clock::time_point::max() - now - std::chrono::hours(1))) return std::nullopt;
+  if (span.count() <= 0) return now;
+  return now + std::chrono::duration_cast<Clock::duration>(span);
+}
 
 struct CheckOptions {
   Profile profile = Profile::kStrict;
@@ -72,6 +116,15 @@ struct CheckOptions {
   bool follow_links = false;
   /// What a pickle may call beside PyTorch's own. Checks alone look at it: what opens a file takes none.
   TrustList trusted = {};
+  /// When the check must be done, of all shards together. Past it the verdict is `undecided`
+  /// (`limit/time`). It is looked at between reads and every few milliseconds of work; a single read of
+  /// a source that hangs is waited for.
+  std::optional<std::chrono::steady_clock::time_point> deadline = {};
+  /// Asked as often, on the caller's thread; false ends the check (`use/cancelled`). Once it has
+  /// returned false, it must return false again. What it throws ends the check, too.
+  std::function<bool()> keep_going = {};
+  /// Ends the check once it is true (`use/cancelled`); may be set by any thread.
+  const std::atomic<bool>* cancel = nullptr;
 };
 
 }  // namespace tensorgate

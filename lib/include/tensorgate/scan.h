@@ -31,8 +31,17 @@ Report ScanPath(const std::string& path, const CheckOptions& options = {});
 /// The report on a file that could not be opened or read.
 Report ScanFailure(const Status& status, const CheckOptions& options = {});
 
-/// Bytes that come in order and whose number is not known before the end. What is judged from its
-/// end (archives, pickles) is kept in a temporary file without a name, of 64 GiB at most.
+/// Bytes that come in order and whose number is not known before the end. What can only be judged as a
+/// whole (archives, pickles) is kept in a temporary file without a name in /var/tmp, which is on a disk where
+/// /tmp may be memory, of `Limits::spool_bytes` at most.
+///
+/// A stream is ended as soon as it is certain that it will not be accepted: its report has the verdict and
+/// the first error that the whole would have, limits aside, and no size. What an archive is, only its
+/// end says: one whose first member no checkpoint begins with is `unsupported` after 1 MiB, though the
+/// whole might be `rejected`.
+///
+/// The deadline of `options` is that of the whole stream. A caller that waits for a sender must look at it
+/// as well, and call Finish(false) past it.
 class StreamScan {
  public:
   /// `name`: what the stream is called, for its suffix, as in Scan; may be empty.

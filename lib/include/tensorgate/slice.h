@@ -54,8 +54,10 @@ struct SlicePlan {
   ByteRange range;          ///< From the first byte of the file that is needed to the last.
   bool contiguous = false;  ///< The result is that range, byte for byte.
   /// How often the source is asked, and for how many bytes: ranges that are less than 4 KiB apart
-  /// come in one read, of 1 MiB at most where there is something between them. What is contiguous
-  /// and larger than `LoadOptions::block` comes in blocks, whose number memory's place decides by one.
+  /// come in one read, of 1 MiB at most where there is something between them. Strides that overlap, so that
+  /// the same bytes would come again and again, are read in one pass over the range, 4 to 32 MiB at a time. What
+  /// is contiguous and larger than `LoadOptions::block` comes in blocks, whose number memory's place decides by
+  /// one.
   std::uint64_t reads = 0;
   std::uint64_t read_bytes = 0;
 };

@@ -43,7 +43,7 @@ TEST(ContentsTest, OfSafetensors) {
   ASSERT_TRUE(contents);
   EXPECT_EQ(NamesOf(*contents), (Strings{"a", "b\u00e9", "c"}));
   EXPECT_EQ(contents->metadata(), (Metadata{{"k", "v"}}));
-  EXPECT_TRUE(contents->views.empty());
+  EXPECT_TRUE(contents->views->places().empty());
   EXPECT_EQ(DataOf(*contents), std::string(20, '\0'));
 }
 
@@ -57,7 +57,7 @@ TEST(ContentsTest, OfACheckpointWithViews) {
   const Result<Contents> contents = internal::ContentsOf(checkpoint);
   ASSERT_TRUE(contents);
   EXPECT_EQ(NamesOf(*contents), (Strings{"turned", "whole"}));
-  EXPECT_EQ(contents->views.size(), 1u);
+  EXPECT_EQ(contents->views->places().size(), 1u);
   EXPECT_EQ(contents->parts.size(), 1u);
   EXPECT_EQ(contents->parts[0].tensors, 2u);
   EXPECT_TRUE(contents->metadata().empty());

@@ -47,7 +47,7 @@ Reported ReportedBy(const Report& report) {
 Report Stream(std::string_view file, std::size_t chunk, const CheckOptions& options) {
   StreamCheck stream(options);
   for (; !file.empty(); file.remove_prefix(std::min(chunk, file.size()))) {
-    EXPECT_TRUE(stream.Feed(AsBytes(file.substr(0, chunk))));
+    if (!stream.Feed(AsBytes(file.substr(0, chunk)))) break;
   }
   return stream.Finish();
 }

@@ -298,8 +298,9 @@ TEST(Stream, WhatCannotBeKeptIsUndecided) {
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &usual), 0);
   std::signal(SIGXFSZ, before);
   EXPECT_EQ(report.verdict(), Verdict::kUndecided);
-  EXPECT_EQ(report.findings()[0].rule, Rule::kIoReadFailed);
+  EXPECT_EQ(report.findings()[0].rule, Rule::kIoSpoolFailed);
   EXPECT_EQ(report.findings()[0].found, static_cast<std::uint64_t>(EFBIG));
+  EXPECT_THAT(Message(report, report.findings()[0]), ::testing::HasSubstr("too large"));
 }
 
 TEST(Stream, BrokenOff) {

@@ -45,7 +45,8 @@ void ExpectFacts(const DataRange& range, const DataFacts& facts, std::span<const
 
 void ExpectFactsOfAll(Source& source, std::span<const std::byte> bytes) {
   const std::vector<DataRange> ranges = Ranges();
-  const auto facts = ReadData(source, ranges);
+  Interrupt never;
+  const auto facts = ReadData(source, ranges, never);
   ASSERT_TRUE(facts);
   ASSERT_EQ(facts->size(), ranges.size());
   for (std::size_t i = 0; i < ranges.size(); ++i) {
@@ -85,7 +86,8 @@ TEST(DataTest, OfEverySource) {
       ExpectFactsOfAll(*source, bytes);
     // Cut meanwhile.
     ASSERT_EQ(::ftruncate(::fileno(file), 20 << 20), 0);
-    const auto cut = ReadData(*shared, Ranges());
+    Interrupt never;
+    const auto cut = ReadData(*shared, Ranges(), never);
     ASSERT_FALSE(cut);
     EXPECT_EQ(cut.error().rule, Rule::kIoShortRead);
     std::fclose(file);

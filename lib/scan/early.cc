@@ -1,0 +1,66 @@
+#include "lib/scan/early.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lib/base/bytes.h"
+#include "lib/base/report_builder.h"
+#include "lib/scan/detect.h"
+#include "lib/scan/head_source.h"
+#include "lib/scan/recognise.h"
+#include "lib/scan/second_readings.h"
+#include "lib/zip/reader.h"
+#include "tensorgate/scan.h"
+
+namespace tensorgate::internal {
+namespace {
+
+// What an archive is, its list of members at the end tells; so much of one that is not accepted is awaited,
+// since most that are refused are told in full by then.
+constexpr std::uint64_t kArchiveWait = 1 << 20;
+
+// Refusals of a pickle stand on what came before them, but for these, which more bytes may cure.
+constexpr std::array kCurable = {Rule::kPickleTruncated, Rule::kPickleFramePastEnd,
+                                 Rule::kPickleExpansion};
+
+bool IsDecisive(const Finding& finding) {
+  return finding.severity == Severity::kError && Info(finding.rule).id.starts_with("pickle/") &&
+         std::ranges::find(kCurable, finding.rule) == kCurable.end();
+}
+
+std::optional<Report> EarlyArchive(HeadSource& source, const CheckOptions& options) {
+  if (source.size() < kArchiveWait || zip::internal::MayBegin(source.head())) return std::nullopt;
+  ReportBuilder builder(options, "zip");
+  builder.AddBytesRead(source.size());
+  builder.SetUnsupported(FileClass::kModel);
+  builder.Add(Rule::kScanUnsupported, 0,
+              {.found_text = "an archive whose first member no checkpoint begins with"});
+  return builder.Finish();
+}
+
+}  // namespace
+
+std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options) {
+  // What the reference makes of trailing bytes and sizes depends on more than strict does.
+  if (options.profile != Profile::kStrict) return std::nullopt;
+  HeadSource source(prefix, options);
+  if (!source.ReadHead()) return std::nullopt;
+  // With more bytes it may prove to be a header.
+  if (!ShowsHeader(source.head()) || MayBeSafetensors(source.head())) return std::nullopt;
+  if (IsZip(source.head())) return EarlyArchive(source, options);
+  if (RecognisePickle(AsText(source.head())).format.empty()) {
+    // What else begins so is a pickle by a call in it, or if it ends where the file does: that is not known.
+    SecondReadings readings(Family::kOther);
+    if (!FindSecondReadings(readings, source) || !readings.pickle().dangerous())
+      return std::nullopt;
+  }
+  CheckOptions structure = options;
+  structure.scope = Scope::kStructure;
+  Report report = Scan(source, {}, structure);
+  if (report.verdict() != Verdict::kRejected || report.findings().empty()) return std::nullopt;
+  if (!IsDecisive(report.findings().front())) return std::nullopt;
+  ReportBuilder::ForgetEnd(report);
+  return report;
+}
+
+}  // namespace tensorgate::internal
