@@ -197,6 +197,20 @@ TEST(EarlyTest, APickleThatIsRefusedIsNotAwaited) {
 }
 
 // The number of bytes behind STOP is that of what has come: it is not told.
+// A text is one of protocol 0 if it is a pickle to its last byte: that of a beginning is not the last.
+TEST(EarlyTest, ATextThatIsAPickleSoFarIsAwaited) {
+  std::string beginning = "(I12\n";
+  for (int i = 0; i < 21'843; ++i) beginning += "I1\n";
+  beginning += "l.";
+  ASSERT_EQ(beginning.size(), 64u << 10);
+  MemorySource prefix(AsBytes(beginning));
+  EXPECT_EQ(EarlyReport(prefix, {}), std::nullopt);
+  EXPECT_EQ(Whole(beginning).verdict(), Verdict::kRejected);
+  const std::string text = beginning + " And so on.\n";
+  EXPECT_EQ(Whole(text).verdict(), Verdict::kUnsupported);
+  ExpectSame(Stream(text, 4096).report, Whole(text), "a text");
+}
+
 TEST(EarlyTest, NumbersThatCountToTheEndAreNotTold) {
   const Report report = Stream("\x80\x02N." + std::string(200'000, 'x'), 1000).report;
   ASSERT_EQ(report.findings()[0].rule, Rule::kPickleTrailingBytes);
