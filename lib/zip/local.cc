@@ -24,7 +24,7 @@ void Reader::WantMember() {
   const std::uint64_t end = archive_.directory_offset;
   if (member.local_offset > end || end - member.local_offset < kLocalHeader) {
     AddFor(Rule::kZipDataPastEnd, archive_.NameOffset(member), member,
-           {.found = SaturatingAdd(member.local_offset, kLocalHeader), .allowed = end});
+           {.found = SaturatingAdd<std::uint64_t>(member.local_offset, kLocalHeader), .allowed = end});
     return Done(false);
   }
   std::uint64_t begin = member.local_offset;
