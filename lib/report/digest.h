@@ -22,7 +22,7 @@ class HeaderDigest {
   ~HeaderDigest();
   /// Bytes at `offset`; what was seen before is skipped, a gap ends it.
   void Add(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// 64 hexadecimal digits; "" if not all of the header came, or OpenSSL failed.
+  /// 64 hexadecimal digits; "" if not all of the header came.
   std::string Hex();
 
  private:

@@ -16,7 +16,7 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
   ~Sha256();
   void Add(std::span<const std::byte> bytes);
-  /// 64 hexadecimal digits; "" if OpenSSL failed. Begins anew.
+  /// 64 hexadecimal digits. Begins anew.
   std::string Hex();
 
  private:

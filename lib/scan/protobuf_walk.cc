@@ -15,7 +15,8 @@ void ProtobufWalk::Feed(std::span<const std::byte> bytes) {
   std::uint64_t end = position_;
   if (AddOverflows<std::uint64_t>(end, bytes.size())) step_ = Step::kFailed;
   while (step_ != Step::kFailed && position_ < end) {
-    const auto byte = std::to_integer<std::uint64_t>(bytes[bytes.size() - static_cast<std::size_t>(end - position_)]);
+    const auto byte = std::to_integer<std::uint64_t>(
+        bytes[bytes.size() - static_cast<std::size_t>(end - position_)]);
     ++position_;
     at_start_ = false;
     if (shift_ > kMaxShift) {

@@ -23,8 +23,9 @@ void Reader::WantMember() {
   const Member& member = archive_.members[member_];
   const std::uint64_t end = archive_.directory_offset;
   if (member.local_offset > end || end - member.local_offset < kLocalHeader) {
-    AddFor(Rule::kZipDataPastEnd, archive_.NameOffset(member), member,
-           {.found = SaturatingAdd<std::uint64_t>(member.local_offset, kLocalHeader), .allowed = end});
+    AddFor(
+        Rule::kZipDataPastEnd, archive_.NameOffset(member), member,
+        {.found = SaturatingAdd<std::uint64_t>(member.local_offset, kLocalHeader), .allowed = end});
     return Done(false);
   }
   std::uint64_t begin = member.local_offset;
