@@ -140,8 +140,8 @@ bool Examination::AddForeignHead() {
     builder_.Add(Rule::kStLfsPointer, 0);
     return true;
   }
-  const std::string_view magic =
-      tensorgate::internal::ForeignMagic(Head(), size_.value_or(UINT64_MAX));
+  // Of a stream the size is not known: what is reported must not depend on it.
+  const std::string_view magic = tensorgate::internal::ForeignMagic(Head(), UINT64_MAX);
   if (magic.empty()) return false;
   builder_.Add(Rule::kStForeignFormat, 0, {.found_text = magic});
   return true;
