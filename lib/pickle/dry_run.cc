@@ -58,6 +58,14 @@ bool IsDottedName(std::string_view text) {
   return std::ranges::all_of(text, [&](char c) { return kOfNames.Has(c) || (c & 0x80) != 0; });
 }
 
+// torch.load's magic number, of which the text's shortest form has so many characters; no honest number has.
+constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+constexpr std::size_t kMagicDigits = std::string_view("0x1950a86a20f9469cfc6c").size();
+
+bool IsMagic(std::string_view number) {
+  return number.starts_with(kMagic) && number.find_first_not_of('\0', kMagic.size()) == number.npos;
+}
+
 bool IsQuoted(std::string_view text) {
   return text.size() >= 2 && text.front() == text.back() &&
          (text.front() == '\'' || text.front() == '"');
@@ -67,7 +75,6 @@ bool IsQuoted(std::string_view text) {
 
 void DryRun::Feed(std::span<const std::byte> bytes) {
   while (going() && decoder_.Feed(bytes)) {
-    const Op op = decoder_.opcode().op;
     // An argument that goes on past its frame: one unpickler takes the bytes after the frame instead, another fails.
     if (decoder_.offset() < frame_end_ && decoder_.position() > frame_end_) {
       outcome_ = Outcome::kUnclear;
@@ -77,8 +84,6 @@ void DryRun::Feed(std::span<const std::byte> bytes) {
     if (!going()) return;
     if (!good) {
       outcome_ = Outcome::kNoPickle;
-    } else if (op == Op::kStop) {
-      outcome_ = Outcome::kComplete;
     } else if (++opcodes_ == kMaxOpcodes) {
       outcome_ = Outcome::kUnclear;
     }
@@ -100,14 +105,18 @@ bool DryRun::Execute() {
       floor_ = stack_.size();
       return true;
     case Op::kStop:
-      return Has(1);
+      return Stop();
     case Op::kPop:
       return Pop();
     case Op::kDup:
       return Has(1) && Push(Item(Top(1)));
     case Op::kInt:
     case Op::kLong:
-      return IsInteger(decoder_.text()) && Generic();
+      return IsInteger(decoder_.text()) &&
+             Push({.kind = decoder_.text().size() < kMagicDigits ? Kind::kPlain : Kind::kMagic});
+    case Op::kLong1:
+    case Op::kLong4:
+      return Push({.kind = IsMagic(decoder_.text()) ? Kind::kMagic : Kind::kPlain});
     case Op::kFloat:
       return IsFloat(decoder_.text()) && Generic();
     case Op::kString:
@@ -185,6 +194,16 @@ DryRun::Kind DryRun::Makes(Op op) {
     default:
       return Kind::kPlain;
   }
+}
+
+bool DryRun::Stop() {
+  if (!Has(1)) return false;
+  outcome_ = Outcome::kComplete;
+  if (Top(1).kind == Kind::kMagic) {
+    outcome_ = Outcome::kStream;
+    name_offset_ = decoder_.offset();
+  }
+  return true;
 }
 
 // By the table of opcodes.
@@ -296,7 +315,8 @@ std::string_view DryRun::TextOf(const Item& item) const {
 
 std::optional<std::uint64_t> DryRun::Index() {
   std::string_view digits = Trim(decoder_.text());
-  if (digits.starts_with('+')) digits.remove_prefix(1);
+  const bool negative = digits.starts_with('-');
+  digits = WithoutSign(digits);
   std::uint64_t index = 0;
   std::size_t count = 0;
   for (const char c : digits) {
@@ -307,7 +327,9 @@ std::optional<std::uint64_t> DryRun::Index() {
     if (count > kMaxDigits) outcome_ = Outcome::kUnclear;
     if (!going()) return std::nullopt;
   }
-  return digits.empty() ? std::nullopt : std::optional(index);
+  // -0 is 0.
+  if (digits.empty() || (negative && index != 0)) return std::nullopt;
+  return index;
 }
 
 bool DryRun::Get(std::optional<std::uint64_t> index) {

@@ -105,6 +105,7 @@ void ForwardDecoder::OnOpcode(std::byte code) {
   name_.clear();
   number_ = 0;
   have_ = 0;
+  number_ended_ = false;
   want_ = NumberBytes(opcode_->argument);
   if (want_ != 0) {
     step_ = Step::kNumber;
@@ -135,9 +136,19 @@ std::size_t ForwardDecoder::TakeNumber(std::span<const std::byte> bytes) {
   return taken;
 }
 
+// PyLong_FromString sees a text that ends at its first zero byte.
+std::string_view ForwardDecoder::UpToZero(std::string_view part) {
+  const Op op = opcode_->op;
+  if (op != Op::kInt && op != Op::kLong && op != Op::kGet && op != Op::kPut) return part;
+  if (number_ended_) return {};
+  const std::size_t zero = part.find('\0');
+  number_ended_ = zero != part.npos;
+  return part.substr(0, zero);
+}
+
 std::size_t ForwardDecoder::TakeLine(std::string_view text) {
   const std::size_t end = text.find('\n');
-  const std::string_view part = text.substr(0, end);
+  const std::string_view part = UpToZero(text.substr(0, end));
   std::string& line =
       step_ == Step::kFirstLine || opcode_->argument == Argument::kLine ? text_ : name_;
   if (!MayBeLine(opcode_->op, part, line.empty(), step_ == Step::kFirstLine)) {

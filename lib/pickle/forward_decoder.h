@@ -39,7 +39,8 @@ class ForwardDecoder {
   std::uint64_t offset() const { return offset_; }
   /// The bytes of a fixed argument as one little-endian number.
   std::uint64_t number() const { return number_; }
-  /// A text's first bytes, without its line feed; of a longer line the last kept byte is its last.
+  /// A text's first bytes, without its line feed; of a longer line the last kept byte is its last. A number's line ends at
+  /// a zero byte, if there is one: the unpickler in C ignores what follows.
   std::string_view text() const { return text_; }
   /// The second line of GLOBAL and INST.
   std::string_view name() const { return name_; }
@@ -50,6 +51,7 @@ class ForwardDecoder {
   void OnOpcode(std::byte code);
   std::size_t TakeNumber(std::span<const std::byte> bytes);
   std::size_t TakeLine(std::string_view text);
+  std::string_view UpToZero(std::string_view part);
   std::size_t TakeText(std::string_view text);
 
   std::uint64_t position_ = 0, offset_ = 0;
@@ -57,6 +59,7 @@ class ForwardDecoder {
   Step step_ = Step::kOpcode;
   bool broken_ = false;
   bool complete_ = false;
+  bool number_ended_ = false;  // by a zero byte in its line
   std::array<std::byte, 8> bytes_{};
   std::size_t have_ = 0, want_ = 0;
   std::uint64_t number_ = 0, left_ = 0;
