@@ -37,6 +37,8 @@ std::string_view WithoutSign(std::string_view text) {
 
 // All that int() reads in any base, and a little more.
 bool IsInteger(std::string_view text) {
+  text = Trim(text);
+  if (text.ends_with('L')) text.remove_suffix(1);
   text = WithoutSign(Trim(text));
   return !text.empty() && kDigits.Has(text.front()) && kOfInteger.HasAll(text);
 }
@@ -74,12 +76,13 @@ bool IsQuoted(std::string_view text) {
 }  // namespace
 
 void DryRun::Feed(std::span<const std::byte> bytes) {
-  while (going() && decoder_.Feed(bytes)) {
-    // An argument that goes on past its frame: one unpickler takes the bytes after the frame instead, another fails.
-    if (decoder_.offset() < frame_end_ && decoder_.position() > frame_end_) {
+  while (going()) {
+    const bool complete = decoder_.Feed(bytes);
+    if (LeavesFrame()) {
       outcome_ = Outcome::kUnclear;
       return;
     }
+    if (!complete) break;
     const bool good = Execute();
     if (!going()) return;
     if (!good) {
@@ -91,6 +94,21 @@ void DryRun::Feed(std::span<const std::byte> bytes) {
   if (decoder_.broken()) outcome_ = Outcome::kNoPickle;
 }
 
+// An argument that goes on past its frame: one unpickler takes the bytes after the frame instead, another fails. A line that
+// is no argument may be one when its beginning is dropped so.
+bool DryRun::LeavesFrame() const {
+  return decoder_.offset() < frame_end_ &&
+         (decoder_.position() > frame_end_ || decoder_.broken_line());
+}
+
+// A frame that begins in one and ends after it: some unpicklers leave out what is between, others do not.
+bool DryRun::Frame() {
+  const std::uint64_t end = internal::SaturatingAdd(decoder_.position(), decoder_.number());
+  if (decoder_.position() < frame_end_ && end > frame_end_) outcome_ = Outcome::kUnclear;
+  frame_end_ = end;
+  return true;
+}
+
 // False: no unpickler goes on.
 bool DryRun::Execute() {
   const Op op = decoder_.opcode().op;
@@ -98,8 +116,7 @@ bool DryRun::Execute() {
     case Op::kProto:
       return decoder_.number() <= kNewestProtocol;
     case Op::kFrame:
-      frame_end_ = internal::SaturatingAdd(decoder_.position(), decoder_.number());
-      return true;
+      return Frame();
     case Op::kMark:
       floors_.PushBack(floor_);
       floor_ = stack_.size();
@@ -112,7 +129,9 @@ bool DryRun::Execute() {
       return Has(1) && Push(Item(Top(1)));
     case Op::kInt:
     case Op::kLong:
-      return IsInteger(decoder_.text()) &&
+      // Before a zero byte INT may have nothing.
+      return (IsInteger(decoder_.text()) ||
+              (op == Op::kInt && decoder_.text().empty() && decoder_.number_ended())) &&
              Push({.kind = decoder_.text().size() < kMagicDigits ? Kind::kPlain : Kind::kMagic});
     case Op::kLong1:
     case Op::kLong4:

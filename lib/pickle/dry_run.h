@@ -69,6 +69,8 @@ class DryRun {
   };
 
   static Kind Makes(Op op);
+  bool LeavesFrame() const;
+  bool Frame();
   bool Execute();
   bool Generic();
   bool Stop();

@@ -10,6 +10,8 @@
 namespace tensorgate::pickle {
 namespace {
 
+using namespace std::string_view_literals;
+
 // Bytes of the number that an opcode begins its argument with.
 std::size_t NumberBytes(Argument argument) {
   switch (argument) {
@@ -44,6 +46,9 @@ bool IsSized(Argument argument) {
 bool MayBeLine(Op op, std::string_view part, bool first, bool module) {
   constexpr internal::CharacterSet kOfNumbers(
       "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-. \t\r\f\v");
+  // No file can have a zero byte in its name. The others are in no module's name, but in lists, CSV files and sources, of
+  // which the lines would be modules and calls by chance.
+  constexpr internal::CharacterSet kInNoModule("\0,;:=\"'()[]{}<>|"sv);
   switch (op) {
     case Op::kUnicode:
       return true;
@@ -51,7 +56,7 @@ bool MayBeLine(Op op, std::string_view part, bool first, bool module) {
       return !first || part.starts_with('\'') || part.starts_with('"');
     case Op::kGlobal:
     case Op::kInst:
-      return !module || !part.contains('\0');  // no file has such a name
+      return !module || std::ranges::none_of(part, [&](char c) { return kInNoModule.Has(c); });
     default:
       return kOfNumbers.HasAll(part);
   }
@@ -136,10 +141,10 @@ std::size_t ForwardDecoder::TakeNumber(std::span<const std::byte> bytes) {
   return taken;
 }
 
-// PyLong_FromString sees a text that ends at its first zero byte.
+// What C reads numbers with sees a text that ends at its first zero byte.
 std::string_view ForwardDecoder::UpToZero(std::string_view part) {
-  const Op op = opcode_->op;
-  if (op != Op::kInt && op != Op::kLong && op != Op::kGet && op != Op::kPut) return part;
+  constexpr std::array kNumbers = {Op::kInt, Op::kLong, Op::kFloat, Op::kGet, Op::kPut};
+  if (std::ranges::find(kNumbers, opcode_->op) == kNumbers.end()) return part;
   if (number_ended_) return {};
   const std::size_t zero = part.find('\0');
   number_ended_ = zero != part.npos;

@@ -34,6 +34,12 @@ class ForwardDecoder {
   std::uint64_t position() const { return position_; }
   /// A byte that is not an opcode, a length below 0, or a line that is no argument.
   bool broken() const { return broken_; }
+  /// A number's line had a zero byte.
+  bool number_ended() const { return number_ended_; }
+  /// It is a line that is no argument, as far as it was seen.
+  bool broken_line() const {
+    return broken_ && (step_ == Step::kFirstLine || step_ == Step::kLine);
+  }
 
   const OpcodeInfo& opcode() const { return *opcode_; }
   std::uint64_t offset() const { return offset_; }

@@ -127,7 +127,10 @@ class Unpickler {
   }
   void Global() {
     const std::string module = Line(), name = Line();
-    if (module.empty() || name.empty() || module.find('\0') != module.npos) throw Failed();
+    if (module.empty() || name.empty() ||
+        module.find_first_of("\0,;:=\"'()[]{}<>|"sv) != module.npos) {
+      throw Failed();
+    }
   }
 
   // True: it is over.
@@ -166,7 +169,8 @@ class Unpickler {
         return false;
       case 'F':
         Matching(
-            "\\s*[-+]?([0-9.][-+0-9_.eE]*|[nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\\s*");
+            "\\s*[-+]?([0-9.][-+0-9_.eE]*|[nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\\s*",
+            '\0');
         Push('p');
         return false;
       case 'S': {

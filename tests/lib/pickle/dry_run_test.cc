@@ -115,6 +115,8 @@ TEST(DryRunTest, EndsWhereEveryUnpicklerFails) {
            "cos\n\n)R"sv,
            "c\nsystem\n)R"sv,
            "cos\0x\nsystem\n)R"sv,
+           "cname,size\nsystem\n)R"sv,
+           "cx = y\nsystem\n)R"sv,
            "(ios\0x\nsystem\n"sv,  // names
            "N)\x93"sv,
            "S'a'\nN\x93"sv,
@@ -185,6 +187,9 @@ TEST(DryRunTest, GoesOnWhereOneUnpicklerDoes) {
            "Np0\0x\xff\n0g0\0\n"sv,  // numbers end at a zero byte for C
            "I1\0\0x\n"sv,
            "L12\0L\n"sv,
+           "F1.5\0x\n"sv,
+           "L0 L\n"sv,
+           "I\0x\n"sv,
            "Nr\xff\xff\xff\xff"sv,
            "\x80\5"sv,
            "N\x80\2"sv,
@@ -263,6 +268,13 @@ TEST(DryRunTest, AnArgumentThatCrossesItsFrame) {
   const std::string frame = "\x80\4\x95\5\0\0\0\0\0\0\0"s;
   EXPECT_EQ(OutcomeOf(frame + "NN0\x8a\2ab."), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NN0Vab\n."), kUnclear);
+  // Also where what is read first is no argument, or reaches past the end.
+  EXPECT_EQ(OutcomeOf(frame + "NN0L\"0\n."), kUnclear);
+  EXPECT_EQ(OutcomeOf(frame + "NX\xff\xff\xff\xff\xff\xff."), kUnclear);
+  EXPECT_EQ(OutcomeOf(frame + "NN0L\x22"), kUnclear);
+  // A frame in a frame that goes on after it.
+  EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\3\0\0\0\0\0\0\0\xff\xffNN."s), kUnclear);
+  EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\2\0\0\0\0\0\0\0N0N."s), kComplete);
   EXPECT_EQ(OutcomeOf(frame + "N0\x8a\1a."), kComplete);
   EXPECT_EQ(OutcomeOf(frame + "N0N0N\x8a\2ab."), kComplete);
   EXPECT_EQ(OutcomeOf("\x80\4\x95\xff\xff\xff\xff\xff\xff\xff\xffN."), kComplete);
