@@ -31,6 +31,7 @@ from tool.pickles import split_opcodes  # noqa: E402
 
 BATCH = 2000
 CALL = b"cos\nsystem\n(S'x'\ntR."
+MAGIC = b"L119547037146038801333356L\n."
 
 
 class Judge:
@@ -133,7 +134,10 @@ class Files:
         for part in (left // 3, left // 3, left - 2 * (left // 3)):
             header += b"U" + bytes([part - 2]) + b"y" * (part - 2)
         header += b"Ul" + tail.ljust(108) if self.random.randrange(4) else b"Um" + tail.ljust(108)
-        return safetensors(header, self.changed(CALL).ljust(len(CALL), b"."), length)
+        call = self.random.choice((CALL, MAGIC, b"Np-0\n0" + CALL, b"I0\0.\n0" + CALL))
+        tail = tail.replace(b"%d" % len(CALL), b"%d" % len(call))
+        header = header[: len(header) - 108] + tail.ljust(108)
+        return safetensors(header, self.changed(call).ljust(len(call), b"."), length)
 
     def as_header(self):
         """A header whose text is a tar header, or nearly."""
