@@ -37,6 +37,8 @@ std::string_view WithoutSign(std::string_view text) {
 
 // All that int() reads in any base, and a little more.
 bool IsInteger(std::string_view text) {
+  text = Trim(text);
+  if (text.ends_with('L')) text.remove_suffix(1);
   text = WithoutSign(Trim(text));
   return !text.empty() && kDigits.Has(text.front()) && kOfInteger.HasAll(text);
 }
@@ -58,6 +60,14 @@ bool IsDottedName(std::string_view text) {
   return std::ranges::all_of(text, [&](char c) { return kOfNames.Has(c) || (c & 0x80) != 0; });
 }
 
+// torch.load's magic number, of which the text's shortest form has so many characters; no honest number has.
+constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+constexpr std::size_t kMagicDigits = std::string_view("0x1950a86a20f9469cfc6c").size();
+
+bool IsMagic(std::string_view number) {
+  return number.starts_with(kMagic) && number.find_first_not_of('\0', kMagic.size()) == number.npos;
+}
+
 bool IsQuoted(std::string_view text) {
   return text.size() >= 2 && text.front() == text.back() &&
          (text.front() == '\'' || text.front() == '"');
@@ -66,24 +76,37 @@ bool IsQuoted(std::string_view text) {
 }  // namespace
 
 void DryRun::Feed(std::span<const std::byte> bytes) {
-  while (going() && decoder_.Feed(bytes)) {
-    const Op op = decoder_.opcode().op;
-    // An argument that goes on past its frame: one unpickler takes the bytes after the frame instead, another fails.
-    if (decoder_.offset() < frame_end_ && decoder_.position() > frame_end_) {
+  while (going()) {
+    const bool complete = decoder_.Feed(bytes);
+    if (LeavesFrame()) {
       outcome_ = Outcome::kUnclear;
       return;
     }
+    if (!complete) break;
     const bool good = Execute();
     if (!going()) return;
     if (!good) {
       outcome_ = Outcome::kNoPickle;
-    } else if (op == Op::kStop) {
-      outcome_ = Outcome::kComplete;
     } else if (++opcodes_ == kMaxOpcodes) {
       outcome_ = Outcome::kUnclear;
     }
   }
   if (decoder_.broken()) outcome_ = Outcome::kNoPickle;
+}
+
+// An argument that goes on past its frame: one unpickler takes the bytes after the frame instead, another fails. A line that
+// is no argument may be one when its beginning is dropped so.
+bool DryRun::LeavesFrame() const {
+  return decoder_.offset() < frame_end_ &&
+         (decoder_.position() > frame_end_ || decoder_.broken_line());
+}
+
+// A frame that begins in one and ends after it: some unpicklers leave out what is between, others do not.
+bool DryRun::Frame() {
+  const std::uint64_t end = internal::SaturatingAdd(decoder_.position(), decoder_.number());
+  if (decoder_.position() < frame_end_ && end > frame_end_) outcome_ = Outcome::kUnclear;
+  frame_end_ = end;
+  return true;
 }
 
 // False: no unpickler goes on.
@@ -93,21 +116,26 @@ bool DryRun::Execute() {
     case Op::kProto:
       return decoder_.number() <= kNewestProtocol;
     case Op::kFrame:
-      frame_end_ = internal::SaturatingAdd(decoder_.position(), decoder_.number());
-      return true;
+      return Frame();
     case Op::kMark:
       floors_.PushBack(floor_);
       floor_ = stack_.size();
       return true;
     case Op::kStop:
-      return Has(1);
+      return Stop();
     case Op::kPop:
       return Pop();
     case Op::kDup:
       return Has(1) && Push(Item(Top(1)));
     case Op::kInt:
     case Op::kLong:
-      return IsInteger(decoder_.text()) && Generic();
+      // Before a zero byte INT may have nothing.
+      return (IsInteger(decoder_.text()) ||
+              (op == Op::kInt && decoder_.text().empty() && decoder_.number_ended())) &&
+             Push({.kind = decoder_.text().size() < kMagicDigits ? Kind::kPlain : Kind::kMagic});
+    case Op::kLong1:
+    case Op::kLong4:
+      return Push({.kind = IsMagic(decoder_.text()) ? Kind::kMagic : Kind::kPlain});
     case Op::kFloat:
       return IsFloat(decoder_.text()) && Generic();
     case Op::kString:
@@ -185,6 +213,16 @@ DryRun::Kind DryRun::Makes(Op op) {
     default:
       return Kind::kPlain;
   }
+}
+
+bool DryRun::Stop() {
+  if (!Has(1)) return false;
+  outcome_ = Outcome::kComplete;
+  if (Top(1).kind == Kind::kMagic) {
+    outcome_ = Outcome::kStream;
+    name_offset_ = decoder_.offset();
+  }
+  return true;
 }
 
 // By the table of opcodes.
@@ -296,7 +334,8 @@ std::string_view DryRun::TextOf(const Item& item) const {
 
 std::optional<std::uint64_t> DryRun::Index() {
   std::string_view digits = Trim(decoder_.text());
-  if (digits.starts_with('+')) digits.remove_prefix(1);
+  const bool negative = digits.starts_with('-');
+  digits = WithoutSign(digits);
   std::uint64_t index = 0;
   std::size_t count = 0;
   for (const char c : digits) {
@@ -307,7 +346,9 @@ std::optional<std::uint64_t> DryRun::Index() {
     if (count > kMaxDigits) outcome_ = Outcome::kUnclear;
     if (!going()) return std::nullopt;
   }
-  return digits.empty() ? std::nullopt : std::optional(index);
+  // -0 is 0.
+  if (digits.empty() || (negative && index != 0)) return std::nullopt;
+  return index;
 }
 
 bool DryRun::Get(std::optional<std::uint64_t> index) {

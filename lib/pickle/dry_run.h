@@ -34,6 +34,7 @@ class DryRun {
     kComplete,  ///< STOP was reached: the pickle ends before position().
     kCalls,     ///< Something that the bytes name is called.
     kUnclear,   ///< Unpicklers go on in different ways from here, or for more than kMaxOpcodes.
+    kStream,  ///< STOP was reached with what may be torch.load's magic number: it runs the pickles after it.
   };
   /// No honest file of another format comes near; what does counts as a call.
   static constexpr std::uint64_t kMaxOpcodes = 100'000;
@@ -48,7 +49,7 @@ class DryRun {
   bool going() const { return outcome_ == Outcome::kGoing; }
   Outcome outcome() const { return outcome_; }
   /// Loading calls something, or may.
-  bool dangerous() const { return outcome_ == Outcome::kCalls || outcome_ == Outcome::kUnclear; }
+  bool dangerous() const { return outcome_ >= Outcome::kCalls; }
   /// Of the next byte that is wanted; bytes before it need not be read.
   std::uint64_t position() const { return decoder_.position(); }
 
@@ -61,13 +62,15 @@ class DryRun {
 
  private:
   // What an item on the stack is, as far as it decides what happens.
-  enum class Kind : std::uint8_t { kPlain, kText, kList, kDict, kSet, kNamed };
+  enum class Kind : std::uint8_t { kPlain, kText, kMagic, kList, kDict, kSet, kNamed };
   struct Item {
     Kind kind = Kind::kPlain;
     std::uint32_t text = 0;  // in texts_, counted from 1; 0: not kept
   };
 
   static Kind Makes(Op op);
+  bool LeavesFrame() const;
+  bool Frame();
   bool Execute();
   bool Generic();
   bool Stop();

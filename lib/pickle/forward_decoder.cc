@@ -10,6 +10,8 @@
 namespace tensorgate::pickle {
 namespace {
 
+using namespace std::string_view_literals;
+
 // Bytes of the number that an opcode begins its argument with.
 std::size_t NumberBytes(Argument argument) {
   switch (argument) {
@@ -44,6 +46,9 @@ bool IsSized(Argument argument) {
 bool MayBeLine(Op op, std::string_view part, bool first, bool module) {
   constexpr internal::CharacterSet kOfNumbers(
       "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-. \t\r\f\v");
+  // No file can have a zero byte in its name. The others are in no module's name, but in lists, CSV files and sources, of
+  // which the lines would be modules and calls by chance.
+  constexpr internal::CharacterSet kInNoModule("\0,;:=\"'()[]{}<>|"sv);
   switch (op) {
     case Op::kUnicode:
       return true;
@@ -51,7 +56,7 @@ bool MayBeLine(Op op, std::string_view part, bool first, bool module) {
       return !first || part.starts_with('\'') || part.starts_with('"');
     case Op::kGlobal:
     case Op::kInst:
-      return !module || !part.contains('\0');  // no file has such a name
+      return !module || std::ranges::none_of(part, [&](char c) { return kInNoModule.Has(c); });
     default:
       return kOfNumbers.HasAll(part);
   }
@@ -105,6 +110,7 @@ void ForwardDecoder::OnOpcode(std::byte code) {
   name_.clear();
   number_ = 0;
   have_ = 0;
+  number_ended_ = false;
   want_ = NumberBytes(opcode_->argument);
   if (want_ != 0) {
     step_ = Step::kNumber;
@@ -135,9 +141,19 @@ std::size_t ForwardDecoder::TakeNumber(std::span<const std::byte> bytes) {
   return taken;
 }
 
+// What C reads numbers with sees a text that ends at its first zero byte.
+std::string_view ForwardDecoder::UpToZero(std::string_view part) {
+  constexpr std::array kNumbers = {Op::kInt, Op::kLong, Op::kFloat, Op::kGet, Op::kPut};
+  if (std::ranges::find(kNumbers, opcode_->op) == kNumbers.end()) return part;
+  if (number_ended_) return {};
+  const std::size_t zero = part.find('\0');
+  number_ended_ = zero != part.npos;
+  return part.substr(0, zero);
+}
+
 std::size_t ForwardDecoder::TakeLine(std::string_view text) {
   const std::size_t end = text.find('\n');
-  const std::string_view part = text.substr(0, end);
+  const std::string_view part = UpToZero(text.substr(0, end));
   std::string& line =
       step_ == Step::kFirstLine || opcode_->argument == Argument::kLine ? text_ : name_;
   if (!MayBeLine(opcode_->op, part, line.empty(), step_ == Step::kFirstLine)) {

@@ -34,12 +34,19 @@ class ForwardDecoder {
   std::uint64_t position() const { return position_; }
   /// A byte that is not an opcode, a length below 0, or a line that is no argument.
   bool broken() const { return broken_; }
+  /// A number's line had a zero byte.
+  bool number_ended() const { return number_ended_; }
+  /// It is a line that is no argument, as far as it was seen.
+  bool broken_line() const {
+    return broken_ && (step_ == Step::kFirstLine || step_ == Step::kLine);
+  }
 
   const OpcodeInfo& opcode() const { return *opcode_; }
   std::uint64_t offset() const { return offset_; }
   /// The bytes of a fixed argument as one little-endian number.
   std::uint64_t number() const { return number_; }
-  /// A text's first bytes, without its line feed; of a longer line the last kept byte is its last.
+  /// A text's first bytes, without its line feed; of a longer line the last kept byte is its last. A number's line ends at
+  /// a zero byte, if there is one: the unpickler in C ignores what follows.
   std::string_view text() const { return text_; }
   /// The second line of GLOBAL and INST.
   std::string_view name() const { return name_; }
@@ -50,6 +57,7 @@ class ForwardDecoder {
   void OnOpcode(std::byte code);
   std::size_t TakeNumber(std::span<const std::byte> bytes);
   std::size_t TakeLine(std::string_view text);
+  std::string_view UpToZero(std::string_view part);
   std::size_t TakeText(std::string_view text);
 
   std::uint64_t position_ = 0, offset_ = 0;
@@ -57,6 +65,7 @@ class ForwardDecoder {
   Step step_ = Step::kOpcode;
   bool broken_ = false;
   bool complete_ = false;
+  bool number_ended_ = false;  // by a zero byte in its line
   std::array<std::byte, 8> bytes_{};
   std::size_t have_ = 0, want_ = 0;
   std::uint64_t number_ = 0, left_ = 0;

@@ -47,13 +47,14 @@ constexpr std::array kSignatures = {
     Signature{0, "\xff\xd8\xff"sv, {"picture", "a JPEG picture", kOther}},
     Signature{0, "GIF87a"sv, {"picture", "a GIF picture", kOther}},
     Signature{0, "GIF89a"sv, {"picture", "a GIF picture", kOther}},
-    Signature{8, "WEBP"sv, {"picture", "a WebP picture", kOther}},
     Signature{0, "%PDF-"sv, {"pdf", "a PDF document", kOther}},
 };
 
 constexpr Kind kPickle = {"pickle", "a pickle"};
+constexpr Kind kFlatbuffer = {"pytorch-flatbuffer", "a PyTorch mobile module (flatbuffer)"};
 constexpr Kind kHdf5 = {"hdf5", "an HDF5 file"};
 constexpr Kind kKeras = {"keras-hdf5", "Keras weights (HDF5)"};
+constexpr Kind kWebp = {"picture", "a WebP picture", kOther};
 constexpr Kind kZlib = {"zlib", "zlib data"};
 constexpr Kind kUnknown = {"unknown", "of no known format"};
 
@@ -119,6 +120,10 @@ Kind DetectByContent(std::string_view head, std::uint64_t size) {
       return signature.kind;
     }
   }
+  if (head.starts_with("RIFF") && head.substr(std::min(head.size(), 8uz)).starts_with("WEBP")) {
+    return kWebp;
+  }
+  if (IsTorchFlatbuffer(head, size)) return kFlatbuffer;
   if (const Kind kind = RecogniseProtobuf(head); !kind.format.empty()) return kind;
   for (const std::size_t offset : {512uz, 1024uz, 2048uz}) {
     if (const Kind kind = RecogniseHdf5(head, offset); !kind.format.empty()) return kind;

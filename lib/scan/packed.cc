@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lib/base/bytes.h"
+#include "lib/base/character_set.h"
 #include "lib/base/inflate.h"
 #include "lib/base/pod_buffer.h"
 #include "lib/pickle/dry_run.h"
@@ -20,10 +21,27 @@ unsigned ByteAt(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
-// RFC 1950: a multiple of 31, and no dictionary. 0x78 is all that joblib looks at.
+// RFC 1950: deflate with a window of up to 32 KB, a multiple of 31, and no dictionary.
 bool IsZlib(std::string_view text) {
-  return text.size() >= 2 && text[0] == 'x' && (ByteAt(text, 0) << 8 | ByteAt(text, 1)) % 31 == 0 &&
-         (ByteAt(text, 1) & 0x20) == 0;
+  return text.size() >= 2 && (ByteAt(text, 0) & 0x8F) == 8 &&
+         (ByteAt(text, 0) << 8 | ByteAt(text, 1)) % 31 == 0 && (ByteAt(text, 1) & 0x20) == 0;
+}
+
+// Where joblib finds the zlib data of its files from before 0.10: after "ZF", the size of what is packed as a number of 19
+// characters, and in some versions a space. 0: it is none.
+std::size_t OldJoblibHeader(std::string_view text) {
+  constexpr CharacterSet kOfSize("0123456789abcdefABCDEF_xX+ \t\n\v\f\r");
+  constexpr std::size_t kHeader = 21;
+  if (!text.starts_with("ZF") || text.size() <= kHeader) return 0;
+  if (!kOfSize.HasAll(text.substr(2, kHeader - 2))) return 0;
+  return text[kHeader] == ' ' ? kHeader + 1 : kHeader;
+}
+
+// Where zlib data begin that joblib unpacks; it looks at the first byte alone, which Python's packers always write.
+std::optional<std::size_t> ZlibAt(std::string_view text) {
+  const std::size_t at = OldJoblibHeader(text);
+  if (at == 0 && !text.starts_with('x')) return std::nullopt;
+  return IsZlib(text.substr(std::min(at, text.size()))) ? std::optional(at) : std::nullopt;
 }
 
 // RFC 1952, 2.3. None: the header goes on past the window.
@@ -48,7 +66,7 @@ std::optional<std::size_t> GzipHeader(std::string_view text) {
 
 // Where the deflate data begin.
 std::optional<std::span<const std::byte>> Deflated(std::span<const std::byte> window) {
-  if (PackedFormat(window) == kZlib) return window.subspan(2);
+  if (const auto zlib = ZlibAt(AsText(window))) return window.subspan(*zlib + 2);
   const std::optional<std::size_t> header = GzipHeader(AsText(window));
   if (!header) return std::nullopt;
   return window.subspan(*header);
@@ -59,7 +77,7 @@ std::optional<std::span<const std::byte>> Deflated(std::span<const std::byte> wi
 std::string_view PackedFormat(std::span<const std::byte> head) {
   const std::string_view text = AsText(head);
   if (text.starts_with("\x1f\x8b\x08"sv)) return kGzip;
-  return IsZlib(text) ? kZlib : ""sv;
+  return ZlibAt(text) ? kZlib : ""sv;
 }
 
 bool Unpacks(std::span<const std::byte> window) {

@@ -11,6 +11,9 @@ namespace tensorgate::internal {
 /// So much of a file's beginning decides.
 inline constexpr std::size_t kPackedWindow = 128 * 1024;
 
+/// So many bytes name the format.
+inline constexpr std::size_t kPackedSignature = 24;
+
 /// "gzip data" or "zlib data", by the first bytes; "" for neither.
 std::string_view PackedFormat(std::span<const std::byte> head);
 

@@ -1,5 +1,6 @@
 #include "lib/scan/recognise.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "lib/base/bytes.h"
@@ -39,6 +40,12 @@ Kind RecognisePickle(std::string_view head) {
     return {"joblib", "a joblib file (a pickle)"};
   }
   return {"pickle", "a pickle"};
+}
+
+bool IsTorchFlatbuffer(std::string_view head, std::uint64_t size) {
+  constexpr std::size_t kMark = 4;
+  return head.substr(std::min(head.size(), kMark)).starts_with("PTMF") &&
+         LoadLittleEndian<std::uint32_t>(head) < size;
 }
 
 Kind RecogniseTar(std::string_view head) {

@@ -5,6 +5,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/scan/packed.h"
+#include "lib/scan/recognise.h"
 #include "lib/scan/tar.h"
 #include "lib/source/drive.h"
 
@@ -14,6 +15,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n"sv;
+constexpr std::uint64_t kFlatbufferMark = 4;
 constexpr std::uint64_t kWalkBlock = 65'536;
 
 // An honest stream has one entry's signature in four gigabytes by chance.
@@ -27,6 +29,8 @@ constexpr std::size_t kOverlap = 7;
 std::string Act(const pickle::DryRun& pickle) {
   if (pickle.outcome() == pickle::DryRun::Outcome::kUnclear)
     return "go on in a way that unpicklers read differently, or for very long";
+  if (pickle.outcome() == pickle::DryRun::Outcome::kStream)
+    return "begin a legacy stream of PyTorch's, whose other pickles torch.load runs";
   const std::string verb = pickle.dangerous() ? "call " : "name ";
   if (!pickle.name().empty()) return verb + std::string(pickle.name());
   return verb + "something whose name is computed";
@@ -168,6 +172,7 @@ bool SecondReadings::WantPacked() {
 
 void SecondReadings::OnHead() {
   if (const auto member = FirstTarMember(AsText(head()))) tar_ = *member;
+  flatbuffer_ = IsTorchFlatbuffer(AsText(head()), size_);
   if (family_ == Family::kZip || family_ == Family::kPickle) pickle_.AtEnd();
 }
 
@@ -200,7 +205,7 @@ void SecondReadings::Watch(std::span<const std::byte> bytes) {
   feed(pickle_);
   feed(protobuf_);
   if (packed_.size() == size_ && packed_.size() < kPackedWindow &&
-      (head_size_ < 3 || MayBePacked())) {
+      (head_size_ < kPackedSignature || MayBePacked())) {
     const std::size_t have = packed_.size();
     packed_.Resize(std::min(kPackedWindow, have + bytes.size()));
     CopyBytes(bytes, packed_.span().subspan(have));
@@ -278,6 +283,7 @@ bool SecondReadings::IsPickle() const {
 
 std::optional<std::uint64_t> SecondReadings::first() const {
   if (tar_ || !compressed_.empty()) return 0;
+  if (flatbuffer_) return kFlatbufferMark;
   if (IsPickle()) return pickle_.name_offset();
   return zip_.found() ? zip_.found()->directory : hdf5_;
 }
@@ -295,6 +301,7 @@ void SecondReadings::AddTo(ReportBuilder& builder) const {
   }
   if (hdf5_) builder.Add(Rule::kScanAlsoHdf5, *hdf5_);
   if (!compressed_.empty()) builder.Add(Rule::kScanAlsoPacked, 0, {.found_text = compressed_});
+  if (flatbuffer_) builder.Add(Rule::kScanAlsoFlatbuffer, kFlatbufferMark);
   if (onnx()) builder.Add(Rule::kScanAlsoOnnx, 0);
   if (IsPickle()) {
     builder.Add(Rule::kScanAlsoPickle, pickle_.name_offset(), {.found_text = Act(pickle_)});

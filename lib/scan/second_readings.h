@@ -62,6 +62,8 @@ class SecondReadings {
   const std::optional<ZipTail::Found>& zip() const { return zip_.found(); }
   /// Where an HDF5 signature is.
   const std::optional<std::uint64_t>& hdf5() const { return hdf5_; }
+  /// A PyTorch mobile module.
+  bool flatbuffer() const { return flatbuffer_; }
   /// "gzip data", "zlib data"; "" if it does not unpack.
   std::string_view compressed() const { return compressed_; }
   const pickle::DryRun& pickle() const { return pickle_; }
@@ -111,6 +113,7 @@ class SecondReadings {
   ZipTail zip_;
   std::uint64_t next_hdf5_ = 512;  // at 0 nothing else begins so
   std::optional<std::uint64_t> hdf5_;
+  bool flatbuffer_ = false;
   std::string_view compressed_;
   pickle::DryRun pickle_;
   ProtobufWalk protobuf_;

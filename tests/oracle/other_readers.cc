@@ -76,8 +76,10 @@ class Unpickler {
     at_ = end + 1;
     return line;
   }
-  std::string Matching(const char* pattern) {
+  // An integer's line ends at a zero byte for the unpickler in C.
+  std::string Matching(const char* pattern, char end = '\n') {
     std::string line = Line();
+    line.resize(std::min(line.find(end), line.size()));
     if (line.size() > 250 || !std::regex_match(line, std::regex(pattern))) throw Failed();
     return line;
   }
@@ -109,7 +111,7 @@ class Unpickler {
     return false;
   }
   std::string Index() {
-    std::string digits = Matching("\\s*\\+?[0-9_]+\\s*");
+    std::string digits = Matching("\\s*(\\+?[0-9_]+|-[0_]+)\\s*", '\0');
     std::erase_if(digits, [](char c) { return c < '0' || c > '9'; });
     digits.erase(0, digits.find_first_not_of('0'));
     if (digits.size() > 18) throw Failed();
@@ -125,7 +127,10 @@ class Unpickler {
   }
   void Global() {
     const std::string module = Line(), name = Line();
-    if (module.empty() || name.empty() || module.find('\0') != module.npos) throw Failed();
+    if (module.empty() || name.empty() ||
+        module.find_first_of("\0,;:=\"'()[]{}<>|"sv) != module.npos) {
+      throw Failed();
+    }
   }
 
   // True: it is over.
@@ -159,12 +164,13 @@ class Unpickler {
         return false;
       case 'I':
       case 'L':
-        Matching("\\s*[-+]?[0-9][0-9A-Za-z_]*\\s*");
+        Matching("\\s*[-+]?[0-9][0-9A-Za-z_]*\\s*", '\0');
         Push('p');
         return false;
       case 'F':
         Matching(
-            "\\s*[-+]?([0-9.][-+0-9_.eE]*|[nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\\s*");
+            "\\s*[-+]?([0-9.][-+0-9_.eE]*|[nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\\s*",
+            '\0');
         Push('p');
         return false;
       case 'S': {

@@ -31,6 +31,7 @@ from tool.pickles import split_opcodes  # noqa: E402
 
 BATCH = 2000
 CALL = b"cos\nsystem\n(S'x'\ntR."
+MAGIC = b"L119547037146038801333356L\n."
 
 
 class Judge:
@@ -133,7 +134,10 @@ class Files:
         for part in (left // 3, left // 3, left - 2 * (left // 3)):
             header += b"U" + bytes([part - 2]) + b"y" * (part - 2)
         header += b"Ul" + tail.ljust(108) if self.random.randrange(4) else b"Um" + tail.ljust(108)
-        return safetensors(header, self.changed(CALL).ljust(len(CALL), b"."), length)
+        call = self.random.choice((CALL, MAGIC, b"Np-0\n0" + CALL, b"I0\0.\n0" + CALL))
+        tail = tail.replace(b"%d" % len(CALL), b"%d" % len(call))
+        header = header[: len(header) - 108] + tail.ljust(108)
+        return safetensors(header, self.changed(call).ljust(len(call), b"."), length)
 
     def as_header(self):
         """A header whose text is a tar header, or nearly."""
@@ -197,7 +201,7 @@ class Pickles:
         b"K\x01", b"J\xff\xff\xff\xff", b"I1\n", b"I01\n", b"I0x1f\n", b"I 1_0\n", b"Ix\n", b"L1L\n", b"F1.5\n", b"Fnan\n", b"Fx\n",
         b"S'a'\n", b"S\"b\n", b"Va\\u0041\n", b"U\x01a", b"T\x01\0\0\0a", b"X\x01\0\0\0a", b"\x8c\x01a", b"B\x01\0\0\0a",
         b"C\x01a", b"G\x3f\xf0\0\0\0\0\0\0", b"\x8a\x01\x05", b"\x8b\x01\0\0\0\x05", b"ca\nb\n", b"cos\nsystem\n", b"c\nb\n", b"ca\n\n",
-        b"(ia\nb\n", b"ia\nb\n", b"p0\n", b"p1\n", b"g0\n", b"g1\n", b"g9\n", b"q\0", b"q\1", b"h\0", b"h\1", b"r\0\0\1\0", b"j\0\0\1\0",
+        b"(ia\nb\n", b"ia\nb\n", b"p0\n", b"p1\n", b"g0\n", b"g1\n", b"g9\n", b"p-0\n", b"g-0\n", b"p1\0x\n", b"g1\0\n", b"I1\0\n", b"L2\0L\n", b"I\0\n", b"F1\0x\n", b"q\0", b"q\1", b"h\0", b"h\1", b"r\0\0\1\0", b"j\0\0\1\0",
         b"\x82\x01", b"\x82\0", b"P1\n", b"Q", b"\x97", b"\x95\x05\0\0\0\0\0\0\0", b"\x96\x01\0\0\0\0\0\0\0a", b"\x88", b"\x89", b"\xff",
     )  # fmt: skip
 
@@ -238,7 +242,7 @@ def compare_pickles(judge, corpus, count, seed):
                 seen.wrong(f"an unpickler calls, the dry run {outcome}", data)
             if named and names != "names" and not calls:
                 seen.wrong("an unpickler names, the dry run does not", data)
-            if any(walk[0] == "complete" for walk in walks) and outcome not in ("complete", "calls"):
+            if any(walk[0] == "complete" for walk in walks) and outcome not in ("complete", "calls", "stream"):
                 seen.wrong(f"an unpickler ends well, the dry run {outcome}", data)
             if outcome == "calls" and not calls:
                 seen["pickles that call for us alone"] += 1

@@ -35,8 +35,8 @@ void JudgeFile(std::span<const std::byte> bytes) {
 }
 
 void DryRun(std::span<const std::byte> bytes) {
-  constexpr std::array<const char*, 5> kOutcomes = {"going", "fails", "complete", "calls",
-                                                    "unclear"};
+  constexpr std::array<const char*, 6> kOutcomes = {"going", "fails",   "complete",
+                                                    "calls", "unclear", "stream"};
   tensorgate::pickle::DryRun run;
   while (run.going() && run.position() < bytes.size()) {
     run.Feed(bytes.subspan(static_cast<std::size_t>(run.position())));

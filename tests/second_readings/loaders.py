@@ -65,8 +65,8 @@ def _unpickler(base):
         named = False
 
         def find_class(self, module, name):
-            # As the real one fails: no file, and so no module, has such a name; nothing is found by no name.
-            if not module or "\0" in module:
+            # As the real one fails: no module has such a name; nothing is found by no name.
+            if not module or set(module) & set("\0,;:=\"'()[]{}<>|"):
                 raise ImportError
             self.named |= re.fullmatch(r"[\w.]*", module + "." + name) is not None
             if not name:
@@ -143,7 +143,7 @@ def is_hdf5(data: bytes) -> bool:
 
 def unpacked(data: bytes) -> bytes:
     """What joblib.load would unpickle: by the first bytes, as joblib.numpy_pickle_utils chooses."""
-    openers = ((b"x", _zlib), (b"\x1f\x8b", gzip.GzipFile), (b"BZ", bz2.BZ2File), (b"\xfd7zXZ", lzma.LZMAFile),
+    openers = ((b"x", _zlib), (b"ZF", _old_joblib), (b"\x1f\x8b", gzip.GzipFile), (b"BZ", bz2.BZ2File), (b"\xfd7zXZ", lzma.LZMAFile),
                (b"\x5d\x00", lzma.LZMAFile))  # fmt: skip
     for prefix, opener in openers:
         if data.startswith(prefix):
@@ -153,6 +153,13 @@ def unpacked(data: bytes) -> bytes:
             except Exception:
                 return b""
     return b""
+
+
+def _old_joblib(file):
+    """What joblib wrote until 0.9: "ZF", the size in hexadecimal, and zlib data."""
+    header, data = file.read(21), file.read()
+    content = zlib.decompress(data.removeprefix(b" "), 15)
+    return io.BytesIO(content if len(content) == int(header[2:], 16) else b"")
 
 
 def _zlib(file):
@@ -170,6 +177,24 @@ def is_pickle(data: bytes) -> bool:
     return any(walk(data, base)[0] == "calls" for base in UNPICKLERS.values())
 
 
+def is_stream(data: bytes) -> bool:
+    """torch.load of a legacy stream: what follows a pickle of its magic number is unpickled, too."""
+    file = io.BytesIO(data)
+    try:
+        return UNPICKLERS["C"](file).load() == 0x1950A86A20F9469CFC6C and file.tell() < len(data)
+    except Called:
+        return False
+    except RecursionError:
+        raise
+    except Exception:
+        return False
+
+
+def is_flatbuffer(data: bytes) -> bool:
+    """torch.jit.load of a mobile module."""
+    return data[4:8] == b"PTMF" and int.from_bytes(data[:4], "little") < len(data)
+
+
 def is_numpy(data: bytes) -> bool:
     """numpy.load: an array, or an archive with one."""
     if not data.startswith(b"PK\3\4"):
@@ -181,7 +206,8 @@ def is_numpy(data: bytes) -> bool:
         return False
 
 
-READERS = {"tar": is_tar, "zip": is_zip, "hdf5": is_hdf5, "compressed": is_packed, "pickle": is_pickle, "numpy": is_numpy}
+READERS = {"tar": is_tar, "zip": is_zip, "hdf5": is_hdf5, "compressed": is_packed, "pickle": is_pickle, "stream": is_stream,
+           "flatbuffer": is_flatbuffer, "numpy": is_numpy}  # fmt: skip
 if torch is not None:
     READERS["miniz"] = is_miniz
 
@@ -189,7 +215,7 @@ if torch is not None:
 FAMILY = {
     "safetensors": set(),
     "pytorch-zip": {"zip", "miniz"},
-    "pytorch-legacy": {"pickle"},
+    "pytorch-legacy": {"pickle", "stream"},
     "pickle": {"pickle"},
 }
 

@@ -115,6 +115,8 @@ TEST(DryRunTest, EndsWhereEveryUnpicklerFails) {
            "cos\n\n)R"sv,
            "c\nsystem\n)R"sv,
            "cos\0x\nsystem\n)R"sv,
+           "cname,size\nsystem\n)R"sv,
+           "cx = y\nsystem\n)R"sv,
            "(ios\0x\nsystem\n"sv,  // names
            "N)\x93"sv,
            "S'a'\nN\x93"sv,
@@ -180,6 +182,14 @@ TEST(DryRunTest, GoesOnWhereOneUnpicklerDoes) {
            "C\1a\x98"sv,
            "Np+5\n"sv,
            "Np0005\n"sv,
+           "Np-0\n0g0\n"sv,
+           "Np0\n0g-00\n"sv,
+           "Np0\0x\xff\n0g0\0\n"sv,  // numbers end at a zero byte for C
+           "I1\0\0x\n"sv,
+           "L12\0L\n"sv,
+           "F1.5\0x\n"sv,
+           "L0 L\n"sv,
+           "I\0x\n"sv,
            "Nr\xff\xff\xff\xff"sv,
            "\x80\5"sv,
            "N\x80\2"sv,
@@ -228,11 +238,43 @@ TEST(DryRunTest, Completes) {
   EXPECT_FALSE(run.names());
 }
 
+// torch.load runs the pickles after its magic number.
+TEST(DryRunTest, BeginsALegacyStream) {
+  for (const std::string_view number : {
+           "L119547037146038801333356L\n"sv,
+           "I119547037146038801333356\n"sv,
+           "I 0x1950_a86a20f9469cfc6c\n"sv,
+           "\x80\2\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv,
+           "\x8a\x0c\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\0\0"sv,
+           "\x8b\n\0\0\0\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv,
+       }) {
+    const std::string pickle = "I1\n0" + std::string(number) +
+                               "q\0"
+                               "0h\0"s;
+    EXPECT_EQ(OutcomeOf(pickle + ".more"), kStream) << number;
+    EXPECT_EQ(OutcomeOf(pickle + "\x85."), kComplete) << number;
+    const DryRun run = Follow(pickle + ".", 100);
+    EXPECT_TRUE(run.dangerous());
+    EXPECT_EQ(run.name_offset(), pickle.size());
+  }
+  // Other numbers of as many bytes: honest headers have them by chance.
+  EXPECT_EQ(OutcomeOf("\x8a\x0bxxxxxxxxxxx."), kComplete);
+  EXPECT_EQ(OutcomeOf("\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x1a."), kComplete);
+  EXPECT_EQ(OutcomeOf("\x8a\x0b\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\1."), kComplete);
+}
+
 // CPython's unpickler in C takes the bytes after the frame for the argument, the one in Python fails.
 TEST(DryRunTest, AnArgumentThatCrossesItsFrame) {
   const std::string frame = "\x80\4\x95\5\0\0\0\0\0\0\0"s;
   EXPECT_EQ(OutcomeOf(frame + "NN0\x8a\2ab."), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NN0Vab\n."), kUnclear);
+  // Also where what is read first is no argument, or reaches past the end.
+  EXPECT_EQ(OutcomeOf(frame + "NN0L\"0\n."), kUnclear);
+  EXPECT_EQ(OutcomeOf(frame + "NX\xff\xff\xff\xff\xff\xff."), kUnclear);
+  EXPECT_EQ(OutcomeOf(frame + "NN0L\x22"), kUnclear);
+  // A frame in a frame that goes on after it.
+  EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\3\0\0\0\0\0\0\0\xff\xffNN."s), kUnclear);
+  EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\2\0\0\0\0\0\0\0N0N."s), kComplete);
   EXPECT_EQ(OutcomeOf(frame + "N0\x8a\1a."), kComplete);
   EXPECT_EQ(OutcomeOf(frame + "N0N0N\x8a\2ab."), kComplete);
   EXPECT_EQ(OutcomeOf("\x80\4\x95\xff\xff\xff\xff\xff\xff\xff\xffN."), kComplete);
