@@ -87,8 +87,6 @@ bool IsText(pickle::Op op) {
     case pickle::Op::kBinUnicode8:
     case pickle::Op::kBinString:
     case pickle::Op::kShortBinString:
-    case pickle::Op::kGlobal:
-    case pickle::Op::kInst:
       return true;
     default:
       return false;
@@ -173,9 +171,11 @@ bool PickleListing::ShowNext(Pickle& pickle, PickleReader& reader) {
   const std::uint64_t length = std::max<std::uint64_t>(event.number, event.text.size());
   if (!event.text.empty()) AddPiece(reader.at() - std::min(length, reader.at()), reader.at());
   Event kept = event;
-  kept.text = IsText(event.op) ? Keep(event.text) : event.text.substr(0, kLongestKept);
-  if (event.op == pickle::Op::kGlobal || event.op == pickle::Op::kInst)
-    kept.name = Keep(event.name);
+  if (IsText(event.op)) {
+    kept.text = Keep(event.text);
+    // What is not kept is a text that is not known.
+    if (kept.text.size() < std::min(event.text.size(), kLongestKept)) kept.op = pickle::Op::kNone;
+  }
   pickle::Survey& survey = *pickle.open.back();
   const bool names = survey.Add(kept);
   if (options_.opcodes) ShowOpcode(opcode, event, reader, pickle);
