@@ -100,6 +100,13 @@ struct PickleListing::Pickle {
   std::vector<std::unique_ptr<pickle::Survey>> open;
 };
 
+bool PickleListing::Done() {
+  if (!failure_ && pace_.Due()) {
+    if (const std::optional<Rule> ended = interrupt_.Ended()) failure_ = Status{.rule = *ended};
+  }
+  return failure_ || output_.failed();
+}
+
 void PickleListing::WriteHeading() {
   if (heading_ == member_) return;
   const bool first = !heading_;
@@ -151,7 +158,7 @@ PickleListing::Ended PickleListing::Show(std::uint64_t begin, std::uint64_t end,
   PickleReader reader(window_, begin, end, options_.check.limits.header_bytes);
   Pickle pickle;
   pickle.open.push_back(std::make_unique<pickle::Survey>());
-  while (!done() && !pickle.open.empty()) {
+  while (!Done() && !pickle.open.empty()) {
     if (ShowNext(pickle, reader)) continue;
     ShowEnd(reader);
     return {reader.at(), false};

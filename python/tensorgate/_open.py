@@ -146,7 +146,7 @@ class safe_open:
 
     def _opened(self) -> _File:
         # One that was made without __init__ has none.
-        file = getattr(self, "_file", None)
+        file: _File | None = getattr(self, "_file", None)
         if file is None:
             raise SafetensorError("File is closed")
         return file
