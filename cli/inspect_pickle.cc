@@ -17,12 +17,12 @@ namespace tensorgate::cli {
 namespace {
 
 // Of an archive that is accepted: the one pickle, by its name. All other members are proven to be data.
-void ShowOfArchive(Source& source, const Options& options, PickleListing& listing) {
-  ReportBuilder ignored(options.check, "zip");
+void ShowOfArchive(Source& source, const CheckOptions& options, PickleListing& listing) {
+  ReportBuilder ignored(options, "zip");
   zip::internal::Archive archive;
   zip::internal::Reader reader(ignored, archive);
   reader.Begin(source.size());
-  if (!internal::Drive(reader, source)) return;
+  if (!internal::Drive(reader, source, ignored.interrupt())) return;
   for (const zip::internal::Member& member : archive.members.span()) {
     const std::string_view name = archive.NameOf(member);
     if (!name.ends_with("/data.pkl")) continue;
@@ -32,7 +32,7 @@ void ShowOfArchive(Source& source, const Options& options, PickleListing& listin
 }
 
 // What is accepted is known to its last byte; of all else each byte is looked at.
-Result<void> ShowAll(Source& source, const Report& report, const Options& options,
+Result<void> ShowAll(Source& source, const Report& report, const CheckOptions& options,
                      PickleListing& listing) {
   if (report.verdict() != Verdict::kAccepted) return PickleSearch(source, listing).Run();
   if (report.format() == "pytorch-zip") {
@@ -41,7 +41,7 @@ Result<void> ShowAll(Source& source, const Report& report, const Options& option
     const std::uint64_t size = source.size();
     std::uint64_t at = 0;
     // A legacy stream has five, one after the other, then the storages.
-    for (int i = 0; i < 5 && at < size && !listing.done(); ++i) at = listing.Show(at, size).at;
+    for (int i = 0; i < 5 && at < size && !listing.Done(); ++i) at = listing.Show(at, size).at;
     listing.ShowRest(at, size - at);
   }
   return {};
@@ -57,10 +57,16 @@ int InspectPickle(const Options& options) {
   };
   Result<FileSource> source = FileSource::Open(path);
   if (!source) return failed(source.error());
-  const Report report = Scan(*source, path, options.check);
-  PickleListing listing(*source, output, options);
-  Result<void> shown = ShowAll(*source, report, options, listing);
+  const CheckOptions check = CheckNow(options);
+  const Report report = Scan(*source, path, check);
+  internal::Interrupt interrupt(check);
+  PickleListing listing(*source, output, options, interrupt);
+  Result<void> shown = ShowAll(*source, report, check, listing);
   if (listing.failure()) shown = std::unexpected(*listing.failure());
+  // What ended early may have found nothing.
+  if (const std::optional<Rule> ended = interrupt.Ended()) {
+    shown = std::unexpected(Status{.rule = *ended});
+  }
   if (shown) shown = source->Unchanged();
   if (!shown) return failed(shown.error());
   ExitCode code = listing.code();

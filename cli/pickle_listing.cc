@@ -87,8 +87,6 @@ bool IsText(pickle::Op op) {
     case pickle::Op::kBinUnicode8:
     case pickle::Op::kBinString:
     case pickle::Op::kShortBinString:
-    case pickle::Op::kGlobal:
-    case pickle::Op::kInst:
       return true;
     default:
       return false;
@@ -101,6 +99,13 @@ bool IsText(pickle::Op op) {
 struct PickleListing::Pickle {
   std::vector<std::unique_ptr<pickle::Survey>> open;
 };
+
+bool PickleListing::Done() {
+  if (!failure_ && pace_.Due()) {
+    if (const std::optional<Rule> ended = interrupt_.Ended()) failure_ = Status{.rule = *ended};
+  }
+  return failure_ || output_.failed();
+}
 
 void PickleListing::WriteHeading() {
   if (heading_ == member_) return;
@@ -153,7 +158,7 @@ PickleListing::Ended PickleListing::Show(std::uint64_t begin, std::uint64_t end,
   PickleReader reader(window_, begin, end, options_.check.limits.header_bytes);
   Pickle pickle;
   pickle.open.push_back(std::make_unique<pickle::Survey>());
-  while (!done() && !pickle.open.empty()) {
+  while (!Done() && !pickle.open.empty()) {
     if (ShowNext(pickle, reader)) continue;
     ShowEnd(reader);
     return {reader.at(), false};
@@ -173,9 +178,11 @@ bool PickleListing::ShowNext(Pickle& pickle, PickleReader& reader) {
   const std::uint64_t length = std::max<std::uint64_t>(event.number, event.text.size());
   if (!event.text.empty()) AddPiece(reader.at() - std::min(length, reader.at()), reader.at());
   Event kept = event;
-  kept.text = IsText(event.op) ? Keep(event.text) : event.text.substr(0, kLongestKept);
-  if (event.op == pickle::Op::kGlobal || event.op == pickle::Op::kInst)
-    kept.name = Keep(event.name);
+  if (IsText(event.op)) {
+    kept.text = Keep(event.text);
+    // What is not kept is a text that is not known.
+    if (kept.text.size() < std::min(event.text.size(), kLongestKept)) kept.op = pickle::Op::kNone;
+  }
   pickle::Survey& survey = *pickle.open.back();
   const bool names = survey.Add(kept);
   if (options_.opcodes) ShowOpcode(opcode, event, reader, pickle);

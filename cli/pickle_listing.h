@@ -14,14 +14,17 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/pickle_reader.h"
+#include "lib/base/interrupt.h"
 #include "lib/pickle/survey.h"
 
 namespace tensorgate::cli {
 
 class PickleListing {
  public:
-  PickleListing(Source& source, Output& output, const Options& options)
-      : window_(source, source.size()), output_(output), options_(options) {}
+  /// Ends when `interrupt` does.
+  PickleListing(Source& source, Output& output, const Options& options,
+                internal::Interrupt& interrupt)
+      : window_(source, source.size()), output_(output), options_(options), interrupt_(interrupt) {}
 
   /// What comes next is in this member of an archive; "" for the file itself.
   void Enter(const std::string& member) { member_ = member; }
@@ -44,9 +47,12 @@ class PickleListing {
   /// kUndecided.
   ExitCode code() const { return code_; }
   const std::optional<Status>& failure() const { return failure_; }
-  bool done() const { return failure_ || output_.failed(); }
+  /// Nothing more is shown. To be asked again and again.
+  bool Done();
 
  private:
+  // How many opcodes are shown, or places searched, between two looks at the deadline.
+  static constexpr std::uint32_t kPace = 256;
   struct Pickle;
   void WriteHeading();
   bool ShowNext(Pickle& pickle, PickleReader& reader);
@@ -63,6 +69,8 @@ class PickleListing {
   Window window_;
   Output& output_;
   const Options& options_;
+  internal::Interrupt& interrupt_;
+  internal::Pace pace_{kPace};
   std::string member_;
   std::optional<std::string> heading_;  // the last that was written
   bool shown_ = false;

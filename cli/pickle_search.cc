@@ -74,7 +74,7 @@ Result<void> PickleSearch::Run() {
 
 void PickleSearch::SearchUpTo(std::uint64_t limit) {
   limit_ = limit;
-  while (at_ < limit_ && !listing_.done() && !failure_) {
+  while (at_ < limit_ && !listing_.Done() && !failure_) {
     if (const Result<void> filled = Fill(); !filled) {
       failure_ = filled.error();
       return;
@@ -204,7 +204,7 @@ void PickleSearch::ShowFrom(std::uint64_t end) {
   while (more) {
     const PickleListing::Ended ended = listing_.Show(at_, end, &pieces);
     at_ = ended.at;
-    more = ended.stopped && !listing_.done() && at_ < end;
+    more = ended.stopped && !listing_.Done() && at_ < end;
     if (!more) break;
     if (const Result<void> filled = Fill(); !filled) {
       failure_ = filled.error();

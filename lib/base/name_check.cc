@@ -11,6 +11,14 @@ namespace tensorgate::internal {
 namespace {
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{128} << 20;
+// Of one name: what is longer is read in one go, and no system has such.
+constexpr std::size_t kLongest = 1 << 20;
+// How much is looked at between two looks at the deadline: in names, of which long ones count as many.
+constexpr std::int64_t kPace = 1024;
+constexpr std::size_t kBytesOfName = 64;
+
+// Thrown where the deadline has passed: sorting and searching have no other way out.
+struct Stopped {};
 
 // FNV-1a over folded characters, so that the hash of what is before a '/' is at hand when it comes.
 class FoldedHash {
@@ -67,8 +75,8 @@ struct Tally {
 
 class Check {
  public:
-  Check(std::uint32_t count, const NameAt& at, const NameUse& use)
-      : count_(count), at_(at), use_(use) {}
+  Check(std::uint32_t count, const NameAt& at, const NameUse& use, Interrupt& interrupt)
+      : count_(count), names_(at), use_(use), interrupt_(interrupt) {}
 
   std::vector<NameFinding> Run(bool cases_met) {
     Look();
@@ -77,6 +85,14 @@ class Check {
   }
 
  private:
+  std::string_view At(std::uint32_t i) {
+    const std::string_view name = names_(i).substr(0, kLongest);
+    left_ -= 1 + static_cast<std::int64_t>(name.size() / kBytesOfName);
+    if (left_ > 0) return name;
+    left_ = kPace;
+    if (interrupt_.Ended()) throw Stopped();
+    return name;
+  }
   void Look();
   void Compare();
   bool FindFolders(const NameIndex& index, const PodBuffer<std::uint32_t>& hashes);
@@ -85,13 +101,15 @@ class Check {
   // Nothing of ASCII looks like another character of it.
   Characters& compared() { return beyond_ascii_ ? looks_ : forms_; }
   void Collide(std::uint32_t later, std::uint32_t first);
-  std::string Other(std::string_view words, std::uint32_t name) const {
-    return std::string(words).append(" another ").append(use_.noun).append(", ").append(at_(name));
+  std::string Other(std::string_view words, std::uint32_t name) {
+    return std::string(words).append(" another ").append(use_.noun).append(", ").append(At(name));
   }
 
   std::uint32_t count_;  // of those that are looked at
-  const NameAt& at_;
+  const NameAt& names_;
   const NameUse& use_;
+  Interrupt& interrupt_;
+  std::int64_t left_ = kPace;  // until the deadline is looked at
   Characters forms_{Folding::kForms}, looks_{Folding::kLooks};
   bool beyond_ascii_ = false, slashes_ = false;
   std::vector<NameFinding> findings_;
@@ -111,8 +129,8 @@ void Check::Look() {
   };
   std::uint64_t bytes = 0;
   for (std::uint32_t i = 0; i < count_; ++i) {
-    const std::string_view name = at_(i);
-    bytes += name.size();
+    const std::string_view name = At(i);
+    bytes += names_(i).size();
     if (bytes > kMostBytes) {
       count_ = i;
       break;
@@ -137,7 +155,7 @@ void Check::Look() {
 }
 
 void Check::Collide(std::uint32_t later, std::uint32_t first) {
-  const std::string_view name = at_(later), other = at_(first);
+  const std::string_view name = At(later), other = At(first);
   if (name == other) return;  // the same name again is another rule's
   if (!collisions_.Count(later)) return;
   collision_ = Other(DifferInCase(name, other) ? "differs in case only from"
@@ -150,11 +168,11 @@ void Check::Collide(std::uint32_t later, std::uint32_t first) {
 void Check::Compare() {
   PodBuffer<std::uint32_t> hashes;
   hashes.Resize(count_);
-  for (std::uint32_t i = 0; i < count_; ++i) hashes[i] = HashFolded(at_(i), compared());
+  for (std::uint32_t i = 0; i < count_; ++i) hashes[i] = HashFolded(At(i), compared());
   NameIndex index;
   bool chosen_hashes = false;
   index.Build(
-      hashes, [this](std::uint32_t i) { return FoldedName{at_(i), &compared()}; },
+      hashes, [this](std::uint32_t i) { return FoldedName{At(i), &compared()}; },
       [this](std::uint32_t later, std::uint32_t first) { Collide(later, first); },
       [&](std::uint32_t, std::uint32_t) { chosen_hashes = true; });
   if (collisions_.count != 0) {
@@ -178,11 +196,11 @@ bool Check::FindFolders(const NameIndex& index, const PodBuffer<std::uint32_t>& 
     const auto look_up = [&](std::uint32_t value) {
       const auto found = index.Find<HashOnly>(
           HashOnly{value}, value, [&](std::uint32_t j) { return HashOnly{hashes[j]}; }, probes);
-      inside = found && IsInFolder(at_(i), at_(*found), forms_);
+      inside = found && IsInFolder(At(i), At(*found), forms_);
       if (inside && inside_.Count(i)) folder_ = *found;
       usable = !found == !inside && ++looked_up <= most && probes <= looked_up * 16 + 4096;
     };
-    ForEachFolded(at_(i), compared(), [&](std::uint32_t point) {
+    ForEachFolded(At(i), compared(), [&](std::uint32_t point) {
       if (point == '/' && !inside && usable) look_up(hash.value());
       hash.Add(point);
     });
@@ -196,14 +214,14 @@ void Check::FindFoldersByOrder() {
   std::vector<std::uint32_t> order(count_);
   std::iota(order.begin(), order.end(), 0u);
   std::ranges::sort(order, [this](std::uint32_t a, std::uint32_t b) {
-    const int way = CompareFolded(at_(a), at_(b), forms_);
+    const int way = CompareFolded(At(a), At(b), forms_);
     return way != 0 ? way < 0 : a < b;
   });
   std::uint32_t folder = order.front();
   for (const std::uint32_t i : order) {
-    if (IsInFolder(at_(i), at_(folder), forms_)) {
+    if (IsInFolder(At(i), At(folder), forms_)) {
       if (inside_.Count(i)) folder_ = folder;
-    } else if (CompareFolded(at_(i), at_(folder), forms_) != 0) {
+    } else if (CompareFolded(At(i), At(folder), forms_) != 0) {
       folder = i;
     }
   }
@@ -218,8 +236,12 @@ void Check::AddFolders() {
 }  // namespace
 
 std::vector<NameFinding> CheckNames(std::uint32_t count, const NameAt& at, const NameUse& use,
-                                    bool cases_met) {
-  return Check(count, at, use).Run(cases_met);
+                                    bool cases_met, Interrupt& interrupt) {
+  try {
+    return Check(count, at, use, interrupt).Run(cases_met);
+  } catch (const Stopped&) {
+    return {};
+  }
 }
 
 bool DifferInCase(std::string_view a, std::string_view b) {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/interrupt.h"
 #include "lib/base/name_form.h"
 #include "tensorgate/rules.h"
 
@@ -30,10 +31,11 @@ using NameAt = std::function<std::string_view(std::uint32_t)>;
 
 /// The names `at(0)` ... `at(count - 1)`, each rule at most once, in the rules' order. `cases_met`: two of them may differ in
 /// the case of ASCII letters only, as NameIndex::Build reports; without it, and where all names are ASCII and none holds
-/// a '/', no two are compared. What is past the
-/// first 128 MiB is not looked at: no header or index has as many, but containers in a pickle may repeat them. Time n log n in the bytes of the names; memory 20 bytes a name. Throws std::bad_alloc.
+/// a '/', no two are compared. What is past the first 128 MiB is not looked at (no header or index has as many, but
+/// containers in a pickle may repeat them), nor is what is past the first MiB of a name. Time n log n in the bytes of the
+/// names; memory 20 bytes a name. Where `interrupt` ends it, nothing was found. Throws std::bad_alloc.
 std::vector<NameFinding> CheckNames(std::uint32_t count, const NameAt& at, const NameUse& use,
-                                    bool cases_met);
+                                    bool cases_met, Interrupt& interrupt);
 
 /// Two different names are equal once the case of ASCII letters does not count.
 bool DifferInCase(std::string_view a, std::string_view b);

@@ -75,7 +75,7 @@ void CheckTensorNames(const Index& index, ReportBuilder& builder) {
   const auto name_at = [&](std::uint32_t i) { return index.NameOf(entries[i]); };
   for (const internal::NameFinding& finding :
        internal::CheckNames(static_cast<std::uint32_t>(entries.size()), name_at,
-                            internal::kTensorNames, index.name_cases)) {
+                            internal::kTensorNames, index.name_cases, builder.interrupt())) {
     const std::size_t place = entries[finding.name].place;
     builder.Add(finding.rule, place,
                 {.found = finding.count,
@@ -100,7 +100,7 @@ void CheckShardNames(const Index& index, ReportBuilder& builder) {
   };
   const auto count = static_cast<std::uint32_t>(shards.size());
   for (const internal::NameFinding& finding :
-       internal::CheckNames(count, name_at, internal::kShardNames, true)) {
+       internal::CheckNames(count, name_at, internal::kShardNames, true, builder.interrupt())) {
     add(finding.rule, finding.name, finding.count, finding.text);
   }
   std::vector<std::uint32_t> odd;

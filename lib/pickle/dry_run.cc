@@ -6,6 +6,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/character_set.h"
 #include "lib/base/checked.h"
+#include "lib/pickle/memo_index.h"
 
 namespace tensorgate::pickle {
 namespace {
@@ -14,8 +15,6 @@ using internal::CharacterSet;
 
 // So many texts are kept, for the names in a report.
 constexpr std::size_t kMaxTexts = 4096;
-// Digits of an index into the memo; no writer has as many.
-constexpr std::size_t kMaxDigits = 18;
 constexpr std::uint64_t kNewestProtocol = 5;
 
 constexpr CharacterSet kSpace(" \t\r\f\v");
@@ -333,22 +332,10 @@ std::string_view DryRun::TextOf(const Item& item) const {
 // ---- The memo.
 
 std::optional<std::uint64_t> DryRun::Index() {
-  std::string_view digits = Trim(decoder_.text());
-  const bool negative = digits.starts_with('-');
-  digits = WithoutSign(digits);
-  std::uint64_t index = 0;
-  std::size_t count = 0;
-  for (const char c : digits) {
-    if (c == '_') continue;
-    if (!kDigits.Has(c)) return std::nullopt;
-    index = index * 10 + static_cast<unsigned>(c - '0');
-    count += index != 0 ? 1 : 0;
-    if (count > kMaxDigits) outcome_ = Outcome::kUnclear;
-    if (!going()) return std::nullopt;
-  }
-  // -0 is 0.
-  if (digits.empty() || (negative && index != 0)) return std::nullopt;
-  return index;
+  const std::optional<std::uint64_t> index = MemoIndex(decoder_.text());
+  if (index != kHugeIndex) return index;
+  outcome_ = Outcome::kUnclear;
+  return std::nullopt;
 }
 
 bool DryRun::Get(std::optional<std::uint64_t> index) {

@@ -2,7 +2,19 @@
 
 #include <algorithm>
 
+#include "lib/pickle/memo_index.h"
+
 namespace tensorgate::pickle {
+namespace {
+
+// So many entries of the memo are kept where no writer has one.
+constexpr std::size_t kMaxFar = 1 << 16;
+
+}  // namespace
+
+std::string FullName(const NamedGlobal& global) {
+  return global.known ? FullName(global.module, global.name) : "a name that is computed";
+}
 
 Survey::Item Survey::Pop() {
   if (stack_.empty()) return {};
@@ -27,15 +39,38 @@ void Survey::Effect(const OpcodeInfo& opcode) {
   for (int i = 0; i < opcode.pushes; ++i) stack_.PushBack({});
 }
 
-void Survey::Put(std::uint64_t index) {
-  // Picklers number as they go; what lies far beyond is not remembered.
-  if (stack_.empty() || index > operations_) return;
-  while (memo_.size() <= index) memo_.PushBack({});
-  memo_[static_cast<std::size_t>(index)] = stack_[stack_.size() - 1];
+// Null: there are too many. Picklers number as they go; others may write anywhere, too.
+Survey::Item* Survey::Entry(std::uint64_t index) {
+  if (index < memo_.size()) return &memo_[static_cast<std::size_t>(index)];
+  if (index > operations_) {
+    if (far_memo_.size() == kMaxFar && !far_memo_.contains(index)) return nullptr;
+    return &far_memo_.try_emplace(index, Item{.thing = Thing::kUnset}).first->second;
+  }
+  while (memo_.size() <= index) {
+    const auto far = far_memo_.find(memo_.size());
+    memo_.PushBack(far == far_memo_.end() ? Item{.thing = Thing::kUnset} : far->second);
+  }
+  return &memo_[static_cast<std::size_t>(index)];
 }
 
-Survey::Item Survey::Get(std::uint64_t index) const {
-  return index < memo_.size() ? memo_[static_cast<std::size_t>(index)] : Item();
+void Survey::Put(std::optional<std::uint64_t> index) {
+  if (stack_.empty() || memo_lost_) return;
+  Item* entry = index && *index != kHugeIndex ? Entry(*index) : nullptr;
+  memo_lost_ = entry == nullptr;
+  if (memo_lost_) return;
+  entries_ += entry->thing == Thing::kUnset ? 1 : 0;
+  *entry = stack_[stack_.size() - 1];
+}
+
+Survey::Item Survey::Get(std::optional<std::uint64_t> index) const {
+  if (memo_lost_ || !index) return {};
+  Item found;
+  if (*index < memo_.size()) {
+    found = memo_[static_cast<std::size_t>(*index)];
+  } else if (const auto far = far_memo_.find(*index); far != far_memo_.end()) {
+    found = far->second;
+  }
+  return found.thing == Thing::kUnset ? Item() : found;
 }
 
 bool Survey::Index(std::string_view digits, std::uint64_t& index) {
@@ -118,22 +153,21 @@ void Survey::SetItems(std::size_t floor) {
 
 // What writes to the memo or reads from it. False: something else.
 bool Survey::Memo(const Event& event) {
-  std::uint64_t index = event.number;
   const bool text = event.op == Op::kPut || event.op == Op::kGet;
-  const bool known = !text || Index(event.text, index);
+  const std::optional<std::uint64_t> index = text ? MemoIndex(event.text) : event.number;
   switch (event.op) {
     case Op::kPut:
     case Op::kBinPut:
     case Op::kLongBinPut:
-      if (known) Put(index);
+      Put(index);
       return true;
     case Op::kMemoize:
-      Put(memo_.size());
+      Put(entries_);
       return true;
     case Op::kGet:
     case Op::kBinGet:
     case Op::kLongBinGet:
-      stack_.PushBack(known ? Get(index) : Item());
+      stack_.PushBack(Get(index));
       return true;
     default:
       return false;
@@ -144,6 +178,7 @@ bool Survey::Memo(const Event& event) {
 bool Survey::Constant(const Event& event) {
   std::string_view text = event.text;
   Item item{.thing = Thing::kInt, .number = event.number};
+  const bool escapes = event.op == Op::kString || event.op == Op::kUnicode;
   switch (event.op) {
     case Op::kString:
       // Between quotes of either kind.
@@ -156,6 +191,7 @@ bool Survey::Constant(const Event& event) {
     case Op::kShortBinString:
     case Op::kUnicode:
       item = {.thing = Thing::kText, .text = text};
+      if (escapes && text.contains('\\')) item = {};
       break;
     case Op::kInt:
     case Op::kLong:

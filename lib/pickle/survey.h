@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "lib/base/pod_buffer.h"
 #include "lib/pickle/decode.h"
@@ -21,9 +23,12 @@
 namespace tensorgate::pickle {
 
 struct NamedGlobal {
-  bool known = false;  ///< Both texts stand in the pickle.
+  bool known = false;  ///< Both texts stand in the pickle, without escapes.
   std::string_view module, name;
 };
+
+/// As reports show it: by both texts, or that it is computed.
+std::string FullName(const NamedGlobal& global);
 
 /// What joblib writes right after the opcode that builds an array's wrapper; then the pickle's next opcode.
 struct RawArray {
@@ -45,6 +50,7 @@ class Survey {
  private:
   enum class Thing : std::uint8_t {
     kOther,
+    kUnset,  // in the memo: never written
     kText,
     kInt,
     kTuple,  // `number`: the product of its items, if all are integers (`exact`)
@@ -72,13 +78,17 @@ class Survey {
   void Call(bool build);
   void SetItems(std::size_t floor);
   void Effect(const OpcodeInfo& opcode);
-  void Put(std::uint64_t index);
-  Item Get(std::uint64_t index) const;
+  void Put(std::optional<std::uint64_t> index);
+  Item Get(std::optional<std::uint64_t> index) const;
+  Item* Entry(std::uint64_t index);
   static bool Index(std::string_view digits, std::uint64_t& index);
 
   internal::PodBuffer<Item> stack_;
   internal::PodBuffer<std::size_t> marks_;
   internal::PodBuffer<Item> memo_;
+  std::unordered_map<std::uint64_t, Item> far_memo_;  // where no writer has an entry
+  std::uint64_t entries_ = 0;                         // MEMOIZE writes the next
+  bool memo_lost_ = false;                            // from here on nothing of it is known
   std::uint64_t operations_ = 0;
   NamedGlobal global_;
   // Of the wrapper whose state is being made.

@@ -56,6 +56,7 @@ class Collector {
   }
   bool strict() const { return builder_.options().profile == Profile::kStrict; }
   bool Ended() { return builder_.Ended(); }
+  tensorgate::internal::Interrupt& interrupt() { return builder_.interrupt(); }
 
   void Add(const Pending& pending) {
     if (!On(pending.rule)) return;
@@ -470,7 +471,7 @@ std::vector<NameFinding> NameWarnings(const Header& header, std::uint32_t seen, 
   std::vector<NameFinding> findings = tensorgate::internal::CheckNames(
       static_cast<std::uint32_t>(header.tensors.size()),
       [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); },
-      tensorgate::internal::kSafetensorsNames, (seen & kSeenNameCases) != 0);
+      tensorgate::internal::kSafetensorsNames, (seen & kSeenNameCases) != 0, out.interrupt());
   AddNames(findings, Place::kKey, out);
   return findings;
 }
@@ -480,7 +481,7 @@ std::vector<NameFinding> KeyWarnings(const Header& header, std::uint32_t seen, C
   std::vector<NameFinding> findings = tensorgate::internal::CheckNames(
       static_cast<std::uint32_t>(header.metadata.size()),
       [&](std::uint32_t i) { return header.TextAt(header.metadata.span()[i].key); },
-      tensorgate::internal::kMetadataKeys, (seen & kSeenKeyCases) != 0);
+      tensorgate::internal::kMetadataKeys, (seen & kSeenKeyCases) != 0, out.interrupt());
   AddNames(findings, Place::kMetadataKey, out);
   return findings;
 }

@@ -160,9 +160,9 @@ class Namer {
         },
         [&](std::uint32_t, std::uint32_t) { cases_met = true; });
     if (ambiguous || !(notable || cases_met)) return;
-    for (const NameFinding& finding :
-         tensorgate::internal::CheckNames(static_cast<std::uint32_t>(tensors.size()), name_at,
-                                          tensorgate::internal::kTensorNames, cases_met)) {
+    for (const NameFinding& finding : tensorgate::internal::CheckNames(
+             static_cast<std::uint32_t>(tensors.size()), name_at,
+             tensorgate::internal::kTensorNames, cases_met, builder_.interrupt())) {
       builder_.Add(
           finding.rule, PlaceOf(finding.name),
           {.found = finding.count, .subject = name_at(finding.name), .found_text = finding.text});

@@ -88,14 +88,14 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
   for (pickle::Event event; decoder.Next(event) && event.op != pickle::Op::kStop;) {
     if (pace.Due() && builder.Ended()) return;
     const bool told = event.offset <= outcome.end;
-    if (!survey.Add(event) || told || !survey.global().known) continue;
+    if (!survey.Add(event) || told) continue;
     const pickle::NamedGlobal& global = survey.global();
-    if (FindGlobal(global.module, global.name) ||
-        internal::Trusts(trusted, global.module, global.name)) {
+    if (global.known && (FindGlobal(global.module, global.name) ||
+                         internal::Trusts(trusted, global.module, global.name))) {
       continue;
     }
     builder.Add(Rule::kPickleGlobalOutside, base + event.offset,
-                {.found_text = pickle::FullName(global.module, global.name)});
+                {.found_text = pickle::FullName(global)});
   }
 }
 

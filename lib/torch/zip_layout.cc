@@ -313,7 +313,7 @@ void ZipLayout::CheckRecordNames() {
   const auto name_at = [&](std::uint32_t i) { return i == 0 ? folder : storages[i - 1].key; };
   const auto count = static_cast<std::uint32_t>(storages.size() + 1);
   for (const auto& finding : tensorgate::internal::CheckNames(
-           count, name_at, tensorgate::internal::kRecordNames, false)) {
+           count, name_at, tensorgate::internal::kRecordNames, false, builder_.interrupt())) {
     const std::string_view name = name_at(finding.name);
     const std::uint32_t member =
         finding.name == 0 ? 0 : FindMember("data/" + std::string(name)).value_or(0);

@@ -220,12 +220,12 @@ void BindCheck(nb::module_& module) {
             }
             new (self) TrustList(*std::move(list));
           },
-          nb::arg("text"));
-  module.def("plain_descriptor", &PlainDescriptor, nb::arg("file"),
+          nb::arg("text").none());
+  module.def("plain_descriptor", &PlainDescriptor, nb::arg("file").none(),
              "The descriptor whose bytes are the file object's, or -1.");
-  module.def("check", &Check, nb::arg("what"), nb::kw_only(), nb::arg("name") = nb::none(),
-             nb::arg("profile") = "strict", nb::arg("limits") = nb::none(),
-             nb::arg("max_findings") = 20, nb::arg("trust") = nb::none(),
+  module.def("check", &Check, nb::arg("what").none(), nb::kw_only(), nb::arg("name") = nb::none(),
+             nb::arg("profile").none() = "strict", nb::arg("limits") = nb::none(),
+             nb::arg("max_findings").none() = 20, nb::arg("trust") = nb::none(),
              nb::arg("timeout") = nb::none(), kCheckText);
 }
 

@@ -218,13 +218,13 @@ void BindCheckpoint(nb::module_& module) {
                                "A proven model file. Many threads may read one.")
       .def("names", &Names, nb::arg("sorted") = false, "Names in the order of the data, or sorted.")
       .def("metadata", &Metadata, "What `__metadata__` holds; None without one.")
-      .def("find", &Find, nb::arg("name"), "The index of a name, or None.")
+      .def("find", &Find, nb::arg("name").none(), "The index of a name, or None.")
       .def(
           "entry", &GetEntry, nb::arg("index"),
           "dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read, "
           "aligned for its elements.")
       .def("read", &Read, nb::arg("index"), "One tensor, into memory of its own.")
-      .def("read_into", &ReadInto, nb::arg("index"), nb::arg("into"),
+      .def("read_into", &ReadInto, nb::arg("index"), nb::arg("into").none(),
            "One tensor, into a writable buffer of its size.")
       .def("load", &LoadAll, "All tensors in one block, and where each begins in it.")
       .def("read_slice", &ReadSlice, nb::arg("index"), nb::arg("bounds"),
@@ -241,9 +241,9 @@ void BindCheckpoint(nb::module_& module) {
           [](const CheckpointHandle& self) { return ReportHandle(self.checkpoint.report(), {}); },
           "Accepted; its warnings and notes.")
       .def("__len__", [](const CheckpointHandle& self) { return self.checkpoint.size(); });
-  module.def("open_path", &OpenPath, nb::arg("path"),
+  module.def("open_path", &OpenPath, nb::arg("path").none(),
              "Opens a model file; raises what is wrong with it.");
-  module.def("open_bytes", &OpenBytes, nb::arg("data"),
+  module.def("open_bytes", &OpenBytes, nb::arg("data").none(),
              "The same of bytes in memory, which are held and must not change.");
 }
 

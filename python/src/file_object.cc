@@ -27,13 +27,26 @@ std::span<std::byte> BufferView::writable_bytes() const {
   return {static_cast<std::byte*>(view_.buf), static_cast<std::size_t>(view_.len)};
 }
 
+namespace {
+
+// Attributes of the object itself, which can take the place of methods. open() gives it none that can be called.
+bool HasOwnMethods(nb::handle object) {
+  for (const auto& [name, value] : nb::cast<nb::dict>(object.attr("__dict__"))) {
+    if (PyCallable_Check(value.ptr()) != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 int PlainDescriptor(nb::handle object) {
   const nb::module_ io = nb::module_::import_("_io");
   nb::object raw = nb::borrow(object);
   if (raw.type().is(io.attr("BufferedReader")) || raw.type().is(io.attr("BufferedRandom"))) {
+    if (HasOwnMethods(raw)) return -1;
     raw = raw.attr("raw");
   }
-  if (!raw.type().is(io.attr("FileIO"))) return -1;
+  if (!raw.type().is(io.attr("FileIO")) || HasOwnMethods(raw)) return -1;
   return nb::cast<int>(raw.attr("fileno")());
 }
 

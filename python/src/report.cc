@@ -181,7 +181,7 @@ void BindReport(nb::module_& module) {
                    "Of a sharded checkpoint, for each shard that was looked at: its name as the "
                    "index has it, its verdict, and the rule of its first finding unless it is "
                    "accepted.")
-      .def("text", &Text, nb::arg("verbose") = false,
+      .def("text", &Text, nb::arg("verbose").none() = false,
            "The report for people, as `tensorgate scan` prints it.")
       .def(
           "json",

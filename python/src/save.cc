@@ -189,8 +189,8 @@ void BindSave(nb::module_& module) {
   nb::class_<TensorSpec>(module, "TensorSpec", nb::is_final(),
                          "A tensor to be written: its dtype as numpy or torch call it, its shape, "
                          "and where its bytes are. Whoever makes one answers for the address.")
-      .def("__init__", &MakeSpec, nb::kw_only(), nb::arg("dtype"), nb::arg("shape"),
-           nb::arg("data_ptr"), nb::arg("data_len"))
+      .def("__init__", &MakeSpec, nb::kw_only(), nb::arg("dtype").none(), nb::arg("shape").none(),
+           nb::arg("data_ptr").none(), nb::arg("data_len").none())
       .def_prop_ro(
           "dtype", [](nb::handle self) { return Name(SpecArgument(self).dtype); },
           "As the format spells it: `F32`.")
@@ -199,12 +199,13 @@ void BindSave(nb::module_& module) {
           "data_ptr", [](nb::handle self) { return SpecArgument(self).pointer; }, "The address.")
       .def_prop_ro(
           "data_len", [](nb::handle self) { return SpecArgument(self).length; }, "Bytes there.");
-  module.def("serialize_file", &SaveToFile, nb::arg("tensor_dict"), nb::arg("filename"),
-             nb::arg("metadata") = nb::none(), nb::kw_only(), nb::arg("alignment") = 8,
-             nb::arg("sync") = false, nb::arg("max_shard_bytes") = 0,
+  module.def("serialize_file", &SaveToFile, nb::arg("tensor_dict").none(),
+             nb::arg("filename").none(), nb::arg("metadata") = nb::none(), nb::kw_only(),
+             nb::arg("alignment").none() = 8, nb::arg("sync").none() = false,
+             nb::arg("max_shard_bytes").none() = 0,
              "Writes tensors to a file, whole or not at all.");
-  module.def("serialize", &SaveToBytes, nb::arg("tensor_dict"), nb::arg("metadata") = nb::none(),
-             "The bytes of a file with these tensors.");
+  module.def("serialize", &SaveToBytes, nb::arg("tensor_dict").none(),
+             nb::arg("metadata") = nb::none(), "The bytes of a file with these tensors.");
 }
 
 }  // namespace tensorgate::python

@@ -110,8 +110,12 @@ class Builder {
 
   /// Of the module torch, which its own name may stand before.
   nb::object Member(std::string_view name) {
-    const std::string_view bare = name.substr(name.rfind('.') + 1);
-    return nb::getattr(module_, std::string(bare).c_str());
+    const std::string bare(name.substr(name.rfind('.') + 1));
+    if (nb::hasattr(module_, bare.c_str())) return nb::getattr(module_, bare.c_str());
+    const nb::object error = nb::module_::import_("tensorgate._errors").attr("SafetensorError");
+    PyErr_Format(error.ptr(), "the file names torch.%s, which this torch does not have",
+                 bare.c_str());
+    throw nb::python_error();
   }
 
   nb::object MakeTuple(std::span<const Value> items) {
@@ -277,7 +281,7 @@ void BindTorchFile(nb::module_& module) {
             if (PyCallable_Check(tensor.ptr()) == 0) RaiseWrongType("tensor", "a function", tensor);
             return Builder(self.file(), torch, tensor).Root();
           },
-          nb::arg("torch"), nb::arg("tensor"),
+          nb::arg("torch").none(), nb::arg("tensor").none(),
           "The values as objects; `tensor` makes a tensor of storage, dtype, offset, shape, "
           "stride, requires_grad and "
           "whether it is a parameter.")
@@ -296,9 +300,9 @@ void BindTorchFile(nb::module_& module) {
           [](const TorchFileHandle& self) { return ReportHandle(self.storages.report(), {}); },
           "Accepted; its warnings and notes.");
   module.def(
-      "open_torch_path", &OpenPath, nb::arg("path"), nb::arg("name") = nb::none(),
+      "open_torch_path", &OpenPath, nb::arg("path").none(), nb::arg("name") = nb::none(),
       "Opens a checkpoint of PyTorch's; raises what is wrong with it, under `name` if given.");
-  module.def("open_torch_bytes", &OpenBytes, nb::arg("data"),
+  module.def("open_torch_bytes", &OpenBytes, nb::arg("data").none(),
              "The same of bytes in memory, which are held and must not change.");
 }
 

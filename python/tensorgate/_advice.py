@@ -31,8 +31,8 @@ _DATA_CLASSES = frozenset({
     "fractions.Fraction", "pathlib.Path", "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath",
     "types.SimpleNamespace", "uuid.UUID",
 })
-# Modules of Python 2, which pickle knows by their new names.
-_OLD_MODULES = frozenset({"__builtin__", "commands", "popen2"})
+# Opcodes that fetch what the pickle does not hold.
+_FOREIGN_OPCODES = frozenset({"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER"})
 # A pickle that may be suggested is read once more as a whole.
 _WHOLE = 16 << 20
 _STEPS = 200_000
@@ -80,9 +80,20 @@ def _named(names: list[str]) -> str:
 
 
 def _may_be_trusted(name: str) -> bool:
-    """Whether it may be a class of somebody's own: functions of the standard library never are."""
-    package = name.partition(".")[0]
-    return name in _DATA_CLASSES or not (package in sys.stdlib_module_names or package in _OLD_MODULES)
+    """Whether it may be a class of somebody's own: functions of the standard library never are, by whatever way."""
+    if name in _DATA_CLASSES:
+        return True
+    parts = name.split(".")
+    # A module can be reached through one that imports it (`some.module.os.system`).
+    return all(part.isidentifier() for part in parts) and not any(map(_is_standard, parts[:-1]))
+
+
+def _is_standard(module: str) -> bool:
+    """Whether the standard library has it, perhaps by the name that it had in Python 2, which pickle knows."""
+    import _compat_pickle
+
+    old = {name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING}
+    return module in sys.stdlib_module_names or module in old or module == "popen2"
 
 
 def _list(names: list[str]) -> str:
@@ -106,8 +117,10 @@ def _one_plain_pickle(what: Content) -> bool:
     if len(data) > _WHOLE:
         return False
     try:
-        places = [place for _, _, place in itertools.islice(pickletools.genops(data), _STEPS)]
-        end = 1 + (places[-1] or 0)
+        opcodes = list(itertools.islice(pickletools.genops(data), _STEPS))
+        end = 1 + (opcodes[-1][2] or 0)
+        if any(opcode.name in _FOREIGN_OPCODES for opcode, _, _ in opcodes):
+            return False
         return (data[end - 1:end] == pickle.STOP and end == len(data) and not zipfile.is_zipfile(io.BytesIO(data))
                 and not tarfile.is_tarfile(io.BytesIO(data)))
     except Exception:

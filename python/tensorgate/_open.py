@@ -145,9 +145,11 @@ class safe_open:
         self._file: _File | None = _File(open_path(filename), name, device, backend)
 
     def _opened(self) -> _File:
-        if self._file is None:
+        # One that was made without __init__ has none.
+        file: _File | None = getattr(self, "_file", None)
+        if file is None:
             raise SafetensorError("File is closed")
-        return self._file
+        return file
 
     def keys(self) -> list[str]:
         """The names of the tensors, sorted."""

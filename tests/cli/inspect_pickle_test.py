@@ -47,6 +47,19 @@ class InspectPickle(Case):
         self.assertIn("outside  a name that is computed", text)
         self.assertEqual(len(re.findall("^ +[0-9]+  outside  ", text, re.MULTILINE)), 6)
 
+    def test_names_through_a_memo_that_no_writer_makes(self):
+        posix, system, call = b"\x8c\x05posix", b"\x8c\x06system", b"\x93\x8c\x02id\x85R."
+        for data in (
+            posix + system + b"p77\n0g77\n" + call,
+            posix + system + b"p" + b"0" * 300 + b"7\n0U\x01xp0\n0g7\n" + call,
+            # MEMOIZE writes entry 1 and then 2, since so many were there.
+            b"\x8c\x0bcollectionsq\x010" + posix + b"\x940\x8c\x0bOrderedDictq\x020" + system + b"\x940h\x01h\x02" + call,
+        ):
+            with self.subTest(data):
+                text = self.shown("--globals", b"\x80\x04" + data, code=REJECTED)
+                self.assertIn("outside  posix.system\n", text)
+                self.assertNotIn("collections", text)
+
     def test_allowed_names(self):
         text = self.shown("--globals", b"\x80\x02ccollections\nOrderedDict\n)R.", code=ACCEPTED)
         self.assertEqual(text, "       2  allowed  collections.OrderedDict\n")

@@ -88,9 +88,19 @@ class Timeout(Case):
         for line in self.scan("--timeout", "1e-9", self.dir, code=UNDECIDED)[:3]:
             self.assertEqual(self.rules(line), ["limit/time"])
 
+    def test_long_listings(self):
+        for data in (b"(" * 20_000_000, b"\x80\x02" + b"c" * 20_000_000, b"cos\nx\n" * 3_000_000):
+            path = self.put("long", data)
+            for what in ("--globals", "--opcodes"):
+                begun = time.monotonic()
+                result = self.run_command("inspect", what, "--timeout", "0.2", path)
+                self.assertLess(time.monotonic() - begun, 1.5)
+                self.assertEqual(result.returncode, UNDECIDED)
+                self.assertIn(b"limit/time", result.stdout + result.stderr)
+
     def test_other_commands(self):
         path = self.put("a.safetensors")
-        for command in (("inspect", path), ("hash", path), ("diff", path, path), ("sanitize", path, self.dir / "b"),
+        for command in (("inspect", path), ("inspect", path, "--globals"), ("inspect", path, "--opcodes"), ("hash", path), ("diff", path, path), ("sanitize", path, self.dir / "b"),
                         ("convert", path, self.dir / "b"), ("merge", path, path, self.dir / "b")):
             result = self.run_command(command[0], "--timeout", "1e-9", *command[1:])
             self.assertEqual(result.returncode, UNDECIDED, command)

@@ -275,6 +275,11 @@ std::vector<Long> LongFiles() {
   }
   std::vector<std::string> members;
   for (int i = 0; i < 50'000; ++i) members.push_back("data/x" + std::to_string(i));
+  made::Items alike;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string name = "\xC3\xA9/" + std::to_string(i);
+    alike.emplace_back(name, i == 0 ? made::View{{1}, {1}, 0, 0, 1}.Code() + "q\1" : "h\1");
+  }
   const std::string nested = "](" + Repeated("](K\1K\2e", 100'000) + "e";
   const std::string pickle = "\x80\x02";
   return {
@@ -288,6 +293,8 @@ std::vector<Long> LongFiles() {
       {"values", pickle + nested + ".", 100},
       {"members", made::File("N", {}, members), 10},
       {"names", made::File(made::Dict(tensors), {std::string(4, '\0')}), 30},
+      {"names compared", ManyTensors(100'000, false), 300},
+      {"names in archives compared", made::File(made::Dict(alike), {std::string(4, '\0')}), 100},
       {"names outside", pickle + "cos\nsystem\n" + Repeated("cos\npopen\n", 500'000) + ".", 5},
       {"opcodes for the reference", pickle + "](" + Repeated("K\1", 1'000'000) + "e.", 240,
        Profile::kReference},

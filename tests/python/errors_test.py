@@ -207,6 +207,27 @@ class Wrong(unittest.TestCase):
                 for key in named:
                     self.attempt(name, call, *arguments, **{**named, key: wrong})
 
+    def test_none_is_refused_in_words(self):
+        def refused(what, call, /, *arguments, **named):
+            with self.subTest(name, arguments=str(arguments)[:80], named=str(named)[:80]):
+                try:
+                    call(*arguments, **named)
+                except Exception as error:
+                    self.assertNotIn("incompatible function arguments", str(error))
+
+        for name in calls(self.objects):
+            if not name.startswith(("tensorgate.", "Report.", "safe_open.", "Slice.")):
+                continue
+            call, arguments, named = calls(self.objects)[name]
+            for i in range(len(arguments)):
+                refused(name, call, *arguments[:i], None, *arguments[i + 1:], **named)
+            for key in named:
+                refused(name, call, *arguments, **{**named, key: None})
+        refused("TrustList", _native.TrustList, None)
+        for key in ("dtype", "shape", "data_ptr", "data_len"):
+            refused("TensorSpec", _native.TensorSpec,
+                    **{"dtype": "uint8", "shape": [0], "data_ptr": 0, "data_len": 0, key: None})
+
     def test_numbers_of_arguments(self):
         for name, (call, arguments, named) in calls(self.objects).items():
             self.attempt(name, call, *arguments, *[None] * 9)
@@ -263,6 +284,13 @@ class Empty(unittest.TestCase):
                         use()
                     self.assertNotIn("nanobind", str(caught.exception))
                 repr(made)
+
+    def test_a_file_that_was_not_opened(self):
+        file = tensorgate.safe_open.__new__(tensorgate.safe_open)
+        for use in (file.keys, file.offset_keys, file.metadata, file.get_tensors, lambda: file.get_tensor("a"),
+                    lambda: file.get_slice("a")):
+            with self.assertRaisesRegex(tensorgate.SafetensorError, "closed"):
+                use()
 
     def test_copies(self):
         for it in (_native.dlpack(bytearray(4), 0, "F32", [1]), tensorgate.check(OVERLAP), _native.open_bytes(GOOD), _native.open_bytes(GOOD).read(0),

@@ -55,11 +55,24 @@ class Advice(Guarded):
         yield b"\x80\x02(cposix\nsystem\nX\x04\x00\x00\x00trueo."
         yield b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x940h\x00h\x01\x93\x8c\x04true\x85R."
         yield b"\x80\x02K\x010cposix\nsystem\nX\x04\x00\x00\x00true\x85R."
+        call = b"\x93\x8c\x04true\x85R."
+        # Entries of the memo that no writer numbers so, and what MEMOIZE makes of them.
+        yield b"\x80\x04\x8c\x05posix\x8c\x06systemp77\n0g77\n" + call
+        yield b"\x80\x04\x8c\x05posix\x8c\x06systemp +7_7\n0g77\n" + call
+        yield (b"\x80\x04\x8c\x0bcollectionsq\x010\x8c\x05posix\x940\x8c\x0bOrderedDictq\x020\x8c\x06system\x940h\x01h\x02"
+               + call)
 
     def hidden(self):
         """The same where it is not to be found in the first pickle."""
         yield pickle.dumps(System(), 1)
         yield b"\x80\x02\x82\x01."
+        yield b"\x80\x04\x8c\x01a\x82\x01\x86."
+        yield b"\x80\x04\x8c\x01aPb\n\x86."
+        yield b"\x80\x04V\\u0070osix\n\x8c\x06system\x93\x8c\x04true\x85R."
+        yield b"\x80\x04S'\\x70osix'\n\x8c\x06system\x93\x8c\x04true\x85R."
+        # Reached through a module that imports it, and by a name of Python 2.
+        yield b"\x80\x04\x8c\x06joblib\x8c\x10memory.os.system\x93\x8c\x04true\x85R."
+        yield b"\x80\x02ccPickle\nloads\nC\x00\x85R."
         yield pickle.dumps(System(), 4)[:-1]
         yield pickle.dumps({"a": 1}, 4) + pickle.dumps(System(), 4)
         # Plain data to pickle, another file to who looks for it.

@@ -104,6 +104,20 @@ class Closed(Guarded):
             self.not_loaded(lambda: joblib.numpy_pickle.load(self.evil))
             self.not_loaded(lambda: joblib.numpy_pickle_compat.load_compatibility(str(self.evil)))
 
+    def test_files_whose_methods_are_replaced(self):
+        good = self.put(plain({}), "good.pkl")
+        for buffering in (-1, 0):
+            for name in ("file", "raw"):
+                with self.subTest(buffering=buffering, name=name), open(good, "rb", buffering) as file:
+                    other = io.BytesIO(plain(Evil()))
+                    target = file.raw if name == "raw" and buffering else file
+                    for method in ("read", "readinto", "readline", "peek"):
+                        if hasattr(target, method):
+                            setattr(target, method, getattr(other, method, lambda *_: b""))
+                    with tensorgate.guard(), self.refused():
+                        pickle.load(file)
+                    self.assertEqual(RAN, [])
+
     def test_modules_that_are_imported_anew(self):
         names = ["_pickle", "pickle", *(["safetensors"] if safetensors else [])]
         before = {name: sys.modules[name] for name in names}

@@ -186,6 +186,16 @@ class LoadTest(unittest.TestCase):
         with self.assertRaises(tensorgate.SafetensorError):
             tensorgate.torch.load(io.BytesIO(path.read_bytes()), mmap=True)
 
+    def test_a_dtype_that_this_torch_lacks(self):
+        path = self.saved(torch.bfloat16)
+        name = torch.bfloat16
+        del torch.bfloat16
+        try:
+            with self.assertRaisesRegex(tensorgate.SafetensorError, "names torch.bfloat16, which this torch does not have"):
+                tensorgate.torch.load(path)
+        finally:
+            torch.bfloat16 = name
+
     def test_map_location(self):
         path = self.saved({"a": torch.ones(2)})
         seen = []

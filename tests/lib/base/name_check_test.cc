@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <map>
 #include <random>
 #include <set>
@@ -19,9 +20,10 @@ std::vector<NameFinding> Check(const std::vector<std::string>& names, const Name
   for (std::size_t i = 0; i < names.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) cases_met |= DifferInCase(names[i], names[j]);
   }
+  Interrupt never;
   return CheckNames(
       static_cast<std::uint32_t>(names.size()),
-      [&](std::uint32_t i) { return std::string_view(names[i]); }, use, cases_met);
+      [&](std::uint32_t i) { return std::string_view(names[i]); }, use, cases_met, never);
 }
 
 const NameFinding* Find(const std::vector<NameFinding>& findings, Rule rule) {
@@ -180,35 +182,78 @@ TEST(NameCheckTest, CountsNames) {
 
 TEST(NameCheckTest, NoNamesAndTheSameNameAgain) {
   EXPECT_TRUE(Check({}, kTensorNames).empty());
-  EXPECT_TRUE(
-      CheckNames(0, [](std::uint32_t) { return std::string_view(); }, kTensorNames, true).empty());
+  Interrupt never;
+  EXPECT_TRUE(CheckNames(
+                  0, [](std::uint32_t) { return std::string_view(); }, kTensorNames, true, never)
+                  .empty());
   EXPECT_TRUE(Check({"\xC3\xA4", "\xC3\xA4", "a/b", "a/b"}, kTensorNames).empty());
 }
 
 // Names past the bound are not looked at, those before it are.
 TEST(NameCheckTest, ABoundOnTheBytes) {
   const std::string large(1 << 20, 'n');
+  Interrupt never;
   for (const std::uint32_t count : {127u, 128u}) {
     const auto at = [&](std::uint32_t i) {
       return i == 0 || i > count ? std::string_view(i == 0 ? "a" : "A/con")
                                  : std::string_view(large);
     };
-    const auto findings = CheckNames(count + 2, at, kTensorNames, true);
+    const auto findings = CheckNames(count + 2, at, kTensorNames, true, never);
     EXPECT_EQ(Find(findings, Rule::kNameReserved) != nullptr, count == 127);
     EXPECT_EQ(Find(findings, Rule::kNameFolder) != nullptr, count == 127);
   }
+  // Of one name what is past a mebibyte.
+  const std::string begin = "a/" + std::string(1 << 20, 'n');
+  EXPECT_FALSE(Check({"c:" + begin}, kTensorNames).empty());
+  EXPECT_TRUE(Check({begin + "/con"}, kTensorNames).empty());
+  EXPECT_TRUE(Check({begin, begin + "b", begin + "/b"}, kTensorNames).empty());
   const std::string huge = "c:" + std::string(std::size_t{128} << 20, 'n');
-  EXPECT_TRUE(CheckNames(
-                  2, [&](std::uint32_t) { return std::string_view(huge); }, kTensorNames, true)
-                  .empty());
+  EXPECT_TRUE(
+      CheckNames(
+          2, [&](std::uint32_t) { return std::string_view(huge); }, kTensorNames, true, never)
+          .empty());
 }
 
 double SecondsFor(const std::vector<std::string>& names) {
   const auto begun = std::chrono::steady_clock::now();
+  Interrupt never;
   CheckNames(
       static_cast<std::uint32_t>(names.size()),
-      [&](std::uint32_t i) { return std::string_view(names[i]); }, kTensorNames, true);
+      [&](std::uint32_t i) { return std::string_view(names[i]); }, kTensorNames, true, never);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+}
+
+// Every loop ends when it must: over the names, in the table, in the folders, and where those are sorted.
+TEST(NameCheckTest, AsksAgainAndAgain) {
+  std::vector<std::string> plain, wide, folders, cases, huge;
+  for (int i = 0; i < 40; ++i) huge.push_back("a/" + std::string(1 << 20, 'n'));
+  for (std::size_t i = 0; i < 50'000; ++i) {
+    plain.push_back("a/" + std::to_string(i));
+    wide.push_back("\xC3\xA9" + std::to_string(i));
+    folders.push_back(std::to_string(i) + "/a/b/c/d/e/f");
+    cases.emplace_back("a/abcdefghijklmnopqrstuvw");
+    for (std::size_t bit = 0; bit < 20; ++bit)
+      cases.back()[bit + 2] -= (i >> bit & 1) != 0 ? 32 : 0;
+  }
+  for (const auto& names : {plain, wide, folders, cases, huge}) {
+    const auto check = [&](int most) {
+      int asked = 0;
+      CheckOptions options;
+      options.keep_going = [&] { return ++asked < most; };
+      Interrupt interrupt(options);
+      const auto findings = CheckNames(
+          static_cast<std::uint32_t>(names.size()),
+          [&](std::uint32_t i) { return std::string_view(names[i]); }, kTensorNames, true,
+          interrupt);
+      EXPECT_TRUE(most == INT_MAX || findings.empty());
+      return asked;
+    };
+    const int asked = check(INT_MAX);
+    EXPECT_GE(asked, 60) << names[0].substr(0, 10);
+    for (int most = 1; most < asked; most += 1 + asked / 12) {
+      EXPECT_EQ(check(most), most) << names[0].substr(0, 10);
+    }
+  }
 }
 
 // Whatever the names, twice as many bytes take about twice as long. The bounds are wide: a square would take minutes.

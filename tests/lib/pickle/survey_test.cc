@@ -73,18 +73,58 @@ TEST(SurveyTest, NamesThroughTheMemo) {
       {name + "\x94h\0U\1a\x93"s, "os a, 2/0"},
       {name + "2U\1a\x93"s, "os a, 2/0"},
       {"2U\1a\x93", "?, 1/0"},
-      // An index of the number of the opcode is remembered, one beyond is not.
+      // Whatever the index.
       {name + "q\2h\2U\1a\x93"s, "os a, 2/0"},
-      {name + "q\3h\3U\1a\x93"s, "?, 2/0"},
+      {name + "q\3h\3U\1a\x93"s, "os a, 2/0"},
+      {name + "p4000000000\ng4000000000\nU\1a\x93"s, "os a, 2/0"},
       {name + "q\2h\1U\1a\x93"s, "?, 2/0"},
       // Nothing to remember, and what stood there stays.
       {"q\0h\0U\1a\x93"s, "?, 1/0"},
       {name + "q\0"s + "0q\0h\0U\1a\x93"s, "os a, 1/0"},
       {name + "p000000001\ng1\nU\1a\x93"s, "os a, 2/0"},
-      {name + "p0000000001\ng1\nU\1a\x93"s, "?, 2/0"},
+      {name + "p0000000001\ng1\nU\1a\x93"s, "os a, 2/0"},
+      // As CPython reads numbers.
+      {name + "p +1_0 \ng10\nU\1a\x93"s, "os a, 2/0"},
+      {name + "p-1\ng-1\nU\1a\x93"s, "?, 2/0"},
+      {name + "p1234567890123456789\ng1234567890123456789\nU\1a\x93"s, "?, 2/0"},
       {name + "p\ng0\nU\1a\x93"s, "?, 2/0"},
       {name + "q\0g\nU\1a\x93"s, "?, 2/0"},
-      {name + "q\0g0000000000\nU\1a\x93"s, "?, 2/0"},
+      {name + "q\0g0000000000\nU\1a\x93"s, "os a, 2/0"},
+  };
+  Check(cases);
+}
+
+// MEMOIZE writes where the number of entries says, whatever their indices.
+TEST(SurveyTest, MemoizeCountsEntries) {
+  const Case cases[] = {
+      {"U\1mq\1U\2os\x94h\1U\1a\x93", "os a, 3/0"},
+      {"U\1mr\0\0\0\x80U\2os\x94h\1U\1a\x93"s, "os a, 3/0"},
+      {"U\1mq\0q\0U\2os\x94h\1U\1a\x93"s, "os a, 3/0"},
+      {"U\1mq\1U\2os\x94\x94h\2U\1a\x93", "?, 3/0"},
+      // After an index that no unpickler reads nothing is known.
+      {"U\2osq\0px\nh\0U\1a\x93"s, "?, 2/0"},
+  };
+  Check(cases);
+}
+
+// Memory is for what writers do; where more lies far beyond, nothing is known.
+TEST(SurveyTest, ManyFarEntries) {
+  std::string bytes = "U\2os";
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    const std::uint32_t index = 0x80000000 + i;
+    bytes += 'r';
+    for (int byte = 0; byte < 4; ++byte) bytes += static_cast<char>(index >> (8 * byte) & 0xFF);
+  }
+  const Case cases[] = {{bytes + "j\0\0\0\x80U\1a\x93"s, "?, 2/0"}};
+  Check(cases);
+}
+
+// Only an unpickler knows what they say.
+TEST(SurveyTest, TextsWithEscapes) {
+  const Case cases[] = {
+      {"V\\u006fs\nVa\n\x93", "?, 1/0"},
+      {"S'\\x6fs'\nS'a'\n\x93", "?, 1/0"},
+      {"U\5\\x6fsU\1a\x93", "\\x6fs a, 1/0"},
   };
   Check(cases);
 }
