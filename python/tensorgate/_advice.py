@@ -31,6 +31,8 @@ _DATA_CLASSES = frozenset({
     "fractions.Fraction", "pathlib.Path", "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath",
     "types.SimpleNamespace", "uuid.UUID",
 })
+# Functions of other packages that load, evaluate or run what they are given, by the beginnings of their names.
+_RUNNERS = ("_load", "_unpickle", "compile", "eval", "exec", "import", "load", "open", "query", "read_", "run", "system")
 # Opcodes that fetch what the pickle does not hold.
 _FOREIGN_OPCODES = frozenset({"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER"})
 # A pickle that may be suggested is read once more as a whole.
@@ -85,7 +87,9 @@ def _may_be_trusted(name: str) -> bool:
         return True
     parts = name.split(".")
     # A module can be reached through one that imports it (`some.module.os.system`).
-    return all(part.isidentifier() for part in parts) and not any(map(_is_standard, parts[:-1]))
+    if not all(part.isidentifier() for part in parts) or any(map(_is_standard, parts[:-1])):
+        return False
+    return not parts[-1].startswith(_RUNNERS)
 
 
 def _is_standard(module: str) -> bool:

@@ -73,6 +73,10 @@ class Advice(Guarded):
         # Reached through a module that imports it, and by a name of Python 2.
         yield b"\x80\x04\x8c\x06joblib\x8c\x10memory.os.system\x93\x8c\x04true\x85R."
         yield b"\x80\x02ccPickle\nloads\nC\x00\x85R."
+        # By other packages' functions that unpickle or run what they are given.
+        for module, name in (("joblib", "load"), ("pandas", "read_pickle"), ("torch.hub", "load"), ("dill", "loads"),
+                             ("pandas.core.computation.eval", "eval"), ("numpy.testing._private.utils", "runstring")):
+            yield b"\x80\x02c" + module.encode() + b"\n" + name.encode() + b"\nX\x01\x00\x00\x00a\x85R."
         yield pickle.dumps(System(), 4)[:-1]
         yield pickle.dumps({"a": 1}, 4) + pickle.dumps(System(), 4)
         # Plain data to pickle, another file to who looks for it.
