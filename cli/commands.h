@@ -8,7 +8,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "tensorgate/report.h"
-#include "tensorgate/source.h"
+#include "tensorgate/torch.h"
 
 namespace tensorgate::cli {
 
@@ -28,8 +28,9 @@ int Refuse(Output& output, const std::string& path, const Refusal& refusal,
 /// Of RunInspect: the opcodes or names of the pickles in any file.
 int InspectPickle(const Options& options);
 
-/// Of RunInspect: a file whose report says that it is a checkpoint of PyTorch's.
-int InspectTorch(const Options& options, const std::string& path, Source& source, Output& output);
+/// Of RunInspect: an opened checkpoint of PyTorch's.
+void InspectTorch(Output& output, const std::string& path, const torch::File& file,
+                  const Report& report, const Options& options);
 
 }  // namespace tensorgate::cli
 

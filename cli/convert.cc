@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -10,28 +9,9 @@
 #include "cli/input.h"
 #include "tensorgate/convert.h"
 #include "tensorgate/render.h"
-#include "tensorgate/scan.h"
-#include "tensorgate/shards.h"
 
 namespace tensorgate::cli {
 namespace {
-
-// What was not taken for a checkpoint of PyTorch's is named as what it is.
-Refusal RefusalOf(const Options& options, const Report& report) {
-  const std::string& path = options.paths[0];
-  std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(path, ignored);
-  Report scanned =
-      folder ? CheckCheckpoint(path, options.check).report : ScanPath(path, options.check);
-  const bool ours = scanned.format().starts_with("pytorch-");
-  if (scanned.verdict() == Verdict::kAccepted && !ours) {
-    const bool safetensors = scanned.format().starts_with("safetensors");
-    const Rule rule = safetensors ? Rule::kUseAlreadySafetensors : Rule::kUseNoTensors;
-    return {std::move(scanned), Status{.rule = rule}};
-  }
-  const bool other = scanned.verdict() == Verdict::kUnsupported || !ours;
-  return {folder || !other ? report : std::move(scanned)};
-}
 
 int Refuse(const Options& options, const ConvertError& error) {
   const std::string& path = options.paths[0];
@@ -41,10 +21,8 @@ int Refuse(const Options& options, const ConvertError& error) {
     TellError(path, error.status, message);
     return CodeOf(error.status);
   }
-  const Refusal refusal = RefusalOf(options, *error.report);
-  std::fputs(RenderText(path, refusal.report, options.verbose).c_str(), stderr);
-  if (refusal.error) TellError(path, *refusal.error);
-  return CodeOf(refusal);
+  std::fputs(RenderText(path, *error.report, options.verbose).c_str(), stderr);
+  return CodeOf(*error.report);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "lib/checkpoint/check.h"
-#include "lib/scan/detect.h"
+#include "lib/formats/registry.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
@@ -46,7 +46,7 @@ Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& option
     if (!contents) return Refused(std::move(contents.error()));
     std::ranges::move(contents->tensors, std::back_inserter(input->contents.tensors));
     std::ranges::move(contents->parts, std::back_inserter(input->contents.parts));
-    if (!shard.file) {
+    if (std::holds_alternative<std::monostate>(shard.file)) {
       input->repaired.push_back(
           {checked.folder + shard.name, safetensors::Check(*shard.source, strict)});
     }
@@ -64,7 +64,7 @@ Report ScanStrict(const std::string& path, const Options& options) {
                                                       : ScanPath(path, strict);
 }
 
-// What cannot be opened is named as what it is; a file that is accepted all the same, with the reason why it is of no use.
+// An accepted file comes with the reason why it is of no use; a refused one may be read as the reference reads it.
 Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& options) {
   const std::string path = input->path;
   const Finding& reason = report.findings()[0];
@@ -73,24 +73,17 @@ Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& o
     if (judged.verdict() != Verdict::kAccepted) return Refused(std::move(judged));
     return Refused(std::move(judged), Status{.rule = reason.rule}, Message(report, reason));
   }
-  const bool rejected = report.verdict() == Verdict::kRejected;
-  const bool shards = report.format().ends_with("-checkpoint");
-  if (rejected && options.check.profile == Profile::kReference &&
-      report.format() != "pytorch-checkpoint") {
-    input->report = report;
-    Opened opened = shards ? OpenShardsAsReference(std::move(input), options)
+  const internal::Format* shards = internal::FindShards(report.format());
+  const internal::Format* format =
+      shards != nullptr ? shards : internal::FindFormat(report.format());
+  const bool readable = format != nullptr && format->read_as_reference;
+  if (report.verdict() != Verdict::kRejected || options.check.profile != Profile::kReference ||
+      !readable) {
+    return Refused(std::move(report));
+  }
+  input->report = std::move(report);
+  return shards != nullptr ? OpenShardsAsReference(std::move(input), options)
                            : OpenAsReference(std::move(input), options);
-    if (opened) return opened;
-    report = std::move(opened.error().report);
-  }
-  // An index or a folder has been judged as what it is.
-  if (!rejected || shards || internal::IsNamedSafetensors(path)) return Refused(std::move(report));
-  Report other = ScanStrict(path, options);
-  // What else is accepted holds no tensors: a pickle of plain values.
-  if (other.verdict() == Verdict::kAccepted) {
-    return Refused(std::move(other), Status{.rule = Rule::kUseNoTensors});
-  }
-  return Refused(other.format() == "safetensors" ? std::move(report) : std::move(other));
 }
 
 }  // namespace
@@ -117,6 +110,11 @@ Opened OpenInput(const std::string& path, const Options& given) {
   if (!contents) return std::unexpected(Failed(*input, contents.error(), options));
   input->contents = *std::move(contents);
   return input;
+}
+
+bool HasHeaderDigest(const Report& report) {
+  const internal::Format* format = internal::FindFormat(report.format());
+  return format != nullptr && format->has_header_digest;
 }
 
 ExitCode CodeOf(const Refusal& refusal) {

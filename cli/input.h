@@ -58,6 +58,9 @@ void TellError(const std::string& path, const Status& status, std::string_view m
 /// The report as text, and on standard error why an accepted file is of no use.
 void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose);
 
+/// The digest of its header is shown.
+bool HasHeaderDigest(const Report& report);
+
 /// `"error":null` or an object of rule and message.
 std::string ErrorMember(const std::optional<Status>& error, std::string_view message = {});
 

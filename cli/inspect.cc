@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "cli/commands.h"
@@ -12,7 +13,7 @@
 #include "cli/output.h"
 #include "lib/json/writer.h"
 #include "lib/report/digest.h"
-#include "lib/scan/detect.h"
+#include "lib/scan/judge.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
@@ -24,8 +25,9 @@ namespace {
 
 using safetensors::File;
 
-void WriteText(Output& output, const std::string& path, const File& file, const Options& options) {
-  output.Write(RenderText(path, file.report(), options.verbose));
+void WriteText(Output& output, const std::string& path, const File& file, const Report& report,
+               const Options& options) {
+  output.Write(RenderText(path, report, options.verbose));
   output.Write(
       fmt::format("\nsize {} bytes, header {} bytes of which {} padding, data from byte {}\n\n",
                   GroupDigits(file.file_size()), GroupDigits(file.header_bytes().size()),
@@ -111,23 +113,22 @@ int RunInspect(const Options& options) {
   std::optional<DigestSource> digested;
   if (options.digest) digested.emplace(*source);
   Source& opened = digested ? static_cast<Source&>(*digested) : *source;
-  const std::expected<File, Report> file = File::Open(opened, options.check);
-  const std::string digest = digested ? digested->Hex() : std::string();
-  if (!file) {
-    // Another format is named as what it is.
-    if (internal::IsNamedSafetensors(path))
-      return Refuse(output, path, {file.error()}, digest, options);
-    const Report report = Scan(*source, path, options.check);
-    if (report.verdict() != Verdict::kAccepted) return Refuse(output, path, {report}, {}, options);
-    if (report.format().starts_with("pytorch-")) {
-      return InspectTorch(options, path, *source, output);
-    }
-    return Refuse(output, path, {report, Status{.rule = Rule::kUseNoTensors}}, {}, options);
+  internal::Judged judged = internal::JudgeToOpen(opened, path, options.check);
+  const Report& report = judged.report;
+  const std::string digest = digested && HasHeaderDigest(report) ? digested->Hex() : std::string();
+  if (report.verdict() != Verdict::kAccepted) {
+    return Refuse(output, path, {report}, digest, options);
   }
-  if (options.format == Format::kJson) {
-    WriteJson(output, *file, RenderJson(path, file->report(), {.header_sha256 = digest}));
+  if (const auto* file = std::get_if<torch::File>(&judged.file)) {
+    InspectTorch(output, path, *file, report, options);
+  } else if (const auto* plain = std::get_if<File>(&judged.file)) {
+    if (options.format == Format::kJson) {
+      WriteJson(output, *plain, RenderJson(path, report, {.header_sha256 = digest}));
+    } else {
+      WriteText(output, path, *plain, report, options);
+    }
   } else {
-    WriteText(output, path, *file, options);
+    return Refuse(output, path, {report, Status{.rule = Rule::kUseNoTensors}}, {}, options);
   }
   return output.Finish() ? kDone : kUndecided;
 }

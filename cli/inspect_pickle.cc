@@ -8,6 +8,7 @@
 #include "cli/pickle_listing.h"
 #include "cli/pickle_search.h"
 #include "lib/base/report_builder.h"
+#include "lib/formats/registry.h"
 #include "lib/source/drive.h"
 #include "lib/zip/reader.h"
 #include "tensorgate/render.h"
@@ -35,9 +36,11 @@ void ShowOfArchive(Source& source, const CheckOptions& options, PickleListing& l
 Result<void> ShowAll(Source& source, const Report& report, const CheckOptions& options,
                      PickleListing& listing) {
   if (report.verdict() != Verdict::kAccepted) return PickleSearch(source, listing).Run();
-  if (report.format() == "pytorch-zip") {
+  const internal::Format* format = internal::FindFormat(report.format());
+  const internal::Packing packing = format == nullptr ? internal::Packing::kNone : format->packing;
+  if (packing == internal::Packing::kZip) {
     ShowOfArchive(source, options, listing);
-  } else if (report.format() == "pytorch-legacy" || report.format() == "pickle") {
+  } else if (packing == internal::Packing::kPickle) {
     const std::uint64_t size = source.size();
     std::uint64_t at = 0;
     // A legacy stream has five, one after the other, then the storages.

@@ -1,7 +1,6 @@
 // tensorgate inspect: a checkpoint of PyTorch's.
 #include <fmt/format.h>
 
-#include <expected>
 #include <string>
 
 #include "cli/commands.h"
@@ -19,8 +18,9 @@ std::string ListText(const std::vector<std::uint64_t>& numbers) {
   return fmt::format("[{}]", fmt::join(numbers, ", "));
 }
 
-void WriteText(Output& output, const std::string& path, const File& file, const Options& options) {
-  output.Write(RenderText(path, file.report(), options.verbose));
+void WriteText(Output& output, const std::string& path, const File& file, const Report& report,
+               const Options& options) {
+  output.Write(RenderText(path, report, options.verbose));
   output.Write(fmt::format("\nsize {} bytes, {} storages\n\n", GroupDigits(file.file_size()),
                            GroupDigits(file.storages())));
   for (std::size_t i = 0; i < file.size() && !output.failed(); ++i) {
@@ -44,8 +44,8 @@ void WriteNumbers(internal::JsonWriter& json, std::string_view key,
   json.EndArray();
 }
 
-void WriteJson(Output& output, const std::string& path, const File& file) {
-  output.Write("{\"report\":" + RenderJson(path, file.report()) + ",\"contents\":{\"tensors\":[");
+void WriteJson(Output& output, const std::string& path, const File& file, const Report& report) {
+  output.Write("{\"report\":" + RenderJson(path, report) + ",\"contents\":{\"tensors\":[");
   for (std::size_t i = 0; i < file.size() && !output.failed(); ++i) {
     const Tensor tensor = file.tensor(i);
     std::string text = i == 0 ? "" : ",";
@@ -72,16 +72,13 @@ void WriteJson(Output& output, const std::string& path, const File& file) {
 
 }  // namespace
 
-int InspectTorch(const Options& options, const std::string& path, Source& source, Output& output) {
-  const std::expected<File, Report> file = File::Open(source, options.check);
-  // It changed in between.
-  if (!file) return Refuse(output, path, {file.error()}, {}, options);
+void InspectTorch(Output& output, const std::string& path, const File& file, const Report& report,
+                  const Options& options) {
   if (options.format == Format::kJson) {
-    WriteJson(output, path, *file);
+    WriteJson(output, path, file, report);
   } else {
-    WriteText(output, path, *file, options);
+    WriteText(output, path, file, report, options);
   }
-  return output.Finish() ? kDone : kUndecided;
 }
 
 }  // namespace tensorgate::cli

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/formats/registry.h"
 #include "lib/ops/shards.h"
-#include "lib/scan/detect.h"
 #include "lib/source/new_file.h"
 #include "lib/source/walk.h"
 #include "tensorgate/render.h"

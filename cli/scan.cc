@@ -64,7 +64,7 @@ Report Scanner::JudgeIndex(const std::string& path, int folder, FileSource& file
   const Result<internal::Folder> holding =
       folder < 0 ? internal::Folder::Holding(path) : internal::Folder::FromDescriptor(folder);
   if (!holding) return ScanFailure(holding.error(), options_.check);
-  return checkpoint::CheckIndex(*holding, *checkpoint::KindOf(path), file, CheckNow(options_))
+  return checkpoint::CheckIndex(*holding, *checkpoint::ShardsOf(path), file, CheckNow(options_))
       .report;
 }
 
@@ -75,7 +75,7 @@ bool Scanner::File(const std::string& path, int folder, Result<FileSource> file)
   if (!options_.digest) return Tell(path, named, Scan(*file, path, CheckNow(options_)), {});
   DigestSource source(*file);
   const Report report = Scan(source, path, CheckNow(options_));
-  return Tell(path, named, report, report.format() == "safetensors" ? source.Hex() : std::string());
+  return Tell(path, named, report, HasHeaderDigest(report) ? source.Hex() : std::string());
 }
 
 // False once the deadline has passed without a byte.
@@ -115,7 +115,7 @@ bool Scanner::StandardInput() {
   }
   const Report report = scan.Finish(at_end);
   return Tell(options_.name.empty() ? "-" : options_.name, true, report,
-              digest && report.format() == "safetensors" ? digest->Hex() : std::string());
+              digest && HasHeaderDigest(report) ? digest->Hex() : std::string());
 }
 
 void Scanner::Count(const Report& report, bool named) {

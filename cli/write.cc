@@ -8,6 +8,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.h"
@@ -15,11 +17,11 @@
 #include "cli/output.h"
 #include "cli/overwrite.h"
 #include "lib/checkpoint/check.h"
+#include "lib/formats/registry.h"
 #include "lib/ops/rewrite.h"
 #include "lib/ops/shards.h"
 #include "lib/report/content_hash.h"
 #include "lib/safetensors/layout.h"
-#include "lib/scan/detect.h"
 #include "lib/source/new_file.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
@@ -37,7 +39,8 @@ class Rewriting {
   std::string Target() const;
   bool TargetFits() const;
   bool Open();
-  void TakeMetadata(const Metadata& given, Metadata& kept);
+  using Entries = std::set<std::pair<std::string_view, std::string_view>>;
+  void TakeMetadata(const Metadata& given, Metadata& kept, Entries& seen);
   void TakeShards();
   Result<void> Save();
   Result<void> Verify();
@@ -53,6 +56,7 @@ class Rewriting {
   std::vector<std::unique_ptr<Input>> inputs_;
   std::vector<TensorData> tensors_;
   Metadata metadata_;
+  Entries seen_;  // of all inputs, which hold their texts
   // Of sanitize, if the input is an index or its folder: what is written is one, too.
   std::vector<internal::ShardData> shards_;
   std::size_t metadata_entries_ = 0;
@@ -83,7 +87,8 @@ bool Rewriting::Open() {
       refused_.push_back({path, std::move(input.error())});
       continue;
     }
-    if ((*input)->report.format().starts_with("pytorch-")) {
+    const std::optional<Checkpoint>& checkpoint = (*input)->checkpoint;
+    if (checkpoint && checkpoint->part(0).file == nullptr) {
       refused_.push_back({path, {(*input)->report, Status{.rule = Rule::kUseNotSafetensors}}});
       continue;
     }
@@ -92,23 +97,22 @@ bool Rewriting::Open() {
       TakeShards();
     } else {
       std::ranges::copy(inputs_.back()->contents.tensors, std::back_inserter(tensors_));
-      TakeMetadata(inputs_.back()->contents.metadata(), metadata_);
+      TakeMetadata(inputs_.back()->contents.metadata(), metadata_, seen_);
     }
   }
   return refused_.empty();
 }
 
 // What several inputs say alike stands once. What they say differently is refused by the writer.
-void Rewriting::TakeMetadata(const Metadata& given, Metadata& kept) {
+void Rewriting::TakeMetadata(const Metadata& given, Metadata& kept, Entries& seen) {
   for (const auto& entry : given) {
-    if (std::ranges::find(kept, entry) != kept.end()) continue;
     const bool wanted = !options_.drop_metadata && (options_.keep_metadata.empty() ||
                                                     Holds(options_.keep_metadata, entry.first));
-    if (wanted) {
+    if (!wanted) {
+      ++left_out_;
+    } else if (seen.emplace(entry.first, entry.second).second) {
       kept.push_back(entry);
       ++metadata_entries_;
-    } else {
-      ++left_out_;
     }
   }
 }
@@ -126,7 +130,8 @@ void Rewriting::TakeShards() {
     ours.insert(shard.name.substr(0, shard.name.find('/')));
     const internal::Contents::Part& part = input.contents.parts[i];
     Metadata kept;
-    TakeMetadata(part.metadata, kept);
+    Entries seen;
+    TakeMetadata(part.metadata, kept, seen);
     if (!kept.empty()) shard.metadata = std::move(kept);
     const auto end = tensor + static_cast<std::ptrdiff_t>(part.tensors);
     shard.tensors.assign(tensor, end);

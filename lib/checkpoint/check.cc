@@ -16,14 +16,15 @@
 namespace tensorgate::checkpoint {
 namespace {
 
+using internal::Format;
 using safetensors::File;
 
 void AddTo(std::uint64_t& sum, std::uint64_t value) { sum = internal::SaturatingAdd(sum, value); }
 
 // The report on a shard that is refused before it is opened, or that cannot be.
-Report NotOpened(const CheckOptions& options, const Kind& kind, const Status& status,
+Report NotOpened(const CheckOptions& options, const Format& shards, const Status& status,
                  std::string_view name, std::string_view words) {
-  ReportBuilder builder(options, kind.shard_format);
+  ReportBuilder builder(options, shards.name);
   const bool system = status.system_error != 0 || Info(status.rule).effect == Effect::kUndecided;
   system ? builder.Add(status)
          : builder.Add(status.rule, 0, {.subject = name, .found_text = words});
@@ -47,12 +48,13 @@ std::vector<std::string_view> NamesOf(const safetensors::internal::Header& heade
 
 class Check {
  public:
-  Check(const internal::Folder& folder, const Kind& kind, const CheckOptions& options, bool keep)
+  Check(const internal::Folder& folder, const Format& format, const CheckOptions& options,
+        bool keep)
       : folder_(folder),
-        kind_(kind),
+        shard_format_(format),
         options_(options),
         keep_(keep),
-        builder_(options, kind.format) {}
+        builder_(options, format.shards->format) {}
 
   void Run(Source& source);
   Checked Finish() {
@@ -70,14 +72,12 @@ class Check {
   CheckedShard Refused(const Status& status, std::size_t place, const std::string& name);
   void Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
              Comparison& comparison);
-  template <typename Format>
-  std::optional<Format> Open(Source& source, Report& report);
   void AddFacts(const CheckedShard& shard);
   void CompareFormat(const CheckedShard& shard, const File& file, std::size_t place);
   void FindUnused();
 
   const internal::Folder& folder_;
-  const Kind& kind_;
+  const Format& shard_format_;
   const CheckOptions& options_;
   const bool keep_;
   ReportBuilder builder_;
@@ -161,9 +161,8 @@ CheckedShard Check::Refused(const Status& status, std::size_t place, const std::
                {.subject = name, .subject_offset = place, .found_text = Info(status.rule).id});
   const Status plain{.rule = rule};
   return {name,
-          NotOpened(options_, kind_, missing || link ? plain : status, name, {}),
+          NotOpened(options_, shard_format_, missing || link ? plain : status, name, {}),
           nullptr,
-          {},
           {}};
 }
 
@@ -171,33 +170,20 @@ CheckedShard Check::CheckShard(std::uint32_t number, Comparison& comparison) {
   const ShardName& named = index_.shards[number];
   const std::size_t place = index_.PlaceOf(named).begin;
   CheckedShard shard{std::string(index_.Text(named.name)),
-                     NotOpened(options_, kind_, {}, {}, {}),
+                     NotOpened(options_, shard_format_, {}, {}, {}),
                      nullptr,
-                     {},
                      {}};
   if (const std::optional<Rule> rule =
-          ApplyShardNameRules(index_, named, kind_.shard_suffix, builder_)) {
+          ApplyShardNameRules(index_, named, shard_format_.shards->suffix, builder_)) {
     const std::string_view fault = ShardNameFault(shard.name);
-    shard.report = NotOpened(options_, kind_, {.rule = *rule}, shard.name,
-                             fault.empty() ? kind_.shard_suffix : fault);
+    shard.report = NotOpened(options_, shard_format_, {.rule = *rule}, shard.name,
+                             fault.empty() ? shard_format_.shards->suffix : fault);
     return shard;
   }
   Result<FileSource> source = folder_.OpenFile(shard.name, options_.follow_links);
   if (!source) return Refused(source.error(), place, shard.name);
   Judge(shard, std::make_unique<FileSource>(std::move(*source)), number, comparison);
   return shard;
-}
-
-// Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
-template <typename Format>
-std::optional<Format> Check::Open(Source& source, Report& report) {
-  std::expected<Format, Report> opened = Format::Open(source, options_);
-  if (opened) {
-    report = opened->report();
-    return std::move(*opened);
-  }
-  report = std::move(opened.error());
-  return std::nullopt;
 }
 
 void Check::AddFacts(const CheckedShard& shard) {
@@ -208,10 +194,9 @@ void Check::AddFacts(const CheckedShard& shard) {
   AddTo(facts_.parameters, facts.parameters);
   AddTo(facts_.data_bytes, facts.data_bytes);
   AddTo(facts_.metadata_entries, facts.metadata_entries);
-  if (!shard.torch) return AddTo(named_bytes_, facts.data_bytes);
-  for (std::size_t i = 0; i < shard.torch->size(); ++i) {
-    AddTo(named_bytes_, shard.torch->tensor(i).bytes());
-  }
+  const auto* torch = std::get_if<torch::File>(&shard.file);
+  if (torch == nullptr) return AddTo(named_bytes_, facts.data_bytes);
+  for (std::size_t i = 0; i < torch->size(); ++i) AddTo(named_bytes_, torch->tensor(i).bytes());
 }
 
 void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
@@ -219,12 +204,12 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
   const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
   const bool reference = options_.profile == Profile::kReference;
   std::unique_ptr<const safetensors::internal::Header> read;  // as the reference reads it
-  if (&kind_ == &PytorchKind()) {
-    shard.torch = Open<torch::File>(*source, shard.report);
-    if (reference) shard.report = torch::Check(*source, options_);
-  } else {
-    shard.file = Open<File>(*source, shard.report);
-    if (reference) shard.report = safetensors::internal::ReadAsReference(*source, options_, read);
+  // Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
+  shard.report = shard_format_.examine(*source, options_, &shard.file);
+  if (reference && shard_format_.read_as_reference) {
+    shard.report = safetensors::internal::ReadAsReference(*source, options_, read);
+  } else if (reference) {
+    shard.report = shard_format_.examine(*source, options_, nullptr);
   }
   builder_.AddBytesRead(shard.report.bytes_read());
   if (shard.report.verdict() != Verdict::kAccepted) {
@@ -238,18 +223,17 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
   }
   AddFacts(shard);
   // What the index says is compared with what the reference reads, too.
-  if (shard.torch) comparison.Add(number, *shard.torch);
-  if (shard.file) {
-    comparison.Add(number, *shard.file);
-    CompareFormat(shard, *shard.file, place);
+  if (const auto* torch = std::get_if<torch::File>(&shard.file)) comparison.Add(number, *torch);
+  if (const auto* file = std::get_if<File>(&shard.file)) {
+    comparison.Add(number, *file);
+    CompareFormat(shard, *file, place);
   } else if (read) {
     comparison.Add(number, NamesOf(*read));
   }
   if (keep_) {
     shard.source = std::move(source);
   } else {
-    shard.file.reset();
-    shard.torch.reset();
+    shard.file = {};
   }
 }
 
@@ -273,7 +257,7 @@ void Check::FindUnused() {
   std::string_view first;
   for (const internal::FolderNames::Name& entry : names.list) {
     const std::string_view name = names.At(entry);
-    if (!name.ends_with(kind_.shard_suffix) || IsUsed(index_, name)) continue;
+    if (!name.ends_with(shard_format_.shards->suffix) || IsUsed(index_, name)) continue;
     if (unused++ == 0) first = name;
   }
   if (unused != 0) builder_.Add(Rule::kCpShardUnused, 0, {.found = unused, .subject = first});
@@ -281,14 +265,14 @@ void Check::FindUnused() {
 
 }  // namespace
 
-Checked CheckIndex(const internal::Folder& folder, const Kind& kind, Source& index,
+Checked CheckIndex(const internal::Folder& folder, const Format& shards, Source& index,
                    const CheckOptions& options, bool keep) {
   try {
-    Check check(folder, kind, options, keep);
+    Check check(folder, shards, options, keep);
     check.Run(index);
     return check.Finish();
   } catch (...) {
-    return {ReportBuilder::Caught(options, kind.format), {}, {}};
+    return {ReportBuilder::Caught(options, shards.shards->format), {}, {}};
   }
 }
 

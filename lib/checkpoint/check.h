@@ -3,7 +3,6 @@
 #define TENSORGATE_CHECKPOINT_CHECK_H_
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +10,7 @@
 #include "lib/source/folder.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
-#include "tensorgate/safetensors.h"
 #include "tensorgate/source.h"
-#include "tensorgate/torch.h"
 
 namespace tensorgate::checkpoint {
 
@@ -22,8 +19,7 @@ struct CheckedShard {
   Report report;
   // Only if they are to be kept, and the shard is accepted: `file` by strict, whatever the profile.
   std::unique_ptr<FileSource> source;
-  std::optional<safetensors::File> file;
-  std::optional<torch::File> torch;
+  internal::OpenedFile file;
 };
 
 struct Checked {
@@ -33,15 +29,15 @@ struct Checked {
       folder;  ///< What stands before their names: "", or a path that ends in '/'. Of CheckPath alone.
 };
 
-/// `index`: the index that stands in `folder`, of shards of that kind. `keep`: shards stay open, if all is accepted. Never
+/// `index`: the index that stands in `folder`, of shards of that format. `keep`: shards stay open, if all is accepted. Never
 /// throws.
-Checked CheckIndex(const internal::Folder& folder, const Kind& kind, Source& index,
+Checked CheckIndex(const internal::Folder& folder, const internal::Format& shards, Source& index,
                    const CheckOptions& options, bool keep = false);
 
-/// `path`: an index or a folder that holds one: of `only` this kind, else of safetensors files before PyTorch's. Never
+/// `path`: an index or a folder that holds one: of `only` this format, else of safetensors files before PyTorch's. Never
 /// throws.
 Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep = false,
-                  const Kind* only = nullptr);
+                  const internal::Format* only = nullptr);
 
 /// The index of safetensors files that stands for the folder `path`; `path` itself where there is none, or several may be
 /// meant. Throws std::bad_alloc.

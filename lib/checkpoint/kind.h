@@ -1,4 +1,4 @@
-// Which indexes there are: of safetensors files, and of PyTorch's checkpoints.
+// Which indexes there are: those of formats with a scheme of shards.
 #ifndef TENSORGATE_CHECKPOINT_KIND_H_
 #define TENSORGATE_CHECKPOINT_KIND_H_
 
@@ -6,22 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "lib/formats/registry.h"
 #include "lib/source/folder.h"
 
 namespace tensorgate::checkpoint {
 
-struct Kind {
-  std::string_view format;        ///< Of the report on the whole.
-  std::string_view shard_format;  ///< Of a shard that could not be opened.
-  std::string_view shard_suffix;
-  std::string_view usual;  ///< The index's name, where there is no reason for another.
-};
-
-const Kind& SafetensorsKind();
-const Kind& PytorchKind();
-
-/// By the name of an index; null if it is none.
-const Kind* KindOf(std::string_view path);
+/// The format of the shards, by the name of their index; null if it is none.
+const internal::Format* ShardsOf(std::string_view path);
 
 /// The index among the names of a folder.
 struct Chosen {
@@ -30,7 +21,7 @@ struct Chosen {
 };
 
 /// Throws std::bad_alloc.
-Chosen ChooseIndex(const internal::FolderNames& names, const Kind& kind);
+Chosen ChooseIndex(const internal::FolderNames& names, const internal::Format& shards);
 
 }  // namespace tensorgate::checkpoint
 

@@ -9,9 +9,11 @@
 namespace tensorgate::checkpoint {
 namespace {
 
-Report Failed(const Status& status, const Kind& kind, const CheckOptions& options,
+using internal::Format;
+
+Report Failed(const Status& status, const Format& shards, const CheckOptions& options,
               const Detail& detail = {}) {
-  ReportBuilder builder(options, kind.format);
+  ReportBuilder builder(options, shards.shards->format);
   if (Info(status.rule).effect == Effect::kUndecided) {
     builder.Add(status);
   } else {
@@ -25,20 +27,21 @@ std::string WithSlash(const std::string& folder) {
 }
 
 Checked CheckFolder(const internal::Folder& folder, const std::string& path,
-                    const CheckOptions& options, bool keep, const Kind* only) {
-  const Kind* kind = only != nullptr ? only : &SafetensorsKind();
+                    const CheckOptions& options, bool keep, const Format* only) {
+  const Format* shards = only != nullptr ? only : &internal::SafetensorsFormat();
   const auto fail = [&](const Status& status, const Detail& detail = {}) {
-    return Checked{Failed(status, *kind, options, detail), {}, {}};
+    return Checked{Failed(status, *shards, options, detail), {}, {}};
   };
   internal::FolderNames names;
   if (const int error = folder.List(names)) return fail(internal::OpenFailed(error));
-  Chosen chosen = ChooseIndex(names, *kind);
-  if (chosen.candidates == 0 && only == nullptr) {
-    Chosen other = ChooseIndex(names, PytorchKind());
-    if (other.candidates != 0) {
-      kind = &PytorchKind();
-      chosen = std::move(other);
-    }
+  Chosen chosen = ChooseIndex(names, *shards);
+  for (const Format& format : internal::Formats()) {
+    if (chosen.candidates != 0 || only != nullptr) break;
+    if (format.shards == nullptr) continue;
+    Chosen other = ChooseIndex(names, format);
+    if (other.candidates == 0) continue;
+    shards = &format;
+    chosen = std::move(other);
   }
   if (chosen.candidates != 1) {
     const Rule rule = chosen.candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
@@ -46,26 +49,26 @@ Checked CheckFolder(const internal::Folder& folder, const std::string& path,
   }
   Result<FileSource> index = folder.OpenFile(chosen.name, options.follow_links);
   if (!index) return fail(index.error());
-  Checked checked = CheckIndex(folder, *kind, *index, options, keep);
+  Checked checked = CheckIndex(folder, *shards, *index, options, keep);
   checked.folder = WithSlash(path);
   return checked;
 }
 
 Checked CheckNamed(const std::string& path, const CheckOptions& options, bool keep,
-                   const Kind* only) {
-  const Kind* named = KindOf(path);
-  const Kind& kind = named != nullptr ? *named : SafetensorsKind();
+                   const Format* only) {
+  const Format* named = ShardsOf(path);
+  const Format& shards = named != nullptr ? *named : internal::SafetensorsFormat();
   Result<FileSource> index = FileSource::Open(path);
   if (!index) {
     if (index.error().rule == Rule::kIoNotRegular) {
       const Result<internal::Folder> folder = internal::Folder::Open(path);
       if (folder) return CheckFolder(*folder, path, options, keep, only);
     }
-    return {Failed(index.error(), kind, options), {}, {}};
+    return {Failed(index.error(), shards, options), {}, {}};
   }
   const Result<internal::Folder> folder = internal::Folder::Holding(path);
-  if (!folder) return {Failed(folder.error(), kind, options), {}, {}};
-  Checked checked = CheckIndex(*folder, kind, *index, options, keep);
+  if (!folder) return {Failed(folder.error(), shards, options), {}, {}};
+  Checked checked = CheckIndex(*folder, shards, *index, options, keep);
   checked.folder = path.substr(0, path.size() - internal::LastPart(path).size());
   return checked;
 }
@@ -73,11 +76,12 @@ Checked CheckNamed(const std::string& path, const CheckOptions& options, bool ke
 }  // namespace
 
 Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep,
-                  const Kind* only) {
+                  const Format* only) {
   try {
     return CheckNamed(path, options, keep, only);
   } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, SafetensorsKind().format), {}, {}};
+    return {
+        ReportBuilder::OutOfMemory(options, internal::SafetensorsFormat().shards->format), {}, {}};
   }
 }
 
@@ -85,7 +89,7 @@ std::string IndexOf(const std::string& path) {
   const Result<internal::Folder> folder = internal::Folder::Open(path);
   internal::FolderNames names;
   if (!folder || folder->List(names) != 0) return path;
-  const Chosen chosen = ChooseIndex(names, SafetensorsKind());
+  const Chosen chosen = ChooseIndex(names, internal::SafetensorsFormat());
   return chosen.candidates == 1 ? WithSlash(path) + chosen.name : path;
 }
 
@@ -103,7 +107,7 @@ CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& opt
     }
     return result;
   } catch (const std::bad_alloc&) {
-    return {ReportBuilder::OutOfMemory(options, checkpoint::SafetensorsKind().format), {}};
+    return {ReportBuilder::OutOfMemory(options, internal::SafetensorsFormat().shards->format), {}};
   }
 }
 

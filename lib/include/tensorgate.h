@@ -13,7 +13,7 @@
  *   tensorgate_error_free(error);
  *   tensorgate_checkpoint_free(model);
  *
- * A gate that wants the verdict alone calls tensorgate_check_path() or one of its siblings.
+ * A gate that wants the verdict alone calls tensorgate_scan_path() or one of its siblings.
  *
  * Guarantees: no call throws or ends the program. A check never returns NULL: running out of memory is a report
  * too, with the rule "io/out-of-memory". A checkpoint exists only if every check of the strict profile passed. Calls that
@@ -149,7 +149,9 @@ TENSORGATE_C_API void tensorgate_options_init(tensorgate_options* options);
 
 /* `options` may be NULL for the defaults, here and below. A structure shorter than this header's is read as far as it
  * goes. A profile that this library does not know is answered with TENSORGATE_UNDECIDED and "use/unknown-option"; opening
- * fails with it. */
+ * fails with it.
+ *
+ * tensorgate_check_* judges safetensors files: any other format is refused as a damaged one. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
                                                             const tensorgate_options* options);
 /* Reads by pread; the descriptor stays the caller's, and its offset is not used. */

@@ -10,17 +10,13 @@
 #include "lib/checkpoint/check.h"
 #include "lib/ops/checkpoint_data.h"
 #include "lib/ops/torch_part.h"
-#include "lib/scan/detect.h"
-#include "lib/scan/head_source.h"
-#include "lib/scan/second_readings.h"
+#include "lib/scan/judge.h"
 #include "lib/source/folder.h"
 #include "tensorgate/shards.h"
 
 namespace tensorgate {
 namespace internal {
 namespace {
-
-constexpr std::string_view kFormat = "safetensors";
 
 class SafetensorsTensors final : public PartTensors {
  public:
@@ -45,23 +41,21 @@ class SafetensorsTensors final : public PartTensors {
   safetensors::File file_;
 };
 
-Report Failed(const Status& status, const CheckOptions& options) {
-  ReportBuilder builder(options, kFormat);
-  builder.Add(status);
-  return builder.Finish();
-}
-
-// By its content, as a scan has it.
-bool IsTorch(HeadSource& source, std::string_view name) {
-  const auto detected = Detect(source, source.head(), name);
-  if (!detected) return false;  // the format that it is refused as says so
-  const std::string_view format = detected->kind.format;
-  return format == "pytorch-zip" || format == "pytorch-legacy";
+PartData MakePart(std::string path, std::unique_ptr<Source> source, safetensors::File file,
+                  Report report) {
+  auto tensors = std::make_unique<const SafetensorsTensors>(std::move(file));
+  PartData part;
+  part.path = std::move(path);
+  part.source = std::move(source);
+  part.file = &tensors->file();
+  part.report = std::make_unique<const Report>(std::move(report));
+  part.tensors = std::move(tensors);
+  return part;
 }
 
 std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> source,
                                           const CheckOptions& options) {
-  if (!source) return std::unexpected(Failed(source.error(), options));
+  if (!source) return std::unexpected(NotRead(source.error(), {}, options));
   auto part = CheckpointData::OpenPart(std::move(path),
                                        std::make_unique<FileSource>(std::move(*source)), options);
   if (!part) return std::unexpected(std::move(part.error()));
@@ -81,14 +75,9 @@ std::expected<Checkpoint, Report> OpenShards(const std::string& path, const Chec
   std::vector<PartData> parts;
   parts.reserve(checked.shards.size());
   for (checkpoint::CheckedShard& shard : checked.shards) {
-    std::string name = checked.folder + shard.name;
-    if (shard.file) {
-      parts.push_back(CheckpointData::MakePart(std::move(name), std::move(shard.source),
-                                               *std::move(shard.file)));
-      continue;
-    }
-    auto part =
-        MakeTorchPart(std::move(name), std::move(shard.source), *std::move(shard.torch), options);
+    Judged judged{std::move(shard.report), std::move(shard.file)};
+    auto part = CheckpointData::MakePart(checked.folder + shard.name, std::move(shard.source),
+                                         std::move(judged), options);
     if (!part) return std::unexpected(std::move(part.error()));
     parts.push_back(std::move(*part));
   }
@@ -108,11 +97,11 @@ template <typename Body>
 std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Body& body) {
   try {
     if (const Result<void> host = CheckHost(std::endian::native); !host) {
-      return std::unexpected(Failed(host.error(), options));
+      return std::unexpected(NotRead(host.error(), {}, options));
     }
     return body();
   } catch (...) {
-    return std::unexpected(ReportBuilder::Caught(options, kFormat));
+    return std::unexpected(ReportBuilder::Caught(options, UnknownFormat().name));
   }
 }
 
@@ -121,38 +110,25 @@ std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Bod
 std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
                                                          std::unique_ptr<Source> source,
                                                          const CheckOptions& options) {
-  HeadSource cached(*source, options);
-  bool foreign = false;
-  if (!IsNamedSafetensors(path)) {
-    if (const Result<void> read = cached.ReadHead(); !read) {
-      return std::unexpected(Failed(read.error(), options));
-    }
-    const std::span<const std::byte> head = cached.head();
-    foreign = !MayBeSafetensors(head) || IsForeign(head, cached.size(), path);
-    if (foreign && !MayBeSafetensors(head) && IsTorch(cached, path)) {
-      return OpenTorchPart(std::move(path), std::move(source), cached, options);
-    }
-  }
-  std::expected<safetensors::File, Report> file = safetensors::File::Open(cached, options);
-  if (file) return MakePart(std::move(path), std::move(source), *std::move(file));
-  // The length bytes of another format can look like a header's.
-  if (foreign && file.error().verdict() == Verdict::kRejected &&
-      !IsProvenButAmbiguous(file.error()) && IsTorch(cached, path)) {
-    return OpenTorchPart(std::move(path), std::move(source), cached, options);
-  }
-  return std::unexpected(std::move(file.error()));
+  Judged judged = JudgeToOpen(*source, path, options);
+  return MakePart(std::move(path), std::move(source), std::move(judged), options);
 }
 
-PartData CheckpointData::MakePart(std::string path, std::unique_ptr<Source> source,
-                                  safetensors::File file) {
-  auto tensors = std::make_unique<const SafetensorsTensors>(std::move(file));
-  PartData part;
-  part.path = std::move(path);
-  part.source = std::move(source);
-  part.file = &tensors->file();
-  part.report = &part.file->report();
-  part.tensors = std::move(tensors);
-  return part;
+std::expected<PartData, Report> CheckpointData::MakePart(std::string path,
+                                                         std::unique_ptr<Source> source,
+                                                         Judged judged,
+                                                         const CheckOptions& options) {
+  Report& report = judged.report;
+  if (report.verdict() != Verdict::kAccepted) return std::unexpected(std::move(report));
+  if (auto* file = std::get_if<safetensors::File>(&judged.file)) {
+    return internal::MakePart(std::move(path), std::move(source), std::move(*file),
+                              std::move(report));
+  }
+  if (auto* file = std::get_if<torch::File>(&judged.file)) {
+    return MakeTorchPart(std::move(path), std::move(source), std::move(*file), std::move(report),
+                         options);
+  }
+  return std::unexpected(OfNoUse(report, Rule::kUseNoTensors, options));
 }
 
 Checkpoint CheckpointData::Make(std::vector<PartData> parts) {
@@ -308,7 +284,7 @@ Part Checkpoint::part(std::size_t index) const {
   const PartData& part = data_->parts[index];
   return {.path = part.path,
           .size = part.source->size(),
-          .report = part.report,
+          .report = part.report.get(),
           .file = part.file,
           .torch = part.torch,
           .source = part.source.get()};

@@ -13,6 +13,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/names.h"
+#include "lib/scan/judge.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/torch.h"
 
@@ -35,7 +36,7 @@ struct PartData {
   std::string path;
   std::unique_ptr<Source> source;
   std::unique_ptr<const PartTensors> tensors;
-  const Report* report = nullptr;           // of what `tensors` holds
+  std::unique_ptr<const Report> report;     // of what `tensors` holds
   const safetensors::File* file = nullptr;  // the same, if it is one
   std::uint16_t number = 0;                 // as Status::part
   const torch::File* torch = nullptr;
@@ -68,9 +69,9 @@ struct CheckpointData {
   /// The file of `source` as a part; its content decides what it is.
   static std::expected<PartData, Report> OpenPart(std::string path, std::unique_ptr<Source> source,
                                                   const CheckOptions& options);
-  /// A part of what was opened already.
-  static PartData MakePart(std::string path, std::unique_ptr<Source> source,
-                           safetensors::File file);
+  /// A part of what was judged already; the report on a file that is not accepted, or of no use. Throws std::bad_alloc.
+  static std::expected<PartData, Report> MakePart(std::string path, std::unique_ptr<Source> source,
+                                                  Judged judged, const CheckOptions& options);
   static const CheckpointData& Of(const Checkpoint& checkpoint) { return *checkpoint.data_; }
   /// Of one part or more.
   static Checkpoint Make(std::vector<PartData> parts);

@@ -11,9 +11,11 @@
 #include "lib/ops/rewrite.h"
 #include "lib/ops/shards.h"
 #include "lib/ops/shelf.h"
+#include "lib/scan/judge.h"
 #include "lib/source/folder.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/save.h"
+#include "tensorgate/shards.h"
 #include "tensorgate/torch.h"
 
 namespace tensorgate {
@@ -71,49 +73,58 @@ class Converter {
 
  private:
   Done Open(const std::string& from) {
-    if (checkpoint::KindOf(from) == &checkpoint::PytorchKind()) return OpenShards(from);
+    if (IsNamedIndex(from)) return OpenShards(from);
     Result<FileSource> source = FileSource::Open(from);
-    if (source || source.error().rule != Rule::kIoNotRegular) return OpenFile(std::move(source));
+    if (source || source.error().rule != Rule::kIoNotRegular) {
+      return OpenFile(from, std::move(source));
+    }
     const Result<Folder> folder = Folder::Open(from);
     if (!folder) return Error(source.error());
     from_folder_ = true;
     internal::FolderNames names;
     if (const int error = folder->List(names)) return Error(internal::OpenFailed(error));
-    if (checkpoint::ChooseIndex(names, checkpoint::PytorchKind()).candidates == 0) {
-      source = folder->OpenFile(std::string(kSingle), options_.check.follow_links);
-      if (source || source.error().system_error != ENOENT) return OpenFile(std::move(source));
+    const internal::Format& ours = internal::TorchFormat();
+    if (checkpoint::ChooseIndex(names, ours).candidates != 0) return OpenShards(from, &ours);
+    source = folder->OpenFile(std::string(kSingle), options_.check.follow_links);
+    if (source || source.error().system_error != ENOENT) {
+      return OpenFile(std::string(kSingle), std::move(source));
     }
     return OpenShards(from);  // which tells as well that there is none
   }
 
-  Done OpenFile(Result<FileSource> source) {
+  Done OpenFile(const std::string& name, Result<FileSource> source) {
     if (!source) return Error(source.error());
-    auto file = torch::File::Open(*source, options_.check);
-    if (!file) return Error(std::move(file.error()));
-    Add(std::make_unique<FileSource>(std::move(*source)), std::move(*file));
-    return {};
+    internal::Judged judged = internal::JudgeToOpen(*source, name, options_.check);
+    if (judged.report.verdict() != Verdict::kAccepted) return Error(std::move(judged.report));
+    return Add(std::make_unique<FileSource>(std::move(*source)), std::move(judged.file));
   }
 
-  Done OpenShards(const std::string& from) {
-    checkpoint::Checked checked =
-        checkpoint::CheckPath(from, options_.check, true, &checkpoint::PytorchKind());
+  Done OpenShards(const std::string& from, const internal::Format* only = nullptr) {
+    checkpoint::Checked checked = checkpoint::CheckPath(from, options_.check, true, only);
     if (checked.report.verdict() != Verdict::kAccepted) return Error(std::move(checked.report));
     sharded_ = true;
     for (checkpoint::CheckedShard& shard : checked.shards) {
-      Add(std::move(shard.source), *std::move(shard.torch));
+      Done added = Add(std::move(shard.source), std::move(shard.file));
+      if (!added) return added;
     }
     return {};
   }
 
-  void Add(std::unique_ptr<Source> source, torch::File file) {
+  Done Add(std::unique_ptr<Source> source, internal::OpenedFile opened) {
+    auto* file = std::get_if<torch::File>(&opened);
+    if (file == nullptr) {
+      const bool none = std::holds_alternative<std::monostate>(opened);
+      return Error(none ? Rule::kUseNoTensors : Rule::kUseAlreadySafetensors);
+    }
     data_.parts.emplace_back();
     data_.parts.back().source = std::move(source);
-    files_.emplace_back(std::move(file));
+    files_.emplace_back(std::move(*file));
+    return {};
   }
 
   // A folder stands for a file in it.
   Done ChooseTarget() {
-    const bool named_as_file = ShardNames::Fits(to_) || checkpoint::KindOf(to_) != nullptr;
+    const bool named_as_file = ShardNames::Fits(to_) || IsNamedIndex(to_);
     const auto has_tensors = [](const PlannedFile& file) { return !file.tensors.empty(); };
     if (sharded_) {
       result_.shards = static_cast<std::uint64_t>(std::ranges::count_if(files_, has_tensors));

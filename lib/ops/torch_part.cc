@@ -1,7 +1,6 @@
 #include "lib/ops/torch_part.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -84,15 +83,21 @@ class Storages final : public PartTensors {
 };
 
 template <typename Tensors>
-PartData MakePart(std::string path, std::unique_ptr<Source> source, torch::File file) {
+PartData MakePart(std::string path, std::unique_ptr<Source> source, torch::File file,
+                  Report report) {
   auto tensors = std::make_unique<const Tensors>(std::move(file));
   PartData part;
   part.path = std::move(path);
   part.source = std::move(source);
   part.torch = &tensors->file();
-  part.report = &part.torch->report();
+  part.report = std::make_unique<const Report>(std::move(report));
   part.tensors = std::move(tensors);
   return part;
+}
+
+Rule WhyNotTorch(const Judged& accepted) {
+  const bool none = std::holds_alternative<std::monostate>(accepted.file);
+  return none ? Rule::kUseNoTensors : Rule::kUseNotPytorch;
 }
 
 template <typename MakeSource>
@@ -103,42 +108,36 @@ std::expected<Checkpoint, Report> Open(const std::string& path, const MakeSource
       return std::unexpected(ScanFailure(host.error(), options));
     }
     std::unique_ptr<Source> source = make();
-    std::expected<torch::File, Report> file = torch::File::Open(*source, options);
-    if (!file) {
-      // Another format is named as what it is; one that is accepted is still none to be read here.
-      Report report = Scan(*source, path, options);
-      const bool other = report.verdict() != Verdict::kAccepted;
-      return std::unexpected(other ? std::move(report) : std::move(file.error()));
-    }
+    Judged judged = JudgeToOpen(*source, path, options);
+    Report& report = judged.report;
+    if (report.verdict() != Verdict::kAccepted) return std::unexpected(std::move(report));
+    auto* file = std::get_if<torch::File>(&judged.file);
+    if (file == nullptr) return std::unexpected(OfNoUse(report, WhyNotTorch(judged), options));
     std::vector<PartData> parts;
-    parts.push_back(MakePart<Storages>(path, std::move(source), *std::move(file)));
+    parts.push_back(
+        MakePart<Storages>(path, std::move(source), std::move(*file), std::move(report)));
     return CheckpointData::Make(std::move(parts));
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(ReportBuilder::OutOfMemory(options, "pytorch-zip"));
+  } catch (...) {
+    return std::unexpected(ReportBuilder::Caught(options, UnknownFormat().name));
   }
 }
 
 }  // namespace
 
-std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<Source> source,
-                                              Source& opened, const CheckOptions& options) {
-  std::expected<torch::File, Report> file = torch::File::Open(opened, options);
-  if (!file) return std::unexpected(std::move(file.error()));
-  return MakeTorchPart(std::move(path), std::move(source), *std::move(file), options);
-}
-
 std::expected<PartData, Report> MakeTorchPart(std::string path, std::unique_ptr<Source> source,
-                                              torch::File file, const CheckOptions& options) {
+                                              torch::File file, Report report,
+                                              const CheckOptions& options) {
   for (std::size_t i = 0; i < file.size(); ++i) {
     const torch::Tensor tensor = file.tensor(i);
     if (tensor.dtype) continue;
-    ReportBuilder builder(options, file.report().format());
+    ReportBuilder builder(options, report.format());
     builder.SetSize(file.file_size());
     builder.Add(Rule::kUseNoDtype, tensor.range.offset,
                 {.subject = tensor.name, .found_text = tensor.dtype_name});
     return std::unexpected(builder.Finish());
   }
-  return MakePart<TorchTensors>(std::move(path), std::move(source), std::move(file));
+  return MakePart<TorchTensors>(std::move(path), std::move(source), std::move(file),
+                                std::move(report));
 }
 
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,

@@ -10,17 +10,15 @@
 
 namespace tensorgate::internal {
 
-/// Its tensors in the order of their data. `opened` is `source`, or what stands before it and has its bytes. Throws
+/// Of a file that was opened from `source`, with the report on it: its tensors in the order of their data. Throws
 /// std::bad_alloc.
-std::expected<PartData, Report> OpenTorchPart(std::string path, std::unique_ptr<Source> source,
-                                              Source& opened, const CheckOptions& options);
-
-/// The same of what was opened before.
 std::expected<PartData, Report> MakeTorchPart(std::string path, std::unique_ptr<Source> source,
-                                              torch::File file, const CheckOptions& options);
+                                              torch::File file, Report report,
+                                              const CheckOptions& options);
 
 /// Its storages as tensors of one dimension, in the order of torch::File::storage, whatever is seen in them: for those
-/// who make the views themselves. Their names are empty. What is no checkpoint of PyTorch's is refused as what it is.
+/// who make the views themselves. Their names are empty. Anything that is not a checkpoint of PyTorch's is refused as what it is,
+/// and where it is accepted, by a rule `use/...`.
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,
                                                const CheckOptions& options = {});
 /// Memory of the caller's, which must outlive the checkpoint and not change.

@@ -7,10 +7,9 @@
 #include "lib/base/report_builder.h"
 #include "lib/scan/detect.h"
 #include "lib/scan/head_source.h"
-#include "lib/scan/recognise.h"
+#include "lib/scan/judge.h"
 #include "lib/scan/second_readings.h"
 #include "lib/zip/reader.h"
-#include "tensorgate/scan.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -30,7 +29,7 @@ bool IsDecisive(const Finding& finding) {
 
 std::optional<Report> EarlyArchive(HeadSource& source, const CheckOptions& options) {
   if (source.size() < kArchiveWait || zip::internal::MayBegin(source.head())) return std::nullopt;
-  ReportBuilder builder(options, "zip");
+  ReportBuilder builder(options, PlainFormat(Packing::kZip).name);
   builder.AddBytesRead(source.size());
   builder.SetUnsupported(FileClass::kModel);
   builder.Add(Rule::kScanUnsupported, 0,
@@ -46,9 +45,10 @@ std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options) {
   HeadSource source(prefix, options);
   if (!source.ReadHead()) return std::nullopt;
   // With more bytes it may prove to be a header.
-  if (!ShowsHeader(source.head()) || MayBeSafetensors(source.head())) return std::nullopt;
-  if (IsZip(source.head())) return EarlyArchive(source, options);
-  if (RecognisePickle(AsText(source.head())).format.empty()) {
+  if (!IsEnoughToProve(source.head()) || MayProve(source.head()) != nullptr) return std::nullopt;
+  const Packing packing = Recognise({AsText(source.head()), UINT64_MAX}).format->packing;
+  if (packing == Packing::kZip) return EarlyArchive(source, options);
+  if (packing != Packing::kPickle) {
     // What else begins so is a pickle by a call in it, or if it ends where the file does: that is not known.
     SecondReadings readings(Family::kOther);
     if (!FindSecondReadings(readings, source) || !readings.pickle().dangerous())
@@ -56,7 +56,7 @@ std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options) {
   }
   CheckOptions structure = options;
   structure.scope = Scope::kStructure;
-  Report report = Scan(source, {}, structure);
+  Report report = Judge(source, {}, structure);
   if (report.verdict() != Verdict::kRejected || report.findings().empty()) return std::nullopt;
   if (!IsDecisive(report.findings().front())) return std::nullopt;
   ReportBuilder::ForgetEnd(report);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "lib/base/bytes.h"
@@ -11,99 +11,19 @@
 #include "lib/base/report_builder.h"
 #include "lib/scan/detect.h"
 #include "lib/scan/early.h"
-#include "lib/scan/head_source.h"
-#include "lib/scan/second_readings.h"
+#include "lib/scan/judge.h"
 #include "lib/source/spool.h"
-#include "lib/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/shards.h"
-#include "tensorgate/torch.h"
 
 namespace tensorgate {
-namespace {
-
-using internal::HeadSource;
-using internal::Kind;
+using internal::Format;
+using internal::Judge;
 using internal::kScanHead;
-
-Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uint64_t bytes_read,
-                   const CheckOptions& options, std::string_view also = {}) {
-  ReportBuilder builder(options, kind.format);
-  if (size) builder.SetSize(*size);
-  builder.AddBytesRead(bytes_read);
-  builder.SetUnsupported(kind.file_class);
-  if (kind.format == "unknown") {
-    builder.Add(Rule::kScanUnknown, 0);
-  } else {
-    builder.Add(Rule::kScanUnsupported, 0, {.found_text = kind.words});
-  }
-  if (!also.empty()) builder.Add(Rule::kScanAlsoFormat, 0, {.found_text = also});
-  return builder.Finish();
-}
-
-Report Failure(const Status& status, std::optional<std::uint64_t> size,
-               const CheckOptions& options) {
-  ReportBuilder builder(options, "unknown");
-  if (size) builder.SetSize(*size);
-  builder.Add(status);
-  return builder.Finish();
-}
-
-// What is neither safetensors nor pretends to be.
-Report Other(HeadSource& source, std::string_view name, const CheckOptions& options) {
-  const auto detected = internal::Detect(source, source.head(), name);
-  if (!detected) return Failure(detected.error(), source.size(), options);
-  const Kind& kind = detected->kind;
-  // Whatever the name: what a loader would unpickle is judged as that.
-  if (kind.format == "pytorch-zip" || kind.format == "pytorch-legacy") {
-    return torch::Check(source, options);
-  }
-  if (kind.format == "pickle") return torch::CheckPickle(source, options);
-  if (const std::optional<Rule> ended = source.ended()) {
-    return Failure(Status{.rule = *ended}, source.size(), options);
-  }
-  if (const Result<void> same = source.Unchanged(); !same) {
-    return Failure(same.error(), source.size(), options);
-  }
-  return Unsupported(kind, source.size(), source.bytes_read(), options, detected->also);
-}
-
-// What is proven as safetensors is that. Another format's length bytes can look like a header's: of a refused file only its
-// own signature says what it is.
-bool IsSafetensors(const Report& report, std::span<const std::byte> head, std::uint64_t size,
-                   std::string_view name) {
-  return report.verdict() != Verdict::kRejected || internal::IsProvenButAmbiguous(report) ||
-         !internal::IsForeign(head, size, name);
-}
-
-Report ScanUnnamed(Source& source, std::string_view name, const CheckOptions& options) {
-  HeadSource cached(source, options);
-  if (const Result<void> read = cached.ReadHead(); !read) {
-    return Failure(read.error(), source.size(), options);
-  }
-  if (internal::MayBeSafetensors(cached.head())) {
-    Report report = safetensors::Check(cached, options);
-    if (IsSafetensors(report, cached.head(), cached.size(), name)) return report;
-  }
-  return Other(cached, name, options);
-}
-
-Report WithSuffix(Report report, std::string_view name) {
-  if (internal::NamesOther(report.format(), name)) {
-    ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
-  }
-  return report;
-}
-
-}  // namespace
+using internal::StreamMode;
 
 Report Scan(Source& source, std::string_view name, const CheckOptions& options) {
-  try {
-    if (internal::IsNamedSafetensors(name)) return safetensors::Check(source, options);
-    return WithSuffix(ScanUnnamed(source, name, options), name);
-  } catch (...) {
-    return ReportBuilder::Caught(options, "unknown");
-  }
+  return Judge(source, name, options);
 }
 
 Report ScanPath(const std::string& path, const CheckOptions& options) {
@@ -114,9 +34,9 @@ Report ScanPath(const std::string& path, const CheckOptions& options) {
 
 Report ScanFailure(const Status& status, const CheckOptions& options) {
   try {
-    return Failure(status, std::nullopt, options);
+    return internal::NotRead(status, std::nullopt, options);
   } catch (const std::bad_alloc&) {
-    return ReportBuilder::Fatal(options, "unknown", status.rule);
+    return ReportBuilder::Fatal(options, internal::UnknownFormat().name, status.rule);
   }
 }
 
@@ -130,8 +50,11 @@ struct StreamScan::State {
         interrupt(options),
         name(std::move(given_name)),
         check(options),
-        checking(internal::IsNamedSafetensors(name)),
+        checking(IsForward(internal::FormatBySuffix(name))),
         certain(checking) {}
+  static bool IsForward(const Format* format) {
+    return format != nullptr && format->stream == StreamMode::kForward;
+  }
   CheckOptions options;
   internal::Interrupt interrupt;
   std::string name;
@@ -170,8 +93,8 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
     return open || (!certain && SpoolInstead(bytes, kept));
   }
   if (spooling) return open = Keep(bytes);
-  if (!internal::ShowsHeader(seen())) return true;
-  if (internal::MayBeSafetensors(seen())) {
+  if (!internal::IsEnoughToProve(seen())) return true;
+  if (IsForward(internal::MayProve(seen()))) {
     checking = true;
     // Not more than the head has come before: what did not fit into it is fed after it.
     open = check.Feed(seen());
@@ -216,7 +139,7 @@ bool StreamScan::State::Look() {
 }
 
 Report StreamScan::State::Failed() const {
-  ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, name).format);
+  ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, name).format->name);
   if (failure->rule == Rule::kLimitFileBytes || failure->rule == Rule::kLimitSpoolBytes) {
     builder.Add(failure->rule, 0, {.found = bytes_read, .allowed = failure->found});
   } else {
@@ -228,7 +151,7 @@ Report StreamScan::State::Failed() const {
 Report StreamScan::State::FinishSpooled() {
   if (early) return *std::move(early);
   Result<FileSource> source = spool.Open();
-  return source ? Scan(*source, name, options) : Failure(source.error(), {}, options);
+  return source ? Judge(*source, name, options) : internal::NotRead(source.error(), {}, options);
 }
 
 Report StreamScan::State::Finish(bool at_end) {
@@ -238,22 +161,22 @@ Report StreamScan::State::Finish(bool at_end) {
   if (checking) {
     // Refused early: that the stream went on is no failure of it.
     Report report = check.Finish(at_end || !open);
-    if (certain || IsSafetensors(report, seen(), size, name)) {
-      return WithSuffix(std::move(report), name);
+    if (certain || internal::IsDecided(report, seen(), size, name)) {
+      return internal::WithSuffix(std::move(report), name);
     }
   } else if (!at_end && open) {
     // A sender that is silent for too long is given up by the caller.
     const Rule rule = interrupt.Ended().value_or(Rule::kIoReadFailed);
-    return Failure(Status{.rule = rule, .offset = bytes_read}, {}, options);
+    return internal::NotRead(Status{.rule = rule, .offset = bytes_read}, {}, options);
   }
   if (spooling) return FinishSpooled();
   if (whole && length == bytes_read) {
     MemorySource source(seen());
-    return Scan(source, name, options);
+    return Judge(source, name, options);
   }
-  const Kind kind = internal::DetectHead(seen(), size, name);
-  if (!whole) return Unsupported(kind, std::nullopt, bytes_read, options);
-  return Unsupported(kind, bytes_read, bytes_read, options);
+  const internal::Kind kind = internal::DetectHead(seen(), size, name);
+  const auto known = whole ? std::optional(bytes_read) : std::nullopt;
+  return internal::Unsupported(kind, known, bytes_read, options);
 }
 
 StreamScan::StreamScan(const CheckOptions& options, std::string name) {
@@ -281,7 +204,8 @@ Report StreamScan::Finish(bool at_end) {
     if (state_) return state_->Finish(at_end);
   } catch (const std::bad_alloc&) {
   }
-  return ReportBuilder::OutOfMemory(state_ ? state_->options : CheckOptions(), "unknown");
+  return ReportBuilder::OutOfMemory(state_ ? state_->options : CheckOptions(),
+                                    internal::UnknownFormat().name);
 }
 
 }  // namespace tensorgate

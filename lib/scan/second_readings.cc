@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
+#include "lib/scan/flatbuffer.h"
 #include "lib/scan/packed.h"
-#include "lib/scan/recognise.h"
 #include "lib/scan/tar.h"
 #include "lib/source/drive.h"
 
@@ -15,7 +15,6 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n"sv;
-constexpr std::uint64_t kFlatbufferMark = 4;
 constexpr std::uint64_t kWalkBlock = 65'536;
 
 // An honest stream has one entry's signature in four gigabytes by chance.
@@ -283,7 +282,7 @@ bool SecondReadings::IsPickle() const {
 
 std::optional<std::uint64_t> SecondReadings::first() const {
   if (tar_ || !compressed_.empty()) return 0;
-  if (flatbuffer_) return kFlatbufferMark;
+  if (flatbuffer_) return kTorchFlatbufferMark;
   if (IsPickle()) return pickle_.name_offset();
   return zip_.found() ? zip_.found()->directory : hdf5_;
 }
@@ -301,7 +300,7 @@ void SecondReadings::AddTo(ReportBuilder& builder) const {
   }
   if (hdf5_) builder.Add(Rule::kScanAlsoHdf5, *hdf5_);
   if (!compressed_.empty()) builder.Add(Rule::kScanAlsoPacked, 0, {.found_text = compressed_});
-  if (flatbuffer_) builder.Add(Rule::kScanAlsoFlatbuffer, kFlatbufferMark);
+  if (flatbuffer_) builder.Add(Rule::kScanAlsoFlatbuffer, kTorchFlatbufferMark);
   if (onnx()) builder.Add(Rule::kScanAlsoOnnx, 0);
   if (IsPickle()) {
     builder.Add(Rule::kScanAlsoPickle, pickle_.name_offset(), {.found_text = Act(pickle_)});

@@ -11,7 +11,11 @@ std::uint64_t TensorRef::elements() const {
 }
 
 std::uint64_t TensorRef::bytes() const {
-  return stride.empty() ? range.length : elements() * Bits(dtype) / 8;
+  if (stride.empty()) return range.length;
+  // A view's bits may not fit 64 bits where its bytes do.
+  const std::uint64_t count = elements(), bits = Bits(dtype);
+  return internal::SaturatingAdd(internal::SaturatingMultiply(count / 8, bits),
+                                 count % 8 * bits / 8);
 }
 
 }  // namespace tensorgate

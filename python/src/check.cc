@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/formats/registry.h"
 #include "python/src/arguments.h"
 #include "python/src/file_object.h"
 #include "python/src/interrupt.h"
@@ -207,6 +208,16 @@ bool AsPath(nb::handle object, std::string& path) {
 }
 
 void BindCheck(nb::module_& module) {
+  module.def(
+      "formats",
+      [] {
+        nb::dict all;
+        for (const internal::Format& format : internal::Formats()) {
+          all[nb::str(format.name.data(), format.name.size())] = format.examine != nullptr;
+        }
+        return all;
+      },
+      "Every name that `Report.format` can have of a file, and whether a parser proves it.");
   nb::class_<TrustList>(module, "TrustList", nb::is_final(), kTrustText)
       .def(
           "__init__",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from tensorgate._native import TrustList, check
+from tensorgate._native import TrustList, check, formats
 from tensorgate._spool import SPOOL_BYTES
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ TORCH: Formats = frozenset({"pytorch-zip", "pytorch-legacy", "pytorch-tar", "tor
 NUMPY: Formats = frozenset({"pickle", "numpy", "npz"})
 JOBLIB: Formats = frozenset({"pickle", "joblib"})
 # No parser proves these; `allow` may name them, each for the loaders that read it.
-ALLOWABLE = (NUMPY | JOBLIB | TORCH) - {"pickle", "pytorch-zip", "pytorch-legacy"}
+ALLOWABLE = frozenset(each for each in NUMPY | JOBLIB | TORCH if not formats()[each])
 
 # The dtypes that the line `numpy` of a list lets pass.
 _NUMPY_NUMBERS = "b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split()

@@ -132,6 +132,7 @@ def calls(it):
         "DlpackTensor.__dlpack__": (it["DlpackTensor"].__dlpack__, [], {"stream": None, "max_version": None}),
         "DlpackTensor.__dlpack_device__": (it["DlpackTensor"].__dlpack_device__, [], {}),
         "_native.dlpack": (_native.dlpack, [bytearray(4), 0, "F32", [1]], {}),
+        "_native.formats": (_native.formats, [], {}),
         "_native.open_bytes": (_native.open_bytes, [GOOD], {}),
         "_native.open_path": (_native.open_path, [path], {}),
         "_native.open_torch_bytes": (_native.open_torch_bytes, [it.get("torch", b"")], {}),

@@ -77,6 +77,25 @@ class RealFiles(unittest.TestCase):
                 with self.subTest(member["id"]):
                     self.assertEqual(run("scan", "--profile", "reference", path).returncode, 0)
 
+    def test_every_command_says_what_scan_says(self):
+        def said(report):
+            return report["verdict"], report["format"], report["findings"][0]["rule"] if report["findings"] else None
+
+        with tempfile.TemporaryDirectory() as folder:
+            for member, path in self.members:
+                scanned = said(json.loads(run("scan", "--format", "jsonl", path).stdout))
+                for command in (("inspect", path), ("diff", path, path), ("sanitize", path, Path(folder) / "out")):
+                    with self.subTest(member["id"], command=command[0]):
+                        done = run(*command, "--format", "json")
+                        told = json.loads(done.stdout)
+                        self.assertEqual(said(told["reports"][0] if "reports" in told else told["report"]), scanned)
+                        why = told["error"]["rule"] if told["error"] else None
+                        accepted = scanned[0] == "accepted"
+                        self.assertTrue(accepted or why is None, why)
+                        codes = {"rejected": 1, "undecided": 2, "unsupported": 3, "accepted": 3 if why else 0}
+                        self.assertEqual(done.returncode, codes[scanned[0]], why)
+                        self.assertTrue(why is None or why.startswith("use/"), why)
+
     def test_inspect_shows_each_accepted_file(self):
         for member, path in self.members:
             if member["verdict"] == "accepted":

@@ -12,7 +12,8 @@
 // A file is safetensors or a checkpoint of PyTorch's (torch.h), which its content decides as in a scan.
 // Of the latter, tensors are named by their paths (`model.layers.0.weight`), may have strides and share
 // bytes; all are read in C order. One whose dtype safetensors lacks keeps it from opening
-// (`use/no-dtype`).
+// (`use/no-dtype`). Anything else is refused by the report that a scan gives, such as `unsupported`; an accepted file
+// without tensors, such as a pickle of plain values, by `use/no-tensors`.
 //
 // Guarantees: a `Checkpoint` exists only if every check of the strict profile passed. Opening reads
 // the header alone, a tensor's bytes are read when they are asked for. Each call that reads delivers

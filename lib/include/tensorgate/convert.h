@@ -76,7 +76,7 @@ struct Converted {
 
 struct ConvertError {
   std::optional<Report> report;  ///< The checkpoint was not accepted; or else:
-  Status status;                 ///< `convert/...`, `save/...`, `io/...` or `use/cancelled`.
+  Status status;                 ///< `convert/...`, `save/...`, `io/...` or `use/...`.
   std::string tensor;            ///< The one concerned, raw; empty if none.
 };
 

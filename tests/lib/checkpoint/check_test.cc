@@ -49,11 +49,11 @@ void Fill(Index& index, std::string_view text) {
 TEST(IndexTest, NamesOfIndexes) {
   const struct {
     const char* path;
-    const Kind* kind;
-  } cases[] = {{"a/model.safetensors.index.json", &SafetensorsKind()},
-               {"model.safetensors.index.fp16.json", &SafetensorsKind()},
-               {"pytorch_model.bin.index.json", &PytorchKind()},
-               {"x.index.y.safetensors.index.json", &SafetensorsKind()},
+    const internal::Format* shards;
+  } cases[] = {{"a/model.safetensors.index.json", &internal::SafetensorsFormat()},
+               {"model.safetensors.index.fp16.json", &internal::SafetensorsFormat()},
+               {"pytorch_model.bin.index.json", &internal::TorchFormat()},
+               {"x.index.y.safetensors.index.json", &internal::SafetensorsFormat()},
                {".safetensors.index.json", nullptr},
                {"model.index.json", nullptr},
                {"model.safetensors.json", nullptr},
@@ -63,9 +63,9 @@ TEST(IndexTest, NamesOfIndexes) {
                {"model.safetensors.index.fp16.jso", nullptr},
                {"model.safetensors.index.a.b.json", nullptr},
                {"model.safetensors.index.json/x", nullptr}};
-  for (const auto& [path, kind] : cases) {
-    EXPECT_EQ(KindOf(path), kind) << path;
-    EXPECT_EQ(IsNamedIndex(path), kind != nullptr) << path;
+  for (const auto& [path, shards] : cases) {
+    EXPECT_EQ(ShardsOf(path), shards) << path;
+    EXPECT_EQ(IsNamedIndex(path), shards != nullptr) << path;
   }
 }
 
@@ -276,7 +276,7 @@ TEST_F(CheckpointCheckTest, AnIndexThatCannotBeRead) {
   const std::string text = TextOf({{"a", "1.safetensors"}});
   for (const bool reads : {false, true}) {
     Failing source(text, reads);
-    const Checked checked = CheckIndex(*folder, SafetensorsKind(), source, {});
+    const Checked checked = CheckIndex(*folder, internal::SafetensorsFormat(), source, {});
     EXPECT_EQ(checked.report.verdict(), Verdict::kUndecided);
     ASSERT_EQ(checked.report.findings().size(), 1u);
     EXPECT_EQ(checked.report.findings()[0].rule, reads ? Rule::kIoChanged : Rule::kIoReadFailed);

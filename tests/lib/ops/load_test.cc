@@ -321,7 +321,7 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
   for (internal::PartData& part : parts) {
     part.source = std::make_unique<MemorySource>(AsBytes(bytes));
     part.tensors = std::make_unique<const StridedTensors>();
-    part.report = &report;
+    part.report = std::make_unique<const Report>(report);
   }
   const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
   ASSERT_EQ(checkpoint.size(), 8u);
@@ -384,7 +384,7 @@ TEST_F(LoadTest, TensorsThatCannotBe) {
     std::vector<internal::PartData> parts(1);
     parts[0].source = std::make_unique<FailingSource>();
     parts[0].tensors = std::make_unique<const OddTensors>(std::move(tensors));
-    parts[0].report = &report;
+    parts[0].report = std::make_unique<const Report>(report);
     const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
     const Result<Loaded> loaded = checkpoint.LoadAll();
     EXPECT_FALSE(loaded);

@@ -172,6 +172,26 @@ TEST_F(TorchCheckpointTest, WhatIsRejectedDoesNotOpen) {
   EXPECT_GT(files, 20u);
 }
 
+// 2^62 bytes are 2^65 bits.
+TEST_F(TorchCheckpointTest, BytesWhoseBitsDoNotFit) {
+  const Checkpoint checkpoint =
+      Opened(Checkpoint::OpenPath(TENSORGATE_CORPUS_DIR
+                                  "/torch-checkpoint/accept/"
+                                  "total-size-past-64-bits/pytorch_model-00002-of-00002.bin"));
+  ASSERT_EQ(checkpoint.size(), 4u);
+  EXPECT_EQ(checkpoint.tensor(0)->bytes(), std::uint64_t{1} << 62);
+  const auto expands = [](const auto& result) {
+    return !result && result.error().rule == Rule::kUseExpands;
+  };
+  EXPECT_TRUE(expands(checkpoint.Read(0)));
+  EXPECT_FALSE(checkpoint.ReadSlice(0, {}));
+  EXPECT_TRUE(expands(checkpoint.LoadAll()));
+  Buffer nothing;
+  const Result<void> read = checkpoint.ReadInto(0, nothing.bytes());
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().rule, Rule::kUseWrongSize);
+}
+
 TEST_F(TorchCheckpointTest, RepeatsUpToALimit) {
   constexpr std::uint64_t kClaimed = std::uint64_t{16} << 30;
   const std::string file = Content("view-expands-far.pt");
@@ -390,8 +410,11 @@ TEST_F(TorchCheckpointTest, StoragesOfWhatIsNoCheckpoint) {
     return opened ? Report() : opened.error();
   };
   EXPECT_EQ(refused("GGUF" + std::string(100, '\0')).format(), "gguf");
-  // Sound, and yet nothing that has storages: what it lacks is told.
-  EXPECT_EQ(refused(testing::SmallFile()).format(), "pytorch-zip");
+  // Accepted, and yet without storages: a rule says so.
+  EXPECT_EQ(refused(testing::SmallFile()).format(), "safetensors");
+  EXPECT_EQ(refused(testing::SmallFile()).findings()[0].rule, Rule::kUseNotPytorch);
+  EXPECT_EQ(refused("\x80\x02N.").format(), "pickle");
+  EXPECT_EQ(refused("\x80\x02N.").findings()[0].rule, Rule::kUseNoTensors);
   EXPECT_EQ(refused("text").verdict(), Verdict::kUnsupported);
   const auto none = internal::OpenStorages(folder_ / "none", CheckOptions());
   ASSERT_FALSE(none);

@@ -1,12 +1,11 @@
-// Who wrote a ZIP archive, from the names in its list of members. A label: nothing is unpacked,
-// nothing is judged.
+#include "lib/formats/archive.h"
+
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <vector>
 
 #include "lib/base/bytes.h"
-#include "lib/scan/detect.h"
+#include "lib/source/read.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -16,7 +15,6 @@ using namespace std::string_view_literals;
 constexpr std::size_t kEndRecord = 22, kLongestComment = 65'535;
 constexpr std::size_t kEntry = 46;
 constexpr std::uint64_t kDirectoryProbe = 65'536;
-constexpr Kind kPlain = {"zip", "a ZIP archive"};
 
 std::uint64_t LittleEndian(std::string_view text, std::size_t at, std::size_t bytes) {
   std::uint64_t value = 0;
@@ -38,37 +36,7 @@ std::optional<std::vector<std::byte>> ReadTail(Source& source) {
   return ReadPart(source, source.size() - length, length);
 }
 
-struct Members {
-  bool data_pkl = false, constants_pkl = false, code = false, mar = false, archive_format = false;
-  bool keras_config = false, keras_weights = false, npy = false, only_npy = true;
-
-  void Add(std::string_view name) {
-    const auto is = [&](std::string_view file) {
-      return name == file || (name.ends_with(file) && name[name.size() - file.size() - 1] == '/');
-    };
-    data_pkl |= is("data.pkl");
-    constants_pkl |= is("constants.pkl");
-    code |= name.contains("/code/");
-    mar |= name.starts_with("MAR-INF/");
-    archive_format |= is("archive_format");
-    keras_config |= name == "config.json";
-    keras_weights |= name == "model.weights.h5";
-    npy |= name.ends_with(".npy");
-    only_npy &= name.ends_with(".npy");
-  }
-
-  Kind Tell() const {
-    if (archive_format) return {"pytorch-export", "a PyTorch exported program (PT2)"};
-    if (constants_pkl || (code && data_pkl)) return {"torchscript", "a TorchScript module"};
-    if (data_pkl) return {"pytorch-zip", "a PyTorch checkpoint (zip)"};
-    if (mar) return {"torch-mar", "a TorchServe model archive"};
-    if (keras_config && keras_weights) return {"keras-zip", "a Keras model (zip)"};
-    if (npy && only_npy) return {"npz", "NumPy arrays (npz)"};
-    return kPlain;
-  }
-};
-
-void AddDirectory(std::string_view directory, Members& members) {
+void AddDirectory(std::string_view directory, ArchiveMembers& members) {
   while (directory.size() >= kEntry && directory.starts_with("PK\1\2")) {
     const std::uint64_t name = LittleEndian(directory, 28, 2);
     const std::uint64_t rest = LittleEndian(directory, 30, 2) + LittleEndian(directory, 32, 2);
@@ -80,17 +48,32 @@ void AddDirectory(std::string_view directory, Members& members) {
 
 }  // namespace
 
-Kind DetectZip(Source& source, std::span<const std::byte> head) {
-  Members members;
+void ArchiveMembers::Add(std::string_view name) {
+  const auto is = [&](std::string_view file) {
+    return name == file || (name.ends_with(file) && name[name.size() - file.size() - 1] == '/');
+  };
+  data_pkl |= is("data.pkl");
+  constants_pkl |= is("constants.pkl");
+  code |= name.contains("/code/");
+  mar |= name.starts_with("MAR-INF/");
+  archive_format |= is("archive_format");
+  keras_config |= name == "config.json";
+  keras_weights |= name == "model.weights.h5";
+  npy |= name.ends_with(".npy");
+  only_npy &= name.ends_with(".npy");
+}
+
+ArchiveMembers ReadMembers(Source& source, std::span<const std::byte> head) {
+  ArchiveMembers members;
   const std::string_view first = AsText(head);
   if (first.starts_with("PK\3\4") && first.size() >= 30) {
     members.Add(first.substr(30, static_cast<std::size_t>(LittleEndian(first, 26, 2))));
   }
   const auto tail_bytes = ReadTail(source);
-  if (!tail_bytes) return members.Tell();
+  if (!tail_bytes) return members;
   const std::string_view tail = AsText(*tail_bytes);
   const std::size_t end = tail.rfind("PK\5\6");
-  if (end == tail.npos || tail.size() - end < kEndRecord) return members.Tell();
+  if (end == tail.npos || tail.size() - end < kEndRecord) return members;
   // The list of members ends where the end records begin, whatever offset they tell: something may
   // stand in front.
   std::size_t list_end = end;
@@ -98,16 +81,16 @@ Kind DetectZip(Source& source, std::span<const std::byte> head) {
   // PyTorch writes ZIP64's records for small archives, too.
   if (end >= 20 && tail.substr(end - 20).starts_with("PK\6\7")) {
     list_end = tail.rfind("PK\6\6", end);  // the ZIP64 end record
-    if (list_end == tail.npos) return members.Tell();
+    if (list_end == tail.npos) return members;
     length = LittleEndian(tail, list_end + 40, 8);
   }
   const std::uint64_t before = source.size() - tail.size() + list_end;
-  if (length > before) return members.Tell();
+  if (length > before) return members;
   const std::uint64_t offset = before - length;
   length = std::min(length, kDirectoryProbe);
   const auto directory = ReadPart(source, offset, length);
   if (directory) AddDirectory(AsText(*directory), members);
-  return members.Tell();
+  return members;
 }
 
 }  // namespace tensorgate::internal
