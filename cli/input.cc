@@ -66,13 +66,7 @@ Report ScanStrict(const std::string& path, const Options& options) {
 
 // An accepted file comes with the reason why it is of no use; a refused one may be read as the reference reads it.
 Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& options) {
-  const std::string path = input->path;
-  const Finding& reason = report.findings()[0];
-  if (Info(reason.rule).id.starts_with("use/")) {
-    Report judged = ScanStrict(path, options);
-    if (judged.verdict() != Verdict::kAccepted) return Refused(std::move(judged));
-    return Refused(std::move(judged), Status{.rule = reason.rule}, Message(report, reason));
-  }
+  if (IsOfNoUse(report)) return std::unexpected(WhyOfNoUse(input->path, report, options));
   const internal::Format* shards = internal::FindShards(report.format());
   const internal::Format* format =
       shards != nullptr ? shards : internal::FindFormat(report.format());
@@ -87,6 +81,17 @@ Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& o
 }
 
 }  // namespace
+
+bool IsOfNoUse(const Report& report) {
+  return Info(report.findings()[0].rule).id.starts_with("use/");
+}
+
+Refusal WhyOfNoUse(const std::string& path, const Report& report, const Options& options) {
+  Report judged = ScanStrict(path, options);
+  if (judged.verdict() != Verdict::kAccepted) return {std::move(judged)};
+  const Finding& reason = report.findings()[0];
+  return {std::move(judged), Status{.rule = reason.rule}, Message(report, reason)};
+}
 
 Result<void> Input::Unchanged() {
   if (checkpoint) return checkpoint->Unchanged();

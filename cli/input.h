@@ -45,6 +45,10 @@ struct Refusal {
 };
 ExitCode CodeOf(const Refusal& refusal);
 
+/// The report by which opening an accepted file failed: it says why the file is of no use.
+bool IsOfNoUse(const Report& report);
+Refusal WhyOfNoUse(const std::string& path, const Report& report, const Options& options);
+
 /// Opened and judged. The reference profile takes what the format's reference reads where strict refuses; of shards,
 /// where the index and what it says of them hold nonetheless.
 std::expected<std::unique_ptr<Input>, Refusal> OpenInput(const std::string& path,

@@ -65,7 +65,11 @@ void WriteJson(Output& output, const File& file, const std::string& report) {
 // All shards as one table.
 int InspectShards(const Options& options, const std::string& path, Output& output) {
   const std::expected<Checkpoint, Report> checkpoint = Checkpoint::OpenPath(path, options.check);
-  if (!checkpoint) return Refuse(output, path, {checkpoint.error()}, {}, options);
+  if (!checkpoint) {
+    const Report& report = checkpoint.error();
+    const Refusal refusal = IsOfNoUse(report) ? WhyOfNoUse(path, report, options) : Refusal{report};
+    return Refuse(output, path, refusal, {}, options);
+  }
   std::vector<Listed> files;
   for (std::size_t i = 0; i < checkpoint->parts(); ++i) {
     const Part part = checkpoint->part(i);

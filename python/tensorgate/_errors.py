@@ -34,7 +34,10 @@ class RejectedError(SafetensorError):
         self.offset = reason.offset if reason else 0
         self.subject = reason.subject if reason else ""
         text = f"{shown(report.name) or 'file'} is {report.verdict}"
-        if reason:
+        if reason and reason.rule.startswith("use/"):
+            # The file is accepted; what is not is this use of it.
+            text = f"{shown(report.name) or 'file'} cannot be used here: {reason.rule}: {reason.message}"
+        elif reason:
             text += f": {self.rule} at byte {self.offset}: {reason.message}"
         elif report.verdict == "unsupported":
             text += f": no parser for the format {report.format}, nothing is proven"

@@ -145,6 +145,15 @@ class Table(Case):
             self.assertEqual(told["error"]["rule"], "use/no-dtype")
             self.assertIn('of tensor "w"', told["error"]["message"])
         self.run_command("convert", path, self.target, code=UNSUPPORTED)
+        # The same in a shard.
+        self.put("sharded/m.bin", path.read_bytes())
+        index = self.put("sharded/pytorch_model.bin.index.json",
+                         b'{"metadata":{"total_size":32},"weight_map":{"w":"m.bin"}}')
+        self.run_command("scan", index, code=DONE)
+        for command in (("inspect", index), ("inspect", index.parent), ("hash", index), ("diff", index, index)):
+            told = json.loads(self.run_command(*command, "--format", "json", code=UNSUPPORTED).stdout)
+            self.assertEqual((told.get("report") or told["reports"][0])["verdict"], "accepted")
+            self.assertEqual(told["error"]["rule"], "use/no-dtype")
 
     def test_the_profile_of_the_reference(self):
         for name, kind in KINDS.items():

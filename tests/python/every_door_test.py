@@ -93,6 +93,7 @@ class EveryDoor(Guarded):
             with self.assertRaises(tensorgate.RejectedError) as caught:
                 call()
             self.assertEqual(caught.exception.rule, "use/no-tensors")
+            self.assertIn("x.pkl cannot be used here: use/no-tensors: accepted, but", str(caught.exception))
 
 
 class Formats(unittest.TestCase):
