@@ -4,6 +4,7 @@
 #include "lib/formats/archive.h"
 #include "lib/formats/recognised.h"
 #include "lib/pickle/dry_run.h"
+#include "lib/scan/packed.h"
 #include "lib/scan/second_readings.h"
 
 namespace tensorgate::internal {
@@ -87,6 +88,7 @@ bool IsJudgedFromItsEnd(std::span<const std::byte> head) {
   const Kind kind = Recognise({AsText(head), UINT64_MAX});
   if (kind.format->stream == StreamMode::kSpool) return true;
   if (!IsUnclear(kind)) return false;
+  if (!PackedFormat(head).empty()) return true;
   pickle::DryRun run;
   run.Feed(head);
   return run.dangerous() || (run.going() && head.size() == kScanHead);

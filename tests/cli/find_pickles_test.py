@@ -21,7 +21,7 @@ import zipfile
 import zlib
 
 from convert_test import Storage, View, checkpoint
-from support import ACCEPTED, GOOD, LFS, OVERLAP, REJECTED, UNDECIDED, UNSUPPORTED, Case, safetensors, tensor
+from support import ACCEPTED, GOOD, LFS, OVERLAP, REJECTED, UNDECIDED, UNSUPPORTED, SANITIZED, Case, safetensors, sampled, tensor
 
 CORPUS = pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"])
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
@@ -393,7 +393,7 @@ class None_(Inspect):
     def test_accepted_files_of_the_corpus(self):
         manifest = json.loads((CORPUS / "manifest.json").read_text())
         seen = collections.Counter()
-        for entry in manifest["entries"]:
+        for entry in sampled(manifest["entries"]):
             if entry["big"] or "files" in entry or entry["limits"] or entry["strict"]["verdict"] != "accepted":
                 continue
             path = CORPUS / entry["path"]
@@ -406,11 +406,11 @@ class None_(Inspect):
                 self.assertNotIn(b"outside", result.stdout)
                 self.assertNotIn(b"accepted", result.stdout)
                 seen[entry["format"]] += 1
-        self.assertGreater(min(seen[each] for each in ("safetensors", "torch", "zip", "pickle")), 20)
+        self.assertGreater(min(seen[each] for each in ("safetensors", "torch", "zip", "pickle")), 2 if SANITIZED else 20)
 
     def test_a_rejected_file_never_ends_with_0(self):
         manifest = json.loads((CORPUS / "manifest.json").read_text())
-        for entry in manifest["entries"]:
+        for entry in sampled(manifest["entries"]):
             if entry["big"] or "files" in entry or entry["limits"] or entry["strict"]["verdict"] != "rejected":
                 continue
             result = self.run_command("inspect", "--globals", CORPUS / entry["path"])

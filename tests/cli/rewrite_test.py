@@ -10,8 +10,8 @@ import subprocess
 import time
 import unittest
 
-from support import (ACCEPTED, COMMAND, GOOD, LFS, OVERLAP, PICKLE, REJECTED, UNDECIDED,
-                     UNSUPPORTED, USAGE, Case, check_line, safetensors, tensor)
+from support import (ACCEPTED, COMMAND, GOOD, LFS, OVERLAP, PICKLE, REJECTED, SANITIZED, UNDECIDED,
+                     UNSUPPORTED, USAGE, Case, check_line, safetensors, sampled, tensor)
 
 HOSTILE = "\n\r\x1b]0;x\x07\u202e\u200b\x7f\x85\u2028\\\"\U000e0041"
 DECEPTIVE = [c for c in HOSTILE if not c.isascii() or c in "\r\x1b\x07\x7f"]
@@ -180,7 +180,7 @@ class Sanitize(Case):
         # Every file of the corpus that strict rejects: repaired if the reference reads it and a strict form exists.
         manifest = json.loads(pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"], "manifest.json").read_text())
         repaired = 0
-        for entry in manifest["entries"]:
+        for entry in sampled(manifest["entries"]):
             if entry["strict"]["verdict"] != "rejected" or entry["big"] or entry["format"] != "safetensors":
                 continue
             path = os.path.join(os.environ["TENSORGATE_CORPUS_DIR"], entry["path"])
@@ -197,7 +197,7 @@ class Sanitize(Case):
                 else:
                     # Shapes or data themselves are what strict refuses: there is no other spelling of them.
                     self.assertRegex(result.stderr, b"save/(sub-byte-row|shape-overflow|second-format|rank)")
-        self.assertGreater(repaired, 20)
+        self.assertGreater(repaired, 2 if SANITIZED else 20)
 
     def test_nothing_hostile_in_the_text(self):
         content = safetensors({HOSTILE: tensor(0, 4), "__metadata__": {HOSTILE: HOSTILE}}, bytes(4))
