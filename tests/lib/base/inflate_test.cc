@@ -66,8 +66,9 @@ TEST_P(InflateTest, CutAnywhere) {
   for (std::size_t size = 0; size < packed_.size(); ++size) {
     const Inflated inflated = Inflate(std::span(packed_).first(size), output);
     EXPECT_EQ(inflated.end, InflateEnd::kCut) << size;
-    EXPECT_TRUE(text_.starts_with(
-        AsText(std::span<const std::byte>(output).first(inflated.produced)))) << size;
+    EXPECT_TRUE(
+        text_.starts_with(AsText(std::span<const std::byte>(output).first(inflated.produced))))
+        << size;
   }
 }
 
