@@ -80,7 +80,7 @@ std::vector<std::string> Inputs(const Options& options) {
   return inputs;
 }
 
-// Where a folder stands for files in it: index and shards are what is read there.
+// A folder may name the files in it: its index and shards are then what is read.
 bool IsInCheckpoint(const std::string& output, const std::string& input) {
   if (!IdentityOf(output)) return false;
   const bool index = IsNamedIndex(input);

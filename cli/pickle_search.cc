@@ -14,7 +14,7 @@ using namespace std::string_view_literals;
 using internal::AsText;
 using pickle::Reach;
 
-// So much is in memory; so much of it is behind the place at hand (a tar header), and so much before it (a ZIP header).
+// How many bytes are in memory; how many of them follow the current place (a tar header), and how many precede it (a ZIP header).
 constexpr std::uint64_t kWindow = 4 << 20, kBehind = TarHeader::kSize, kAhead = 256 << 10;
 // Of opcodes in a row, without a name or an end among them, prose and random bytes have fewer.
 constexpr std::size_t kNoProse = 32, kNoChance = 8;
@@ -33,7 +33,7 @@ constexpr std::array<bool, 256> kMarks = [] {
   return marks;
 }();
 
-// What a pickle is told by, where one may well be.
+// What shows a pickle at a place where one is likely.
 bool Tells(const Reach& reach, std::string_view text, bool whole_file) {
   if (reach.names || reach.plain >= kNoProse) return true;
   if (!IsProto(text)) return false;
@@ -167,7 +167,7 @@ bool PickleSearch::PickleIsNear() const {
          next->second.kind != Expected::kTarHeader && IsPickle(next->second, next->first);
 }
 
-// A pickle where one may well be, or some that follow each other, of which one tells it.
+// A pickle at a place where one is likely, or several in a row, one of which shows it.
 bool PickleSearch::IsPickle(const Expected& expected, std::uint64_t at) const {
   if (expected.kind == Expected::kObjects) return true;
   std::uint64_t begin = at;

@@ -11,7 +11,7 @@ bool IsInnerByte(std::string_view text, std::size_t at) {
   return at < text.size() && (text[at] & 0xC0) == 0x80;
 }
 
-// How many bytes both begin with, of whole characters. What is equal as it stands is equal folded.
+// How many bytes both begin with, of whole characters. Bytes that are equal are equal when folded.
 std::size_t CommonCharacters(std::string_view a, std::string_view b) {
   const std::size_t most = std::min(a.size(), b.size());
   std::size_t same = 0;

@@ -263,8 +263,6 @@ bool EndsWithOneOf(std::string_view name, std::span<const std::string_view> suff
                              [&](std::string_view each) { return EndsWithSuffix(name, each); });
 }
 
-Kind KindOf(const Format& format) { return {&format, format.words, format.file_class}; }
-
 const Signature* FindSignature(const Format& format, std::string_view bytes) {
   const auto found = std::ranges::find_if(format.signatures, [&](const Signature& mark) {
     return mark.offset < bytes.size() && bytes.substr(mark.offset).starts_with(mark.bytes);
@@ -275,6 +273,8 @@ const Signature* FindSignature(const Format& format, std::string_view bytes) {
 }  // namespace
 
 std::span<const Format> Formats() { return kFormats; }
+
+Kind KindOf(const Format& format) { return {&format, format.words, format.file_class}; }
 
 const Format* FindFormat(std::string_view name) {
   const auto* const found = std::ranges::find(kFormats, name, &Format::name);

@@ -117,6 +117,9 @@ struct Kind {
   FileClass file_class;
 };
 
+/// As the row has it.
+Kind KindOf(const Format& format);
+
 /// By the first bytes. What only a proof makes that is left out.
 Kind Recognise(const Head& head);
 

@@ -10,10 +10,7 @@
 namespace tensorgate::internal {
 namespace {
 
-Kind PlainKind(Packing packing) {
-  const Format& format = PlainFormat(packing);
-  return {&format, format.words, format.file_class};
-}
+Kind PlainKind(Packing packing) { return KindOf(PlainFormat(packing)); }
 
 // Nothing that a loader of models is meant for, as far as the first bytes show.
 bool IsUnclear(const Kind& kind) {
