@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "bench/headers.h"
+#include "lib/formats/safetensors/examination.h"
 #include "lib/json/events.h"
-#include "lib/safetensors/examination.h"
 #include "tensorgate/safetensors.h"
 #ifdef TENSORGATE_HAS_REFERENCE
 #include <sys/mman.h>

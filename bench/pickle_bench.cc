@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
-#include "lib/pickle/machine.h"
-#include "lib/torch/rebuild.h"
+#include "lib/containers/pickle/machine.h"
+#include "lib/formats/torch/rebuild.h"
 
 namespace {
 

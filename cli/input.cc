@@ -8,8 +8,8 @@
 #include <iterator>
 #include <utility>
 
-#include "lib/checkpoint/check.h"
 #include "lib/formats/registry.h"
+#include "lib/sharded/check.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
@@ -37,11 +37,11 @@ Opened OpenAsReference(std::unique_ptr<Input> input, const Options& options) {
 Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& options) {
   CheckOptions strict = options.check;
   strict.profile = Profile::kStrict;
-  checkpoint::Checked checked = checkpoint::CheckPath(input->path, options.check, true);
+  sharded::Checked checked = sharded::CheckPath(input->path, options.check, true);
   if (checked.report.verdict() != Verdict::kAccepted) {
     return Refused(std::move(checked.report));
   }
-  for (checkpoint::CheckedShard& shard : checked.shards) {
+  for (sharded::CheckedShard& shard : checked.shards) {
     auto contents = internal::ContentsAsReference(*shard.source, options.check);
     if (!contents) return Refused(std::move(contents.error()));
     std::ranges::move(contents->tensors, std::back_inserter(input->contents.tensors));

@@ -12,8 +12,8 @@
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "lib/checkpoint/contents.h"
 #include "lib/json/writer.h"
-#include "lib/ops/contents.h"
 
 namespace tensorgate::cli {
 

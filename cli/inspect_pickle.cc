@@ -7,10 +7,10 @@
 #include "cli/commands.h"
 #include "cli/pickle_listing.h"
 #include "cli/pickle_search.h"
-#include "lib/base/report_builder.h"
+#include "lib/containers/zip/reader.h"
 #include "lib/formats/registry.h"
+#include "lib/rules/report_builder.h"
 #include "lib/source/drive.h"
-#include "lib/zip/reader.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 

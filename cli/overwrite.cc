@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "lib/formats/registry.h"
-#include "lib/ops/shards.h"
 #include "lib/source/new_file.h"
 #include "lib/source/walk.h"
+#include "lib/write/shard_files.h"
 #include "tensorgate/render.h"
 #include "tensorgate/shards.h"
 

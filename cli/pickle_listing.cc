@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "lib/torch/globals.h"
+#include "lib/formats/torch/globals.h"
 #include "tensorgate/render.h"
 
 namespace tensorgate::cli {

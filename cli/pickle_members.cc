@@ -5,9 +5,9 @@
 #include "cli/signatures.h"
 #include "cli/tar_header.h"
 #include "lib/base/bytes.h"
-#include "lib/base/report_builder.h"
+#include "lib/containers/zip/reader.h"
+#include "lib/rules/report_builder.h"
 #include "lib/source/drive.h"
-#include "lib/zip/reader.h"
 #include "tensorgate/render.h"
 
 namespace tensorgate::cli {

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "lib/base/pod_buffer.h"
-#include "lib/pickle/decode.h"
+#include "lib/containers/pickle/decode.h"
 #include "tensorgate/source.h"
 
 namespace tensorgate::cli {

@@ -14,8 +14,8 @@
 #include "cli/options.h"
 #include "cli/pickle_listing.h"
 #include "cli/pickle_reader.h"
-#include "lib/pickle/reach.h"
-#include "lib/zip/records.h"
+#include "lib/containers/pickle/reach.h"
+#include "lib/containers/zip/records.h"
 
 namespace tensorgate::cli {
 

@@ -14,8 +14,8 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "lib/checkpoint/check.h"
-#include "lib/report/digest.h"
+#include "lib/digest/digest.h"
+#include "lib/sharded/check.h"
 #include "lib/source/walk.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
@@ -64,8 +64,7 @@ Report Scanner::JudgeIndex(const std::string& path, int folder, FileSource& file
   const Result<internal::Folder> holding =
       folder < 0 ? internal::Folder::Holding(path) : internal::Folder::FromDescriptor(folder);
   if (!holding) return ScanFailure(holding.error(), options_.check);
-  return checkpoint::CheckIndex(*holding, *checkpoint::ShardsOf(path), file, CheckNow(options_))
-      .report;
+  return sharded::CheckIndex(*holding, *sharded::ShardsOf(path), file, CheckNow(options_)).report;
 }
 
 bool Scanner::File(const std::string& path, int folder, Result<FileSource> file) {

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "lib/base/bytes.h"
-#include "lib/pickle/decode.h"
-#include "lib/pickle/reach.h"
+#include "lib/containers/pickle/decode.h"
+#include "lib/containers/pickle/reach.h"
 
 namespace tensorgate::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "lib/zip/records.h"
+#include "lib/containers/zip/records.h"
 
 namespace tensorgate::cli {
 

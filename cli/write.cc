@@ -16,13 +16,13 @@
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/overwrite.h"
-#include "lib/checkpoint/check.h"
+#include "lib/digest/content_hash.h"
 #include "lib/formats/registry.h"
-#include "lib/ops/rewrite.h"
-#include "lib/ops/shards.h"
-#include "lib/report/content_hash.h"
-#include "lib/safetensors/layout.h"
+#include "lib/sharded/check.h"
 #include "lib/source/new_file.h"
+#include "lib/write/file_layout.h"
+#include "lib/write/save_shards.h"
+#include "lib/write/shard_files.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
@@ -82,7 +82,7 @@ bool Holds(const std::vector<std::string>& keys, const std::string& key) {
 bool Rewriting::Open() {
   const bool sanitize = options_.command == Options::Command::kSanitize;
   for (const std::string& path : options_.paths) {
-    auto input = OpenInput(sanitize ? checkpoint::IndexOf(path) : path, options_);
+    auto input = OpenInput(sanitize ? sharded::IndexOf(path) : path, options_);
     if (!input) {
       refused_.push_back({path, std::move(input.error())});
       continue;
@@ -208,7 +208,7 @@ std::vector<std::string> Rewriting::Files() const {
 bool Rewriting::OverwritesInputs() const {
   std::vector<std::string> read;
   for (const auto& input : inputs_) {
-    read.push_back(checkpoint::IndexOf(input->path));
+    read.push_back(sharded::IndexOf(input->path));
     const std::string folder = read.back().substr(0, read.back().rfind('/') + 1);
     for (const std::string& shard : input->shards) read.push_back(folder + shard);
   }

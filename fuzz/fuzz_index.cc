@@ -8,9 +8,9 @@
 
 #include "fuzz/support.h"
 #include "lib/base/bytes.h"
-#include "lib/checkpoint/index.h"
-#include "lib/checkpoint/rules.h"
-#include "lib/ops/shards.h"
+#include "lib/sharded/index.h"
+#include "lib/sharded/rules.h"
+#include "lib/write/shard_files.h"
 #include "tests/oracle/json_tree.h"
 
 using namespace tensorgate;
@@ -30,17 +30,17 @@ Read ReadIndex(std::string_view text) {
   const CheckOptions options;
   ReportBuilder builder(options, "safetensors-checkpoint");
   builder.SetSize(text.size());
-  checkpoint::Index index;
+  sharded::Index index;
   index.bytes.Resize(text.size());
   internal::CopyBytes(internal::AsBytes(text), index.bytes.span());
   Read read;
-  if (checkpoint::ParseIndex(index, builder)) {
-    checkpoint::ApplyIndexRules(index, builder);
-    for (const checkpoint::ShardName& shard : index.shards) {
-      const auto refused = checkpoint::ApplyShardNameRules(index, shard, ".safetensors", builder);
+  if (sharded::ParseIndex(index, builder)) {
+    sharded::ApplyIndexRules(index, builder);
+    for (const sharded::ShardName& shard : index.shards) {
+      const auto refused = sharded::ApplyShardNameRules(index, shard, ".safetensors", builder);
       if (!refused) read.may_open.emplace_back(index.Text(shard.name));
     }
-    for (const checkpoint::Entry& entry : index.entries.span()) {
+    for (const sharded::Entry& entry : index.entries.span()) {
       read.map.emplace_back(index.NameOf(entry), index.Text(index.shards[entry.shard].name));
     }
     read.usable = !builder.HasError();

@@ -2,9 +2,9 @@
 // names keeps up with any of them; a search from every place takes linear time. The dry run calls where a slow second one
 // does, in any pieces.
 #include "fuzz/support.h"
-#include "lib/pickle/dry_run.h"
-#include "lib/pickle/reach.h"
-#include "lib/pickle/survey.h"
+#include "lib/containers/pickle/dry_run.h"
+#include "lib/containers/pickle/reach.h"
+#include "lib/containers/pickle/survey.h"
 #include "tests/oracle/other_readers.h"
 
 namespace {

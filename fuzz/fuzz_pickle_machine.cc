@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "fuzz/support.h"
-#include "lib/torch/pickle_file.h"
-#include "lib/torch/rebuild.h"
+#include "lib/formats/torch/pickle_file.h"
+#include "lib/formats/torch/rebuild.h"
 #include "tensorgate/tensor.h"
 
 namespace {

@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "fuzz/support.h"
-#include "lib/pickle/survey.h"
-#include "lib/torch/numpy.h"
-#include "lib/torch/pickle_file.h"
-#include "lib/torch/rebuild.h"
+#include "lib/containers/pickle/survey.h"
+#include "lib/formats/torch/numpy.h"
+#include "lib/formats/torch/pickle_file.h"
+#include "lib/formats/torch/rebuild.h"
 
 namespace {
 

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "fuzz/support.h"
-#include "lib/ops/gather.h"
-#include "lib/ops/select.h"
-#include "lib/ops/sweep.h"
+#include "lib/checkpoint/sweep.h"
+#include "lib/tensor/gather.h"
+#include "lib/tensor/select.h"
 #include "tests/oracle/slices.h"
 
 using namespace tensorgate;

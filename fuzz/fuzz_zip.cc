@@ -6,8 +6,8 @@
 
 #include "fuzz/support.h"
 #include "fuzz/zip_naive.h"
+#include "lib/containers/zip/reader.h"
 #include "lib/source/drive.h"
-#include "lib/zip/reader.h"
 
 using namespace tensorgate;
 

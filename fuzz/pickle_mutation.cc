@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/pickle/decode.h"
+#include "lib/containers/pickle/decode.h"
 
 namespace tensorgate::fuzz {
 namespace {

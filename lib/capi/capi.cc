@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include "lib/base/report_builder.h"
 #include "lib/capi/handles.h"
 #include "lib/report/message.h"
+#include "lib/rules/report_builder.h"
 #include "tensorgate/render.h"
 #include "tensorgate/report.h"
 #include "tensorgate/rules.h"

@@ -6,10 +6,10 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/utf8.h"
+#include "lib/formats/torch/examination.h"
 #include "lib/scan/flatbuffer.h"
 #include "lib/scan/packed.h"
 #include "lib/scan/tar.h"
-#include "lib/torch/examination.h"
 
 namespace tensorgate::internal::recognise {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/formats/recognised.h"
-#include "lib/torch/pickle_file.h"
+#include "lib/formats/torch/pickle_file.h"
 
 namespace tensorgate::internal {
 namespace {

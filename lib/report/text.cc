@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "lib/base/report_builder.h"
 #include "lib/base/utf8.h"
 #include "lib/report/message.h"
+#include "lib/rules/report_builder.h"
 #include "lib/source/system_error.h"
 #include "tensorgate/render.h"
 

@@ -1,9 +1,9 @@
 #include "lib/scan/detect.h"
 
 #include "lib/base/bytes.h"
+#include "lib/containers/pickle/dry_run.h"
 #include "lib/formats/archive.h"
 #include "lib/formats/recognised.h"
-#include "lib/pickle/dry_run.h"
 #include "lib/scan/packed.h"
 #include "lib/scan/second_readings.h"
 

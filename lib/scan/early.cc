@@ -4,12 +4,12 @@
 #include <array>
 
 #include "lib/base/bytes.h"
-#include "lib/base/report_builder.h"
+#include "lib/containers/zip/reader.h"
+#include "lib/rules/report_builder.h"
 #include "lib/scan/detect.h"
-#include "lib/scan/head_source.h"
 #include "lib/scan/judge.h"
 #include "lib/scan/second_readings.h"
-#include "lib/zip/reader.h"
+#include "lib/source/head_source.h"
 
 namespace tensorgate::internal {
 namespace {

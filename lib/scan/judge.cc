@@ -2,10 +2,10 @@
 
 #include <utility>
 
-#include "lib/base/report_builder.h"
+#include "lib/rules/report_builder.h"
 #include "lib/scan/detect.h"
-#include "lib/scan/head_source.h"
 #include "lib/scan/second_readings.h"
+#include "lib/source/head_source.h"
 
 namespace tensorgate::internal {
 namespace {

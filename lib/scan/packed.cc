@@ -7,7 +7,7 @@
 #include "lib/base/character_set.h"
 #include "lib/base/inflate.h"
 #include "lib/base/pod_buffer.h"
-#include "lib/pickle/dry_run.h"
+#include "lib/containers/pickle/dry_run.h"
 
 namespace tensorgate::internal {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/interrupt.h"
-#include "lib/base/report_builder.h"
+#include "lib/rules/report_builder.h"
 #include "lib/scan/detect.h"
 #include "lib/scan/early.h"
 #include "lib/scan/judge.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lib/base/interrupt.h"
-#include "lib/base/report_builder.h"
+#include "lib/rules/report_builder.h"
 #include "tensorgate/source.h"
 #include "tensorgate/tensor.h"
 

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "lib/ops/torch_part.h"
-#include "lib/torch/contents.h"
-#include "lib/torch/plain_calls.h"
+#include "lib/checkpoint/torch_part.h"
+#include "lib/formats/torch/contents.h"
+#include "lib/formats/torch/plain_calls.h"
 #include "python/src/arguments.h"
 #include "python/src/check.h"
 #include "python/src/checkpoint.h"

@@ -9,7 +9,7 @@
 #include <set>
 #include <sstream>
 
-#include "lib/torch/pickle_file.h"
+#include "lib/formats/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"

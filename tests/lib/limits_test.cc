@@ -16,16 +16,16 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
-#include "lib/torch/pickle_file.h"
+#include "lib/formats/torch/pickle_file.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 #include "tensorgate/torch.h"
-#include "tests/lib/safetensors/build.h"
+#include "tests/lib/formats/safetensors/build.h"
+#include "tests/lib/formats/torch/build.h"
 #include "tests/lib/temp_folder.h"
-#include "tests/lib/torch/build.h"
 
 namespace tensorgate {
 namespace {

@@ -13,12 +13,12 @@
 #include <iterator>
 #include <string>
 
-#include "lib/ops/contents.h"
-#include "lib/ops/rewrite.h"
-#include "lib/ops/shelf.h"
-#include "lib/ops/torch_part.h"
+#include "lib/checkpoint/contents.h"
+#include "lib/checkpoint/shelf.h"
+#include "lib/checkpoint/torch_part.h"
+#include "lib/formats/torch/pickle_file.h"
 #include "lib/source/walk.h"
-#include "lib/torch/pickle_file.h"
+#include "lib/write/save_shards.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
@@ -28,9 +28,9 @@
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 #include "tensorgate/torch.h"
-#include "tests/lib/safetensors/build.h"
+#include "tests/lib/formats/safetensors/build.h"
+#include "tests/lib/formats/torch/build.h"
 #include "tests/lib/temp_folder.h"
-#include "tests/lib/torch/build.h"
 
 namespace {
 // Negative: never fails.

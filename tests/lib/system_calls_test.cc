@@ -28,9 +28,9 @@
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
 #include "tensorgate/save.h"
-#include "tests/lib/safetensors/build.h"
+#include "tests/lib/formats/safetensors/build.h"
+#include "tests/lib/formats/torch/build.h"
 #include "tests/lib/temp_folder.h"
-#include "tests/lib/torch/build.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "lib/torch/plain_calls.h"
+#include "lib/formats/torch/plain_calls.h"
 
 namespace tensorgate::test {
 namespace {

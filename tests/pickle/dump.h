@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "lib/pickle/value.h"
-#include "lib/torch/rebuild.h"
+#include "lib/containers/pickle/value.h"
+#include "lib/formats/torch/rebuild.h"
 
 namespace tensorgate::test {
 

@@ -15,7 +15,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/crc32.h"
 #include "lib/base/inflate.h"
-#include "lib/pickle/dry_run.h"
+#include "lib/containers/pickle/dry_run.h"
 #include "tensorgate/scan.h"
 
 namespace {

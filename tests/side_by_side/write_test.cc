@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "reference.h"
-#include "tests/lib/ops/made_tensors.h"
+#include "tests/lib/checkpoint/made_tensors.h"
 
 namespace tensorgate {
 namespace {

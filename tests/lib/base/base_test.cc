@@ -9,8 +9,8 @@
 #include "lib/base/huge_pages.h"
 #include "lib/base/magic.h"
 #include "lib/base/pod_buffer.h"
-#include "lib/base/report_builder.h"
 #include "lib/base/utf8.h"
+#include "lib/rules/report_builder.h"
 #include "tensorgate/rules.h"
 
 namespace tensorgate::internal {

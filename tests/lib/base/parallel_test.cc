@@ -1,4 +1,4 @@
-// Which failure is told. What runs in parallel, and how it is stopped: tests/lib/ops/load_test.cc.
+// Which failure is told. What runs in parallel, and how it is stopped: tests/lib/checkpoint/load_test.cc.
 #include "lib/base/parallel.h"
 
 #include <gtest/gtest.h>

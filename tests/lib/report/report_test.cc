@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "lib/base/report_builder.h"
 #include "lib/base/utf8.h"
 #include "lib/json/writer.h"
+#include "lib/rules/report_builder.h"
 #include "lib/source/system_error.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"

@@ -12,10 +12,10 @@
 #include <string_view>
 
 #include "lib/base/bytes.h"
-#include "lib/zip/reader.h"
+#include "lib/containers/zip/reader.h"
 #include "tensorgate/scan.h"
-#include "tests/lib/safetensors/build.h"
-#include "tests/lib/torch/build.h"
+#include "tests/lib/formats/safetensors/build.h"
+#include "tests/lib/formats/torch/build.h"
 
 namespace tensorgate {
 namespace {

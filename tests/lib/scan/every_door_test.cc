@@ -14,15 +14,15 @@
 #include <string>
 #include <string_view>
 
+#include "lib/checkpoint/torch_part.h"
 #include "lib/formats/registry.h"
-#include "lib/ops/torch_part.h"
 #include "lib/scan/judge.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
-#include "tests/lib/safetensors/build.h"
+#include "tests/lib/formats/safetensors/build.h"
 #include "tests/lib/temp_folder.h"
 
 namespace tensorgate {

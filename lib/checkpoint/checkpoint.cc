@@ -1,0 +1,304 @@
+// Opening, and what an open checkpoint shows; see load.cc for reading.
+#include "tensorgate/checkpoint.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "lib/checkpoint/checkpoint_data.h"
+#include "lib/checkpoint/torch_part.h"
+#include "lib/rules/report_builder.h"
+#include "lib/scan/judge.h"
+#include "lib/sharded/check.h"
+#include "lib/source/folder.h"
+#include "tensorgate/shards.h"
+
+namespace tensorgate {
+namespace internal {
+namespace {
+
+class SafetensorsTensors final : public PartTensors {
+ public:
+  explicit SafetensorsTensors(safetensors::File file) : file_(std::move(file)) {}
+  const safetensors::File& file() const { return file_; }
+  std::size_t size() const override { return file_.tensors().size(); }
+  std::string_view name(std::size_t index) const override { return file_.tensors()[index].name(); }
+  TensorRef tensor(std::size_t index) const override {
+    const safetensors::Tensor tensor = file_.tensors()[index];
+    TensorRef ref;
+    ref.name = tensor.name();
+    ref.dtype = tensor.dtype();
+    ref.shape = tensor.shape().ToVector();
+    ref.range = tensor.range();
+    return ref;
+  }
+  std::optional<std::size_t> Find(std::string_view name) const override {
+    return file_.FindIndex(name);
+  }
+
+ private:
+  safetensors::File file_;
+};
+
+PartData MakePart(std::string path, std::unique_ptr<Source> source, safetensors::File file,
+                  Report report) {
+  auto tensors = std::make_unique<const SafetensorsTensors>(std::move(file));
+  PartData part;
+  part.path = std::move(path);
+  part.source = std::move(source);
+  part.file = &tensors->file();
+  part.report = std::make_unique<const Report>(std::move(report));
+  part.tensors = std::move(tensors);
+  return part;
+}
+
+std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> source,
+                                          const CheckOptions& options) {
+  if (!source) return std::unexpected(NotRead(source.error(), {}, options));
+  auto part = CheckpointData::OpenPart(std::move(path),
+                                       std::make_unique<FileSource>(std::move(*source)), options);
+  if (!part) return std::unexpected(std::move(part.error()));
+  std::vector<PartData> parts;
+  parts.push_back(std::move(*part));
+  return CheckpointData::Make(std::move(parts));
+}
+
+// The shards that an index names, each opened once and held.
+std::expected<Checkpoint, Report> OpenShards(const std::string& path, const CheckOptions& options) {
+  CheckOptions strict = options;
+  strict.profile = Profile::kStrict;
+  sharded::Checked checked = sharded::CheckPath(path, strict, true);
+  if (checked.report.verdict() != Verdict::kAccepted) {
+    return std::unexpected(std::move(checked.report));
+  }
+  std::vector<PartData> parts;
+  parts.reserve(checked.shards.size());
+  for (sharded::CheckedShard& shard : checked.shards) {
+    Judged judged{std::move(shard.report), std::move(shard.file)};
+    auto part = CheckpointData::MakePart(checked.folder + shard.name, std::move(shard.source),
+                                         std::move(judged), options);
+    if (!part) return std::unexpected(std::move(part.error()));
+    parts.push_back(std::move(*part));
+  }
+  return CheckpointData::MakeWhole(path, std::move(parts), std::move(checked.report));
+}
+
+std::expected<Checkpoint, Report> OpenFileOrShards(const std::string& path,
+                                                   const CheckOptions& options) {
+  if (IsNamedIndex(path)) return OpenShards(path, options);
+  Result<FileSource> source = FileSource::Open(path);
+  const bool file = source || source.error().rule != Rule::kIoNotRegular;
+  if (!file && Folder::Open(path)) return OpenShards(path, options);
+  return OpenOne(path, std::move(source), options);
+}
+
+template <typename Body>
+std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Body& body) {
+  try {
+    if (const Result<void> host = CheckHost(std::endian::native); !host) {
+      return std::unexpected(NotRead(host.error(), {}, options));
+    }
+    return body();
+  } catch (...) {
+    return std::unexpected(ReportBuilder::Caught(options, UnknownFormat().name));
+  }
+}
+
+}  // namespace
+
+std::expected<PartData, Report> CheckpointData::OpenPart(std::string path,
+                                                         std::unique_ptr<Source> source,
+                                                         const CheckOptions& options) {
+  Judged judged = JudgeToOpen(*source, path, options);
+  return MakePart(std::move(path), std::move(source), std::move(judged), options);
+}
+
+std::expected<PartData, Report> CheckpointData::MakePart(std::string path,
+                                                         std::unique_ptr<Source> source,
+                                                         Judged judged,
+                                                         const CheckOptions& options) {
+  Report& report = judged.report;
+  if (report.verdict() != Verdict::kAccepted) return std::unexpected(std::move(report));
+  if (auto* file = std::get_if<safetensors::File>(&judged.file)) {
+    return internal::MakePart(std::move(path), std::move(source), std::move(*file),
+                              std::move(report));
+  }
+  if (auto* file = std::get_if<torch::File>(&judged.file)) {
+    return MakeTorchPart(std::move(path), std::move(source), std::move(*file), std::move(report),
+                         options);
+  }
+  return std::unexpected(OfNoUse(report, Rule::kUseNoTensors, options));
+}
+
+Checkpoint CheckpointData::Make(std::vector<PartData> parts) {
+  auto data = std::make_unique<CheckpointData>();
+  data->AddParts(std::move(parts));
+  return Checkpoint(std::move(data));
+}
+
+Checkpoint CheckpointData::MakeWhole(std::string path, std::vector<PartData> parts, Report report) {
+  auto data = std::make_unique<CheckpointData>();
+  data->path = std::move(path);
+  data->report = std::move(report);
+  data->AddParts(std::move(parts));
+  PodBuffer<std::uint32_t> hashes;
+  hashes.Reserve(data->size());
+  for (const PartData& part : data->parts) {
+    for (std::size_t i = 0; i < part.tensors->size(); ++i) {
+      hashes.PushBack(HashName(part.tensors->name(i)));
+    }
+  }
+  // No name is there twice: that was checked.
+  data->names.Build(
+      hashes, [&](std::uint32_t index) { return data->NameOf(index); },
+      [](std::uint32_t, std::uint32_t) {});
+  return Checkpoint(std::move(data));
+}
+
+void CheckpointData::AddParts(std::vector<PartData> added) {
+  parts = std::move(added);
+  first.push_back(0);
+  for (PartData& part : parts) {
+    part.number = static_cast<std::uint16_t>(std::min<std::size_t>(first.size() - 1, UINT16_MAX));
+    first.push_back(first.back() + part.tensors->size());
+  }
+}
+
+std::optional<std::size_t> CheckpointData::Find(std::string_view name) const {
+  if (!report) return parts.front().tensors->Find(name);
+  return names.Find(name, HashName(name), [this](std::uint32_t index) { return NameOf(index); });
+}
+
+std::size_t CheckpointData::PartOf(std::size_t index) const {
+  return static_cast<std::size_t>(std::ranges::upper_bound(first, index) - first.begin()) - 1;
+}
+
+Result<TensorRef> CheckpointData::Tensor(std::size_t index) const {
+  if (index >= size()) {
+    return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor, .found = index});
+  }
+  const std::size_t part = PartOf(index);
+  TensorRef tensor = parts[part].tensors->tensor(index - first[part]);
+  tensor.part = part;
+  return tensor;
+}
+
+template <typename Call>
+Result<void> PartData::Do(const Call& call) const {
+  std::unique_lock lock(*mutex, std::defer_lock);
+  if (!source->concurrent()) lock.lock();
+  Result<void> result = call();
+  if (!result) result.error().part = number;
+  return result;
+}
+
+Result<void> PartData::Read(std::uint64_t offset, std::span<std::byte> into) const {
+  return Do([&] { return ReadFully(*source, offset, into); });
+}
+
+Result<void> PartData::Unchanged() const {
+  return Do([&] { return source->Unchanged(); });
+}
+
+}  // namespace internal
+
+using internal::CheckpointData;
+using internal::PartData;
+
+Checkpoint::Checkpoint(std::unique_ptr<const CheckpointData> data) : data_(std::move(data)) {}
+Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
+Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
+Checkpoint::~Checkpoint() = default;
+
+std::expected<Checkpoint, Report> Checkpoint::OpenPath(const std::string& path,
+                                                       const CheckOptions& options) {
+  return internal::Guarded(options, [&] { return internal::OpenFileOrShards(path, options); });
+}
+
+std::expected<Checkpoint, Report> Checkpoint::OpenDescriptor(int descriptor,
+                                                             const CheckOptions& options) {
+  return internal::Guarded(
+      options, [&] { return internal::OpenOne({}, FileSource::Duplicate(descriptor), options); });
+}
+
+std::expected<Checkpoint, Report> Checkpoint::OpenBytes(std::span<const std::byte> bytes,
+                                                        const CheckOptions& options) {
+  return internal::Guarded(options,
+                           [&] { return Open(std::make_unique<MemorySource>(bytes), options); });
+}
+
+std::expected<Checkpoint, Report> Checkpoint::Open(std::unique_ptr<Source> source,
+                                                   const CheckOptions& options) {
+  return internal::Guarded(options, [&]() -> std::expected<Checkpoint, Report> {
+    auto part = CheckpointData::OpenPart({}, std::move(source), options);
+    if (!part) return std::unexpected(std::move(part.error()));
+    std::vector<PartData> parts;
+    parts.push_back(std::move(*part));
+    return CheckpointData::Make(std::move(parts));
+  });
+}
+
+std::size_t Checkpoint::size() const { return data_->size(); }
+
+std::string_view Checkpoint::name(std::size_t index) const {
+  if (index >= size()) std::abort();
+  return data_->NameOf(index);
+}
+
+Result<TensorRef> Checkpoint::tensor(std::size_t index) const {
+  try {
+    return data_->Tensor(index);
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
+  }
+}
+
+std::optional<std::size_t> Checkpoint::Find(std::string_view name) const {
+  return data_->Find(name);
+}
+
+std::string_view Checkpoint::path() const {
+  return data_->report ? std::string_view(data_->path) : data_->parts.front().path;
+}
+
+std::size_t Checkpoint::metadata_size() const {
+  const safetensors::File* file = data_->parts.front().file;
+  return file != nullptr ? file->metadata_size() : 0;
+}
+
+safetensors::MetadataEntry Checkpoint::metadata(std::size_t index) const {
+  if (index >= metadata_size()) std::abort();
+  return data_->parts.front().file->metadata(index);
+}
+
+std::optional<std::string_view> Checkpoint::FindMetadata(std::string_view key) const {
+  const safetensors::File* file = data_->parts.front().file;
+  return file != nullptr ? file->FindMetadata(key) : std::nullopt;
+}
+
+std::size_t Checkpoint::parts() const { return data_->parts.size(); }
+
+Part Checkpoint::part(std::size_t index) const {
+  if (index >= parts()) std::abort();
+  const PartData& part = data_->parts[index];
+  return {.path = part.path,
+          .size = part.source->size(),
+          .report = part.report.get(),
+          .file = part.file,
+          .torch = part.torch,
+          .source = part.source.get()};
+}
+
+const Report& Checkpoint::report() const {
+  return data_->report ? *data_->report : *data_->parts.front().report;
+}
+
+Result<void> Checkpoint::Unchanged() const {
+  for (const PartData& part : data_->parts) {
+    if (const Result<void> unchanged = part.Unchanged(); !unchanged) return unchanged;
+  }
+  return {};
+}
+
+}  // namespace tensorgate

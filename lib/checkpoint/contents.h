@@ -1,0 +1,37 @@
+// What a file or checkpoint holds, as something to be saved.
+#ifndef TENSORGATE_CHECKPOINT_CONTENTS_H_
+#define TENSORGATE_CHECKPOINT_CONTENTS_H_
+
+#include <expected>
+#include <optional>
+#include <vector>
+
+#include "lib/checkpoint/shelf.h"
+#include "tensorgate/checkpoint.h"
+#include "tensorgate/save.h"
+
+namespace tensorgate::internal {
+
+struct Contents {
+  std::vector<TensorData> tensors;  // in the order of parts and data; they refer to the sources
+  std::optional<Views> views;       // what tensors with strides refer to
+  struct Part {
+    std::size_t tensors = 0;  // how many of them are its own
+    Metadata metadata;        // in the order of its header
+  };
+  std::vector<Part> parts;  // at least one
+
+  const Metadata& metadata() const { return parts.front().metadata; }
+};
+
+/// `checkpoint` must stay while the contents are used. `use/expands` where tensors together are far larger than the
+/// files. Throws std::bad_alloc.
+Result<Contents> ContentsOf(const Checkpoint& checkpoint);
+
+/// What the format's reference reads in `source`, which must stay; the report of the reference profile
+/// if it refuses. Throws std::bad_alloc.
+std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckOptions& options);
+
+}  // namespace tensorgate::internal
+
+#endif  // TENSORGATE_CHECKPOINT_CONTENTS_H_

@@ -1,0 +1,284 @@
+#include "tensorgate/convert.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <new>
+
+#include "lib/checkpoint/checkpoint_data.h"
+#include "lib/checkpoint/shelf.h"
+#include "lib/convert/convert_plan.h"
+#include "lib/scan/judge.h"
+#include "lib/sharded/check.h"
+#include "lib/source/folder.h"
+#include "lib/write/save_shards.h"
+#include "lib/write/shard_files.h"
+#include "tensorgate/checkpoint.h"
+#include "tensorgate/save.h"
+#include "tensorgate/shards.h"
+#include "tensorgate/torch.h"
+
+namespace tensorgate {
+namespace {
+
+using internal::CheckpointData;
+using internal::Folder;
+using internal::PlannedFile;
+using internal::PlannedTensor;
+using internal::ShardData;
+using internal::ShardNames;
+using internal::Views;
+using torch::Tensor;
+
+constexpr std::size_t kCompared = 1 << 20;
+constexpr std::string_view kSingle = "pytorch_model.bin", kTarget = "model.safetensors";
+
+using Done = std::expected<void, ConvertError>;
+
+std::unexpected<ConvertError> Error(const Status& status, std::string_view tensor = {}) {
+  return std::unexpected(ConvertError{.status = status, .tensor = std::string(tensor)});
+}
+
+std::unexpected<ConvertError> Error(Rule rule, std::string_view tensor = {}) {
+  return Error(Status{.rule = rule}, tensor);
+}
+
+std::unexpected<ConvertError> Error(Report report) {
+  return std::unexpected(ConvertError{.report = std::move(report)});
+}
+
+bool IsFolder(const std::string& path) { return Folder::Open(path).has_value(); }
+
+class Converter {
+ public:
+  Converter(const std::string& to, const ConvertOptions& options) : to_(to), options_(options) {
+    options_.check.profile = Profile::kStrict;
+    if (options_.check.cancel == nullptr) options_.check.cancel = options_.cancel;
+  }
+
+  std::expected<Converted, ConvertError> Run(const std::string& from) {
+    if (Done opened = Open(from); !opened) return std::unexpected(std::move(opened.error()));
+    if (Done planned = internal::Plan(files_, options_, result_); !planned) {
+      return std::unexpected(std::move(planned.error()));
+    }
+    if (Done target = ChooseTarget(); !target) return std::unexpected(std::move(target.error()));
+    if (options_.dry_run) return std::move(result_);
+    if (const Result<void> written = Write(); !written)
+      return Error(written.error(), NameOf(written.error()));
+    if (options_.verify) {
+      if (Done same = Verify(); !same) return std::unexpected(std::move(same.error()));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  Done Open(const std::string& from) {
+    if (IsNamedIndex(from)) return OpenShards(from);
+    Result<FileSource> source = FileSource::Open(from);
+    if (source || source.error().rule != Rule::kIoNotRegular) {
+      return OpenFile(from, std::move(source));
+    }
+    const Result<Folder> folder = Folder::Open(from);
+    if (!folder) return Error(source.error());
+    from_folder_ = true;
+    internal::FolderNames names;
+    if (const int error = folder->List(names)) return Error(internal::OpenFailed(error));
+    const internal::Format& ours = internal::TorchFormat();
+    if (sharded::ChooseIndex(names, ours).candidates != 0) return OpenShards(from, &ours);
+    source = folder->OpenFile(std::string(kSingle), options_.check.follow_links);
+    if (source || source.error().system_error != ENOENT) {
+      return OpenFile(std::string(kSingle), std::move(source));
+    }
+    return OpenShards(from);  // which tells as well that there is none
+  }
+
+  Done OpenFile(const std::string& name, Result<FileSource> source) {
+    if (!source) return Error(source.error());
+    internal::Judged judged = internal::JudgeToOpen(*source, name, options_.check);
+    if (judged.report.verdict() != Verdict::kAccepted) return Error(std::move(judged.report));
+    return Add(std::make_unique<FileSource>(std::move(*source)), std::move(judged.file));
+  }
+
+  Done OpenShards(const std::string& from, const internal::Format* only = nullptr) {
+    sharded::Checked checked = sharded::CheckPath(from, options_.check, true, only);
+    if (checked.report.verdict() != Verdict::kAccepted) return Error(std::move(checked.report));
+    sharded_ = true;
+    for (sharded::CheckedShard& shard : checked.shards) {
+      Done added = Add(std::move(shard.source), std::move(shard.file));
+      if (!added) return added;
+    }
+    return {};
+  }
+
+  Done Add(std::unique_ptr<Source> source, internal::OpenedFile opened) {
+    auto* file = std::get_if<torch::File>(&opened);
+    if (file == nullptr) {
+      const bool none = std::holds_alternative<std::monostate>(opened);
+      return Error(none ? Rule::kUseNoTensors : Rule::kUseAlreadySafetensors);
+    }
+    data_.parts.emplace_back();
+    data_.parts.back().source = std::move(source);
+    files_.emplace_back(std::move(*file));
+    return {};
+  }
+
+  // A folder stands for a file in it.
+  Done ChooseTarget() {
+    const bool named_as_file = ShardNames::Fits(to_) || IsNamedIndex(to_);
+    const auto has_tensors = [](const PlannedFile& file) { return !file.tensors.empty(); };
+    if (sharded_) {
+      result_.shards = static_cast<std::uint64_t>(std::ranges::count_if(files_, has_tensors));
+    }
+    to_folder_ = sharded_ || IsFolder(to_) || (from_folder_ && !named_as_file);
+    if (sharded_ && named_as_file && !IsFolder(to_)) return Error(Rule::kConvertNeedsFolder);
+    result_.path = to_;
+    if (!to_folder_) return {};
+    result_.path += to_.ends_with('/') ? "" : "/";
+    result_.path += sharded_ ? ShardNames(kTarget).Index() : kTarget;
+    return {};
+  }
+
+  // Where its first element is, and how the others lie.
+  static TensorRef Ref(const Tensor& tensor, std::size_t part) {
+    return {.name = tensor.name,
+            .dtype = *tensor.dtype,
+            .shape = tensor.shape,
+            .stride = tensor.stride,
+            .part = part,
+            .range = tensor.range};
+  }
+
+  // Where the bytes of each tensor are in C order, by parts.
+  void PlaceTensors() {
+    std::vector<TensorRef> strided;
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      for (const PlannedTensor& planned : files_[part].tensors) {
+        if (!planned.tensor.contiguous()) strided.push_back(Ref(planned.tensor, part));
+      }
+    }
+    views_.emplace(data_, std::move(strided), options_.cancel);
+    auto view = views_->places().begin();
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      std::vector<SourceData>& places = places_.emplace_back();
+      for (const PlannedTensor& planned : files_[part].tensors) {
+        const SourceData plain{data_.parts[part].source.get(), planned.tensor.range.offset};
+        places.push_back(planned.tensor.contiguous() ? plain : *view++);
+      }
+    }
+  }
+
+  // Files of which nothing is selected have none.
+  std::vector<ShardData> Shards() {
+    std::vector<ShardData> shards;
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      const PlannedFile& file = files_[part];
+      if (file.tensors.empty()) continue;
+      ShardData& shard = shards.emplace_back();
+      for (std::size_t i = 0; i < file.tensors.size(); ++i) {
+        const PlannedTensor& planned = file.tensors[i];
+        shard.tensors.push_back({.name = planned.name,
+                                 .dtype = *planned.tensor.dtype,
+                                 .shape = planned.tensor.shape,
+                                 .data = places_[part][i]});
+      }
+      shard.metadata = Metadata{{"format", "pt"}};
+      for (const auto& [kept, removed] : file.tied) {
+        if (removed != "format") shard.metadata->emplace_back(removed, kept);
+      }
+    }
+    const ShardNames names(kTarget);
+    for (std::size_t i = 0; i < shards.size(); ++i) {
+      shards[i].name = sharded_ ? names.Shard(i, shards.size()) : std::string(kTarget);
+    }
+    return shards;
+  }
+
+  Result<void> Write() {
+    PlaceTensors();
+    const std::vector<ShardData> shards = Shards();
+    SaveOptions save{
+        .sync = options_.sync, .cancel = options_.cancel, .progress = options_.progress};
+    if (to_folder_) {
+      const std::string index = sharded_ ? ShardNames(kTarget).Index() : std::string();
+      return internal::SaveShards(to_, index, shards, save);
+    }
+    save.metadata = shards[0].metadata;
+    return Save(to_, shards[0].tensors, save);
+  }
+
+  // Of the writer's own refusals the number is a tensor's.
+  std::string_view NameOf(const Status& status) const {
+    std::uint64_t number = Info(status.rule).subject == "tensor" ? status.found : UINT64_MAX;
+    for (const PlannedFile& file : files_) {
+      if (number < file.tensors.size()) return file.tensors[static_cast<std::size_t>(number)].name;
+      number -= file.tensors.size();
+    }
+    return {};
+  }
+
+  Done Verify() {
+    const std::expected<Checkpoint, Report> made = Checkpoint::OpenPath(result_.path);
+    if (!made) return Error(made.error());
+    if (made->size() != result_.tensors) return Error(Rule::kConvertVerifyFailed);
+    for (std::size_t part = 0; part < files_.size(); ++part) {
+      for (std::size_t i = 0; i < files_[part].tensors.size(); ++i) {
+        const PlannedTensor& planned = files_[part].tensors[i];
+        const Result<bool> same = IsSame(*made, planned, places_[part][i]);
+        if (!same) return Error(same.error(), planned.name);
+        if (!*same) return Error(Rule::kConvertVerifyFailed, planned.name);
+      }
+    }
+    return {};
+  }
+
+  Result<bool> IsSame(const Checkpoint& made, const PlannedTensor& planned,
+                      const SourceData& place) {
+    const std::optional<std::size_t> index = made.Find(planned.name);
+    if (!index) return false;
+    const Result<TensorRef> ref = made.tensor(*index);
+    if (!ref) return std::unexpected(ref.error());
+    if (ref->shape != planned.tensor.shape || ref->dtype != *planned.tensor.dtype) return false;
+    const std::uint64_t all = planned.tensor.bytes();
+    if (all == 0) return true;
+    ours_.resize(kCompared);
+    theirs_.resize(kCompared);
+    for (std::uint64_t at = 0; at < all;) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(all - at, kCompared));
+      const std::span<std::byte> a = std::span(ours_).first(count);
+      const std::span<std::byte> b = std::span(theirs_).first(count);
+      if (const Result<void> got = ReadFully(*place.source, place.offset + at, a); !got) {
+        return std::unexpected(got.error());
+      }
+      const Result<void> back = made.ReadRange(ref->part, ref->range.offset + at, b);
+      if (!back) return std::unexpected(back.error());
+      if (!std::ranges::equal(a, b)) return false;
+      at += count;
+    }
+    return true;
+  }
+
+  const std::string& to_;
+  ConvertOptions options_;
+  CheckpointData data_;
+  std::vector<PlannedFile> files_;  // as many as parts
+  bool from_folder_ = false, sharded_ = false, to_folder_ = false;
+  std::optional<Views> views_;                   // what tensors with strides refer to
+  std::vector<std::vector<SourceData>> places_;  // of the tensors of each file
+  std::vector<std::byte> ours_, theirs_;
+  Converted result_;
+};
+
+}  // namespace
+
+std::expected<Converted, ConvertError> Convert(const std::string& from, const std::string& to,
+                                               const ConvertOptions& options) {
+  try {
+    return Converter(to, options).Run(from);
+  } catch (const std::bad_alloc&) {
+    return Error(Rule::kIoOutOfMemory);
+  } catch (...) {
+    return Error(Rule::kIoReadFailed);
+  }
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,47 @@
+// Finds places in a header that has been parsed: which token is whose dtype, shape, key. Cold.
+#ifndef TENSORGATE_FORMATS_SAFETENSORS_SURVEY_H_
+#define TENSORGATE_FORMATS_SAFETENSORS_SURVEY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string_view>
+
+#include "lib/json/tokens.h"
+
+namespace tensorgate::safetensors::internal {
+
+/// One entry of the root object, by its tokens.
+struct Entry {
+  json::Token key, value;  // value: its first token
+  bool metadata = false;
+  json::Token dtype, shape, offsets;         // first tokens of the fields' values
+  std::optional<json::Token> unknown_field;  // the first one's key
+};
+
+/// The entries of the root, in order.
+class EntryWalker {
+ public:
+  explicit EntryWalker(std::string_view text) : text_(text), cursor_(text) { cursor_.Next(); }
+  bool Next(Entry& entry);
+
+ private:
+  void WalkFields(Entry& entry);
+  std::string_view text_;
+  json::TokenCursor cursor_;
+};
+
+/// Places to be found, by the ordinal of tensor or metadata key; one walk finds them all.
+struct Places {
+  std::map<std::uint32_t, Entry> tensors;
+  std::map<std::uint32_t, std::size_t> metadata_keys;
+  bool needs_metadata = false;
+  std::size_t metadata_value = 0;
+
+  void Locate(std::string_view text);
+};
+
+}  // namespace tensorgate::safetensors::internal
+
+#endif  // TENSORGATE_FORMATS_SAFETENSORS_SURVEY_H_

@@ -1,0 +1,66 @@
+// What a checkpoint holds once it was read: the pickle's values, the storages' places, the tensors'
+// names.
+#ifndef TENSORGATE_FORMATS_TORCH_CONTENTS_H_
+#define TENSORGATE_FORMATS_TORCH_CONTENTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "lib/base/names.h"
+#include "lib/base/pod_buffer.h"
+#include "lib/containers/pickle/machine.h"
+#include "lib/formats/torch/rebuild.h"
+#include "lib/rules/report_builder.h"
+#include "tensorgate/tensor.h"
+#include "tensorgate/torch.h"
+
+namespace tensorgate::torch::internal {
+
+using tensorgate::internal::PodBuffer;
+
+/// A tensor by its path in the nested structure.
+struct NamedTensor {
+  std::size_t name = 0;  ///< Where it begins in the arena.
+  std::uint32_t name_length : 31 = 0;
+  std::uint32_t is_key : 1 = 0;  ///< The result is a dict, and the name is the tensor's key in it.
+  std::uint32_t tensor = 0;      ///< Index into Rebuild::tensors().
+};
+static_assert(sizeof(NamedTensor) == sizeof(std::size_t) + 8);
+
+struct Contents {
+  PodBuffer<std::byte> pickle;  ///< What the values are views of.
+  std::uint64_t pickle_offset = 0;
+  std::unique_ptr<Rebuild> rebuild;
+  std::unique_ptr<pickle::Machine> machine;
+  pickle::Value root;
+  PodBuffer<ByteRange> ranges;  ///< Of the storages, in their order.
+  std::string names;            ///< The arena.
+  PodBuffer<NamedTensor> tensors;
+  tensorgate::internal::NameIndex index;
+  std::uint64_t file_size = 0;
+
+  const pickle::Values& values() const { return machine->values(); }
+  std::string_view NameOf(const NamedTensor& named) const {
+    return std::string_view(names).substr(named.name, named.name_length);
+  }
+};
+
+/// What an open file holds, for those who make objects of it.
+struct Access {
+  static const Contents& Of(const File& file) { return *file.contents_; }
+};
+
+/// Walks the values and names each tensor by its path. Tells names that stand for two tensors, and
+/// structures whose names would take far more memory than the pickle. Throws std::bad_alloc.
+void NameTensors(Contents& contents, ReportBuilder& builder);
+
+/// Appends what a key adds to a path: a text as it is, a number in digits.
+void AppendKey(std::string& path, const pickle::Values& values, const pickle::Value& key,
+               std::uint64_t ordinal);
+
+}  // namespace tensorgate::torch::internal
+
+#endif  // TENSORGATE_FORMATS_TORCH_CONTENTS_H_

@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <array>
+#include <new>
+#include <utility>
+
+#include "lib/formats/torch/examination.h"
+#include "lib/source/data.h"
+#include "lib/source/drive.h"
+#include "tensorgate/torch.h"
+
+namespace tensorgate::torch {
+
+using internal::Contents;
+using internal::Examination;
+using internal::Layout;
+using internal::NamedTensor;
+
+namespace {
+
+constexpr std::string_view kFormat = "pytorch-zip";
+
+Report Failed(const Status& status, const CheckOptions& options) {
+  ReportBuilder builder(options, kFormat);
+  builder.Add(status);
+  return builder.Finish();
+}
+
+// What the scope asks for beyond the structure.
+Result<void> ReadData(Examination& examination, Source& source) {
+  const auto ranges = examination.Unread();
+  if (!ranges) return {};
+  const auto facts = tensorgate::internal::ReadData(source, *ranges, examination.interrupt());
+  if (!facts) return std::unexpected(facts.error());
+  examination.OnData(*ranges, *facts);
+  return source.Unchanged();
+}
+
+// One examination of `source`; `contents` gets what an accepted file has. A source of the caller's
+// may throw anything.
+Report Examine(Source& source, const CheckOptions& options,
+               std::unique_ptr<const Contents>* contents) {
+  try {
+    std::array<std::byte, internal::kLayoutHead> head;
+    const std::span<std::byte> begin = std::span(head).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), head.size())));
+    tensorgate::internal::Interrupt early(options);
+    if (const auto read = tensorgate::internal::ReadFully(source, 0, begin, early); !read) {
+      return Failed(read.error(), options);
+    }
+    Examination examination(options, internal::LayoutOf(begin).value_or(Layout::kZip));
+    examination.Begin(source.size());
+    tensorgate::internal::Interrupt& interrupt = examination.interrupt();
+    if (const auto read = tensorgate::internal::Drive(examination, source, interrupt); !read) {
+      examination.Fail(read.error());
+    }
+    if (const Result<void> read = ReadData(examination, source); !read) {
+      examination.Fail(read.error());
+    }
+    Report report = examination.Finish();
+    if (contents != nullptr && report.verdict() == Verdict::kAccepted) {
+      *contents = examination.TakeContents();
+    }
+    return report;
+  } catch (...) {
+    return ReportBuilder::Caught(options, kFormat);
+  }
+}
+
+Report ExaminePath(const std::string& path, const CheckOptions& options,
+                   std::unique_ptr<const Contents>* contents) {
+  Result<FileSource> source = FileSource::Open(path);
+  if (source) return Examine(*source, options, contents);
+  try {
+    return Failed(source.error(), options);
+  } catch (const std::bad_alloc&) {
+    return ReportBuilder::OutOfMemory(options, kFormat);
+  }
+}
+
+CheckOptions Strict(CheckOptions options) {
+  options.profile = Profile::kStrict;
+  options.trusted = {};
+  return options;
+}
+
+std::vector<std::uint64_t> Numbers(const pickle::Values& values, const pickle::Value& tuple) {
+  const std::span<const pickle::Value> items = values.Items(tuple);
+  std::vector<std::uint64_t> numbers;
+  numbers.reserve(items.size());
+  for (const pickle::Value& item : items) numbers.push_back(item.bits);
+  return numbers;
+}
+
+}  // namespace
+
+std::uint64_t Tensor::elements() const {
+  std::uint64_t product = 1;
+  // A 0 anywhere makes it 0, whatever the others multiply to; else the product fits.
+  for (const std::uint64_t dimension : shape) {
+    if (dimension == 0) return 0;
+  }
+  for (const std::uint64_t dimension : shape) product *= dimension;
+  return product;
+}
+
+bool Tensor::contiguous() const {
+  if (elements() == 0) return true;
+  std::uint64_t expected = 1;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    if (shape[i] != 1 && stride[i] != expected) return false;
+    expected *= shape[i];
+  }
+  return true;
+}
+
+File::File(std::unique_ptr<const Contents> contents, Report report)
+    : contents_(std::move(contents)), report_(std::move(report)) {}
+File::File(File&&) noexcept = default;
+File& File::operator=(File&&) noexcept = default;
+File::~File() = default;
+
+std::expected<File, Report> File::Open(Source& source, const CheckOptions& options) {
+  std::unique_ptr<const Contents> contents;
+  Report report = Examine(source, Strict(options), &contents);
+  if (!contents) return std::unexpected(std::move(report));
+  return File(std::move(contents), std::move(report));
+}
+
+std::expected<File, Report> File::OpenPath(const std::string& path, const CheckOptions& options) {
+  std::unique_ptr<const Contents> contents;
+  Report report = ExaminePath(path, Strict(options), &contents);
+  if (!contents) return std::unexpected(std::move(report));
+  return File(std::move(contents), std::move(report));
+}
+
+std::expected<File, Report> File::OpenBytes(std::span<const std::byte> bytes,
+                                            const CheckOptions& options) {
+  MemorySource source(bytes);
+  return Open(source, options);
+}
+
+std::size_t File::size() const { return contents_->tensors.size(); }
+
+std::string_view File::name(std::size_t index) const {
+  return contents_->NameOf(contents_->tensors[index]);
+}
+
+Tensor File::tensor(std::size_t index) const {
+  const NamedTensor& named = contents_->tensors[index];
+  const TensorValue& value = contents_->rebuild->tensors()[named.tensor];
+  const ScalarInfo& scalar = Info(value.dtype);
+  Tensor tensor{.name = contents_->NameOf(named),
+                .dtype_name = scalar.name,
+                .dtype = scalar.dtype,
+                .element_bytes = scalar.bytes,
+                .shape = Numbers(contents_->values(), value.shape),
+                .stride = Numbers(contents_->values(), value.stride),
+                .offset = value.offset,
+                .storage = value.storage,
+                .storage_range = contents_->ranges[value.storage],
+                .requires_grad = value.requires_grad,
+                .is_parameter = value.is_parameter};
+  tensor.range.offset = tensor.storage_range.offset;
+  if (value.elements == 0) return tensor;
+  // Inside the storage, so that nothing overflows.
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+    last += (tensor.shape[i] - 1) * tensor.stride[i];
+  }
+  tensor.range.offset += value.offset * scalar.bytes;
+  tensor.range.length = (last + 1) * scalar.bytes;
+  return tensor;
+}
+
+std::optional<std::size_t> File::Find(std::string_view name) const {
+  const std::span<const NamedTensor> tensors = contents_->tensors.span();
+  return contents_->index.Find(name, tensorgate::internal::HashName(name),
+                               [&](std::uint32_t i) { return contents_->NameOf(tensors[i]); });
+}
+
+std::size_t File::storages() const { return contents_->rebuild->storages().size(); }
+
+Storage File::storage(std::size_t index) const {
+  const StorageValue& value = contents_->rebuild->storages()[index];
+  return {value.location, value.untyped ? 1 : std::uint64_t{Info(value.dtype).bytes},
+          contents_->ranges[index]};
+}
+
+std::string_view File::location(std::size_t index) const {
+  return contents_->rebuild->storages()[index].location;
+}
+
+std::uint64_t File::file_size() const { return contents_->file_size; }
+
+Report Check(Source& source, const CheckOptions& options) {
+  return Examine(source, options, nullptr);
+}
+
+Report CheckPath(const std::string& path, const CheckOptions& options) {
+  return ExaminePath(path, options, nullptr);
+}
+
+Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options) {
+  MemorySource source(bytes);
+  return Check(source, options);
+}
+
+}  // namespace tensorgate::torch

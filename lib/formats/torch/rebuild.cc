@@ -1,0 +1,301 @@
+#include "lib/formats/torch/rebuild.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "lib/base/checked.h"
+#include "lib/formats/torch/globals.h"
+#include "lib/formats/torch/numpy.h"
+#include "lib/formats/torch/plain_calls.h"
+#include "lib/formats/torch/trust.h"
+#include "tensorgate/tensor.h"
+
+namespace tensorgate::torch {
+namespace {
+
+using pickle::Kind;
+using pickle::Machine;
+using pickle::Value;
+using Items = std::span<const Value>;
+
+constexpr std::uint64_t kMostBytes = INT64_MAX;
+
+std::size_t NumpyBegin() { return Globals().size(); }
+std::size_t TrustedBegin() { return NumpyBegin() + NumpyNames().size(); }
+
+bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
+
+}  // namespace
+
+std::optional<Value> Rebuild::Find(Machine& machine, std::string_view module, std::string_view name,
+                                   bool& alias) {
+  const std::optional<FoundGlobal> found = FindGlobal(module, name);
+  if (!found) return FindTrusted(machine, module, name);
+  alias = found->alias;
+  const GlobalInfo& info = Globals()[found->index];
+  if (info.role == Role::kDtype) return Value::Of(Kind::kDtype, info.detail);
+  if (info.role == Role::kQscheme) return Value::Of(Kind::kQscheme, info.detail);
+  return Value::Of(Kind::kGlobal, found->index);
+}
+
+// Numbers behind the table are NumPy's names, then places in the user's list.
+std::optional<Value> Rebuild::FindTrusted(Machine& machine, std::string_view module,
+                                          std::string_view name) {
+  if (tensorgate::internal::TrustAccess::Numpy(trusted_)) {
+    if (const std::optional<std::size_t> place = FindNumpy(module, name)) {
+      TellTrusted(machine, *place, std::string(module) + "." + std::string(name));
+      return Value::Of(Kind::kGlobal, NumpyBegin() + *place);
+    }
+  }
+  const auto place = tensorgate::internal::FindTrusted(trusted_, module, name);
+  if (!place) return std::nullopt;
+  TellTrusted(machine, NumpyNames().size() + *place,
+              tensorgate::internal::TrustAccess::Calls(trusted_)[*place].FullName());
+  return Value::Of(Kind::kGlobal, TrustedBegin() + *place);
+}
+
+// Told where it is named: finding it alone imports its module.
+void Rebuild::TellTrusted(Machine& machine, std::size_t number, std::string full) {
+  used_.resize(std::max(used_.size(), number + 1));
+  if (used_[number]) return;
+  used_[number] = true;
+  machine.Tell(Rule::kUseTrustedCall, {.text = std::move(full), .again = true});
+}
+
+std::optional<Value> Rebuild::Numpy(Machine& machine, std::size_t place, const Value& arguments) {
+  const Items items = machine.values().Items(arguments);
+  const std::size_t begin = NumpyBegin();
+  const bool is_ndarray =
+      !items.empty() && items[0].kind == Kind::kGlobal && items[0].bits >= begin &&
+      items[0].bits < TrustedBegin() &&
+      NumpyNames()[static_cast<std::size_t>(items[0].bits) - begin].role == NumpyRole::kNdarray;
+  const std::optional<Value> made = CallNumpy(machine, NumpyNames()[place].role, items, is_ndarray);
+  const bool open = made && (made->kind == Kind::kNumpyDtype || made->kind == Kind::kNdarray);
+  if (open) numpy_.PushBack(*made);
+  return made;
+}
+
+std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
+                                   const Value& arguments) {
+  if (function >= TrustedBegin()) {
+    return Trusted(machine, function - TrustedBegin(), true, arguments);
+  }
+  if (function >= NumpyBegin()) return Numpy(machine, function - NumpyBegin(), arguments);
+  const GlobalInfo& info = Globals()[function];
+  const Items items = machine.values().Items(arguments);
+  switch (info.role) {
+    case Role::kRebuildTensor:
+      return Tensor(machine, items, 1);
+    case Role::kRebuildTensorV2:
+      return Tensor(machine, items, 2);
+    case Role::kRebuildTensorV3:
+      return Tensor(machine, items, 3);
+    case Role::kRebuildParameter:
+      return Parameter(machine, items, false);
+    case Role::kRebuildParameterWithState:
+      return Parameter(machine, items, true);
+    case Role::kRefused:
+      machine.Tell(info.rule, {.text = std::string(info.module) + "." + std::string(info.name)});
+      return std::nullopt;
+    default:
+      return CallPlain(machine, info, items);
+  }
+}
+
+std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const Value& arguments) {
+  if (type >= TrustedBegin()) {
+    return Trusted(machine, type - TrustedBegin(), false, arguments);
+  }
+  if (type >= NumpyBegin()) return BadCall(machine, "numpy, NEWOBJ", type - NumpyBegin());
+  const GlobalInfo& info = Globals()[type];
+  std::string subject = std::string(info.module) + "." + std::string(info.name);
+  const Role role = info.role;
+  const bool empty = machine.values().Items(arguments).empty();
+  const bool plain = role == Role::kOrderedDict || role == Role::kCounter || role == Role::kSet ||
+                     role == Role::kByteArray;
+  if (!machine.Tell(Rule::kTorchNewObject, {.text = subject})) return std::nullopt;
+  if (plain && empty) return CallPlain(machine, info, {});
+  machine.Tell(role == Role::kRefused ? info.rule : Rule::kTorchCallArguments,
+               {.text = std::move(subject)});
+  return std::nullopt;
+}
+
+std::optional<Value> Rebuild::Trusted(Machine& machine, std::size_t place, bool reduce,
+                                      const Value& arguments) {
+  const Items items = machine.values().Items(arguments);
+  const auto entry = tensorgate::internal::MatchTrusted(trusted_, place, reduce, items);
+  if (!entry) {
+    const auto& call = tensorgate::internal::TrustAccess::Calls(trusted_)[place];
+    return BadCall(machine, call.FullName(), items.size());
+  }
+  const std::array<Value, 2> parts = {Value::Of(Kind::kInt, *entry), arguments};
+  return machine.Make(Kind::kInstance, parts);
+}
+
+bool Rebuild::Build(Machine& machine, const Value& target, const Value& state) {
+  if (target.kind == Kind::kInstance) {
+    const Items parts = machine.values().Items(target);
+    const tensorgate::internal::TrustedCall& call =
+        tensorgate::internal::TrustAccess::Calls(trusted_)[static_cast<std::size_t>(parts[0].bits)];
+    if (parts.size() == 2 && tensorgate::internal::Holds(call.state, state.kind)) {
+      machine.Append(target, std::span(&state, 1));
+      return true;
+    }
+    return BadCall(machine, call.FullName() + ", BUILD", parts.size() - 1).has_value();
+  }
+  if (target.kind == Kind::kNumpyDtype || target.kind == Kind::kNdarray) {
+    return BuildNumpy(machine, target, state);
+  }
+  machine.Tell(Rule::kTorchBuildTarget, {.text = std::string(Name(target.kind))});
+  return false;
+}
+
+// ---- Tensors.
+
+std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version) {
+  const std::size_t required = version == 1 ? 4 : version == 2 ? 6 : 7;
+  const std::size_t optional = version == 1 ? 0 : 1;
+  if (items.size() < required || items.size() > required + optional) {
+    return BadCall(machine, "argument count", items.size());
+  }
+  if (items[0].kind != Kind::kStorage) return BadArgument(machine, items, 0);
+  if (!IsUnsigned(items[1])) return BadArgument(machine, items, 1);
+  if (items[2].kind != Kind::kTuple) return BadArgument(machine, items, 2);
+  if (items[3].kind != Kind::kTuple) return BadArgument(machine, items, 3);
+  const StorageValue& storage = storages_[static_cast<std::size_t>(items[0].bits)];
+  TensorValue tensor = {.storage = static_cast<std::uint32_t>(items[0].bits),
+                        .dtype = storage.dtype,
+                        .offset = items[1].bits,
+                        .shape = items[2],
+                        .stride = items[3]};
+  if (version != 1) {
+    if (items[4].kind != Kind::kBool) return BadArgument(machine, items, 4);
+    tensor.requires_grad = items[4].bits != 0;
+    if (!Hooks(machine, items[5])) return std::nullopt;
+  }
+  if (version == 3) {
+    if (items[6].kind != Kind::kDtype) return BadArgument(machine, items, 6);
+    tensor.dtype = static_cast<ScalarType>(items[6].bits);
+    // Types with a storage class of their own do not travel this way.
+    if (!storage.untyped || !Info(tensor.dtype).storage.empty()) {
+      if (!machine.Tell(Rule::kTorchDtypeUnexpected,
+                        {.text = std::string(Info(tensor.dtype).name)}))
+        return std::nullopt;
+    }
+  }
+  if (!Info(tensor.dtype).tensors) {
+    machine.Tell(Rule::kTorchDtypeUnsupported, {.text = std::string(Info(tensor.dtype).name)});
+    return std::nullopt;
+  }
+  // PyTorch gives a tensor of v3 its data after its flag, which autograd refuses.
+  const bool gradients = version != 3 && Info(tensor.dtype).gradients;
+  if (tensor.requires_grad && !gradients) return BadArgument(machine, items, 4);
+  if (items.size() > required && !CheckTensorMetadata(machine, items[required]))
+    return std::nullopt;
+  tensor.place = machine.at();
+  if (!View(machine, tensor, storage)) return std::nullopt;
+  tensors_.PushBack(tensor);
+  return Value::Of(Kind::kTensor, tensors_.size() - 1);
+}
+
+// What stands in the hooks would be called by a backward pass.
+bool Rebuild::Hooks(Machine& machine, const Value& hooks) {
+  if (hooks.kind == Kind::kNone) return true;
+  if (!IsMapping(hooks.kind)) {
+    machine.Tell(Rule::kTorchCallArguments,
+                 {.text = "backward_hooks: " + std::string(Name(hooks.kind))});
+    return false;
+  }
+  if (hooks_.empty() || hooks_[hooks_.size() - 1].bits != hooks.bits) hooks_.PushBack(hooks);
+  return true;
+}
+
+bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& storage) {
+  const Items shape = machine.values().Items(tensor.shape),
+              stride = machine.values().Items(tensor.stride);
+  if (!machine.Charge(shape.size() / 8)) return false;
+  if (shape.size() != stride.size()) {
+    machine.Tell(Rule::kTorchCallArguments,
+                 {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
+    return false;
+  }
+  if (shape.size() > kMaxRank &&
+      !machine.Tell(Rule::kTorchRank, {.found = shape.size(), .allowed = kMaxRank}))
+    return false;
+  internal::ShapeSize<std::uint64_t> size;
+  internal::ViewReach<std::uint64_t> reach(tensor.offset);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (!IsUnsigned(shape[i]) || !IsUnsigned(stride[i])) {
+      machine.Tell(Rule::kTorchCallArguments, {.found = i, .text = "size or stride"});
+      return false;
+    }
+    size.Multiply(shape[i].bits);
+    reach.Add(shape[i].bits, stride[i].bits);
+  }
+  const std::uint64_t item = Info(tensor.dtype).bytes;
+  // Bytes of the storage that are a whole element of the tensor's type; they are the same but for a tensor of v3.
+  const std::uint64_t room = storage.bytes / item;
+  tensor.elements = size.zero ? 0 : size.nonzero;
+  if (size.Overflow(item) || (!size.zero && tensor.elements > kMostBytes / item)) {
+    machine.Tell(Rule::kTorchTensorOverflow, {.allowed = kMostBytes});
+    return false;
+  }
+  if (!reach.Inside(room)) {
+    const Rule rule = size.zero ? Rule::kTorchViewOutsideEmpty : Rule::kTorchViewOutside;
+    // Of the last element the number is counted from 0.
+    const std::uint64_t needed =
+        size.zero ? reach.last() : internal::SaturatingAdd(reach.last(), std::uint64_t{1});
+    if (!machine.Tell(rule, {.found = needed, .allowed = room, .text = std::string(storage.key)}))
+      return false;
+  }
+  if (tensor.elements > room) {
+    machine.Tell(Rule::kTorchViewExpands,
+                 {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
+  }
+  return true;
+}
+
+std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool state) {
+  if (items.size() != (state ? 4 : 3)) return BadCall(machine, "argument count", items.size());
+  if (items[0].kind != Kind::kTensor) return BadArgument(machine, items, 0);
+  if (items[1].kind != Kind::kBool) return BadArgument(machine, items, 1);
+  TensorValue tensor = tensors_[static_cast<std::size_t>(items[0].bits)];
+  tensor.is_parameter = true;
+  tensor.requires_grad = items[1].bits != 0;
+  tensor.place = machine.at();
+  if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 1);
+  if (!Hooks(machine, items[2])) return std::nullopt;
+  // Attributes are set on the object whatever their names.
+  const bool empty = !state || items[3].kind == Kind::kNone ||
+                     (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
+                      machine.values().Attributes(items[3]).kind == Kind::kUndefined);
+  if (!empty) {
+    machine.Tell(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
+    return std::nullopt;
+  }
+  tensors_.PushBack(tensor);
+  return Value::Of(Kind::kTensor, tensors_.size() - 1);
+}
+
+void Rebuild::Expect(std::size_t bytes) {
+  constexpr std::size_t kBytesOfTensor = 128;
+  tensors_.Expect(bytes / kBytesOfTensor);
+  storages_.Expect(bytes / kBytesOfTensor);
+}
+
+bool Rebuild::Finish(Machine& machine) {
+  for (const Value& hooks : hooks_.span()) {
+    const Value attributes = machine.values().Attributes(hooks);
+    const std::size_t count =
+        machine.values().Items(hooks).size() + (attributes.kind == Kind::kUndefined ? 0u : 1u);
+    if (count != 0 && !machine.Tell(Rule::kTorchTensorHooks, {.found = count})) return false;
+  }
+  for (const Value& value : numpy_.span()) {
+    if (IsBuilt(machine.values(), value)) continue;
+    return BadCall(machine, std::string(Name(value.kind)) + " without a state", 0).has_value();
+  }
+  return UnifyStorages(machine);
+}
+
+}  // namespace tensorgate::torch

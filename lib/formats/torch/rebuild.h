@@ -1,0 +1,107 @@
+// What the names in a checkpoint mean: a schema of arguments for each call, tensors as views of storages, no code.
+//
+//   torch::Rebuild rebuild(torch::Form::kZip);
+//   pickle::Machine machine(bytes, rebuild, options);
+//   const pickle::Outcome outcome = machine.Run();
+//   for (const torch::TensorValue& tensor : rebuild.tensors()) …  // a value of kind kTensor holds its number
+//
+// Tensors are listed as they were rebuilt, also those that the result does not hold. Storages are listed once a key.
+// Texts are views of the pickle.
+#ifndef TENSORGATE_FORMATS_TORCH_REBUILD_H_
+#define TENSORGATE_FORMATS_TORCH_REBUILD_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lib/base/pod_buffer.h"
+#include "lib/containers/pickle/machine.h"
+#include "lib/formats/torch/scalar.h"
+#include "tensorgate/trust.h"
+
+namespace tensorgate::torch {
+
+/// How a container names storages.
+enum class Form : std::uint8_t {
+  kZip,     ///< ('storage', type, key, location, numel)
+  kLegacy,  ///< … and a view of the storage, or None.
+};
+
+/// A storage, as a persistent id names it. Its bytes are elsewhere: the record `data/<key>`, or behind the stream's pickles.
+struct StorageValue {
+  std::string_view key, location;
+  ScalarType dtype{};  ///< kUint8 if untyped.
+  bool untyped = false;
+  std::uint64_t numel = 0;
+  std::uint64_t bytes = 0;   ///< numel * size of an element; at most 2^63-1.
+  std::uint64_t offset = 0;  ///< In the pickle, of the opcode that names it.
+};
+
+/// A view of one storage.
+struct TensorValue {
+  std::uint32_t storage = 0;  ///< Index into storages().
+  ScalarType dtype{};
+  bool requires_grad = false;
+  bool is_parameter = false;
+  std::uint64_t offset = 0;  ///< In elements, of the first.
+  std::uint64_t elements = 0;
+  pickle::Value shape, stride;  ///< Tuples of integers from 0, in elements; of one length.
+  std::uint64_t place = 0;      ///< In the pickle, of the call that made it.
+};
+
+class Rebuild final : public pickle::Policy {
+ public:
+  explicit Rebuild(Form form, TrustList trusted = {}) : form_(form), trusted_(std::move(trusted)) {}
+
+  std::span<const TensorValue> tensors() const { return tensors_.span(); }
+  std::span<const StorageValue> storages() const { return storages_.span(); }
+
+  std::optional<pickle::Value> Find(pickle::Machine& machine, std::string_view module,
+                                    std::string_view name, bool& alias) override;
+  std::optional<pickle::Value> Call(pickle::Machine& machine, pickle::Global function,
+                                    const pickle::Value& arguments) override;
+  std::optional<pickle::Value> New(pickle::Machine& machine, pickle::Global type,
+                                   const pickle::Value& arguments) override;
+  bool Build(pickle::Machine& machine, const pickle::Value& target,
+             const pickle::Value& state) override;
+  std::optional<pickle::Value> Persistent(pickle::Machine& machine,
+                                          const pickle::Value& id) override;
+  void Expect(std::size_t bytes) override;
+  bool Finish(pickle::Machine& machine) override;
+
+ private:
+  std::optional<pickle::Value> Tensor(pickle::Machine& machine,
+                                      std::span<const pickle::Value> arguments, int version);
+  std::optional<pickle::Value> Parameter(pickle::Machine& machine,
+                                         std::span<const pickle::Value> arguments, bool state);
+  bool Hooks(pickle::Machine& machine, const pickle::Value& hooks);
+  bool View(pickle::Machine& machine, TensorValue& tensor, const StorageValue& storage);
+  bool ReadStorage(pickle::Machine& machine, std::span<const pickle::Value> id,
+                   StorageValue& storage);
+  bool UnifyStorages(pickle::Machine& machine);
+  // A name of the user's list: NumPy's, then the entries' by the place of the name's first.
+  std::optional<pickle::Value> FindTrusted(pickle::Machine& machine, std::string_view module,
+                                           std::string_view name);
+  void TellTrusted(pickle::Machine& machine, std::size_t number, std::string full);
+  std::optional<pickle::Value> Numpy(pickle::Machine& machine, std::size_t place,
+                                     const pickle::Value& arguments);
+  /// By an entry of the user's list; `place` is that of the name's first.
+  std::optional<pickle::Value> Trusted(pickle::Machine& machine, std::size_t place, bool reduce,
+                                       const pickle::Value& arguments);
+
+  Form form_;
+  TrustList trusted_;
+  std::vector<bool> used_;                                // names of it, by their numbers
+  tensorgate::internal::PodBuffer<pickle::Value> numpy_;  // that must have their states at the end
+  tensorgate::internal::PodBuffer<TensorValue> tensors_;
+  tensorgate::internal::PodBuffer<StorageValue>
+      storages_;  // while the machine runs, one for each persistent id
+  tensorgate::internal::PodBuffer<pickle::Value> hooks_;  // that must still be empty at the end
+};
+
+}  // namespace tensorgate::torch
+
+#endif  // TENSORGATE_FORMATS_TORCH_REBUILD_H_

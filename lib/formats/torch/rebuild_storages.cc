@@ -1,0 +1,169 @@
+// The storages of a checkpoint, as its persistent ids name them.
+#include <algorithm>
+#include <string>
+
+#include "lib/base/character_set.h"
+#include "lib/base/checked.h"
+#include "lib/base/names.h"
+#include "lib/formats/torch/globals.h"
+#include "lib/formats/torch/rebuild.h"
+
+namespace tensorgate::torch {
+namespace {
+
+using pickle::Kind;
+using pickle::Machine;
+using pickle::Value;
+using Items = std::span<const Value>;
+
+constexpr std::uint64_t kMostBytes = INT64_MAX;
+// Keys are compared with each other: in no profile they may be of any length.
+constexpr std::size_t kLongestKey = 4096;
+
+constexpr internal::CharacterSet kKey(
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
+
+// What torch.load restores (register_package in torch/serialization.py), where the machine has it: with an index or
+// without. Of the names that PrivateUse1 is given that of Ascend is met in published files.
+constexpr std::string_view kDeviceTypes[] = {"cuda", "mps", "xpu",          "hpu",
+                                             "mtia", "npu", "privateuseone"};
+
+bool IsKey(std::string_view key) {
+  return !key.empty() && key.size() <= 64 && kKey.HasAll(key) && key != "." && key != "..";
+}
+
+// As torch.device takes it: no sign, no leading zero, 8 bits.
+bool IsDeviceIndex(std::string_view digits) {
+  if (digits.empty() || digits.size() > 3 || (digits.size() > 1 && digits[0] == '0')) return false;
+  std::uint64_t index = 0;
+  for (const char digit : digits) {
+    if (digit < '0' || digit > '9') return false;
+    index = index * 10 + static_cast<std::uint64_t>(digit - '0');
+  }
+  return index <= INT8_MAX;
+}
+
+bool IsLocation(std::string_view location) {
+  if (location == "cpu") return true;
+  const std::size_t colon = location.find(':');
+  if (std::ranges::find(kDeviceTypes, location.substr(0, colon)) == std::end(kDeviceTypes))
+    return false;
+  return colon == location.npos || IsDeviceIndex(location.substr(colon + 1));
+}
+
+bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
+
+}  // namespace
+
+std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
+  const Items items = machine.values().Items(id);
+  const std::size_t length = form_ == Form::kZip ? 5 : 6;
+  if (id.kind != Kind::kTuple || items.size() != length || !items[0].IsString() ||
+      machine.values().Text(items[0]) != "storage") {
+    machine.Tell(Rule::kTorchPersistentId,
+                 {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
+    return std::nullopt;
+  }
+  StorageValue storage;
+  if (!ReadStorage(machine, items, storage)) return std::nullopt;
+  // A view of a storage: no writer since PyTorch 0.4 has it, and two keys then share bytes.
+  if (form_ == Form::kLegacy && items[5].kind != Kind::kNone) {
+    machine.Tell(Rule::kTorchPersistentId, {.found = 5, .text = std::string(Name(items[5].kind))});
+    return std::nullopt;
+  }
+  storages_.PushBack(storage);
+  return Value::Of(Kind::kStorage, storages_.size() - 1);
+}
+
+bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
+  const auto bad = [&](std::size_t index) {
+    machine.Tell(Rule::kTorchPersistentId,
+                 {.found = index, .text = std::string(Name(id[index].kind))});
+    return false;
+  };
+  const pickle::Values& values = machine.values();
+  if (id[1].kind != Kind::kGlobal || id[1].bits >= Globals().size()) return bad(1);
+  const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
+  // In a legacy stream PyTorch asks the class for its dtype: an untyped one has none.
+  const bool untyped = type.role == Role::kUntypedStorage && form_ != Form::kLegacy;
+  if (type.role != Role::kStorage && !untyped) {
+    machine.Tell(Rule::kTorchStorageType,
+                 {.text = std::string(type.module) + "." + std::string(type.name)});
+    return false;
+  }
+  if (!id[2].IsString()) return bad(2);
+  if (!id[3].IsString()) return bad(3);
+  if (!IsUnsigned(id[4])) return bad(4);
+  storage = {.key = values.Text(id[2]),
+             .location = values.Text(id[3]),
+             .dtype = static_cast<ScalarType>(type.detail),
+             .untyped = untyped,
+             .numel = id[4].bits,
+             .bytes = id[4].bits,
+             .offset = machine.at()};
+  if (!IsKey(storage.key)) {
+    const bool tolerated =
+        machine.Tell(Rule::kTorchStorageKey, {.text = std::string(storage.key.substr(0, 256))});
+    if (!tolerated) return false;
+    if (storage.key.size() > kLongestKey) {
+      machine.Tell(Rule::kLimitNameBytes, {.found = storage.key.size(), .allowed = kLongestKey});
+      return false;
+    }
+  }
+  if (storage.location == "meta") {
+    machine.Tell(Rule::kTorchStorageMeta, {.text = std::string(storage.key.substr(0, 256))});
+    return false;
+  }
+  if (!IsLocation(storage.location)) {
+    machine.Tell(Rule::kTorchStorageLocation,
+                 {.text = std::string(storage.location.substr(0, 256))});
+    return false;
+  }
+  if (internal::MultiplyOverflows(storage.bytes, std::uint64_t{Info(storage.dtype).bytes}) ||
+      storage.bytes > kMostBytes) {
+    machine.Tell(Rule::kTorchStorageOverflow,
+                 {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
+    return false;
+  }
+  return true;
+}
+
+// One entry a key. PyTorch gives every later use of a key what the first one made.
+bool Rebuild::UnifyStorages(Machine& machine) {
+  const std::span<StorageValue> all = storages_.span();
+  internal::PodBuffer<std::uint32_t> hashes, places;
+  hashes.Resize(all.size());
+  places.Resize(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    hashes[i] = internal::HashName(all[i].key.substr(0, 256));
+    places[i] = UINT32_MAX;
+  }
+  bool good = true;
+  const auto told = [&](std::uint32_t later, std::uint32_t first) {
+    const StorageValue &a = all[first], &b = all[later];
+    const bool same = a.location == b.location && a.dtype == b.dtype && a.untyped == b.untyped &&
+                      a.numel == b.numel;
+    if (!same) {
+      good = machine.Tell(Rule::kTorchStorageDisagrees,
+                          {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
+    }
+    places[later] = first;
+  };
+  internal::NameIndex index;
+  index.Build(hashes, [&](std::uint32_t i) { return all[i].key; }, told);
+  if (!good) return false;
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    if (places[i] == UINT32_MAX) {
+      all[kept] = all[i];
+      places[i] = kept++;
+    } else {
+      places[i] = places[places[i]];
+    }
+  }
+  storages_.Resize(kept);
+  for (TensorValue& tensor : tensors_.span()) tensor.storage = places[tensor.storage];
+  return true;
+}
+
+}  // namespace tensorgate::torch

@@ -1,0 +1,88 @@
+// Collects findings into a report.
+#ifndef TENSORGATE_RULES_REPORT_BUILDER_H_
+#define TENSORGATE_RULES_REPORT_BUILDER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/interrupt.h"
+#include "tensorgate/report.h"
+#include "tensorgate/status.h"
+
+namespace tensorgate {
+
+/// What a finding says beyond its rule and offset.
+struct Detail {
+  std::optional<std::uint64_t> found;
+  std::optional<std::uint64_t> allowed;
+  std::string_view subject;          ///< Copied, cut.
+  std::uint64_t subject_offset = 0;  ///< Where it stands in the file.
+  std::uint64_t subject_length = 0;
+  std::string_view found_text;  ///< Copied, cut.
+};
+
+class ReportBuilder {
+ public:
+  /// Throws std::bad_alloc, as Add does.
+  ReportBuilder(const CheckOptions& options, std::string_view format);
+
+  /// Does nothing if the rule is off in the profile. Beyond `max_findings` the ones first in the
+  /// table's order stay.
+  void Add(Rule rule, std::uint64_t offset, const Detail& detail);
+  void Add(Rule rule, std::uint64_t offset) { Add(rule, offset, Detail()); }
+  void Add(const Status& status);
+
+  void AddDropped(std::uint64_t count) { report_.dropped_ += count; }
+  /// A finding of severity error was added.
+  bool HasError() const { return has_error_; }
+  /// The deadline has passed, or the caller ended the check: the finding was added, and nothing else
+  /// need be looked at.
+  bool Ended();
+  /// The same for what only reads; Ended() is to be asked afterwards.
+  internal::Interrupt& interrupt() { return interrupt_; }
+  const CheckOptions& options() const { return options_; }
+
+  void SetSize(std::uint64_t size) { report_.size_ = size; }
+  void SetScope(Scope scope) { report_.scope_ = scope; }
+  void AddBytesRead(std::uint64_t count) { report_.bytes_read_ += count; }
+  void SetFacts(const Report::Facts& facts) { report_.facts_ = facts; }
+  /// Throws std::bad_alloc.
+  void AddShard(std::string_view name, Verdict verdict, std::optional<Rule> reason) {
+    report_.shards_.push_back({std::string(name), verdict, reason});
+  }
+  /// The error kind of the reference where the first finding's rule does not tell it.
+  void SetReferenceError(std::string_view kind) { report_.reference_error_ = kind; }
+  void SetUnsupported(FileClass file_class) { report_.file_class_ = file_class; }
+
+  /// Offsets beyond the file's size, where it is known, become its end. The builder is used up.
+  Report Finish();
+
+  /// Adds a finding that is no error, of a rule behind all others, to a report that is finished.
+  static void AddLast(Report& report, Rule rule, const Detail& detail);
+  /// Of a stream that was ended early: its size is not known, nor how many bytes lie between a place and
+  /// its end.
+  static void ForgetEnd(Report& report);
+
+  /// For when there is no memory for anything else.
+  static Report OutOfMemory(const CheckOptions& options, std::string_view format) noexcept {
+    return Fatal(options, format, Rule::kIoOutOfMemory);
+  }
+  static Report Fatal(const CheckOptions& options, std::string_view format, Rule rule) noexcept;
+  /// For a handler of every exception: there was no memory, or a source of the caller's threw.
+  static Report Caught(const CheckOptions& options, std::string_view format) noexcept;
+
+ private:
+  void CompactText();
+  CheckOptions options_;
+  internal::Interrupt interrupt_;
+  Report report_;
+  bool has_error_ = false;
+  bool undecided_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace tensorgate
+
+#endif  // TENSORGATE_RULES_REPORT_BUILDER_H_

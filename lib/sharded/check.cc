@@ -1,0 +1,279 @@
+#include "lib/sharded/check.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "lib/base/checked.h"
+#include "lib/formats/safetensors/examination.h"
+#include "lib/rules/report_builder.h"
+#include "lib/scan/second_readings.h"
+#include "lib/sharded/compare.h"
+#include "lib/sharded/index.h"
+#include "lib/sharded/rules.h"
+#include "lib/source/read.h"
+
+namespace tensorgate::sharded {
+namespace {
+
+using internal::Format;
+using safetensors::File;
+
+void AddTo(std::uint64_t& sum, std::uint64_t value) { sum = internal::SaturatingAdd(sum, value); }
+
+// The report on a shard that is refused before it is opened, or that cannot be.
+Report NotOpened(const CheckOptions& options, const Format& shards, const Status& status,
+                 std::string_view name, std::string_view words) {
+  ReportBuilder builder(options, shards.name);
+  const bool system = status.system_error != 0 || Info(status.rule).effect == Effect::kUndecided;
+  system ? builder.Add(status)
+         : builder.Add(status.rule, 0, {.subject = name, .found_text = words});
+  return builder.Finish();
+}
+
+std::optional<Rule> ReasonOf(const Report& report) {
+  if (report.verdict() == Verdict::kAccepted) return std::nullopt;
+  return report.findings().front().rule;
+}
+
+// Each once: of equal ones the reference takes the last tensor.
+std::vector<std::string_view> NamesOf(const safetensors::internal::Header& header) {
+  std::vector<std::string_view> names;
+  for (const auto& record : header.tensors.span()) names.push_back(header.NameOf(record));
+  std::ranges::sort(names);
+  const auto repeated = std::ranges::unique(names);
+  names.erase(repeated.begin(), repeated.end());
+  return names;
+}
+
+class Check {
+ public:
+  Check(const internal::Folder& folder, const Format& format, const CheckOptions& options,
+        bool keep)
+      : folder_(folder),
+        shard_format_(format),
+        options_(options),
+        keep_(keep),
+        builder_(options, format.shards->format) {}
+
+  void Run(Source& source);
+  Checked Finish() {
+    for (const CheckedShard& shard : shards_) {
+      builder_.AddShard(shard.name, shard.report.verdict(), ReasonOf(shard.report));
+    }
+    return {builder_.Finish(), std::move(shards_), {}};
+  }
+
+ private:
+  bool ReadIndex(Source& source);
+  void FindReadings();
+  void CheckShards();
+  CheckedShard CheckShard(std::uint32_t number, Comparison& comparison);
+  CheckedShard Refused(const Status& status, std::size_t place, const std::string& name);
+  void Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
+             Comparison& comparison);
+  void AddFacts(const CheckedShard& shard);
+  void CompareFormat(const CheckedShard& shard, const File& file, std::size_t place);
+  void FindUnused();
+
+  const internal::Folder& folder_;
+  const Format& shard_format_;
+  const CheckOptions& options_;
+  const bool keep_;
+  ReportBuilder builder_;
+  Index index_;
+  std::vector<CheckedShard> shards_;
+  Report::Facts facts_;
+  std::uint64_t named_bytes_ = 0;                     // of tensors, once for each name
+  std::optional<std::optional<std::string>> format_;  // of the first shard
+  bool format_told_ = false;
+};
+
+bool Check::ReadIndex(Source& source) {
+  const std::uint64_t size = source.size();
+  builder_.SetSize(size);
+  const Limits& limits = options_.limits;
+  const std::uint64_t most = std::min(limits.index_bytes, kMaxIndexBytes);
+  if (size > limits.file_bytes) {
+    builder_.Add(Rule::kLimitFileBytes, 0, {.found = size, .allowed = limits.file_bytes});
+  } else if (size > most) {
+    builder_.Add(Rule::kLimitIndexBytes, 0, {.found = size, .allowed = most});
+  }
+  if (builder_.HasError()) return false;
+  index_.bytes.Resize(static_cast<std::size_t>(size));
+  Result<void> read = internal::ReadFully(source, 0, index_.bytes.span(), builder_.interrupt());
+  if (read) read = source.Unchanged();
+  if (!read) {
+    builder_.Add(read.error());
+    return false;
+  }
+  builder_.AddBytesRead(size);
+  return true;
+}
+
+void Check::Run(Source& source) {
+  if (!ReadIndex(source) || !ParseIndex(index_, builder_) || builder_.Ended()) return;
+  ApplyIndexRules(index_, builder_);
+  FindReadings();
+  CheckShards();
+  FindUnused();
+  const bool all = std::ranges::all_of(shards_, [](const CheckedShard& shard) {
+    return shard.report.verdict() == Verdict::kAccepted;
+  });
+  if (!all || shards_.size() != index_.shards.size()) return;
+  ApplyTotalSizeRule(index_, facts_.data_bytes, named_bytes_, builder_);
+  builder_.SetFacts(facts_);
+}
+
+// What else the index is.
+void Check::FindReadings() {
+  MemorySource memory(index_.bytes.span());
+  internal::AddSecondReadings(internal::Family::kOther, memory, builder_);
+}
+
+void Check::CheckShards() {
+  Comparison comparison(index_);
+  shards_.reserve(index_.shards.size());
+  for (std::uint32_t i = 0; i < index_.shards.size(); ++i) {
+    shards_.push_back(CheckShard(i, comparison));
+    if (builder_.Ended()) return;  // the shard's own report says so, too
+    if (facts_.header_bytes > options_.limits.checkpoint_header_bytes) {
+      const ShardName& shard = index_.shards[i];
+      builder_.Add(Rule::kLimitCheckpointHeaderBytes, index_.PlaceOf(shard).begin,
+                   {.found = facts_.header_bytes,
+                    .allowed = options_.limits.checkpoint_header_bytes,
+                    .subject = shards_.back().name});
+      return;
+    }
+  }
+  comparison.Finish(builder_);
+}
+
+CheckedShard Check::Refused(const Status& status, std::size_t place, const std::string& name) {
+  const bool missing = status.rule == Rule::kIoOpenFailed &&
+                       (status.system_error == ENOENT || status.system_error == ENOTDIR ||
+                        status.system_error == ENAMETOOLONG);
+  const bool link = status.rule == Rule::kIoLinkNotFollowed || status.system_error == ELOOP;
+  const Rule rule = missing ? Rule::kCpShardMissing
+                    : link  ? Rule::kCpShardLink
+                            : Rule::kCpShardUndecided;
+  builder_.Add(rule, place,
+               {.subject = name, .subject_offset = place, .found_text = Info(status.rule).id});
+  const Status plain{.rule = rule};
+  return {name,
+          NotOpened(options_, shard_format_, missing || link ? plain : status, name, {}),
+          nullptr,
+          {}};
+}
+
+CheckedShard Check::CheckShard(std::uint32_t number, Comparison& comparison) {
+  const ShardName& named = index_.shards[number];
+  const std::size_t place = index_.PlaceOf(named).begin;
+  CheckedShard shard{std::string(index_.Text(named.name)),
+                     NotOpened(options_, shard_format_, {}, {}, {}),
+                     nullptr,
+                     {}};
+  if (const std::optional<Rule> rule =
+          ApplyShardNameRules(index_, named, shard_format_.shards->suffix, builder_)) {
+    const std::string_view fault = ShardNameFault(shard.name);
+    shard.report = NotOpened(options_, shard_format_, {.rule = *rule}, shard.name,
+                             fault.empty() ? shard_format_.shards->suffix : fault);
+    return shard;
+  }
+  Result<FileSource> source = folder_.OpenFile(shard.name, options_.follow_links);
+  if (!source) return Refused(source.error(), place, shard.name);
+  Judge(shard, std::make_unique<FileSource>(std::move(*source)), number, comparison);
+  return shard;
+}
+
+void Check::AddFacts(const CheckedShard& shard) {
+  const Report::Facts& facts = *shard.report.facts();
+  AddTo(facts_.header_bytes, facts.header_bytes);
+  AddTo(facts_.padding_bytes, facts.padding_bytes);
+  AddTo(facts_.tensors, facts.tensors);
+  AddTo(facts_.parameters, facts.parameters);
+  AddTo(facts_.data_bytes, facts.data_bytes);
+  AddTo(facts_.metadata_entries, facts.metadata_entries);
+  const auto* torch = std::get_if<torch::File>(&shard.file);
+  if (torch == nullptr) return AddTo(named_bytes_, facts.data_bytes);
+  for (std::size_t i = 0; i < torch->size(); ++i) AddTo(named_bytes_, torch->tensor(i).bytes());
+}
+
+void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
+                  Comparison& comparison) {
+  const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
+  const bool reference = options_.profile == Profile::kReference;
+  std::unique_ptr<const safetensors::internal::Header> read;  // as the reference reads it
+  // Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
+  shard.report = shard_format_.examine(*source, options_, &shard.file);
+  if (reference && shard_format_.read_as_reference) {
+    shard.report = safetensors::internal::ReadAsReference(*source, options_, read);
+  } else if (reference) {
+    shard.report = shard_format_.examine(*source, options_, nullptr);
+  }
+  builder_.AddBytesRead(shard.report.bytes_read());
+  if (shard.report.verdict() != Verdict::kAccepted) {
+    const Rule rule = shard.report.verdict() == Verdict::kRejected ? Rule::kCpShardRejected
+                                                                   : Rule::kCpShardUndecided;
+    builder_.Add(rule, place,
+                 {.subject = shard.name,
+                  .subject_offset = place,
+                  .found_text = Info(shard.report.findings().front().rule).id});
+    return;
+  }
+  AddFacts(shard);
+  // What the index says is compared with what the reference reads, too.
+  if (const auto* torch = std::get_if<torch::File>(&shard.file)) comparison.Add(number, *torch);
+  if (const auto* file = std::get_if<File>(&shard.file)) {
+    comparison.Add(number, *file);
+    CompareFormat(shard, *file, place);
+  } else if (read) {
+    comparison.Add(number, NamesOf(*read));
+  }
+  if (keep_) {
+    shard.source = std::move(source);
+  } else {
+    shard.file = {};
+  }
+}
+
+void Check::CompareFormat(const CheckedShard& shard, const File& file, std::size_t place) {
+  std::optional<std::string> format;
+  if (const std::optional<std::string_view> text = file.FindMetadata("format")) format = *text;
+  if (!format_) {
+    format_ = format;
+  } else if (*format_ != format && !format_told_) {
+    format_told_ = true;
+    builder_.Add(
+        Rule::kCpFormatMixed, place,
+        {.subject = shard.name, .found_text = format ? std::string_view(*format) : "not stated"});
+  }
+}
+
+void Check::FindUnused() {
+  internal::FolderNames names;
+  folder_.List(names);  // a folder that may not be listed can be used all the same
+  std::uint64_t unused = 0;
+  std::string_view first;
+  for (const internal::FolderNames::Name& entry : names.list) {
+    const std::string_view name = names.At(entry);
+    if (!name.ends_with(shard_format_.shards->suffix) || IsUsed(index_, name)) continue;
+    if (unused++ == 0) first = name;
+  }
+  if (unused != 0) builder_.Add(Rule::kCpShardUnused, 0, {.found = unused, .subject = first});
+}
+
+}  // namespace
+
+Checked CheckIndex(const internal::Folder& folder, const Format& shards, Source& index,
+                   const CheckOptions& options, bool keep) {
+  try {
+    Check check(folder, shards, options, keep);
+    check.Run(index);
+    return check.Finish();
+  } catch (...) {
+    return {ReportBuilder::Caught(options, shards.shards->format), {}, {}};
+  }
+}
+
+}  // namespace tensorgate::sharded

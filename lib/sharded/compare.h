@@ -1,0 +1,61 @@
+// What the index says against what the shards hold.
+#ifndef TENSORGATE_SHARDED_COMPARE_H_
+#define TENSORGATE_SHARDED_COMPARE_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lib/sharded/index.h"
+#include "tensorgate/safetensors.h"
+#include "tensorgate/torch.h"
+
+namespace tensorgate::sharded {
+
+/// Shards come one by one and need not stay. All may throw std::bad_alloc.
+class Comparison {
+ public:
+  explicit Comparison(Index& index);
+  void Add(std::uint32_t shard, const safetensors::File& file);
+  /// Of a shard that has no file; no name may be there twice.
+  void Add(std::uint32_t shard, std::span<const std::string_view> names);
+  void Add(std::uint32_t shard, const torch::File& file);
+  /// Reports what is absent, twice there, or not in the index.
+  void Finish(ReportBuilder& builder);
+
+ private:
+  static constexpr std::uint32_t kNoShard = UINT32_MAX;
+  struct Unlisted {
+    std::size_t offset;  // in unlisted_text_
+    std::uint32_t length;
+    std::uint32_t shard;
+  };
+
+  std::string_view ShardOf(std::uint32_t shard) const {
+    return index_.Text(index_.shards[shard].name);
+  }
+  std::string_view NameOf(std::uint32_t unlisted) const {
+    const Unlisted& name = unlisted_[unlisted];
+    return std::string_view(unlisted_text_).substr(name.offset, name.length);
+  }
+  void AddName(std::uint32_t shard, std::string_view name, bool is_key = true);
+  void AddNested(ReportBuilder& builder);
+  void Twice(std::string_view name, std::uint32_t shard, std::uint32_t other,
+             ReportBuilder& builder);
+
+  Index& index_;
+  std::vector<bool> added_;                       // by shard
+  std::vector<bool> found_;                       // by entry: in its own shard
+  std::vector<bool> nested_;                      // by entry: there, and not by a key of its own
+  internal::PodBuffer<std::uint32_t> elsewhere_;  // by entry: a shard that is not its own
+  internal::PodBuffer<Unlisted> unlisted_;
+  internal::PodBuffer<std::uint32_t> unlisted_hashes_;
+  std::string unlisted_text_;
+  std::uint64_t looked_up_ = 0, probes_ = 0;
+  bool sorted_ = false;
+};
+
+}  // namespace tensorgate::sharded
+
+#endif  // TENSORGATE_SHARDED_COMPARE_H_

@@ -1,0 +1,114 @@
+// An index or its folder by a path.
+#include <new>
+#include <utility>
+
+#include "lib/rules/report_builder.h"
+#include "lib/sharded/check.h"
+#include "tensorgate/shards.h"
+
+namespace tensorgate::sharded {
+namespace {
+
+using internal::Format;
+
+Report Failed(const Status& status, const Format& shards, const CheckOptions& options,
+              const Detail& detail = {}) {
+  ReportBuilder builder(options, shards.shards->format);
+  if (Info(status.rule).effect == Effect::kUndecided) {
+    builder.Add(status);
+  } else {
+    builder.Add(status.rule, 0, detail);
+  }
+  return builder.Finish();
+}
+
+std::string WithSlash(const std::string& folder) {
+  return folder.ends_with('/') ? folder : folder + '/';
+}
+
+Checked CheckFolder(const internal::Folder& folder, const std::string& path,
+                    const CheckOptions& options, bool keep, const Format* only) {
+  const Format* shards = only != nullptr ? only : &internal::SafetensorsFormat();
+  const auto fail = [&](const Status& status, const Detail& detail = {}) {
+    return Checked{Failed(status, *shards, options, detail), {}, {}};
+  };
+  internal::FolderNames names;
+  if (const int error = folder.List(names)) return fail(internal::OpenFailed(error));
+  Chosen chosen = ChooseIndex(names, *shards);
+  for (const Format& format : internal::Formats()) {
+    if (chosen.candidates != 0 || only != nullptr) break;
+    if (format.shards == nullptr) continue;
+    Chosen other = ChooseIndex(names, format);
+    if (other.candidates == 0) continue;
+    shards = &format;
+    chosen = std::move(other);
+  }
+  if (chosen.candidates != 1) {
+    const Rule rule = chosen.candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
+    return fail({.rule = rule}, {.found = chosen.candidates, .subject = chosen.name});
+  }
+  Result<FileSource> index = folder.OpenFile(chosen.name, options.follow_links);
+  if (!index) return fail(index.error());
+  Checked checked = CheckIndex(folder, *shards, *index, options, keep);
+  checked.folder = WithSlash(path);
+  return checked;
+}
+
+Checked CheckNamed(const std::string& path, const CheckOptions& options, bool keep,
+                   const Format* only) {
+  const Format* named = ShardsOf(path);
+  const Format& shards = named != nullptr ? *named : internal::SafetensorsFormat();
+  Result<FileSource> index = FileSource::Open(path);
+  if (!index) {
+    if (index.error().rule == Rule::kIoNotRegular) {
+      const Result<internal::Folder> folder = internal::Folder::Open(path);
+      if (folder) return CheckFolder(*folder, path, options, keep, only);
+    }
+    return {Failed(index.error(), shards, options), {}, {}};
+  }
+  const Result<internal::Folder> folder = internal::Folder::Holding(path);
+  if (!folder) return {Failed(folder.error(), shards, options), {}, {}};
+  Checked checked = CheckIndex(*folder, shards, *index, options, keep);
+  checked.folder = path.substr(0, path.size() - internal::LastPart(path).size());
+  return checked;
+}
+
+}  // namespace
+
+Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep,
+                  const Format* only) {
+  try {
+    return CheckNamed(path, options, keep, only);
+  } catch (const std::bad_alloc&) {
+    return {
+        ReportBuilder::OutOfMemory(options, internal::SafetensorsFormat().shards->format), {}, {}};
+  }
+}
+
+std::string IndexOf(const std::string& path) {
+  const Result<internal::Folder> folder = internal::Folder::Open(path);
+  internal::FolderNames names;
+  if (!folder || folder->List(names) != 0) return path;
+  const Chosen chosen = ChooseIndex(names, internal::SafetensorsFormat());
+  return chosen.candidates == 1 ? WithSlash(path) + chosen.name : path;
+}
+
+}  // namespace tensorgate::sharded
+
+namespace tensorgate {
+
+CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options) {
+  sharded::Checked checked = sharded::CheckPath(path, options);
+  try {
+    CheckpointCheck result{std::move(checked.report), {}};
+    result.shards.reserve(checked.shards.size());
+    for (sharded::CheckedShard& shard : checked.shards) {
+      result.shards.push_back({std::move(shard.name), std::move(shard.report)});
+    }
+    return result;
+  } catch (const std::bad_alloc&) {
+    return {ReportBuilder::OutOfMemory(options, internal::SafetensorsFormat().shards->format), {}};
+  }
+}
+
+}  // namespace tensorgate

@@ -1,0 +1,47 @@
+#include "lib/write/save_checks.h"
+
+#include <bit>
+
+#include "lib/scan/second_readings.h"
+
+namespace tensorgate::internal {
+namespace {
+
+constexpr std::uint64_t kLeastAlignment = 8, kLargestAlignment = 1 << 20;
+
+}  // namespace
+
+Result<void> CheckSaveOptions(const SaveOptions& options) {
+  if (!std::has_single_bit(options.alignment) || options.alignment < kLeastAlignment ||
+      options.alignment > kLargestAlignment) {
+    return Refuse(Rule::kSaveMisuse);
+  }
+  return {};
+}
+
+Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number) {
+  const Result<std::uint64_t> size = safetensors::internal::TensorBytes(tensor.dtype, tensor.shape);
+  if (!size) return Refuse(size.error().rule, number);
+  const auto* memory = std::get_if<std::span<const std::byte>>(&tensor.data);
+  if (memory != nullptr && memory->size() != *size) return Refuse(Rule::kSaveWrongSize, number);
+  return size;
+}
+
+Result<void> CheckOneReading(Source& file) {
+  SecondReadings readings(Family::kSafetensors);
+  const Result<void> read = FindSecondReadings(readings, file);
+  if (!read) return read;
+  const std::optional<std::uint64_t> first = readings.first();
+  if (!first) return {};
+  return std::unexpected(
+      Status{.rule = Rule::kSaveSecondFormat, .offset = *first, .found = *first});
+}
+
+Result<FileLayout> LayOutFile(std::span<const TensorSpec> specs, const SaveOptions& options) {
+  return safetensors::internal::LayOut(specs,
+                                       {.metadata = options.metadata ? &*options.metadata : nullptr,
+                                        .alignment = options.alignment,
+                                        .as_given = options.order == TensorOrder::kAsGiven});
+}
+
+}  // namespace tensorgate::internal

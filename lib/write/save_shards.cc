@@ -1,0 +1,200 @@
+#include "lib/write/save_shards.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "lib/base/checked.h"
+#include "lib/base/guarded.h"
+#include "lib/write/save_checks.h"
+#include "lib/write/shard_files.h"
+#include "lib/write/write.h"
+
+namespace tensorgate::internal {
+namespace {
+
+class Rewriting {
+ public:
+  Rewriting(std::span<const ShardData> shards, const SaveOptions& options)
+      : shards_(shards), options_(options) {}
+  ~Rewriting();
+  Result<void> Run(const std::string& folder, const std::string& index);
+
+ private:
+  Result<void> LayOut();
+  Result<void> Write(const std::string& folder, const std::string& index);
+  Result<NewFileFolder> Open(const NewFileFolder& in, const std::string& name, bool follow_link);
+  Result<void> OpenFolder(std::string path);
+  Result<NewFileFolder*> FolderOf(const std::string& name);
+  Result<void> WriteShard(std::size_t number, Meter& meter);
+  Result<void> Commit(const std::string& index);
+
+  std::span<const ShardData> shards_;
+  const SaveOptions& options_;
+  std::vector<std::vector<std::uint64_t>> bytes_;  // of each shard's tensors
+  std::vector<FileLayout> layouts_;
+  std::vector<std::uint32_t> first_;  // number of each shard's first tensor
+  std::vector<IndexEntry> entries_;
+  std::uint64_t data_bytes_ = 0;
+  // By what stands before the name of a shard. It stays where it is, since files refer to it.
+  std::map<std::string, NewFileFolder> folders_;
+  NewFileFolder above_;
+  struct Made {
+    const NewFileFolder* in;
+    std::string name;
+  };
+  std::vector<Made> made_;      // folders that were not there
+  std::vector<NewFile> files_;  // the index behind the shards
+};
+
+Result<void> Rewriting::LayOut() {
+  std::vector<TensorSpec> specs;
+  for (const ShardData& shard : shards_) {
+    std::vector<std::uint64_t>& bytes = bytes_.emplace_back();
+    for (const TensorData& tensor : shard.tensors) {
+      const Result<std::uint64_t> size = CheckedSize(tensor, specs.size());
+      if (!size) return std::unexpected(size.error());
+      if (std::holds_alternative<PushedData>(tensor.data)) {
+        return Refuse(Rule::kSaveMisuse, specs.size());
+      }
+      bytes.push_back(*size);
+      data_bytes_ = SaturatingAdd(data_bytes_, *size);
+      specs.push_back(SpecOf(tensor));
+    }
+  }
+  // One name space over all shards.
+  const auto sorted = safetensors::internal::SortNames(specs);
+  if (!sorted) return std::unexpected(sorted.error());
+  std::size_t first = 0;
+  for (const ShardData& shard : shards_) {
+    SaveOptions own = options_;
+    own.metadata = shard.metadata;
+    Result<FileLayout> layout =
+        LayOutFile(std::span(specs).subspan(first, shard.tensors.size()), own);
+    if (!layout) {
+      Status status = layout.error();
+      if (status.rule == Rule::kSaveShapeOverflow) status.found += first;
+      return std::unexpected(status);
+    }
+    layouts_.push_back(*std::move(layout));
+    first_.push_back(static_cast<std::uint32_t>(first));
+    first += shard.tensors.size();
+    for (const TensorData& tensor : shard.tensors) entries_.push_back({tensor.name, shard.name});
+  }
+  std::ranges::sort(entries_, {}, &IndexEntry::tensor);
+  return {};
+}
+
+Rewriting::~Rewriting() {
+  files_.clear();
+  // Of new folders those that are empty go again, the inner ones first.
+  for (; !made_.empty(); made_.pop_back()) made_.back().in->RemoveFolder(made_.back().name);
+}
+
+Result<NewFileFolder> Rewriting::Open(const NewFileFolder& in, const std::string& name,
+                                      bool follow_link) {
+  bool made = false;
+  made_.push_back({&in, name});  // before it is made: there may be no memory afterwards
+  Result<NewFileFolder> folder = in.Inner(name, follow_link, made);
+  if (!made) made_.pop_back();
+  return folder;
+}
+
+Result<void> Rewriting::OpenFolder(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  if (path == "/") path = "/.";
+  Result<NewFileFolder> above = NewFileFolder::OpenFor(path);
+  if (!above) return std::unexpected(above.error());
+  above_ = *std::move(above);
+  Result<NewFileFolder> folder = Open(above_, FileNameOf(path), true);
+  if (!folder) return std::unexpected(folder.error());
+  folders_.emplace("", *std::move(folder));
+  return {};
+}
+
+// The folder in which the shard of that name appears.
+Result<NewFileFolder*> Rewriting::FolderOf(const std::string& name) {
+  NewFileFolder* folder = &folders_.at("");
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::size_t slash = name.find('/', begin);
+    if (slash == name.npos) break;
+    auto known = folders_.find(name.substr(0, slash + 1));
+    if (known == folders_.end()) {
+      Result<NewFileFolder> inner = Open(*folder, name.substr(begin, slash - begin), false);
+      if (!inner) return std::unexpected(inner.error());
+      known = folders_.emplace(name.substr(0, slash + 1), *std::move(inner)).first;
+    }
+    folder = &known->second;
+    begin = slash + 1;
+  }
+  return folder;
+}
+
+Result<void> Rewriting::WriteShard(std::size_t number, Meter& meter) {
+  const ShardData& shard = shards_[number];
+  const FileLayout& layout = layouts_[number];
+  const Result<NewFileFolder*> folder = FolderOf(shard.name);
+  if (!folder) return std::unexpected(folder.error());
+  Result<NewFile> file = NewFile::Create(**folder, FileNameOf(shard.name));
+  if (!file) return std::unexpected(file.error());
+  std::vector<Piece> pieces;
+  pieces.reserve(shard.tensors.size());
+  for (const std::uint32_t i : layout.order) {
+    pieces.push_back({&shard.tensors[i], bytes_[number][i], first_[number] + i});
+  }
+  const Result<void> written =
+      internal::WriteShard(layout.head, pieces, *file, meter, options_, shards_.size());
+  if (written) files_.push_back(*std::move(file));
+  return written;
+}
+
+Result<void> Rewriting::Commit(const std::string& index) {
+  if (!index.empty()) {
+    Result<NewFile> file =
+        WriteIndex(folders_.at(""), index, IndexText(data_bytes_, entries_), options_);
+    if (!file) return std::unexpected(file.error());
+    files_.push_back(*std::move(file));
+  }
+  const Result<void> committed = CommitAll(files_);
+  if (!committed) return committed;
+  if (options_.sync) {
+    for (const auto& folder : folders_) folder.second.Sync();
+    if (!made_.empty()) above_.Sync();
+  }
+  return {};
+}
+
+Result<void> Rewriting::Write(const std::string& folder, const std::string& index) {
+  const Result<void> opened = OpenFolder(folder);
+  if (!opened) return opened;
+  files_.reserve(shards_.size() + 1);
+  Meter meter(options_, data_bytes_);
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    const Result<void> written = WriteShard(i, meter);
+    if (!written) return written;
+  }
+  for (const ShardData& shard : shards_) {
+    const Result<void> unchanged = CheckSources(shard.tensors);
+    if (!unchanged) return unchanged;
+  }
+  return Commit(index);
+}
+
+Result<void> Rewriting::Run(const std::string& folder, const std::string& index) {
+  const Result<void> sound = CheckSaveOptions(options_);
+  if (!sound) return sound;
+  const Result<void> laid = LayOut();
+  if (!laid) return laid;
+  return Write(folder, index);
+}
+
+}  // namespace
+
+Result<void> SaveShards(const std::string& folder, const std::string& index,
+                        std::span<const ShardData> shards, const SaveOptions& options) {
+  return Guarded([&] { return Rewriting(shards, options).Run(folder, index); });
+}
+
+}  // namespace tensorgate::internal

@@ -1,0 +1,95 @@
+// Saving to memory.
+#include <cstdint>
+#include <utility>
+
+#include "lib/base/guarded.h"
+#include "lib/write/save_checks.h"
+#include "lib/write/write.h"
+#include "tensorgate/save.h"
+
+namespace tensorgate {
+
+using internal::FileLayout;
+using internal::Guarded;
+using internal::Refuse;
+
+namespace {
+
+struct Serialized {
+  FileLayout layout;
+  std::vector<std::uint64_t> bytes;
+};
+
+Result<Serialized> LayOutMemory(std::span<const TensorData> tensors, const SaveOptions& options) {
+  const Result<void> sound = internal::CheckSaveOptions(options);
+  if (!sound) return std::unexpected(sound.error());
+  Serialized serialized;
+  std::vector<internal::TensorSpec> specs;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Result<std::uint64_t> size = internal::CheckedSize(tensors[i], i);
+    if (!size) return std::unexpected(size.error());
+    if (std::holds_alternative<PushedData>(tensors[i].data)) return Refuse(Rule::kSaveMisuse, i);
+    serialized.bytes.push_back(*size);
+    specs.push_back(internal::SpecOf(tensors[i]));
+  }
+  const auto sorted = safetensors::internal::SortNames(specs);
+  if (!sorted) return std::unexpected(sorted.error());
+  Result<FileLayout> layout = internal::LayOutFile(specs, options);
+  if (!layout) return std::unexpected(layout.error());
+  serialized.layout = *std::move(layout);
+  return serialized;
+}
+
+Result<void> WriteMemory(const Serialized& serialized, std::span<const TensorData> tensors,
+                         std::span<std::byte> into, const SaveOptions& options) {
+  const FileLayout& layout = serialized.layout;
+  std::vector<internal::Piece> pieces;
+  pieces.reserve(tensors.size());
+  for (const std::uint32_t i : layout.order)
+    pieces.push_back({&tensors[i], serialized.bytes[i], i});
+  internal::MemorySink sink(into);
+  internal::Meter meter(options, layout.file_bytes - layout.head.size());
+  const Result<void> written = internal::WriteFile(layout.head, pieces, sink, meter);
+  if (!written) return written;
+  MemorySource file(into);
+  const Result<void> one = internal::CheckOneReading(file);
+  if (!one) return one;
+  return internal::CheckSources(tensors);
+}
+
+}  // namespace
+
+Result<std::uint64_t> SerializedSize(std::span<const TensorData> tensors,
+                                     const SaveOptions& options) {
+  return Guarded([&]() -> Result<std::uint64_t> {
+    const Result<Serialized> serialized = LayOutMemory(tensors, options);
+    if (!serialized) return std::unexpected(serialized.error());
+    return serialized->layout.file_bytes;
+  });
+}
+
+Result<void> SerializeInto(std::span<const TensorData> tensors, std::span<std::byte> into,
+                           const SaveOptions& options) {
+  return Guarded([&]() -> Result<void> {
+    const Result<Serialized> serialized = LayOutMemory(tensors, options);
+    if (!serialized) return std::unexpected(serialized.error());
+    if (into.size() != serialized->layout.file_bytes) return Refuse(Rule::kSaveWrongSize);
+    return WriteMemory(*serialized, tensors, into, options);
+  });
+}
+
+Result<std::vector<std::byte>> Serialize(std::span<const TensorData> tensors,
+                                         const SaveOptions& options) {
+  return Guarded([&]() -> Result<std::vector<std::byte>> {
+    const Result<Serialized> serialized = LayOutMemory(tensors, options);
+    if (!serialized) return std::unexpected(serialized.error());
+    // On 32 bits a file may be larger than all memory.
+    if (serialized->layout.file_bytes > PTRDIFF_MAX) return Refuse(Rule::kIoOutOfMemory);
+    std::vector<std::byte> file(static_cast<std::size_t>(serialized->layout.file_bytes));
+    const Result<void> written = WriteMemory(*serialized, tensors, file, options);
+    if (!written) return std::unexpected(written.error());
+    return file;
+  });
+}
+
+}  // namespace tensorgate

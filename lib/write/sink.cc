@@ -1,0 +1,126 @@
+#include "lib/write/sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/bytes.h"
+
+namespace tensorgate::internal {
+namespace {
+
+// A block is written when it is full and stays in a core's own cache until then.
+constexpr std::size_t kBlock = 512 << 10;
+// In one call the kernel looks for memory in one piece; where it is in small ones, more costs much.
+constexpr std::size_t kWrite = 128 << 10;
+// From here on the copy into a block costs more than a call of its own.
+constexpr std::size_t kDirect = 128 << 10;
+// Tensors are written together up to multiples of this: a write that begins or ends within a page costs more.
+constexpr std::size_t kGather = 2 << 20;
+
+}  // namespace
+
+Result<std::span<std::byte>> MemorySink::Room(std::uint64_t wanted) {
+  return rest_.first(static_cast<std::size_t>(std::min<std::uint64_t>(wanted, rest_.size())));
+}
+
+Result<void> MemorySink::Append(std::span<const std::byte> bytes) {
+  CopyBytes(bytes, rest_);
+  rest_ = rest_.subspan(bytes.size());
+  return {};
+}
+
+Result<void> MemorySink::Skip(std::uint64_t count) {
+  rest_ = rest_.subspan(static_cast<std::size_t>(count));
+  return {};
+}
+
+Result<std::span<std::byte>> FileSink::Room(std::uint64_t wanted) {
+  if (!pieces_.empty()) {
+    const Result<void> written = WriteGathered();
+    if (!written) return std::unexpected(written.error());
+  }
+  if (block_.size() == 0) {
+    Result<Buffer> block = Buffer::Allocate(kBlock);
+    if (!block) return std::unexpected(block.error());
+    block_ = *std::move(block);
+  }
+  // Blocks end where blocks of the file end, so that all but the first are written page to page.
+  std::size_t capacity = kBlock - static_cast<std::size_t>(position_ % kBlock);
+  if (used_ == capacity) {
+    const Result<void> flushed = Flush();
+    if (!flushed) return std::unexpected(flushed.error());
+    capacity = kBlock;
+  }
+  const std::uint64_t room = std::min<std::uint64_t>(wanted, capacity - used_);
+  return block_.bytes().subspan(used_, static_cast<std::size_t>(room));
+}
+
+Result<void> FileSink::Append(std::span<const std::byte> bytes) {
+  if (bytes.size() >= kDirect || !pieces_.empty()) return Gather(bytes);
+  while (!bytes.empty()) {
+    const Result<std::span<std::byte>> room = Room(bytes.size());
+    if (!room) return std::unexpected(room.error());
+    const std::size_t count = CopyBytes(bytes, *room);
+    Filled(count);
+    bytes = bytes.subspan(count);
+  }
+  return {};
+}
+
+Result<std::uint64_t> FileSink::Copy(int from, std::uint64_t offset, std::uint64_t length) {
+  const Result<void> flushed = Flush();
+  if (!flushed) return std::unexpected(flushed.error());
+  const Result<std::uint64_t> copied = file_.CopyAt(position_, from, offset, length);
+  if (copied) position_ += *copied;
+  return copied;
+}
+
+Result<void> FileSink::Skip(std::uint64_t count) {
+  const Result<void> flushed = Flush();
+  if (flushed) position_ += count;
+  return flushed;
+}
+
+Result<void> FileSink::Gather(std::span<const std::byte> bytes) {
+  if (used_ != 0) pieces_.push_back(block_.bytes().first(used_));
+  gathered_ += std::exchange(used_, 0);
+  while (!bytes.empty()) {
+    std::size_t count = kGather - static_cast<std::size_t>(position() % kGather);
+    // Many whole ones go in one call.
+    if (bytes.size() > count) count += (bytes.size() - count) / kGather * kGather;
+    count = std::min(count, bytes.size());
+    pieces_.push_back(bytes.first(count));
+    gathered_ += count;
+    bytes = bytes.subspan(count);
+    if (position() % kGather == 0 || pieces_.size() == NewFile::kMostPieces) {
+      const Result<void> written = WriteGathered();
+      if (!written) return written;
+    }
+  }
+  return {};
+}
+
+Result<void> FileSink::WriteGathered() {
+  const Result<void> written = file_.WriteAt(position_, pieces_);
+  position_ += std::exchange(gathered_, 0);
+  pieces_.clear();
+  return written;
+}
+
+Result<void> FileSink::Flush() { return pieces_.empty() ? WriteBlock() : WriteGathered(); }
+
+Result<void> FileSink::WriteBlock() {
+  std::span<const std::byte> bytes = block_.bytes().first(used_);
+  while (!bytes.empty()) {
+    const std::size_t step =
+        std::min(bytes.size(), kWrite - static_cast<std::size_t>(position_ % kWrite));
+    const Result<void> written = file_.WriteAt(position_, bytes.first(step));
+    if (!written) return written;
+    position_ += step;
+    used_ -= step;
+    bytes = bytes.subspan(step);
+  }
+  return {};
+}
+
+}  // namespace tensorgate::internal

@@ -1,0 +1,193 @@
+#include "lib/write/write.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "lib/base/bytes.h"
+#include "lib/write/save_checks.h"
+
+namespace tensorgate::internal {
+namespace {
+
+// Between two of these a saving can be cancelled, and progress is told.
+constexpr std::uint64_t kStep = 16 << 20;
+constexpr std::uint64_t kPage = 4096;
+
+// Finished shards stay nameless until all are, as long as the process may have so many files open.
+constexpr std::size_t kMostOpenShards = 200;
+
+std::uint64_t StepOf(std::uint64_t left) { return std::min(left, kStep); }
+
+class FileWriter {
+ public:
+  FileWriter(Sink& sink, Meter& meter) : sink_(sink), meter_(meter) {}
+
+  Result<void> Memory(const Piece& piece, std::span<const std::byte> bytes) {
+    if (bytes.size() != piece.bytes) {
+      return std::unexpected(Status{.rule = Rule::kSaveWrongSize, .found = piece.number});
+    }
+    while (!bytes.empty()) {
+      const auto step = bytes.first(static_cast<std::size_t>(StepOf(bytes.size())));
+      const Result<void> written = sink_.Append(step);
+      if (!written) return written;
+      bytes = bytes.subspan(step.size());
+      const Result<void> counted = meter_.Add(step.size());
+      if (!counted) return counted;
+    }
+    return {};
+  }
+
+  Result<void> Callback(const Piece& piece, const DataCallback& callback) {
+    if (!callback) return std::unexpected(Status{.rule = Rule::kSaveMisuse, .found = piece.number});
+    return Fill(piece.bytes, callback);
+  }
+
+  // Tensors that follow each other here and in the source are one run.
+  Result<void> Run(const SourceData& data, std::uint64_t length) {
+    if (data.source == nullptr) return std::unexpected(Status{.rule = Rule::kSaveMisuse});
+    Source& source = *data.source;
+    const std::uint64_t size = source.size();
+    if (data.offset > size || length > size - data.offset) {
+      return std::unexpected(Status{.rule = Rule::kIoShortRead, .offset = size, .found = size});
+    }
+    std::uint64_t done = 0;
+    // Page to page the kernel copies faster than by blocks, or shares them; else it is slower.
+    const bool by_kernel =
+        source.descriptor() >= 0 && (data.offset - sink_.position()) % kPage == 0;
+    while (by_kernel && done < length) {
+      // Steps end at large boundaries: a file that is filled from odd places is filled in small pages.
+      const std::uint64_t step = std::min(length - done, kStep - sink_.position() % kStep);
+      const Result<std::uint64_t> copied =
+          sink_.Copy(source.descriptor(), data.offset + done, step);
+      if (!copied) return std::unexpected(copied.error());
+      done += *copied;
+      const Result<void> counted = meter_.Add(*copied);
+      if (!counted) return counted;
+      if (*copied < step) break;
+    }
+    return Fill(length - done, [&](std::uint64_t offset, std::span<std::byte> into) {
+      return ReadFully(source, data.offset + done + offset, into);
+    });
+  }
+
+ private:
+  template <typename Read>
+  Result<void> Fill(std::uint64_t length, const Read& read) {
+    for (std::uint64_t done = 0; done < length;) {
+      const Result<std::span<std::byte>> room = sink_.Room(StepOf(length - done));
+      if (!room) return std::unexpected(room.error());
+      const Result<void> filled = read(done, *room);
+      if (!filled) return filled;
+      sink_.Filled(room->size());
+      done += room->size();
+      const Result<void> counted = meter_.Add(room->size());
+      if (!counted) return counted;
+    }
+    return {};
+  }
+
+  Sink& sink_;
+  Meter& meter_;
+};
+
+// How many of the pieces, the first included, are one run in their source; its bytes go to `length`.
+std::size_t CountRun(std::span<const Piece> pieces, const SourceData& first,
+                     std::uint64_t& length) {
+  length = pieces[0].bytes;
+  std::size_t count = 1;
+  for (; count < pieces.size(); ++count) {
+    const auto* next = std::get_if<SourceData>(&pieces[count].tensor->data);
+    if (next == nullptr || next->source != first.source || next->offset - first.offset != length) {
+      break;
+    }
+    length += pieces[count].bytes;
+  }
+  return count;
+}
+
+Result<void> CheckFile(const NewFile& file) {
+  Result<FileSource> source = FileSource::FromDescriptor(file.descriptor());
+  return source ? CheckOneReading(*source) : std::unexpected(source.error());
+}
+
+}  // namespace
+
+Result<void> Meter::Add(std::uint64_t count) {
+  done_ += count;
+  const bool cancelled =
+      options_->cancel != nullptr && options_->cancel->load(std::memory_order_relaxed);
+  if (cancelled || (options_->progress && !options_->progress(done_, all_))) {
+    return std::unexpected(Status{.rule = Rule::kUseCancelled});
+  }
+  return {};
+}
+
+Result<void> WriteFile(std::string_view head, std::span<const Piece> pieces, Sink& sink,
+                       Meter& meter) {
+  FileWriter writer(sink, meter);
+  Result<void> written = sink.Append(AsBytes(head));
+  while (written && !pieces.empty()) {
+    const Piece& piece = pieces[0];
+    const auto& data = piece.tensor->data;
+    std::size_t count = 1;
+    if (const auto* memory = std::get_if<std::span<const std::byte>>(&data)) {
+      written = writer.Memory(piece, *memory);
+    } else if (const auto* callback = std::get_if<DataCallback>(&data)) {
+      written = writer.Callback(piece, *callback);
+    } else if (const auto* source = std::get_if<SourceData>(&data)) {
+      std::uint64_t length = 0;
+      count = CountRun(pieces, *source, length);
+      written = writer.Run(*source, length);
+    } else {
+      written = sink.Skip(piece.bytes);
+    }
+    pieces = pieces.subspan(count);
+  }
+  return written ? sink.Flush() : written;
+}
+
+Result<void> WriteShard(std::string_view head, std::span<const Piece> pieces, NewFile& file,
+                        Meter& meter, const SaveOptions& options, std::size_t shards) {
+  FileSink sink(file);
+  Result<void> written = WriteFile(head, pieces, sink, meter);
+  if (written) written = CheckFile(file);
+  if (written && options.sync) written = file.Sync();
+  if (written && shards > kMostOpenShards) written = file.Close();
+  return written;
+}
+
+Result<NewFile> WriteIndex(const NewFileFolder& folder, const std::string& name,
+                           std::string_view text, const SaveOptions& options) {
+  Result<NewFile> file = NewFile::Create(folder, name);
+  if (!file) return file;
+  Result<void> written = file->WriteAt(0, AsBytes(text));
+  if (written && options.sync) written = file->Sync();
+  if (!written) return std::unexpected(written.error());
+  return file;
+}
+
+Result<void> CommitAll(std::span<NewFile> files) {
+  for (NewFile& file : files) {
+    const Result<void> closed = file.Close();
+    if (!closed) return closed;
+  }
+  for (NewFile& file : files) {
+    const Result<void> committed = file.Commit();
+    if (!committed) return committed;
+  }
+  return {};
+}
+
+Result<void> CheckSources(std::span<const TensorData> tensors) {
+  Source* asked = nullptr;
+  for (const TensorData& tensor : tensors) {
+    const auto* data = std::get_if<SourceData>(&tensor.data);
+    if (data == nullptr || data->source == asked) continue;
+    asked = data->source;
+    const Result<void> unchanged = asked->Unchanged();
+    if (!unchanged) return unchanged;
+  }
+  return {};
+}
+
+}  // namespace tensorgate::internal
