@@ -42,9 +42,9 @@ std::string Byte(std::span<const std::byte> block, std::ptrdiff_t at, std::uint6
                      std::to_integer<unsigned>(byte));
 }
 
-class Comparison {
+class DiffRun {
  public:
-  Comparison(const Input& a, const Input& b) : a_(a), b_(b) {}
+  DiffRun(const Input& a, const Input& b) : a_(a), b_(b) {}
 
   Result<void> Run(bool metadata) {
     const auto& a = a_.contents.tensors;
@@ -201,12 +201,12 @@ int RunDiff(const Options& options) {
     }
   }
   if (!refused.empty()) return NotCompared(output, refused, options);
-  Comparison comparison(*inputs[0], *inputs[1]);
+  DiffRun comparison(*inputs[0], *inputs[1]);
   Result<void> compared = comparison.Run(options.metadata);
   for (const auto& input : inputs) {
     if (compared) compared = input->Unchanged();
     if (!compared) {
-      return NotCompared(output, {{input->path, Failed(*input, compared.error(), options)}},
+      return NotCompared(output, {{input->path, ReadFailed(*input, compared.error(), options)}},
                          options);
     }
   }

@@ -56,7 +56,7 @@ int RunHash(const Options& options) {
     const Result<void> unchanged = (*input)->Unchanged();
     if (!unchanged) hash = std::unexpected(unchanged.error());
   }
-  if (!hash) return Refuse(output, path, Failed(**input, hash.error(), options), {}, options);
+  if (!hash) return Refuse(output, path, ReadFailed(**input, hash.error(), options), {}, options);
   if (options.format == Format::kJson) {
     WriteJson(output, **input, *hash);
   } else {

@@ -28,7 +28,7 @@ Opened OpenAsReference(std::unique_ptr<Input> input, const Options& options) {
   Result<FileSource> source = FileSource::Open(input->path);
   if (!source) return Refused(ScanFailure(source.error(), options.check));
   input->sources.push_back(std::make_unique<FileSource>(*std::move(source)));
-  auto contents = internal::ContentsAsReference(*input->sources.back(), options.check);
+  auto contents = internal::ToSaveAsReference(*input->sources.back(), options.check);
   if (!contents) return Refused(std::move(contents.error()));
   input->contents = *std::move(contents);
   return input;
@@ -42,7 +42,7 @@ Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& option
     return Refused(std::move(checked.report));
   }
   for (sharded::CheckedShard& shard : checked.shards) {
-    auto contents = internal::ContentsAsReference(*shard.source, options.check);
+    auto contents = internal::ToSaveAsReference(*shard.source, options.check);
     if (!contents) return Refused(std::move(contents.error()));
     std::ranges::move(contents->tensors, std::back_inserter(input->contents.tensors));
     std::ranges::move(contents->parts, std::back_inserter(input->contents.parts));
@@ -111,8 +111,8 @@ Opened OpenInput(const std::string& path, const Options& given) {
   input->checkpoint = *std::move(checkpoint);
   input->report = input->checkpoint->report();
   for (const ShardVerdict& shard : input->report.shards()) input->shards.push_back(shard.name);
-  Result<internal::Contents> contents = internal::ContentsOf(*input->checkpoint);
-  if (!contents) return std::unexpected(Failed(*input, contents.error(), options));
+  Result<internal::ToSave> contents = internal::ToSaveOf(*input->checkpoint);
+  if (!contents) return std::unexpected(ReadFailed(*input, contents.error(), options));
   input->contents = *std::move(contents);
   return input;
 }
@@ -127,7 +127,7 @@ ExitCode CodeOf(const Refusal& refusal) {
   return refusal.error ? Worse(code, CodeOf(*refusal.error)) : code;
 }
 
-Refusal Failed(const Input& input, const Status& status, const Options& options) {
+Refusal ReadFailed(const Input& input, const Status& status, const Options& options) {
   // Of the system's failures the verdict is that it could not be judged to the end.
   if (CodeOf(status) == kUndecided) return {ScanFailure(status, options.check)};
   return {input.report, status};

@@ -12,7 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "lib/checkpoint/contents.h"
+#include "lib/checkpoint/to_save.h"
 #include "lib/json/writer.h"
 
 namespace tensorgate::cli {
@@ -22,7 +22,7 @@ struct Input {
   std::optional<Checkpoint> checkpoint;
   // Instead, where the reference's reading is taken: the file or all shards.
   std::vector<std::unique_ptr<FileSource>> sources;
-  internal::Contents contents;      // of either
+  internal::ToSave contents;        // of either
   std::vector<std::string> shards;  // their names, of a checkpoint of shards
   /// Of the strict profile. Its errors, if any, are what taking the reference's reading repairs.
   Report report;
@@ -55,7 +55,7 @@ std::expected<std::unique_ptr<Input>, Refusal> OpenInput(const std::string& path
                                                          const Options& options);
 
 /// What became of an input that was accepted, when a call on it failed with `status`.
-Refusal Failed(const Input& input, const Status& status, const Options& options);
+Refusal ReadFailed(const Input& input, const Status& status, const Options& options);
 
 /// `status` on standard error, and what can be done about it. `message`: instead of its rule's, which is fit to be shown.
 void TellError(const std::string& path, const Status& status, std::string_view message = {});

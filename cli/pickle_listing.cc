@@ -97,7 +97,7 @@ bool IsText(pickle::Op op) {
 
 // A pickle, and those in arrays of objects within it.
 struct PickleListing::Pickle {
-  std::vector<std::unique_ptr<pickle::Survey>> open;
+  std::vector<std::unique_ptr<pickle::GlobalFinder>> open;
 };
 
 bool PickleListing::Done() {
@@ -157,7 +157,7 @@ PickleListing::Ended PickleListing::Show(std::uint64_t begin, std::uint64_t end,
   text_bytes_ = operations_ = 0;
   PickleReader reader(window_, begin, end, options_.check.limits.header_bytes);
   Pickle pickle;
-  pickle.open.push_back(std::make_unique<pickle::Survey>());
+  pickle.open.push_back(std::make_unique<pickle::GlobalFinder>());
   while (!Done() && !pickle.open.empty()) {
     if (ShowNext(pickle, reader)) continue;
     ShowEnd(reader);
@@ -183,7 +183,7 @@ bool PickleListing::ShowNext(Pickle& pickle, PickleReader& reader) {
     // What is not kept is a text that is not known.
     if (kept.text.size() < std::min(event.text.size(), kLongestKept)) kept.op = pickle::Op::kNone;
   }
-  pickle::Survey& survey = *pickle.open.back();
+  pickle::GlobalFinder& survey = *pickle.open.back();
   const bool names = survey.Add(kept);
   if (options_.opcodes) ShowOpcode(opcode, event, reader, pickle);
   if (reader.frame_past_end()) ShowError(pickle::DecodeError::kFramePastEnd, reader.offset());
@@ -198,7 +198,7 @@ bool PickleListing::ShowNext(Pickle& pickle, PickleReader& reader) {
   if (!survey.array()) return true;
   if (!survey.array()->pickled) return ShowArray(*survey.array(), reader);
   if (pickle.open.size() >= kMaxNested) return false;
-  pickle.open.push_back(std::make_unique<pickle::Survey>());
+  pickle.open.push_back(std::make_unique<pickle::GlobalFinder>());
   return true;
 }
 

@@ -15,7 +15,7 @@
 #include "cli/output.h"
 #include "cli/pickle_reader.h"
 #include "lib/base/interrupt.h"
-#include "lib/containers/pickle/survey.h"
+#include "lib/containers/pickle/global_finder.h"
 
 namespace tensorgate::cli {
 

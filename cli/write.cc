@@ -30,9 +30,9 @@
 namespace tensorgate::cli {
 namespace {
 
-class Rewriting {
+class RewriteCommand {
  public:
-  explicit Rewriting(const Options& options) : options_(options), output_(options.output) {}
+  explicit RewriteCommand(const Options& options) : options_(options), output_(options.output) {}
   int Run();
 
  private:
@@ -79,7 +79,7 @@ bool Holds(const std::vector<std::string>& keys, const std::string& key) {
 }
 
 // False if an input is refused. What the others hold is taken over.
-bool Rewriting::Open() {
+bool RewriteCommand::Open() {
   const bool sanitize = options_.command == Options::Command::kSanitize;
   for (const std::string& path : options_.paths) {
     auto input = OpenInput(sanitize ? sharded::IndexOf(path) : path, options_);
@@ -104,7 +104,7 @@ bool Rewriting::Open() {
 }
 
 // What several inputs say alike stands once. What they say differently is refused by the writer.
-void Rewriting::TakeMetadata(const Metadata& given, Metadata& kept, Entries& seen) {
+void RewriteCommand::TakeMetadata(const Metadata& given, Metadata& kept, Entries& seen) {
   for (const auto& entry : given) {
     const bool wanted = !options_.drop_metadata && (options_.keep_metadata.empty() ||
                                                     Holds(options_.keep_metadata, entry.first));
@@ -118,7 +118,7 @@ void Rewriting::TakeMetadata(const Metadata& given, Metadata& kept, Entries& see
 }
 
 // Each with its own metadata.
-void Rewriting::TakeShards() {
+void RewriteCommand::TakeShards() {
   const Input& input = *inputs_[0];
   const std::string folder = input.path.substr(0, input.path.rfind('/') + 1);
   std::set<std::string> ours = {internal::FileNameOf(input.path)};
@@ -128,7 +128,7 @@ void Rewriting::TakeShards() {
     internal::ShardData& shard = shards_.emplace_back();
     shard.name = input.shards[i];
     ours.insert(shard.name.substr(0, shard.name.find('/')));
-    const internal::Contents::Part& part = input.contents.parts[i];
+    const internal::ToSave::Part& part = input.contents.parts[i];
     Metadata kept;
     Entries seen;
     TakeMetadata(part.metadata, kept, seen);
@@ -146,7 +146,7 @@ void Rewriting::TakeShards() {
 }
 
 // A folder stands for a file in it: of shards, for their index.
-std::string Rewriting::Target() const {
+std::string RewriteCommand::Target() const {
   std::string target = options_.target;
   std::error_code ignored;
   if (!shards_.empty()) {
@@ -161,7 +161,7 @@ std::string Rewriting::Target() const {
                        : internal::FileNameOf(options_.paths.front()));
 }
 
-bool Rewriting::TargetFits() const {
+bool RewriteCommand::TargetFits() const {
   std::error_code ignored;
   const std::string& target = options_.target;
   if (!shards_.empty()) {
@@ -177,7 +177,7 @@ bool Rewriting::TargetFits() const {
   return false;
 }
 
-Result<void> Rewriting::Save() {
+Result<void> RewriteCommand::Save() {
   SaveOptions save;
   if (!metadata_.empty()) save.metadata = metadata_;
   save.alignment = options_.alignment;
@@ -190,7 +190,7 @@ Result<void> Rewriting::Save() {
 }
 
 // Where the tensors stand now.
-std::vector<std::string> Rewriting::Files() const {
+std::vector<std::string> RewriteCommand::Files() const {
   if (options_.max_shard_bytes == 0) return {target_};
   std::vector<std::uint64_t> bytes;
   for (const TensorData& tensor : tensors_) {
@@ -205,7 +205,7 @@ std::vector<std::string> Rewriting::Files() const {
   return files;
 }
 
-bool Rewriting::OverwritesInputs() const {
+bool RewriteCommand::OverwritesInputs() const {
   std::vector<std::string> read;
   for (const auto& input : inputs_) {
     read.push_back(sharded::IndexOf(input->path));
@@ -219,7 +219,7 @@ bool Rewriting::OverwritesInputs() const {
   return Overwrites(read, written) || (options_.max_shard_bytes != 0 && Removes(read, target_));
 }
 
-Result<void> Rewriting::Verify() {
+Result<void> RewriteCommand::Verify() {
   const Result<ContentHash> before = HashContent(tensors_);
   if (!before) return std::unexpected(before.error());
   std::vector<std::unique_ptr<Input>> written;
@@ -244,7 +244,7 @@ Result<void> Rewriting::Verify() {
   return {};
 }
 
-std::string Rewriting::Json(std::string_view reports, bool written) const {
+std::string RewriteCommand::Json(std::string_view reports, bool written) const {
   std::string text = "{\"reports\":[";
   text.append(reports) += "],";
   std::string rest;
@@ -263,7 +263,7 @@ std::string Rewriting::Json(std::string_view reports, bool written) const {
   return text + rest.substr(1, rest.size() - 2) + "," + ErrorMember(error_, message_) + "}\n";
 }
 
-int Rewriting::Refuse() {
+int RewriteCommand::Refuse() {
   ExitCode code = kDone;
   std::string reports;
   for (const auto& [path, why] : refused_) {
@@ -276,7 +276,7 @@ int Rewriting::Refuse() {
   return output_.Finish() ? code : kUndecided;
 }
 
-void Rewriting::TellRepaired(const std::string& path, const Report& report) {
+void RewriteCommand::TellRepaired(const std::string& path, const Report& report) {
   for (const Finding& finding : report.findings()) {
     if (finding.severity != Severity::kError) continue;
     output_.Write(fmt::format("{}: repaired: {}: {}\n", EscapeForText(path), Info(finding.rule).id,
@@ -284,7 +284,7 @@ void Rewriting::TellRepaired(const std::string& path, const Report& report) {
   }
 }
 
-void Rewriting::WriteText() {
+void RewriteCommand::WriteText() {
   for (const auto& input : inputs_) {
     if (input->shards.empty()) TellRepaired(input->path, input->report);
     for (const Input::Repaired& shard : input->repaired) TellRepaired(shard.path, shard.report);
@@ -300,7 +300,7 @@ void Rewriting::WriteText() {
   if (!content_.empty()) output_.Write("verified: SHA-256 " + content_ + "\n");
 }
 
-int Rewriting::Run() {
+int RewriteCommand::Run() {
   target_ = Target();
   if (!TargetFits()) return kUsage;
   if (!Open()) return Refuse();
@@ -336,6 +336,6 @@ int Rewriting::Run() {
 
 }  // namespace
 
-int RunWrite(const Options& options) { return Rewriting(options).Run(); }
+int RunWrite(const Options& options) { return RewriteCommand(options).Run(); }
 
 }  // namespace tensorgate::cli

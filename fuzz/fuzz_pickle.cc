@@ -3,8 +3,8 @@
 // does, in any pieces.
 #include "fuzz/support.h"
 #include "lib/containers/pickle/dry_run.h"
+#include "lib/containers/pickle/global_finder.h"
 #include "lib/containers/pickle/reach.h"
-#include "lib/containers/pickle/survey.h"
 #include "tests/oracle/other_readers.h"
 
 namespace {
@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = tensorgate::fuzz::Bytes(data, size);
   const std::string_view all = tensorgate::internal::AsText(bytes);
   pickle::Decoder decoder(bytes);
-  pickle::Survey survey;
+  pickle::GlobalFinder survey;
   std::size_t at = 0;
   for (pickle::Event event; decoder.Next(event);) {
     FUZZ_ASSERT(event.offset == at && event.end > at && event.end <= size);

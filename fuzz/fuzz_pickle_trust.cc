@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "fuzz/support.h"
-#include "lib/containers/pickle/survey.h"
+#include "lib/containers/pickle/global_finder.h"
 #include "lib/formats/torch/numpy.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "lib/formats/torch/rebuild.h"
@@ -41,7 +41,7 @@ TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
                 std::set<std::string>& names) {
   std::string text;
   pickle::Decoder decoder(bytes);
-  pickle::Survey survey;
+  pickle::GlobalFinder survey;
   for (pickle::Event event; decoder.Next(event);) {
     if (!survey.Add(event) || !survey.global().known || names.size() == 50) continue;
     const std::string name =

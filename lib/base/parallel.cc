@@ -10,24 +10,25 @@
 namespace tensorgate::internal {
 namespace {
 
-constexpr unsigned kMostThreads = 16;
+constexpr unsigned kMaxThreads = 16;
 // What a thread has to do for starting it to be worth while.
 constexpr std::uint64_t kBytesAThread = std::uint64_t{8} << 20;
 
-unsigned ThreadsFor(std::uint64_t count, std::uint64_t all, const LoadOptions& options) {
+unsigned ThreadsFor(std::uint64_t count, std::uint64_t total, const ParallelOptions& options) {
   unsigned threads = options.threads;
-  if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
-  const std::uint64_t useful = std::min(count, all / kBytesAThread + 1);
+  if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads);
+  const std::uint64_t useful = std::min(count, total / kBytesAThread + 1);
   return static_cast<unsigned>(std::min<std::uint64_t>(threads, useful));
 }
 
 class Run {
  public:
-  Run(std::uint64_t count, std::uint64_t all, const LoadOptions& options, const Piece& piece)
-      : count_(count), all_(all), options_(options), piece_(piece) {}
+  Run(std::uint64_t count, std::uint64_t total, const ParallelOptions& options,
+      const ReadPiece& piece)
+      : count_(count), total_(total), options_(options), piece_(piece) {}
 
   // Piece after piece until there are none or somebody failed.
-  void Work(bool tells_progress) {
+  void Work(bool reports_progress) {
     while (!stop_.load(std::memory_order_relaxed)) {
       if (options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed)) {
         return Fail(count_, {.rule = Rule::kUseCancelled});
@@ -37,7 +38,7 @@ class Run {
       const Result<std::uint64_t> bytes = Do(number);
       if (!bytes) return Fail(number, bytes.error());
       const std::uint64_t done = done_.fetch_add(*bytes, std::memory_order_relaxed) + *bytes;
-      if (tells_progress && done < all_ && !Tell(done)) {
+      if (reports_progress && done < total_ && !Report(done)) {
         return Fail(count_, {.rule = Rule::kUseCancelled});
       }
     }
@@ -45,7 +46,7 @@ class Run {
 
   Result<void> Finish() {
     if (failed_) return std::unexpected(failure_);
-    Tell(all_);
+    Report(total_);
     return {};
   }
 
@@ -61,10 +62,10 @@ class Run {
     }
   }
 
-  bool Tell(std::uint64_t done) {
+  bool Report(std::uint64_t done) {
     if (!options_.progress) return true;
     try {
-      return options_.progress(done, all_);
+      return options_.progress(done, total_);
     } catch (...) {
       return false;
     }
@@ -80,9 +81,9 @@ class Run {
     stop_.store(true, std::memory_order_relaxed);
   }
 
-  const std::uint64_t count_, all_;
-  const LoadOptions& options_;
-  const Piece& piece_;
+  const std::uint64_t count_, total_;
+  const ParallelOptions& options_;
+  const ReadPiece& piece_;
   std::atomic<std::uint64_t> next_ = 0, done_ = 0;
   std::atomic<bool> stop_ = false;
   std::mutex mutex_;
@@ -93,13 +94,13 @@ class Run {
 
 }  // namespace
 
-Result<void> RunPieces(std::uint64_t count, std::uint64_t all, bool alone,
-                       const LoadOptions& options, const Piece& piece) {
-  Run run(count, all, options, piece);
+Result<void> RunPieces(std::uint64_t count, std::uint64_t total, bool single_threaded,
+                       const ParallelOptions& options, const ReadPiece& piece) {
+  Run run(count, total, options, piece);
   {
     std::vector<std::jthread> others;
     try {
-      for (unsigned i = alone ? 1 : ThreadsFor(count, all, options); i > 1; --i) {
+      for (unsigned i = single_threaded ? 1 : ThreadsFor(count, total, options); i > 1; --i) {
         others.emplace_back([&run] { run.Work(false); });
       }
     } catch (...) {

@@ -1,4 +1,4 @@
-// Uninitialised storage for trivial types that grows and shrinks in place where the allocator can:
+// Uninitialized storage for trivial types that grows and shrinks in place where the allocator can:
 // a header of 100 MB makes records of 60 MB, and std::vector would copy and clear them.
 #ifndef TENSORGATE_BASE_POD_BUFFER_H_
 #define TENSORGATE_BASE_POD_BUFFER_H_

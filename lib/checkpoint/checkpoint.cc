@@ -66,9 +66,7 @@ std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> s
 
 // The shards that an index names, each opened once and held.
 std::expected<Checkpoint, Report> OpenShards(const std::string& path, const CheckOptions& options) {
-  CheckOptions strict = options;
-  strict.profile = Profile::kStrict;
-  sharded::Checked checked = sharded::CheckPath(path, strict, true);
+  sharded::Checked checked = sharded::CheckPath(path, StrictOptions(options), true);
   if (checked.report.verdict() != Verdict::kAccepted) {
     return std::unexpected(std::move(checked.report));
   }
@@ -94,7 +92,7 @@ std::expected<Checkpoint, Report> OpenFileOrShards(const std::string& path,
 }
 
 template <typename Body>
-std::expected<Checkpoint, Report> Guarded(const CheckOptions& options, const Body& body) {
+std::expected<Checkpoint, Report> OpenGuarded(const CheckOptions& options, const Body& body) {
   try {
     if (const Result<void> host = CheckHost(std::endian::native); !host) {
       return std::unexpected(NotRead(host.error(), {}, options));
@@ -213,24 +211,24 @@ Checkpoint::~Checkpoint() = default;
 
 std::expected<Checkpoint, Report> Checkpoint::OpenPath(const std::string& path,
                                                        const CheckOptions& options) {
-  return internal::Guarded(options, [&] { return internal::OpenFileOrShards(path, options); });
+  return internal::OpenGuarded(options, [&] { return internal::OpenFileOrShards(path, options); });
 }
 
 std::expected<Checkpoint, Report> Checkpoint::OpenDescriptor(int descriptor,
                                                              const CheckOptions& options) {
-  return internal::Guarded(
+  return internal::OpenGuarded(
       options, [&] { return internal::OpenOne({}, FileSource::Duplicate(descriptor), options); });
 }
 
 std::expected<Checkpoint, Report> Checkpoint::OpenBytes(std::span<const std::byte> bytes,
                                                         const CheckOptions& options) {
-  return internal::Guarded(options,
-                           [&] { return Open(std::make_unique<MemorySource>(bytes), options); });
+  return internal::OpenGuarded(
+      options, [&] { return Open(std::make_unique<MemorySource>(bytes), options); });
 }
 
 std::expected<Checkpoint, Report> Checkpoint::Open(std::unique_ptr<Source> source,
                                                    const CheckOptions& options) {
-  return internal::Guarded(options, [&]() -> std::expected<Checkpoint, Report> {
+  return internal::OpenGuarded(options, [&]() -> std::expected<Checkpoint, Report> {
     auto part = CheckpointData::OpenPart({}, std::move(source), options);
     if (!part) return std::unexpected(std::move(part.error()));
     std::vector<PartData> parts;

@@ -63,7 +63,8 @@ Result<void> Transfer::Run() {
   ChooseSweeps();
   NumberPieces();
   const std::uint64_t pieces = blocks_.size() + task_pieces_ + sweep_blocks_;
-  const Result<void> read = RunPieces(pieces, all_, alone_, options_,
+  const ParallelOptions parallel = {options_.threads, options_.progress, options_.cancel};
+  const Result<void> read = RunPieces(pieces, all_, alone_, parallel,
                                       [this](std::uint64_t number) { return Do(number); });
   return read ? CheckUnchanged() : read;
 }

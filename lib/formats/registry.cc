@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
-#include "lib/formats/recognised.h"
+#include "lib/formats/recognized.h"
 #include "lib/formats/torch/pickle_file.h"
 
 namespace tensorgate::internal {
@@ -86,12 +86,12 @@ constexpr std::array kFormats = {
     Format{.name = "empty",
            .words = "an empty file",
            .file_class = kOther,
-           .recognise = recognise::Empty},
+           .recognize = recognize::Empty},
     Format{.name = "safetensors",
            .words = "a safetensors file",
            .suffixes = kSafetensorsSuffix,
            .decided_by_suffix = true,
-           .recognise = recognise::Safetensors,
+           .recognize = recognize::Safetensors,
            .examine = kSafetensors,
            .stream = StreamMode::kForward,
            .shards = &kSafetensorsShards,
@@ -102,20 +102,20 @@ constexpr std::array kFormats = {
     Format{.name = "pytorch-legacy",
            .words = "a PyTorch checkpoint (legacy stream of pickles)",
            .suffixes = kUnpickled,
-           .recognise = recognise::LegacyTorch,
+           .recognize = recognize::LegacyTorch,
            .packing = Packing::kPickle,
            .examine = kTorch,
            .stream = StreamMode::kSpool},
     Format{.name = "joblib",
            .words = "a joblib file (a pickle)",
            .suffixes = kUnpickled,
-           .recognise = recognise::Joblib,
+           .recognize = recognize::Joblib,
            .packing = Packing::kPickle,
            .stream = StreamMode::kSpool},
     Format{.name = "pickle",
            .words = "a pickle",
            .suffixes = kUnpickled,
-           .recognise = recognise::Pickle,
+           .recognize = recognize::Pickle,
            .packing = Packing::kPickle,
            .examine = ExaminePickle,
            .stream = StreamMode::kSpool},
@@ -156,7 +156,7 @@ constexpr std::array kFormats = {
     Format{.name = "zip",
            .words = "a ZIP archive",
            .vague_suffixes = kZip,
-           .recognise = recognise::Zip,
+           .recognize = recognize::Zip,
            .packing = Packing::kZip,
            .holds = [](M) { return true; },
            .stream = StreamMode::kSpool},
@@ -164,21 +164,21 @@ constexpr std::array kFormats = {
     Format{.name = "keras-hdf5",
            .words = "Keras weights (HDF5)",
            .suffixes = kHdf5,
-           .recognise = recognise::KerasHdf5,
+           .recognize = recognize::KerasHdf5,
            .packing = Packing::kHdf5},
     Format{.name = "hdf5",
            .words = "an HDF5 file",
            .suffixes = kHdf5,
-           .recognise = recognise::Hdf5,
+           .recognize = recognize::Hdf5,
            .packing = Packing::kHdf5},
     Format{.name = "pytorch-tar",
            .words = "a PyTorch checkpoint (legacy tar)",
-           .recognise = recognise::TorchTar,
+           .recognize = recognize::TorchTar,
            .packing = Packing::kTar},
     Format{.name = "tar",
            .words = "a tar archive",
            .vague_suffixes = kTar,
-           .recognise = recognise::Tar,
+           .recognize = recognize::Tar,
            .packing = Packing::kTar},
 
     // By their signatures.
@@ -206,7 +206,7 @@ constexpr std::array kFormats = {
            .file_class = kOther,
            .suffixes = kPictures,
            .signatures = kPictureMarks,
-           .recognise = recognise::Webp},
+           .recognize = recognize::Webp},
     Format{.name = "pdf",
            .words = "a PDF document",
            .file_class = kOther,
@@ -215,41 +215,41 @@ constexpr std::array kFormats = {
 
     Format{.name = "pytorch-flatbuffer",
            .words = "a PyTorch mobile module (flatbuffer)",
-           .recognise = recognise::TorchFlatbuffer},
+           .recognize = recognize::TorchFlatbuffer},
     Format{.name = "tensorflow-savedmodel",
            .words = "a TensorFlow saved model",
            .suffixes = kPb,
-           .recognise = recognise::SavedModel},
+           .recognize = recognize::SavedModel},
     Format{
-        .name = "onnx", .words = "an ONNX model", .suffixes = kOnnx, .recognise = recognise::Onnx},
+        .name = "onnx", .words = "an ONNX model", .suffixes = kOnnx, .recognize = recognize::Onnx},
     Format{.name = "git-lfs-pointer",
            .words = "a Git LFS pointer, not the file itself",
            .file_class = kNotFetched,
-           .recognise = recognise::LfsPointer},
+           .recognize = recognize::LfsPointer},
     Format{.name = "json",
            .words = "JSON",
            .file_class = kOther,
            .suffixes = kJson,
-           .recognise = recognise::Json},
+           .recognize = recognize::Json},
     Format{.name = "html",
            .words = "an HTML page",
            .file_class = kOther,
            .suffixes = kHtml,
-           .recognise = recognise::Html},
-    Format{.name = "xml", .words = "XML", .file_class = kOther, .recognise = recognise::Xml},
+           .recognize = recognize::Html},
+    Format{.name = "xml", .words = "XML", .file_class = kOther, .recognize = recognize::Xml},
     Format{.name = "text",
            .words = "text",
            .file_class = kOther,
            .suffixes = kText,
-           .recognise = recognise::Text},
+           .recognize = recognize::Text},
     Format{.name = "zlib",
            .words = "zlib data",
-           .recognise = recognise::Zlib,
+           .recognize = recognize::Zlib,
            .packing = Packing::kZlib},
     Format{.name = "unknown",
            .words = "of no known format",
            .vague_suffixes = kOtherModels,
-           .recognise = recognise::Anything},
+           .recognize = recognize::Anything},
 };
 
 bool EndsWithSuffix(std::string_view name, std::string_view suffix) {
@@ -274,7 +274,7 @@ const Signature* FindSignature(const Format& format, std::string_view bytes) {
 
 std::span<const Format> Formats() { return kFormats; }
 
-Kind KindOf(const Format& format) { return {&format, format.words, format.file_class}; }
+FormatKind KindOf(const Format& format) { return {&format, format.words, format.file_class}; }
 
 const Format* FindFormat(std::string_view name) {
   const auto* const found = std::ranges::find(kFormats, name, &Format::name);
@@ -300,15 +300,15 @@ const Format& UnknownFormat() { return kFormats.back(); }
 const Format& SafetensorsFormat() { return *FindFormat("safetensors"); }
 const Format& TorchFormat() { return *FindFormat("pytorch-zip"); }
 
-Kind Recognise(const Head& head) {
+FormatKind Recognize(const Head& head) {
   const Format* maybe = nullptr;
   for (const Format& format : kFormats) {
     if (const Signature* mark = FindSignature(format, head.bytes)) {
-      Kind kind = KindOf(format);
+      FormatKind kind = KindOf(format);
       if (!mark->words.empty()) kind.words = mark->words;
       return kind;
     }
-    const Match match = format.recognise == nullptr ? Match::kNo : format.recognise(head);
+    const Match match = format.recognize == nullptr ? Match::kNo : format.recognize(head);
     if (match == Match::kYes) return KindOf(format);
     if (match == Match::kMaybe && format.examine == nullptr && maybe == nullptr) maybe = &format;
   }
@@ -317,13 +317,13 @@ Kind Recognise(const Head& head) {
 
 const Format* MayProve(const Head& head) {
   const auto* const found = std::ranges::find_if(kFormats, [&](const Format& format) {
-    return format.examine != nullptr && format.recognise != nullptr &&
-           format.recognise(head) == Match::kMaybe;
+    return format.examine != nullptr && format.recognize != nullptr &&
+           format.recognize(head) == Match::kMaybe;
   });
   return found == kFormats.end() ? nullptr : found;
 }
 
-Kind RecogniseArchive(const ArchiveMembers& members) {
+FormatKind RecognizeArchive(const ArchiveMembers& members) {
   const auto* const found = std::ranges::find_if(kFormats, [&](const Format& format) {
     return format.holds != nullptr && format.holds(members);
   });

@@ -75,7 +75,7 @@ struct Format {
 
   std::span<const Signature> signatures = {};
   /// Beyond the signatures. Reads nothing but the head.
-  Match (*recognise)(const Head& head) = nullptr;
+  Match (*recognize)(const Head& head) = nullptr;
   Packing packing = Packing::kNone;
   /// Of a ZIP archive: by the names of its members.
   bool (*holds)(const ArchiveMembers& members) = nullptr;
@@ -111,23 +111,23 @@ const Format& SafetensorsFormat();
 const Format& TorchFormat();
 
 /// What a file was recognised as.
-struct Kind {
+struct FormatKind {
   const Format* format;
   std::string_view words;
   FileClass file_class;
 };
 
 /// As the row has it.
-Kind KindOf(const Format& format);
+FormatKind KindOf(const Format& format);
 
 /// By the first bytes. What only a proof makes that is left out.
-Kind Recognise(const Head& head);
+FormatKind Recognize(const Head& head);
 
 /// A format that only a proof makes that, of which this may be the beginning; null if there is none.
 const Format* MayProve(const Head& head);
 
 /// By the names of its members.
-Kind RecogniseArchive(const ArchiveMembers& members);
+FormatKind RecognizeArchive(const ArchiveMembers& members);
 
 /// The format that a file of this name is judged as, whatever is in it; null if its content decides.
 const Format* FormatBySuffix(std::string_view name);

@@ -165,7 +165,7 @@ TENSORGATE_C_API tensorgate_report* tensorgate_check_callback(uint64_t size,
                                                               const tensorgate_options* options);
 
 /* The same for any file: what it is is decided by its content; `path`'s suffix only says by which format's rules something
- * unrecognisable is refused. */
+ * unrecognizable is refused. */
 TENSORGATE_C_API tensorgate_report* tensorgate_scan_memory(const void* bytes, size_t length,
                                                            const tensorgate_options* options);
 TENSORGATE_C_API tensorgate_report* tensorgate_scan_fd(int descriptor,

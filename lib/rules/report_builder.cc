@@ -163,6 +163,17 @@ void ReportBuilder::ForgetEnd(Report& report) {
   report.size_.reset();
 }
 
+Report ReportBuilder::Failed(const Status& status, const CheckOptions& options,
+                             std::string_view format) noexcept {
+  try {
+    ReportBuilder builder(options, format);
+    builder.Add(status);
+    return builder.Finish();
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory(options, format);
+  }
+}
+
 Report ReportBuilder::Fatal(const CheckOptions& options, std::string_view format,
                             Rule rule) noexcept {
   Report report;

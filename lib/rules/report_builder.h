@@ -65,6 +65,9 @@ class ReportBuilder {
   /// its end.
   static void ForgetEnd(Report& report);
 
+  /// A report with that alone, for what failed before anything was judged.
+  static Report Failed(const Status& status, const CheckOptions& options,
+                       std::string_view format) noexcept;
   /// For when there is no memory for anything else.
   static Report OutOfMemory(const CheckOptions& options, std::string_view format) noexcept {
     return Fatal(options, format, Rule::kIoOutOfMemory);
@@ -83,6 +86,16 @@ class ReportBuilder {
   bool ended_ = false;
 };
 
+namespace internal {
+
+/// The same by the strict profile, with nothing trusted: what opens a file judges by these.
+inline CheckOptions StrictOptions(CheckOptions options) {
+  options.profile = Profile::kStrict;
+  options.trusted = {};
+  return options;
+}
+
+}  // namespace internal
 }  // namespace tensorgate
 
 #endif  // TENSORGATE_RULES_REPORT_BUILDER_H_

@@ -3,17 +3,17 @@
 #include "lib/base/bytes.h"
 #include "lib/containers/pickle/dry_run.h"
 #include "lib/formats/archive.h"
-#include "lib/formats/recognised.h"
+#include "lib/formats/recognized.h"
 #include "lib/scan/packed.h"
 #include "lib/scan/second_readings.h"
 
 namespace tensorgate::internal {
 namespace {
 
-Kind PlainKind(Packing packing) { return KindOf(PlainFormat(packing)); }
+FormatKind PlainKind(Packing packing) { return KindOf(PlainFormat(packing)); }
 
 // Nothing that a loader of models is meant for, as far as the first bytes show.
-bool IsUnclear(const Kind& kind) {
+bool IsUnclear(const FormatKind& kind) {
   return kind.file_class != FileClass::kModel || kind.format == &UnknownFormat();
 }
 
@@ -23,14 +23,14 @@ bool IsPickle(const pickle::DryRun& run, std::uint64_t size) {
   return run.dangerous() || whole;
 }
 
-std::string_view AlsoInWords(const SecondReadings& readings, const Kind& kind) {
+std::string_view AlsoInWords(const SecondReadings& readings, const FormatKind& kind) {
   if (readings.tar() && kind.format->packing != Packing::kTar) return "a tar archive";
   if (readings.zip()) return "a ZIP archive";
   if (readings.hdf5() && kind.format->packing != Packing::kHdf5) return "an HDF5 file";
   return readings.pickle().dangerous() ? "a pickle" : "";
 }
 
-Kind WithSuffix(Kind kind, std::string_view name) {
+FormatKind WithSuffix(FormatKind kind, std::string_view name) {
   if (kind.file_class == FileClass::kOther && IsNamedAsModel(name)) {
     kind.file_class = FileClass::kModel;
   }
@@ -39,8 +39,8 @@ Kind WithSuffix(Kind kind, std::string_view name) {
 
 }  // namespace
 
-Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
-  const Kind kind = Recognise({AsText(head), size});
+FormatKind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name) {
+  const FormatKind kind = Recognize({AsText(head), size});
   if (IsUnclear(kind)) {
     pickle::DryRun run;
     run.Feed(head);
@@ -50,9 +50,9 @@ Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string
 }
 
 Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::string_view name) {
-  const Kind kind = Recognise({AsText(head), source.size()});
+  const FormatKind kind = Recognize({AsText(head), source.size()});
   const Packing packing = kind.format->packing;
-  if (packing == Packing::kZip) return Detected{RecogniseArchive(ReadMembers(source, head)), {}};
+  if (packing == Packing::kZip) return Detected{RecognizeArchive(ReadMembers(source, head)), {}};
   if (packing == Packing::kPickle) return Detected{kind, {}};
   SecondReadings readings(Family::kOther);
   readings.Know(head);
@@ -63,7 +63,7 @@ Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::st
   if (IsPickle(readings.pickle(), source.size())) {
     return Detected{PlainKind(Packing::kPickle), {}};
   }
-  if (readings.zip()) return Detected{RecogniseArchive(ReadMembers(source, head)), {}};
+  if (readings.zip()) return Detected{RecognizeArchive(ReadMembers(source, head)), {}};
   if (readings.hdf5()) return Detected{PlainKind(Packing::kHdf5), {}};
   if (!readings.compressed().empty()) return Detected{PlainKind(Packing::kZlib), {}};
   return Detected{WithSuffix(kind, name), {}};
@@ -74,7 +74,7 @@ bool IsForeign(std::span<const std::byte> head, std::uint64_t size, std::string_
 }
 
 bool IsEnoughToProve(std::span<const std::byte> head) {
-  return recognise::ShowsHeader({AsText(head), UINT64_MAX});
+  return recognize::ShowsHeader({AsText(head), UINT64_MAX});
 }
 
 const Format* MayProve(std::span<const std::byte> head) {
@@ -82,7 +82,7 @@ const Format* MayProve(std::span<const std::byte> head) {
 }
 
 bool IsJudgedFromItsEnd(std::span<const std::byte> head) {
-  const Kind kind = Recognise({AsText(head), UINT64_MAX});
+  const FormatKind kind = Recognize({AsText(head), UINT64_MAX});
   if (kind.format->stream == StreamMode::kSpool) return true;
   if (!IsUnclear(kind)) return false;
   if (!PackedFormat(head).empty()) return true;

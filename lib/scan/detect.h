@@ -15,10 +15,10 @@
 namespace tensorgate::internal {
 
 /// `head`: the file's first bytes, all of it if it is shorter than kScanHead. Never what only a proof makes that.
-Kind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name);
+FormatKind DetectHead(std::span<const std::byte> head, std::uint64_t size, std::string_view name);
 
 struct Detected {
-  Kind kind;
+  FormatKind kind;
   /// What has no parser is this as well, in words ("a ZIP archive"); "" if nothing is seen.
   std::string_view also;
 };

@@ -46,7 +46,7 @@ std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options) {
   if (!source.ReadHead()) return std::nullopt;
   // With more bytes it may prove to be a header.
   if (!IsEnoughToProve(source.head()) || MayProve(source.head()) != nullptr) return std::nullopt;
-  const Packing packing = Recognise({AsText(source.head()), UINT64_MAX}).format->packing;
+  const Packing packing = Recognize({AsText(source.head()), UINT64_MAX}).format->packing;
   if (packing == Packing::kZip) return EarlyArchive(source, options);
   if (packing != Packing::kPickle) {
     // What else begins so is a pickle by a call in it, or if it ends where the file does: that is not known.

@@ -56,11 +56,8 @@ Report Judge(Source& source, std::string_view name, const CheckOptions& options)
 }
 
 Judged JudgeToOpen(Source& source, std::string_view name, const CheckOptions& options) {
-  CheckOptions strict = options;
-  strict.profile = Profile::kStrict;
-  strict.trusted = {};
   OpenedFile file;
-  Report report = JudgeSource(source, name, strict, &file);
+  Report report = JudgeSource(source, name, StrictOptions(options), &file);
   return {std::move(report), std::move(file)};
 }
 
@@ -79,8 +76,8 @@ Report NotRead(const Status& status, std::optional<std::uint64_t> size,
   return builder.Finish();
 }
 
-Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uint64_t bytes_read,
-                   const CheckOptions& options, std::string_view also) {
+Report Unsupported(const FormatKind& kind, std::optional<std::uint64_t> size,
+                   std::uint64_t bytes_read, const CheckOptions& options, std::string_view also) {
   ReportBuilder builder(options, kind.format->name);
   if (size) builder.SetSize(*size);
   builder.AddBytesRead(bytes_read);

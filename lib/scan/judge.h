@@ -37,8 +37,9 @@ Report NotRead(const Status& status, std::optional<std::uint64_t> size,
                const CheckOptions& options);
 
 /// The report on what has no parser. Throws std::bad_alloc.
-Report Unsupported(const Kind& kind, std::optional<std::uint64_t> size, std::uint64_t bytes_read,
-                   const CheckOptions& options, std::string_view also = {});
+Report Unsupported(const FormatKind& kind, std::optional<std::uint64_t> size,
+                   std::uint64_t bytes_read, const CheckOptions& options,
+                   std::string_view also = {});
 
 /// What is proven is that. Another format's first bytes can look like those of a format that only a proof makes that: of a
 /// refused file only its own signature says what it is.

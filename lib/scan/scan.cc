@@ -174,7 +174,7 @@ Report StreamScan::State::Finish(bool at_end) {
     MemorySource source(seen());
     return Judge(source, name, options);
   }
-  const internal::Kind kind = internal::DetectHead(seen(), size, name);
+  const internal::FormatKind kind = internal::DetectHead(seen(), size, name);
   const auto known = whole ? std::optional(bytes_read) : std::nullopt;
   return internal::Unsupported(kind, known, bytes_read, options);
 }

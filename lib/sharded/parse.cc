@@ -143,7 +143,7 @@ void NameShards(Index& index, const Events& events) {
 }
 
 // What stands where in the root, and in weight_map if some name was written with escapes.
-void Survey(Index& index) {
+void LocateKeys(Index& index) {
   const std::string_view text = index.text();
   const auto unescaped = [&](Token token) {
     return json::Unescape(text.substr(token.begin, token.size()));
@@ -226,7 +226,7 @@ bool ParseIndex(Index& index, ReportBuilder& builder) {
     builder.Add(Rule::kLimitShards, 0, {.found = index.shards.size(), .allowed = limits.shards});
     return false;
   }
-  Survey(index);
+  LocateKeys(index);
   IndexNames(index, builder);
   return true;
 }

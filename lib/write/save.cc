@@ -24,10 +24,10 @@ using internal::LayOutFile;
 using internal::Meter;
 using internal::NewFile;
 using internal::NewFileFolder;
-using internal::Piece;
 using internal::Refuse;
 using internal::ShardNames;
 using internal::SpecOf;
+using internal::WritePiece;
 using safetensors::internal::FileLayout;
 using safetensors::internal::TensorSpec;
 
@@ -155,7 +155,7 @@ Result<void> Writer::State::WriteShard(Shard& shard, Meter& meter) {
     if (!file) return std::unexpected(file.error());
     shard.file.emplace(*std::move(file));
   }
-  std::vector<Piece> pieces;
+  std::vector<WritePiece> pieces;
   pieces.reserve(shard.tensors.size());
   for (const std::uint32_t i : shard.layout.order) {
     const std::uint32_t number = shard.tensors[i];

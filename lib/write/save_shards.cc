@@ -15,11 +15,11 @@
 namespace tensorgate::internal {
 namespace {
 
-class Rewriting {
+class ShardRewriter {
  public:
-  Rewriting(std::span<const ShardData> shards, const SaveOptions& options)
+  ShardRewriter(std::span<const ShardData> shards, const SaveOptions& options)
       : shards_(shards), options_(options) {}
-  ~Rewriting();
+  ~ShardRewriter();
   Result<void> Run(const std::string& folder, const std::string& index);
 
  private:
@@ -49,7 +49,7 @@ class Rewriting {
   std::vector<NewFile> files_;  // the index behind the shards
 };
 
-Result<void> Rewriting::LayOut() {
+Result<void> ShardRewriter::LayOut() {
   std::vector<TensorSpec> specs;
   for (const ShardData& shard : shards_) {
     std::vector<std::uint64_t>& bytes = bytes_.emplace_back();
@@ -87,14 +87,14 @@ Result<void> Rewriting::LayOut() {
   return {};
 }
 
-Rewriting::~Rewriting() {
+ShardRewriter::~ShardRewriter() {
   files_.clear();
   // Of new folders those that are empty go again, the inner ones first.
   for (; !made_.empty(); made_.pop_back()) made_.back().in->RemoveFolder(made_.back().name);
 }
 
-Result<NewFileFolder> Rewriting::Open(const NewFileFolder& in, const std::string& name,
-                                      bool follow_link) {
+Result<NewFileFolder> ShardRewriter::Open(const NewFileFolder& in, const std::string& name,
+                                          bool follow_link) {
   bool made = false;
   made_.push_back({&in, name});  // before it is made: there may be no memory afterwards
   Result<NewFileFolder> folder = in.Inner(name, follow_link, made);
@@ -102,7 +102,7 @@ Result<NewFileFolder> Rewriting::Open(const NewFileFolder& in, const std::string
   return folder;
 }
 
-Result<void> Rewriting::OpenFolder(std::string path) {
+Result<void> ShardRewriter::OpenFolder(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   if (path == "/") path = "/.";
   Result<NewFileFolder> above = NewFileFolder::OpenFor(path);
@@ -115,7 +115,7 @@ Result<void> Rewriting::OpenFolder(std::string path) {
 }
 
 // The folder in which the shard of that name appears.
-Result<NewFileFolder*> Rewriting::FolderOf(const std::string& name) {
+Result<NewFileFolder*> ShardRewriter::FolderOf(const std::string& name) {
   NewFileFolder* folder = &folders_.at("");
   for (std::size_t begin = 0; begin < name.size();) {
     const std::size_t slash = name.find('/', begin);
@@ -132,14 +132,14 @@ Result<NewFileFolder*> Rewriting::FolderOf(const std::string& name) {
   return folder;
 }
 
-Result<void> Rewriting::WriteShard(std::size_t number, Meter& meter) {
+Result<void> ShardRewriter::WriteShard(std::size_t number, Meter& meter) {
   const ShardData& shard = shards_[number];
   const FileLayout& layout = layouts_[number];
   const Result<NewFileFolder*> folder = FolderOf(shard.name);
   if (!folder) return std::unexpected(folder.error());
   Result<NewFile> file = NewFile::Create(**folder, FileNameOf(shard.name));
   if (!file) return std::unexpected(file.error());
-  std::vector<Piece> pieces;
+  std::vector<WritePiece> pieces;
   pieces.reserve(shard.tensors.size());
   for (const std::uint32_t i : layout.order) {
     pieces.push_back({&shard.tensors[i], bytes_[number][i], first_[number] + i});
@@ -150,7 +150,7 @@ Result<void> Rewriting::WriteShard(std::size_t number, Meter& meter) {
   return written;
 }
 
-Result<void> Rewriting::Commit(const std::string& index) {
+Result<void> ShardRewriter::Commit(const std::string& index) {
   if (!index.empty()) {
     Result<NewFile> file =
         WriteIndex(folders_.at(""), index, IndexText(data_bytes_, entries_), options_);
@@ -166,7 +166,7 @@ Result<void> Rewriting::Commit(const std::string& index) {
   return {};
 }
 
-Result<void> Rewriting::Write(const std::string& folder, const std::string& index) {
+Result<void> ShardRewriter::Write(const std::string& folder, const std::string& index) {
   const Result<void> opened = OpenFolder(folder);
   if (!opened) return opened;
   files_.reserve(shards_.size() + 1);
@@ -182,7 +182,7 @@ Result<void> Rewriting::Write(const std::string& folder, const std::string& inde
   return Commit(index);
 }
 
-Result<void> Rewriting::Run(const std::string& folder, const std::string& index) {
+Result<void> ShardRewriter::Run(const std::string& folder, const std::string& index) {
   const Result<void> sound = CheckSaveOptions(options_);
   if (!sound) return sound;
   const Result<void> laid = LayOut();
@@ -194,7 +194,7 @@ Result<void> Rewriting::Run(const std::string& folder, const std::string& index)
 
 Result<void> SaveShards(const std::string& folder, const std::string& index,
                         std::span<const ShardData> shards, const SaveOptions& options) {
-  return Guarded([&] { return Rewriting(shards, options).Run(folder, index); });
+  return Guarded([&] { return ShardRewriter(shards, options).Run(folder, index); });
 }
 
 }  // namespace tensorgate::internal

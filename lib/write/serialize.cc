@@ -43,7 +43,7 @@ Result<Serialized> LayOutMemory(std::span<const TensorData> tensors, const SaveO
 Result<void> WriteMemory(const Serialized& serialized, std::span<const TensorData> tensors,
                          std::span<std::byte> into, const SaveOptions& options) {
   const FileLayout& layout = serialized.layout;
-  std::vector<internal::Piece> pieces;
+  std::vector<internal::WritePiece> pieces;
   pieces.reserve(tensors.size());
   for (const std::uint32_t i : layout.order)
     pieces.push_back({&tensors[i], serialized.bytes[i], i});

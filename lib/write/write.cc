@@ -22,7 +22,7 @@ class FileWriter {
  public:
   FileWriter(Sink& sink, Meter& meter) : sink_(sink), meter_(meter) {}
 
-  Result<void> Memory(const Piece& piece, std::span<const std::byte> bytes) {
+  Result<void> Memory(const WritePiece& piece, std::span<const std::byte> bytes) {
     if (bytes.size() != piece.bytes) {
       return std::unexpected(Status{.rule = Rule::kSaveWrongSize, .found = piece.number});
     }
@@ -37,7 +37,7 @@ class FileWriter {
     return {};
   }
 
-  Result<void> Callback(const Piece& piece, const DataCallback& callback) {
+  Result<void> Callback(const WritePiece& piece, const DataCallback& callback) {
     if (!callback) return std::unexpected(Status{.rule = Rule::kSaveMisuse, .found = piece.number});
     return Fill(piece.bytes, callback);
   }
@@ -91,7 +91,7 @@ class FileWriter {
 };
 
 // How many of the pieces, the first included, are one run in their source; its bytes go to `length`.
-std::size_t CountRun(std::span<const Piece> pieces, const SourceData& first,
+std::size_t CountRun(std::span<const WritePiece> pieces, const SourceData& first,
                      std::uint64_t& length) {
   length = pieces[0].bytes;
   std::size_t count = 1;
@@ -122,12 +122,12 @@ Result<void> Meter::Add(std::uint64_t count) {
   return {};
 }
 
-Result<void> WriteFile(std::string_view head, std::span<const Piece> pieces, Sink& sink,
+Result<void> WriteFile(std::string_view head, std::span<const WritePiece> pieces, Sink& sink,
                        Meter& meter) {
   FileWriter writer(sink, meter);
   Result<void> written = sink.Append(AsBytes(head));
   while (written && !pieces.empty()) {
-    const Piece& piece = pieces[0];
+    const WritePiece& piece = pieces[0];
     const auto& data = piece.tensor->data;
     std::size_t count = 1;
     if (const auto* memory = std::get_if<std::span<const std::byte>>(&data)) {
@@ -146,7 +146,7 @@ Result<void> WriteFile(std::string_view head, std::span<const Piece> pieces, Sin
   return written ? sink.Flush() : written;
 }
 
-Result<void> WriteShard(std::string_view head, std::span<const Piece> pieces, NewFile& file,
+Result<void> WriteShard(std::string_view head, std::span<const WritePiece> pieces, NewFile& file,
                         Meter& meter, const SaveOptions& options, std::size_t shards) {
   FileSink sink(file);
   Result<void> written = WriteFile(head, pieces, sink, meter);

@@ -27,18 +27,18 @@ class Meter {
 };
 
 /// A tensor of one file.
-struct Piece {
+struct WritePiece {
   const TensorData* tensor;
   std::uint64_t bytes;
   std::uint32_t number;  ///< As the caller counts, for errors.
 };
 
 /// `pieces` in the order of the data. Data that are pushed are left out. May throw what callbacks and sources throw.
-Result<void> WriteFile(std::string_view head, std::span<const Piece> pieces, Sink& sink,
+Result<void> WriteFile(std::string_view head, std::span<const WritePiece> pieces, Sink& sink,
                        Meter& meter);
 
 /// The same into one of `shards` new files, which stays nameless.
-Result<void> WriteShard(std::string_view head, std::span<const Piece> pieces, NewFile& file,
+Result<void> WriteShard(std::string_view head, std::span<const WritePiece> pieces, NewFile& file,
                         Meter& meter, const SaveOptions& options, std::size_t shards);
 
 /// A new file that holds `text` and stays nameless.

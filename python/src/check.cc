@@ -143,7 +143,7 @@ file object that can seek, all bytes are judged, wherever it stands, and its pos
 cannot, such as a pipe or a socket's, the bytes that are left, until the verdict is certain. What a
 file object raises is passed on.
 
-`name` is a name for the report and for its suffix, by which something unrecognisable is
+`name` is a name for the report and for its suffix, by which something unrecognizable is
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
 accepts. `limits` caps what is accepted, by name: file_bytes, header_bytes, tensors,
 metadata_entries, name_bytes, rank, pickle_operations, index_bytes, shards,

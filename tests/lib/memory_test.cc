@@ -13,8 +13,8 @@
 #include <iterator>
 #include <string>
 
-#include "lib/checkpoint/contents.h"
 #include "lib/checkpoint/shelf.h"
+#include "lib/checkpoint/to_save.h"
 #include "lib/checkpoint/torch_part.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "lib/source/walk.h"
@@ -562,7 +562,7 @@ TEST(MemoryTest, EveryAllocationOfAConversionMayFail) {
   ASSERT_TRUE(checkpoint);
   EXPECT_GT(FailEach([&] {
               try {
-                const auto contents = tensorgate::internal::ContentsOf(*checkpoint);
+                const auto contents = tensorgate::internal::ToSaveOf(*checkpoint);
                 if (contents) return Outcome{Verdict::kAccepted, false, Rule{}};
                 return Outcome{Verdict::kUndecided, true, contents.error().rule};
               } catch (const std::bad_alloc&) {

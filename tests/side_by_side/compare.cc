@@ -237,7 +237,7 @@ std::optional<std::string> Disagreement(std::span<const std::byte> file, Tally* 
   return CompareStrict(file, crate, strict ? &*strict : nullptr, counts);
 }
 
-std::string MinimisedStory(std::span<const std::byte> file) {
+std::string MinimizedStory(std::span<const std::byte> file) {
   std::vector<std::byte> smallest(file.begin(), file.end());
   if (file.size() >= 8 && file.size() < 100'000) {
     mutator::Parts parts = mutator::Split(Raw(file), file.size());

@@ -34,7 +34,7 @@ std::optional<std::string> Disagreement(std::span<const std::byte> file, Tally* 
 
 /// The same disagreement in as few bytes of header and data as delta debugging finds, told in full:
 /// the bytes in hex and the header as text, escaped.
-std::string MinimisedStory(std::span<const std::byte> file);
+std::string MinimizedStory(std::span<const std::byte> file);
 
 }  // namespace tensorgate::side_by_side
 

@@ -49,7 +49,7 @@ class Judge {
   }
   void operator()(std::span<const std::byte> file, const std::string& name) {
     if (!Disagreement(file, &tally)) return;
-    if (++disagreements_ <= 8) ADD_FAILURE() << name << ": " << MinimisedStory(file);
+    if (++disagreements_ <= 8) ADD_FAILURE() << name << ": " << MinimizedStory(file);
   }
   Tally tally;
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lib/containers/pickle/survey.h"
+#include "lib/containers/pickle/global_finder.h"
 
 namespace tensorgate::pickle {
 namespace {
@@ -101,7 +101,7 @@ bool IsName(std::string_view text) {
 Reach ReachOf(std::span<const std::byte> bytes, std::size_t begin, const ReachLimits& limits) {
   Reach reach{.end = begin};
   Decoder decoder(bytes, begin);
-  Survey survey;
+  GlobalFinder survey;
   Stack stack;
   const std::string_view text = internal::AsText(bytes);
   for (Event event; IsWithin(text.substr(decoder.offset()), limits.line) && decoder.Next(event);) {

@@ -40,7 +40,7 @@ Need Examination::Next() {
   switch (step_) {
     case Step::kLength:
       return {0, std::span(head_).first(kLengthBytes)};
-    case Step::kRecognise:
+    case Step::kRecognize:
       return {0, std::span(head_).first(
                      static_cast<std::size_t>(std::min<std::uint64_t>(*size_, kHeadProbe)))};
     case Step::kHeader:
@@ -63,7 +63,7 @@ void Examination::Filled(std::size_t count) {
       head_size_ = kLengthBytes;
       OnLength();
       break;
-    case Step::kRecognise:
+    case Step::kRecognize:
       head_size_ = count;
       TellLengthRule();
       step_ = Step::kDone;
@@ -125,7 +125,7 @@ void Examination::AllocateHeader(std::uint64_t have) {
 // Nothing more of this file has a meaning; but a look at its beginning may tell what it is.
 void Examination::RefuseLength(Rule rule, std::uint64_t found, std::uint64_t allowed) {
   refusal_ = LengthRefusal{rule, found, allowed};
-  step_ = Step::kRecognise;
+  step_ = Step::kRecognize;
 }
 
 void Examination::TellLengthRule() {
@@ -300,7 +300,7 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
       take = std::min<std::size_t>(take, kLengthBytes - static_cast<std::size_t>(position_));
     } else if (step_ == Step::kHeader) {
       take = std::min(take, header_->size - filled_);
-    } else if (step_ == Step::kRecognise) {
+    } else if (step_ == Step::kRecognize) {
       take = std::min(take, kHeadProbe - head_size_);
     }
     const std::span<const std::byte> part = bytes.first(take);
@@ -310,7 +310,7 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
     position_ += take;
     if (step_ == Step::kLength && position_ == kLengthBytes) {
       OnLength();
-    } else if (step_ == Step::kRecognise && head_size_ == kHeadProbe) {
+    } else if (step_ == Step::kRecognize && head_size_ == kHeadProbe) {
       TellLengthRule();
       step_ = Step::kDone;
     } else if (step_ == Step::kHeader) {
@@ -353,7 +353,7 @@ void Examination::EndOfStream() {
   builder_.SetSize(position_);
   if (step_ == Step::kLength) {
     builder_.Add(Rule::kStFileTooSmall, position_, {.found = position_, .allowed = kLengthBytes});
-  } else if (step_ == Step::kRecognise) {
+  } else if (step_ == Step::kRecognize) {
     TellLengthRule();
   } else if (step_ == Step::kHeader) {
     refusal_ = LengthRefusal{Rule::kStHeaderPastEnd, length_, position_ - kLengthBytes};

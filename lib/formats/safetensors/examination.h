@@ -62,7 +62,7 @@ class Examination {
  private:
   enum class Step : std::uint8_t {
     kLength,
-    kRecognise,
+    kRecognize,
     kHeader,
     kDataProbe,
     kData,

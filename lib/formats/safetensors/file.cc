@@ -36,21 +36,6 @@ void Drive(Examination& examination, Source& source) {
   if (!read) examination.Fail(read.error());
 }
 
-Report Failed(const Status& status, const CheckOptions& options) {
-  try {
-    ReportBuilder builder(options, kFormat);
-    builder.Add(status);
-    return builder.Finish();
-  } catch (const std::bad_alloc&) {
-    return ReportBuilder::OutOfMemory(options, kFormat);
-  }
-}
-
-CheckOptions Strict(CheckOptions options) {
-  options.profile = Profile::kStrict;
-  return options;
-}
-
 // One examination of `source`; `header` gets what an accepted file has. A source of the caller's
 // may throw anything.
 Report Examine(Source& source, const CheckOptions& options, std::unique_ptr<const Header>* header) {
@@ -119,14 +104,16 @@ File::~File() = default;
 
 std::expected<File, Report> File::Open(Source& source, const CheckOptions& options) {
   std::unique_ptr<const Header> header;
-  Report report = Examine(source, Strict(options), &header);
+  Report report = Examine(source, tensorgate::internal::StrictOptions(options), &header);
   if (!header) return std::unexpected(std::move(report));
   return File(std::move(header), std::move(report));
 }
 
 std::expected<File, Report> File::OpenPath(const std::string& path, const CheckOptions& options) {
   Result<FileSource> source = FileSource::Open(path);
-  if (!source) return std::unexpected(Failed(source.error(), Strict(options)));
+  if (!source)
+    return std::unexpected(ReportBuilder::Failed(
+        source.error(), tensorgate::internal::StrictOptions(options), kFormat));
   return Open(*source, options);
 }
 
@@ -187,7 +174,7 @@ Report Check(Source& source, const CheckOptions& options) {
 
 Report CheckPath(const std::string& path, const CheckOptions& options) {
   Result<FileSource> source = FileSource::Open(path);
-  return source ? Check(*source, options) : Failed(source.error(), options);
+  return source ? Check(*source, options) : ReportBuilder::Failed(source.error(), options, kFormat);
 }
 
 Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options) {

@@ -6,7 +6,7 @@
 
 #include "lib/base/name_check.h"
 #include "lib/base/utf8.h"
-#include "lib/formats/safetensors/survey.h"
+#include "lib/formats/safetensors/locate.h"
 #include "tensorgate/tensor.h"
 
 namespace tensorgate::safetensors::internal {

@@ -19,12 +19,6 @@ namespace {
 
 constexpr std::string_view kFormat = "pytorch-zip";
 
-Report Failed(const Status& status, const CheckOptions& options) {
-  ReportBuilder builder(options, kFormat);
-  builder.Add(status);
-  return builder.Finish();
-}
-
 // What the scope asks for beyond the structure.
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
@@ -45,7 +39,7 @@ Report Examine(Source& source, const CheckOptions& options,
         static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), head.size())));
     tensorgate::internal::Interrupt early(options);
     if (const auto read = tensorgate::internal::ReadFully(source, 0, begin, early); !read) {
-      return Failed(read.error(), options);
+      return ReportBuilder::Failed(read.error(), options, kFormat);
     }
     Examination examination(options, internal::LayoutOf(begin).value_or(Layout::kZip));
     examination.Begin(source.size());
@@ -70,17 +64,7 @@ Report ExaminePath(const std::string& path, const CheckOptions& options,
                    std::unique_ptr<const Contents>* contents) {
   Result<FileSource> source = FileSource::Open(path);
   if (source) return Examine(*source, options, contents);
-  try {
-    return Failed(source.error(), options);
-  } catch (const std::bad_alloc&) {
-    return ReportBuilder::OutOfMemory(options, kFormat);
-  }
-}
-
-CheckOptions Strict(CheckOptions options) {
-  options.profile = Profile::kStrict;
-  options.trusted = {};
-  return options;
+  return ReportBuilder::Failed(source.error(), options, kFormat);
 }
 
 std::vector<std::uint64_t> Numbers(const pickle::Values& values, const pickle::Value& tuple) {
@@ -121,14 +105,14 @@ File::~File() = default;
 
 std::expected<File, Report> File::Open(Source& source, const CheckOptions& options) {
   std::unique_ptr<const Contents> contents;
-  Report report = Examine(source, Strict(options), &contents);
+  Report report = Examine(source, tensorgate::internal::StrictOptions(options), &contents);
   if (!contents) return std::unexpected(std::move(report));
   return File(std::move(contents), std::move(report));
 }
 
 std::expected<File, Report> File::OpenPath(const std::string& path, const CheckOptions& options) {
   std::unique_ptr<const Contents> contents;
-  Report report = ExaminePath(path, Strict(options), &contents);
+  Report report = ExaminePath(path, tensorgate::internal::StrictOptions(options), &contents);
   if (!contents) return std::unexpected(std::move(report));
   return File(std::move(contents), std::move(report));
 }

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "lib/base/pod_buffer.h"
-#include "lib/containers/pickle/survey.h"
+#include "lib/containers/pickle/global_finder.h"
 #include "lib/formats/torch/globals.h"
 #include "lib/formats/torch/rebuild.h"
 #include "lib/formats/torch/trust.h"
@@ -83,7 +83,7 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
   const TrustList& trusted = builder.options().trusted;
   if (outcome.complete || !EndedOutside(outcome.facts.back().rule)) return;
   pickle::Decoder decoder(bytes, outcome.begin);
-  pickle::Survey survey;
+  pickle::GlobalFinder survey;
   tensorgate::internal::Pace pace(kPace);
   for (pickle::Event event; decoder.Next(event) && event.op != pickle::Op::kStop;) {
     if (pace.Due() && builder.Ended()) return;

@@ -6,7 +6,7 @@
 //   }
 //
 // What parses as safetensors is safetensors, whatever its name. The suffix only says by which
-// format's rules something unrecognisable is refused: a file named `.safetensors` is judged as one,
+// format's rules something unrecognizable is refused: a file named `.safetensors` is judged as one,
 // whatever is in it. No call throws; running out of memory is a report (`io/out-of-memory`).
 #ifndef TENSORGATE_SCAN_H_
 #define TENSORGATE_SCAN_H_

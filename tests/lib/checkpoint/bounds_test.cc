@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "lib/base/bytes.h"
-#include "lib/checkpoint/contents.h"
 #include "lib/checkpoint/reorder.h"
 #include "lib/checkpoint/shelf.h"
 #include "lib/checkpoint/sweep.h"
+#include "lib/checkpoint/to_save.h"
 #include "lib/tensor/elements.h"
 #include "tensorgate/convert.h"
 #include "tests/lib/checkpoint/model.h"
@@ -360,7 +360,7 @@ std::size_t HashOf(std::span<const std::byte> bytes) {
 }
 
 // As a command reads them: one after the other, in blocks.
-std::vector<std::size_t> HashesOf(const internal::Contents& contents) {
+std::vector<std::size_t> HashesOf(const internal::ToSave& contents) {
   std::vector<std::size_t> hashes;
   for (const TensorData& tensor : contents.tensors) {
     std::uint64_t size = Bits(tensor.dtype) / 8;
@@ -384,7 +384,7 @@ TEST_F(BoundsTest, ReadingInOrder) {
     Counts counts;
     const Checkpoint checkpoint = Opened(
         Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(built.file), &counts)));
-    const Result<internal::Contents> contents = internal::ContentsOf(checkpoint);
+    const Result<internal::ToSave> contents = internal::ToSaveOf(checkpoint);
     ASSERT_TRUE(contents);
     counts.Clear();
     const std::vector<std::size_t> hashes = HashesOf(*contents);

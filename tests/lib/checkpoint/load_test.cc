@@ -76,7 +76,7 @@ TEST_F(LoadTest, AnyThreadsAndBlocksGiveTheSameBytes) {
   EXPECT_TRUE(checkpoint.Load({}));
 }
 
-TEST_F(LoadTest, NeighboursComeInOneReadAndNothingElseIsRead) {
+TEST_F(LoadTest, NeighborsComeInOneReadAndNothingElseIsRead) {
   Counts counts;
   const Checkpoint checkpoint =
       Opened(Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(file_), &counts)));

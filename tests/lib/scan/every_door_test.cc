@@ -263,7 +263,7 @@ TEST(RegistryTest, EachRowIsWhole) {
     EXPECT_TRUE(names.insert(format.name).second) << format.name;
     EXPECT_EQ(internal::FindFormat(format.name), &format);
     EXPECT_FALSE(format.words.empty());
-    EXPECT_TRUE(format.recognise != nullptr || format.holds != nullptr ||
+    EXPECT_TRUE(format.recognize != nullptr || format.holds != nullptr ||
                 !format.signatures.empty())
         << format.name;
     // Of an archive the list of members decides: who judges it needs all of it.

@@ -288,7 +288,7 @@ TEST(SaveTest, TakesDataFromAFile) {
 TEST(SaveTest, WhatIsPushedIsLeftOut) {
   const TensorData tensors[] = {
       {.data = AsBytes("abc")}, {.data = PushedData()}, {.data = AsBytes("de")}};
-  internal::Piece pieces[] = {{&tensors[0], 3, 0}, {&tensors[1], 2, 1}, {&tensors[2], 2, 2}};
+  internal::WritePiece pieces[] = {{&tensors[0], 3, 0}, {&tensors[1], 2, 1}, {&tensors[2], 2, 2}};
   std::string into = "-----------";
   const std::span<std::byte> bytes = std::as_writable_bytes(std::span(into));
   const SaveOptions options;

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/formats/safetensors/survey.h"
+#include "lib/formats/safetensors/locate.h"
 #include "tests/lib/formats/safetensors/build.h"
 
 namespace tensorgate::safetensors::internal {

@@ -1,4 +1,4 @@
-#include "lib/formats/safetensors/survey.h"
+#include "lib/formats/safetensors/locate.h"
 
 #include "lib/formats/safetensors/header.h"
 

@@ -1,10 +1,10 @@
 // How formats are recognised whose beginning is more than a signature. Each looks at nothing but the head.
-#ifndef TENSORGATE_FORMATS_RECOGNISED_H_
-#define TENSORGATE_FORMATS_RECOGNISED_H_
+#ifndef TENSORGATE_FORMATS_RECOGNIZED_H_
+#define TENSORGATE_FORMATS_RECOGNIZED_H_
 
 #include "lib/formats/registry.h"
 
-namespace tensorgate::internal::recognise {
+namespace tensorgate::internal::recognize {
 
 Match Empty(const Head& head);
 Match Anything(const Head& head);
@@ -34,6 +34,6 @@ Match Xml(const Head& head);
 Match Text(const Head& head);
 Match Zlib(const Head& head);
 
-}  // namespace tensorgate::internal::recognise
+}  // namespace tensorgate::internal::recognize
 
-#endif  // TENSORGATE_FORMATS_RECOGNISED_H_
+#endif  // TENSORGATE_FORMATS_RECOGNIZED_H_

@@ -1,4 +1,4 @@
-#include "lib/formats/recognised.h"
+#include "lib/formats/recognized.h"
 
 #include <algorithm>
 #include <optional>
@@ -11,7 +11,7 @@
 #include "lib/scan/packed.h"
 #include "lib/scan/tar.h"
 
-namespace tensorgate::internal::recognise {
+namespace tensorgate::internal::recognize {
 namespace {
 
 using namespace std::string_view_literals;
@@ -203,4 +203,4 @@ Match Text(const Head& head) { return Perhaps(IsText(head)); }
 
 Match Zlib(const Head& head) { return Perhaps(!PackedFormat(AsBytes(head.bytes)).empty()); }
 
-}  // namespace tensorgate::internal::recognise
+}  // namespace tensorgate::internal::recognize

@@ -1,13 +1,13 @@
 // Every function or class that a pickle names, whatever else is in it: for people who look into a refused file.
 //
-//   pickle::Survey survey;
+//   pickle::GlobalFinder survey;
 //   for (pickle::Event event; decoder.Next(event);) if (survey.Add(event)) Show(survey.global());
 //
 // Nothing is refused: what an opcode takes from an empty stack is unknown. Names that STACK_GLOBAL takes from the stack are
 // found where they are texts of the pickle, also through the memo. Texts are views of the events' and must stay.
 // Throws std::bad_alloc.
-#ifndef TENSORGATE_CONTAINERS_PICKLE_SURVEY_H_
-#define TENSORGATE_CONTAINERS_PICKLE_SURVEY_H_
+#ifndef TENSORGATE_CONTAINERS_PICKLE_GLOBAL_FINDER_H_
+#define TENSORGATE_CONTAINERS_PICKLE_GLOBAL_FINDER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +37,7 @@ struct RawArray {
   std::optional<std::uint64_t> bytes;  ///< Of the elements; none if the wrapper does not say.
 };
 
-class Survey {
+class GlobalFinder {
  public:
   /// True: the opcode names something, which global() tells.
   bool Add(const Event& event);
@@ -99,4 +99,4 @@ class Survey {
 
 }  // namespace tensorgate::pickle
 
-#endif  // TENSORGATE_CONTAINERS_PICKLE_SURVEY_H_
+#endif  // TENSORGATE_CONTAINERS_PICKLE_GLOBAL_FINDER_H_

@@ -1,4 +1,4 @@
-#include "lib/containers/pickle/survey.h"
+#include "lib/containers/pickle/global_finder.h"
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ std::string FullName(const NamedGlobal& global) {
   return global.known ? FullName(global.module, global.name) : "a name that is computed";
 }
 
-Survey::Item Survey::Pop() {
+GlobalFinder::Item GlobalFinder::Pop() {
   if (stack_.empty()) return {};
   const Item item = stack_[stack_.size() - 1];
   stack_.Resize(stack_.size() - 1);
@@ -24,11 +24,11 @@ Survey::Item Survey::Pop() {
 }
 
 // Where the items above the last mark begin.
-std::size_t Survey::Floor() const {
+std::size_t GlobalFinder::Floor() const {
   return marks_.empty() ? 0 : std::min(marks_[marks_.size() - 1], stack_.size());
 }
 
-void Survey::Effect(const OpcodeInfo& opcode) {
+void GlobalFinder::Effect(const OpcodeInfo& opcode) {
   if (opcode.marks == Marks::kPush) marks_.PushBack(stack_.size());
   if (opcode.marks == Marks::kDown) {
     const std::size_t floor = Floor();
@@ -40,7 +40,7 @@ void Survey::Effect(const OpcodeInfo& opcode) {
 }
 
 // Null: there are too many. Picklers number as they go; others may write anywhere, too.
-Survey::Item* Survey::Entry(std::uint64_t index) {
+GlobalFinder::Item* GlobalFinder::Entry(std::uint64_t index) {
   if (index < memo_.size()) return &memo_[static_cast<std::size_t>(index)];
   if (index > operations_) {
     if (far_memo_.size() == kMaxFar && !far_memo_.contains(index)) return nullptr;
@@ -53,7 +53,7 @@ Survey::Item* Survey::Entry(std::uint64_t index) {
   return &memo_[static_cast<std::size_t>(index)];
 }
 
-void Survey::Put(std::optional<std::uint64_t> index) {
+void GlobalFinder::Put(std::optional<std::uint64_t> index) {
   if (stack_.empty() || memo_lost_) return;
   Item* entry = index && *index != kHugeIndex ? Entry(*index) : nullptr;
   memo_lost_ = entry == nullptr;
@@ -62,7 +62,7 @@ void Survey::Put(std::optional<std::uint64_t> index) {
   *entry = stack_[stack_.size() - 1];
 }
 
-Survey::Item Survey::Get(std::optional<std::uint64_t> index) const {
+GlobalFinder::Item GlobalFinder::Get(std::optional<std::uint64_t> index) const {
   if (memo_lost_ || !index) return {};
   Item found;
   if (*index < memo_.size()) {
@@ -73,7 +73,7 @@ Survey::Item Survey::Get(std::optional<std::uint64_t> index) const {
   return found.thing == Thing::kUnset ? Item() : found;
 }
 
-bool Survey::Index(std::string_view digits, std::uint64_t& index) {
+bool GlobalFinder::Index(std::string_view digits, std::uint64_t& index) {
   index = 0;
   if (digits.empty() || digits.size() > 9) return false;
   for (const char digit : digits) {
@@ -83,7 +83,7 @@ bool Survey::Index(std::string_view digits, std::uint64_t& index) {
   return true;
 }
 
-Survey::Item Survey::Tuple(std::span<const Item> items) {
+GlobalFinder::Item GlobalFinder::Tuple(std::span<const Item> items) {
   Item tuple{.thing = Thing::kTuple, .exact = true, .number = 1};
   for (const Item& item : items) {
     tuple.exact &= item.thing == Thing::kInt &&
@@ -97,14 +97,14 @@ Survey::Item Survey::Tuple(std::span<const Item> items) {
 }
 
 // "f8", "U10": a kind and how many bytes, of texts how many characters of four.
-Survey::Item Survey::Dtype(std::string_view name) {
+GlobalFinder::Item GlobalFinder::Dtype(std::string_view name) {
   Item dtype{.thing = Thing::kDtype, .objects = name.starts_with('O')};
   dtype.exact = name.size() > 1 && Index(name.substr(1), dtype.number);
   if (name.starts_with('U')) dtype.number *= 4;
   return dtype;
 }
 
-Survey::Item Survey::Named() const {
+GlobalFinder::Item GlobalFinder::Named() const {
   const auto& [known, module, name] = global_;
   if (known && module == "numpy" && name == "dtype") return {.thing = Thing::kDtypeClass};
   const bool wrapper =
@@ -113,7 +113,7 @@ Survey::Item Survey::Named() const {
 }
 
 // REDUCE and NEWOBJ take a class and its arguments, BUILD an object and its state.
-void Survey::Call(bool build) {
+void GlobalFinder::Call(bool build) {
   const Item given = Pop();
   Item made = Pop();
   if (build) {
@@ -140,7 +140,7 @@ void Survey::Call(bool build) {
 }
 
 // Keys and values from `floor` on.
-void Survey::SetItems(std::size_t floor) {
+void GlobalFinder::SetItems(std::size_t floor) {
   for (std::size_t i = floor; i + 1 < stack_.size(); i += 2) {
     const Item& key = stack_[i];
     const Item& value = stack_[i + 1];
@@ -152,7 +152,7 @@ void Survey::SetItems(std::size_t floor) {
 }
 
 // What writes to the memo or reads from it. False: something else.
-bool Survey::Memo(const Event& event) {
+bool GlobalFinder::Memo(const Event& event) {
   const bool text = event.op == Op::kPut || event.op == Op::kGet;
   const std::optional<std::uint64_t> index = text ? MemoIndex(event.text) : event.number;
   switch (event.op) {
@@ -175,7 +175,7 @@ bool Survey::Memo(const Event& event) {
 }
 
 // What pushes a text or an integer. False: something else.
-bool Survey::Constant(const Event& event) {
+bool GlobalFinder::Constant(const Event& event) {
   std::string_view text = event.text;
   Item item{.thing = Thing::kInt, .number = event.number};
   const bool escapes = event.op == Op::kString || event.op == Op::kUnicode;
@@ -217,14 +217,14 @@ bool Survey::Constant(const Event& event) {
 }
 
 // The items of a tuple that is about to be made.
-std::span<const Survey::Item> Survey::Taken(Op op) const {
+std::span<const GlobalFinder::Item> GlobalFinder::Taken(Op op) const {
   if (op == Op::kEmptyTuple) return {};
   if (op == Op::kTuple) return stack_.span().subspan(Floor());
   const auto count = static_cast<std::size_t>(op) - static_cast<std::size_t>(Op::kTuple1) + 1;
   return stack_.span().last(std::min(count, stack_.size()));
 }
 
-bool Survey::Add(const Event& event) {
+bool GlobalFinder::Add(const Event& event) {
   ++operations_;
   array_.reset();
   if (Memo(event) || Constant(event)) return false;

@@ -1,5 +1,5 @@
 // The survey: every name that a pickle spells, whichever way it takes to STACK_GLOBAL, and what is on the stack.
-#include "lib/containers/pickle/survey.h"
+#include "lib/containers/pickle/global_finder.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ using namespace std::string_literals;
 // "module name" of each global, "?" where it is not known, and the depths at the end.
 std::string Surveyed(const std::string& bytes) {
   Decoder decoder(internal::AsBytes(bytes));
-  Survey survey;
+  GlobalFinder survey;
   std::string told;
   for (Event event; decoder.Next(event);) {
     if (!survey.Add(event)) continue;
@@ -144,7 +144,7 @@ TEST(SurveyTest, IndicesAreDecimal) {
 // "bytes", "p" of a pickle, "+" behind padding, "?" where the wrapper does not say.
 std::string Arrays(const std::string& bytes) {
   Decoder decoder(internal::AsBytes(bytes));
-  Survey survey;
+  GlobalFinder survey;
   std::string told;
   for (Event event; decoder.Next(event);) {
     survey.Add(event);

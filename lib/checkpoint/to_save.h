@@ -1,6 +1,6 @@
 // What a file or checkpoint holds, as something to be saved.
-#ifndef TENSORGATE_CHECKPOINT_CONTENTS_H_
-#define TENSORGATE_CHECKPOINT_CONTENTS_H_
+#ifndef TENSORGATE_CHECKPOINT_TO_SAVE_H_
+#define TENSORGATE_CHECKPOINT_TO_SAVE_H_
 
 #include <expected>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace tensorgate::internal {
 
-struct Contents {
+struct ToSave {
   std::vector<TensorData> tensors;  // in the order of parts and data; they refer to the sources
   std::optional<Views> views;       // what tensors with strides refer to
   struct Part {
@@ -26,12 +26,12 @@ struct Contents {
 
 /// `checkpoint` must stay while the contents are used. `use/expands` where tensors together are far larger than the
 /// files. Throws std::bad_alloc.
-Result<Contents> ContentsOf(const Checkpoint& checkpoint);
+Result<ToSave> ToSaveOf(const Checkpoint& checkpoint);
 
 /// What the format's reference reads in `source`, which must stay; the report of the reference profile
 /// if it refuses. Throws std::bad_alloc.
-std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckOptions& options);
+std::expected<ToSave, Report> ToSaveAsReference(Source& source, const CheckOptions& options);
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_CHECKPOINT_CONTENTS_H_
+#endif  // TENSORGATE_CHECKPOINT_TO_SAVE_H_

@@ -1,5 +1,5 @@
 // What a checkpoint holds, as something to be saved: the same bytes, from wherever they lie.
-#include "lib/checkpoint/contents.h"
+#include "lib/checkpoint/to_save.h"
 
 #include <gtest/gtest.h>
 
@@ -9,20 +9,20 @@
 namespace tensorgate {
 namespace {
 
-using internal::Contents;
+using internal::ToSave;
 using testing::AsBytes;
 using testing::Opened;
 
 using Strings = std::vector<std::string>;
 
-Strings NamesOf(const Contents& contents) {
+Strings NamesOf(const ToSave& contents) {
   Strings names;
   for (const TensorData& tensor : contents.tensors) names.push_back(tensor.name);
   return names;
 }
 
 // The data of all of them, as they are saved.
-std::string DataOf(const Contents& contents) {
+std::string DataOf(const ToSave& contents) {
   const auto saved = Serialize(contents.tensors, {.order = TensorOrder::kAsGiven});
   EXPECT_TRUE(saved);
   std::uint64_t size = 0;
@@ -39,7 +39,7 @@ std::string DataOf(const Contents& contents) {
 TEST(ContentsTest, OfSafetensors) {
   const std::string file = testing::SmallFile();
   const Checkpoint checkpoint = Opened(Checkpoint::OpenBytes(AsBytes(file)));
-  const Result<Contents> contents = internal::ContentsOf(checkpoint);
+  const Result<ToSave> contents = internal::ToSaveOf(checkpoint);
   ASSERT_TRUE(contents);
   EXPECT_EQ(NamesOf(*contents), (Strings{"a", "b\u00e9", "c"}));
   EXPECT_EQ(contents->metadata(), (Metadata{{"k", "v"}}));
@@ -54,7 +54,7 @@ TEST(ContentsTest, OfACheckpointWithViews) {
   const std::string file = testing::torch::File(
       testing::torch::Dict({{"turned", turned.Code()}, {"whole", whole.Code()}}), {"abcd"});
   const Checkpoint checkpoint = Opened(Checkpoint::OpenBytes(AsBytes(file)));
-  const Result<Contents> contents = internal::ContentsOf(checkpoint);
+  const Result<ToSave> contents = internal::ToSaveOf(checkpoint);
   ASSERT_TRUE(contents);
   EXPECT_EQ(NamesOf(*contents), (Strings{"turned", "whole"}));
   EXPECT_EQ(contents->views->places().size(), 1u);
@@ -67,7 +67,7 @@ TEST(ContentsTest, OfACheckpointWithViews) {
 TEST(ContentsTest, FarMoreThanTheFileIsRefused) {
   const Checkpoint checkpoint =
       Opened(Checkpoint::OpenPath(TENSORGATE_CORPUS_DIR "/torch/accept/view-expands-far.pt"));
-  const Result<Contents> contents = internal::ContentsOf(checkpoint);
+  const Result<ToSave> contents = internal::ToSaveOf(checkpoint);
   ASSERT_FALSE(contents);
   EXPECT_EQ(contents.error().rule, Rule::kUseExpands);
 }
@@ -82,7 +82,7 @@ TEST(ContentsTest, AsTheReferenceReadsIt) {
                          3);
   EXPECT_FALSE(safetensors::File::OpenBytes(AsBytes(file)));
   MemorySource source(AsBytes(file));
-  const auto contents = internal::ContentsAsReference(source, {.profile = Profile::kReference});
+  const auto contents = internal::ToSaveAsReference(source, {.profile = Profile::kReference});
   ASSERT_TRUE(contents);
   EXPECT_EQ(NamesOf(*contents), (Strings{"a", "b"}));
   EXPECT_EQ(contents->tensors[1].shape, (std::vector<std::uint64_t>{2, 1}));
@@ -90,7 +90,7 @@ TEST(ContentsTest, AsTheReferenceReadsIt) {
   EXPECT_EQ(DataOf(*contents).size(), 3u);
   const std::string broken = file.substr(0, file.size() - 1);
   MemorySource cut(AsBytes(broken));
-  const auto refused = internal::ContentsAsReference(cut, {.profile = Profile::kReference});
+  const auto refused = internal::ToSaveAsReference(cut, {.profile = Profile::kReference});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().verdict(), Verdict::kRejected);
 }

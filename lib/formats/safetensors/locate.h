@@ -1,6 +1,6 @@
 // Finds places in a header that has been parsed: which token is whose dtype, shape, key. Cold.
-#ifndef TENSORGATE_FORMATS_SAFETENSORS_SURVEY_H_
-#define TENSORGATE_FORMATS_SAFETENSORS_SURVEY_H_
+#ifndef TENSORGATE_FORMATS_SAFETENSORS_LOCATE_H_
+#define TENSORGATE_FORMATS_SAFETENSORS_LOCATE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -44,4 +44,4 @@ struct Places {
 
 }  // namespace tensorgate::safetensors::internal
 
-#endif  // TENSORGATE_FORMATS_SAFETENSORS_SURVEY_H_
+#endif  // TENSORGATE_FORMATS_SAFETENSORS_LOCATE_H_

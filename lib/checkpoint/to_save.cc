@@ -1,4 +1,4 @@
-#include "lib/checkpoint/contents.h"
+#include "lib/checkpoint/to_save.h"
 
 #include <algorithm>
 #include <memory>
@@ -44,9 +44,9 @@ TensorData TensorOf(const Header& header, std::uint32_t index, Source& source) {
 
 }  // namespace
 
-Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
+Result<ToSave> ToSaveOf(const Checkpoint& checkpoint) {
   const CheckpointData& data = CheckpointData::Of(checkpoint);
-  Contents contents;
+  ToSave contents;
   std::uint64_t all = 0;
   std::vector<TensorRef> strided;
   std::vector<std::size_t> which;  // of the tensors
@@ -72,7 +72,7 @@ Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
     contents.tensors[which[i]].data = contents.views->places()[i];
   }
   for (const PartData& from : data.parts) {
-    Contents::Part& part = contents.parts.emplace_back();
+    ToSave::Part& part = contents.parts.emplace_back();
     part.tensors = from.tensors->size();
     for (std::size_t i = 0; from.file != nullptr && i < from.file->metadata_size(); ++i) {
       const safetensors::MetadataEntry entry = from.file->metadata(i);
@@ -82,12 +82,12 @@ Result<Contents> ContentsOf(const Checkpoint& checkpoint) {
   return contents;
 }
 
-std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckOptions& options) {
+std::expected<ToSave, Report> ToSaveAsReference(Source& source, const CheckOptions& options) {
   std::unique_ptr<const Header> read;
   Report report = safetensors::internal::ReadAsReference(source, options, read);
   if (!read) return std::unexpected(std::move(report));
   const Header& header = *read;
-  Contents contents;
+  ToSave contents;
   const auto tensors = LastOfEachName(header.tensors.size(), [&](std::uint32_t i) {
     return header.NameOf(header.tensors.span()[i]);
   });
@@ -96,7 +96,7 @@ std::expected<Contents, Report> ContentsAsReference(Source& source, const CheckO
   std::ranges::sort(contents.tensors, {}, [](const TensorData& tensor) {
     return std::pair(std::get<SourceData>(tensor.data).offset, std::string_view(tensor.name));
   });
-  Contents::Part& part = contents.parts.emplace_back();
+  ToSave::Part& part = contents.parts.emplace_back();
   part.tensors = contents.tensors.size();
   const auto entries = LastOfEachName(header.metadata.size(), [&](std::uint32_t i) {
     return header.TextAt(header.metadata.span()[i].key);
