@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "fuzz/support.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 #include "tests/oracle/oracle.h"
 
 namespace st = tensorgate::safetensors;

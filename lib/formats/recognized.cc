@@ -7,9 +7,9 @@
 #include "lib/base/bytes.h"
 #include "lib/base/utf8.h"
 #include "lib/formats/torch/examination.h"
-#include "lib/scan/flatbuffer.h"
-#include "lib/scan/packed.h"
-#include "lib/scan/tar.h"
+#include "lib/second_readings/flatbuffer.h"
+#include "lib/second_readings/packed.h"
+#include "lib/second_readings/tar.h"
 
 namespace tensorgate::internal::recognize {
 namespace {

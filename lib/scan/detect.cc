@@ -4,8 +4,8 @@
 #include "lib/containers/pickle/dry_run.h"
 #include "lib/formats/archive.h"
 #include "lib/formats/recognized.h"
-#include "lib/scan/packed.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/packed.h"
+#include "lib/second_readings/second_readings.h"
 
 namespace tensorgate::internal {
 namespace {

@@ -7,9 +7,9 @@
 #include "lib/containers/zip/reader.h"
 #include "lib/rules/report_builder.h"
 #include "lib/scan/detect.h"
+#include "lib/scan/head_source.h"
 #include "lib/scan/judge.h"
-#include "lib/scan/second_readings.h"
-#include "lib/source/head_source.h"
+#include "lib/second_readings/second_readings.h"
 
 namespace tensorgate::internal {
 namespace {

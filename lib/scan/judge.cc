@@ -4,8 +4,8 @@
 
 #include "lib/rules/report_builder.h"
 #include "lib/scan/detect.h"
-#include "lib/scan/second_readings.h"
-#include "lib/source/head_source.h"
+#include "lib/scan/head_source.h"
+#include "lib/second_readings/second_readings.h"
 
 namespace tensorgate::internal {
 namespace {

@@ -7,7 +7,7 @@
 #include "lib/base/checked.h"
 #include "lib/formats/safetensors/examination.h"
 #include "lib/rules/report_builder.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 #include "lib/sharded/compare.h"
 #include "lib/sharded/index.h"
 #include "lib/sharded/rules.h"

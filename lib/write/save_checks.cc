@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 
 namespace tensorgate::internal {
 namespace {

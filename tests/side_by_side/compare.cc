@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 #include "mutator.h"
 #include "options.h"
 #include "oracle.h"

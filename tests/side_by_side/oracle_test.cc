@@ -9,7 +9,7 @@
 
 #include "crafted.h"
 #include "json_tree.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 #include "mutator.h"
 #include "natural.h"
 #include "options.h"

@@ -18,7 +18,7 @@
 #include "lib/formats/safetensors/header.h"
 #include "lib/formats/safetensors/rules.h"
 #include "lib/rules/report_builder.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 #include "lib/source/data.h"
 #include "tensorgate/safetensors.h"
 

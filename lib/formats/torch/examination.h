@@ -17,7 +17,7 @@
 #include "lib/containers/zip/reader.h"
 #include "lib/formats/torch/contents.h"
 #include "lib/rules/report_builder.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 #include "lib/source/data.h"
 
 namespace tensorgate::torch::internal {

@@ -7,7 +7,7 @@
 #include "lib/formats/torch/globals.h"
 #include "lib/formats/torch/rebuild.h"
 #include "lib/formats/torch/trust.h"
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 #include "lib/source/read.h"
 
 namespace tensorgate::torch {

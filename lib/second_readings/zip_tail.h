@@ -7,8 +7,8 @@
 //
 // They take an end record with bytes before and after it; what counts is that a list of members begins where the record, or
 // its ZIP64 form, places it: as an offset, or as a size before the record.
-#ifndef TENSORGATE_SCAN_ZIP_TAIL_H_
-#define TENSORGATE_SCAN_ZIP_TAIL_H_
+#ifndef TENSORGATE_SECOND_READINGS_ZIP_TAIL_H_
+#define TENSORGATE_SECOND_READINGS_ZIP_TAIL_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -63,4 +63,4 @@ class ZipTail {
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_SCAN_ZIP_TAIL_H_
+#endif  // TENSORGATE_SECOND_READINGS_ZIP_TAIL_H_

@@ -1,12 +1,12 @@
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "lib/base/bytes.h"
-#include "lib/scan/flatbuffer.h"
-#include "lib/scan/packed.h"
-#include "lib/scan/tar.h"
+#include "lib/second_readings/flatbuffer.h"
+#include "lib/second_readings/packed.h"
+#include "lib/second_readings/tar.h"
 #include "lib/source/drive.h"
 
 namespace tensorgate::internal {

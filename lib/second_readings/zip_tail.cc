@@ -1,4 +1,4 @@
-#include "lib/scan/zip_tail.h"
+#include "lib/second_readings/zip_tail.h"
 
 #include "lib/base/bytes.h"
 

@@ -1,6 +1,6 @@
 // PyTorch's mobile modules.
-#ifndef TENSORGATE_SCAN_FLATBUFFER_H_
-#define TENSORGATE_SCAN_FLATBUFFER_H_
+#ifndef TENSORGATE_SECOND_READINGS_FLATBUFFER_H_
+#define TENSORGATE_SECOND_READINGS_FLATBUFFER_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -22,4 +22,4 @@ inline bool IsTorchFlatbuffer(std::string_view head, std::uint64_t size) {
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_SCAN_FLATBUFFER_H_
+#endif  // TENSORGATE_SECOND_READINGS_FLATBUFFER_H_

@@ -9,8 +9,8 @@
 // pass each test). Without input and output; a stream is watched as it comes (Watch, EndOfStream). Reads the first 4,096
 // bytes, the last 69,654, and eight bytes at each power of two; more only where the first bytes are those of a pickle.
 // Throws std::bad_alloc.
-#ifndef TENSORGATE_SCAN_SECOND_READINGS_H_
-#define TENSORGATE_SCAN_SECOND_READINGS_H_
+#ifndef TENSORGATE_SECOND_READINGS_SECOND_READINGS_H_
+#define TENSORGATE_SECOND_READINGS_SECOND_READINGS_H_
 
 #include <array>
 #include <cstddef>
@@ -26,8 +26,8 @@
 #include "lib/base/pod_buffer.h"
 #include "lib/containers/pickle/dry_run.h"
 #include "lib/rules/report_builder.h"
-#include "lib/scan/protobuf_walk.h"
-#include "lib/scan/zip_tail.h"
+#include "lib/second_readings/protobuf_walk.h"
+#include "lib/second_readings/zip_tail.h"
 #include "tensorgate/source.h"
 
 namespace tensorgate::internal {
@@ -135,4 +135,4 @@ bool IsProvenButAmbiguous(const Report& report);
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_SCAN_SECOND_READINGS_H_
+#endif  // TENSORGATE_SECOND_READINGS_SECOND_READINGS_H_

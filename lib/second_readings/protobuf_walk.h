@@ -3,8 +3,8 @@
 //   ProtobufWalk walk;
 //   while (walk.going()) walk.Feed(bytes that begin at walk.position());
 //   if (walk.EndsAt(size) && walk.has_graph()) …
-#ifndef TENSORGATE_SCAN_PROTOBUF_WALK_H_
-#define TENSORGATE_SCAN_PROTOBUF_WALK_H_
+#ifndef TENSORGATE_SECOND_READINGS_PROTOBUF_WALK_H_
+#define TENSORGATE_SECOND_READINGS_PROTOBUF_WALK_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -41,4 +41,4 @@ class ProtobufWalk {
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_SCAN_PROTOBUF_WALK_H_
+#endif  // TENSORGATE_SECOND_READINGS_PROTOBUF_WALK_H_

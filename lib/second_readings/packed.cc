@@ -1,4 +1,4 @@
-#include "lib/scan/packed.h"
+#include "lib/second_readings/packed.h"
 
 #include <algorithm>
 #include <optional>

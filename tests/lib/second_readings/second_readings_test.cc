@@ -1,4 +1,4 @@
-#include "lib/scan/second_readings.h"
+#include "lib/second_readings/second_readings.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "lib/base/bytes.h"
-#include "lib/scan/packed.h"
-#include "lib/scan/tar.h"
+#include "lib/second_readings/packed.h"
+#include "lib/second_readings/tar.h"
 
 namespace tensorgate::internal {
 namespace {

@@ -1,6 +1,6 @@
 // Whether Python's tarfile, and with it torch.load and NeMo, takes a file for a tar archive.
-#ifndef TENSORGATE_SCAN_TAR_H_
-#define TENSORGATE_SCAN_TAR_H_
+#ifndef TENSORGATE_SECOND_READINGS_TAR_H_
+#define TENSORGATE_SECOND_READINGS_TAR_H_
 
 #include <cstddef>
 #include <optional>
@@ -16,4 +16,4 @@ std::optional<std::string_view> FirstTarMember(std::string_view head);
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_SCAN_TAR_H_
+#endif  // TENSORGATE_SECOND_READINGS_TAR_H_

@@ -1,4 +1,4 @@
-#include "lib/scan/protobuf_walk.h"
+#include "lib/second_readings/protobuf_walk.h"
 
 #include "lib/base/checked.h"
 

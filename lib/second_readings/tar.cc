@@ -1,4 +1,4 @@
-#include "lib/scan/tar.h"
+#include "lib/second_readings/tar.h"
 
 #include <algorithm>
 #include <array>

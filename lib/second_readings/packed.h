@@ -1,6 +1,6 @@
 // Whether joblib and readers like it, which unpack by the first bytes, get anything out of a file.
-#ifndef TENSORGATE_SCAN_PACKED_H_
-#define TENSORGATE_SCAN_PACKED_H_
+#ifndef TENSORGATE_SECOND_READINGS_PACKED_H_
+#define TENSORGATE_SECOND_READINGS_PACKED_H_
 
 #include <cstddef>
 #include <span>
@@ -23,4 +23,4 @@ bool Unpacks(std::span<const std::byte> window);
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_SCAN_PACKED_H_
+#endif  // TENSORGATE_SECOND_READINGS_PACKED_H_

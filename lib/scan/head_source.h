@@ -1,6 +1,6 @@
 // The first bytes of a source, kept for those who ask what it is.
-#ifndef TENSORGATE_SOURCE_HEAD_SOURCE_H_
-#define TENSORGATE_SOURCE_HEAD_SOURCE_H_
+#ifndef TENSORGATE_SCAN_HEAD_SOURCE_H_
+#define TENSORGATE_SCAN_HEAD_SOURCE_H_
 
 #include <algorithm>
 #include <array>
@@ -63,4 +63,4 @@ class HeadSource final : public Source {
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_SOURCE_HEAD_SOURCE_H_
+#endif  // TENSORGATE_SCAN_HEAD_SOURCE_H_
