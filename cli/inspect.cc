@@ -10,9 +10,9 @@
 
 #include "cli/commands.h"
 #include "cli/inspect_table.h"
+#include "cli/json_document.h"
 #include "cli/output.h"
 #include "lib/digest/digest.h"
-#include "lib/json/writer.h"
 #include "lib/scan/judge.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/render.h"
@@ -42,24 +42,26 @@ void WriteText(Output& output, const std::string& path, const File& file, const 
   }
 }
 
-void WriteJson(Output& output, const File& file, const std::string& report) {
-  std::string text;
-  internal::JsonWriter json(text);
-  output.Write("{\"report\":" + report + ",\"contents\":");
+void WriteJson(Output& output, const std::string& path, const File& file, const Report& report,
+               const std::string& digest) {
+  JsonDocument document(output);
+  internal::JsonWriter& json = document.json();
+  json.Key("report");
+  document.AddReport(path, report, {.header_sha256 = digest});
+  json.Key("contents");
   json.BeginObject();
   json.Member("padding_bytes", std::uint64_t{file.padding()});
   json.Member("data_offset", file.data_offset());
-  WriteTables(output, {{&file, {}}}, json, text);
+  WriteTables(document, {{&file, {}}});
   json.Key("metadata");
   json.BeginObject();
   for (std::size_t i = 0; i < file.metadata_size(); ++i) {
     json.Member(file.metadata(i).key, file.metadata(i).value);
-    output.Write(text);
-    text.clear();
+    document.Pass();
   }
   json.EndObject();
   json.EndObject();
-  output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
+  document.End();
 }
 
 // All shards as one table.
@@ -76,12 +78,14 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
     files.push_back({part.file, checkpoint->report().shards()[i].name, part.torch});
   }
   if (options.format == Format::kJson) {
-    std::string text = "{\"report\":" + RenderJson(path, checkpoint->report()) + ",\"contents\":";
-    internal::JsonWriter json(text);
-    json.BeginObject();
-    WriteTables(output, files, json, text);
-    json.EndObject();
-    output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
+    JsonDocument document(output);
+    document.json().Key("report");
+    document.AddReport(path, checkpoint->report());
+    document.json().Key("contents");
+    document.json().BeginObject();
+    WriteTables(document, files);
+    document.json().EndObject();
+    document.End();
   } else {
     output.Write(RenderText(path, checkpoint->report(), options.verbose) + "\n");
     WriteTables(output, files);
@@ -94,8 +98,12 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
 int Refuse(Output& output, const std::string& path, const Refusal& refusal,
            const std::string& digest, const Options& options) {
   if (options.format == Format::kJson) {
-    output.Write("{\"report\":" + RenderJson(path, refusal.report, {.header_sha256 = digest}) +
-                 ",\"contents\":null," + ErrorMember(refusal.error, refusal.message) + "}\n");
+    JsonDocument document(output);
+    document.json().Key("report");
+    document.AddReport(path, refusal.report, {.header_sha256 = digest});
+    document.json().Key("contents");
+    document.json().Null();
+    document.End(refusal.error, refusal.message);
   } else {
     WriteRefusal(output, path, refusal, options.verbose);
   }
@@ -127,7 +135,7 @@ int RunInspect(const Options& options) {
     InspectTorch(output, path, *file, report, options);
   } else if (const auto* plain = std::get_if<File>(&judged.file)) {
     if (options.format == Format::kJson) {
-      WriteJson(output, *plain, RenderJson(path, report, {.header_sha256 = digest}));
+      WriteJson(output, path, *plain, report, digest);
     } else {
       WriteText(output, path, *plain, report, options);
     }

@@ -164,15 +164,13 @@ void WriteTables(Output& output, const std::vector<Listed>& files) {
   }
 }
 
-void WriteTables(Output& output, const std::vector<Listed>& files, internal::JsonWriter& json,
-                 std::string& text) {
+void WriteTables(JsonDocument& document, const std::vector<Listed>& files) {
+  internal::JsonWriter& json = document.json();
   json.Key("tensors");
   json.BeginArray();
   ForEach(files, [&](const TensorRef& tensor, std::string_view shard) {
     WriteTensor(json, tensor, shard);
-    output.Write(text);
-    text.clear();
-    return !output.failed();
+    return document.Pass();
   });
   json.EndArray();
   json.Key("totals");

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/json_document.h"
 #include "cli/output.h"
-#include "lib/json/writer.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/torch.h"
 
@@ -22,10 +22,8 @@ struct Listed {
 /// The table and the totals by dtype; nothing if there is no tensor.
 void WriteTables(Output& output, const std::vector<Listed>& files);
 
-/// The members "tensors" and "totals" of the object that is open. Pieces are passed on as they come: a
-/// table of a million tensors is not kept. `text` is what `json` writes to.
-void WriteTables(Output& output, const std::vector<Listed>& files, internal::JsonWriter& json,
-                 std::string& text);
+/// The members "tensors" and "totals" of the object that is open.
+void WriteTables(JsonDocument& document, const std::vector<Listed>& files);
 
 }  // namespace tensorgate::cli
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/commands.h"
-#include "lib/json/writer.h"
+#include "cli/json_document.h"
 #include "tensorgate/render.h"
 #include "tensorgate/torch.h"
 
@@ -45,11 +45,16 @@ void WriteNumbers(internal::JsonWriter& json, std::string_view key,
 }
 
 void WriteJson(Output& output, const std::string& path, const File& file, const Report& report) {
-  output.Write("{\"report\":" + RenderJson(path, report) + ",\"contents\":{\"tensors\":[");
-  for (std::size_t i = 0; i < file.size() && !output.failed(); ++i) {
+  JsonDocument document(output);
+  internal::JsonWriter& json = document.json();
+  json.Key("report");
+  document.AddReport(path, report);
+  json.Key("contents");
+  json.BeginObject();
+  json.Key("tensors");
+  json.BeginArray();
+  for (std::size_t i = 0; i < file.size() && document.Pass(); ++i) {
     const Tensor tensor = file.tensor(i);
-    std::string text = i == 0 ? "" : ",";
-    internal::JsonWriter json(text);
     json.BeginObject();
     json.Member("name", tensor.name);
     json.Member("dtype", tensor.dtype_name);
@@ -65,9 +70,12 @@ void WriteJson(Output& output, const std::string& path, const File& file, const 
     json.Key("parameter");
     json.Bool(tensor.is_parameter);
     json.EndObject();
-    output.Write(text);
   }
-  output.Write("],\"values\":" + file.ValuesJson() + "}," + ErrorMember(std::nullopt) + "}\n");
+  json.EndArray();
+  json.Key("values");
+  json.Spelled(file.ValuesJson());
+  json.EndObject();
+  document.End();
 }
 
 }  // namespace

@@ -36,10 +36,12 @@ class JsonWriter {
   void Key(std::string_view key);
   void String(std::string_view text);
   void Number(std::uint64_t number);
-  /// A number that is spelled already.
-  void NumberText(std::string_view digits);
+  /// A value that is spelled already: a number, or an object.
+  void Spelled(std::string_view value);
   void Bool(bool value);
   void Null();
+  /// What comes next, a value or a bracket that closes, is on a line of its own.
+  void BreakLine() { line_ = true; }
 
   /// Members in one call.
   void Member(std::string_view key, std::string_view text) { Key(key), String(text); }
@@ -51,11 +53,13 @@ class JsonWriter {
 
  private:
   void Separate();
+  void EndLine();
   void Open(char bracket);
   void Close(char bracket);
 
   std::string& out_;
   bool comma_ = false;
+  bool line_ = false;
 };
 
 }  // namespace tensorgate::internal
