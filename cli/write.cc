@@ -24,6 +24,7 @@
 #include "lib/write/save_shards.h"
 #include "lib/write/shard_files.h"
 #include "tensorgate/render.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
@@ -88,7 +89,7 @@ bool RewriteCommand::Open() {
       continue;
     }
     const std::optional<Checkpoint>& checkpoint = (*input)->checkpoint;
-    if (checkpoint && checkpoint->part(0).file == nullptr) {
+    if (checkpoint && checkpoint->part(0).file->As<safetensors::File>() == nullptr) {
       refused_.push_back({path, {(*input)->report, Status{.rule = Rule::kUseNotSafetensors}}});
       continue;
     }

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "lib/checkpoint/torch_part.h"
+#include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/registry.h"
 #include "lib/scan/judge.h"
 #include "tensorgate.h"
