@@ -84,21 +84,18 @@ Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& o
 
 }  // namespace
 
-bool IsOfNoUse(const Report& report) {
-  return Info(report.findings()[0].rule).id.starts_with("use/");
-}
+bool IsOfNoUse(const Report& report) { return Info(report.reason()->rule).id.starts_with("use/"); }
 
 Refusal WhyOfNoUse(const std::string& path, const Report& report, const Options& options) {
   Report judged = ScanStrict(path, options);
   if (judged.verdict() != Verdict::kAccepted) return {std::move(judged)};
-  const Finding& reason = report.findings()[0];
-  return {std::move(judged), Status{.rule = reason.rule}, Message(report, reason)};
+  return {std::move(judged), Status{.rule = report.reason()->rule}, Message(report)};
 }
 
 Result<void> Input::Unchanged() {
   if (checkpoint) return checkpoint->Unchanged();
   for (const auto& source : sources) {
-    if (const Result<void> unchanged = source->Unchanged(); !unchanged) return unchanged;
+    TENSORGATE_TRY(source->Unchanged());
   }
   return {};
 }

@@ -99,9 +99,8 @@ int tensorgate_writer_add_from(tensorgate_writer* writer, tensorgate_text name,
       data = [&from, index, gathered](std::uint64_t offset,
                                       std::span<std::byte> into) -> Result<void> {
         if (offset == 0) {
-          Result<tensorgate::Buffer> read = from.Read(index);
-          if (!read) return std::unexpected(read.error());
-          *gathered = std::move(*read);
+          tensorgate::Buffer read = TENSORGATE_TRY(from.Read(index));
+          *gathered = std::move(read);
         }
         const auto begin = gathered->bytes().begin() + static_cast<std::ptrdiff_t>(offset);
         std::copy_n(begin, into.size(), into.begin());

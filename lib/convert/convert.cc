@@ -56,16 +56,14 @@ class Converter {
   }
 
   std::expected<Converted, ConvertError> Run(const std::string& from) {
-    if (Done opened = Open(from); !opened) return std::unexpected(std::move(opened.error()));
-    if (Done planned = internal::Plan(files_, options_, result_); !planned) {
-      return std::unexpected(std::move(planned.error()));
-    }
-    if (Done target = ChooseTarget(); !target) return std::unexpected(std::move(target.error()));
+    TENSORGATE_TRY(Open(from));
+    TENSORGATE_TRY(internal::Plan(files_, options_, result_));
+    TENSORGATE_TRY(ChooseTarget());
     if (options_.dry_run) return std::move(result_);
     if (const Result<void> written = Write(); !written)
       return Error(written.error(), NameOf(written.error()));
     if (options_.verify) {
-      if (Done same = Verify(); !same) return std::unexpected(std::move(same.error()));
+      TENSORGATE_TRY(Verify());
     }
     return std::move(result_);
   }
@@ -103,8 +101,7 @@ class Converter {
     if (checked.report.verdict() != Verdict::kAccepted) return Error(std::move(checked.report));
     sharded_ = true;
     for (sharded::CheckedShard& shard : checked.shards) {
-      Done added = Add(std::move(shard.source), std::move(shard.file));
-      if (!added) return added;
+      TENSORGATE_TRY(Add(std::move(shard.source), std::move(shard.file)));
     }
     return {};
   }
@@ -224,9 +221,8 @@ class Converter {
                       const SourceData& place) {
     const std::optional<std::size_t> index = made.Find(planned.name);
     if (!index) return false;
-    const Result<TensorRef> ref = made.tensor(*index);
-    if (!ref) return std::unexpected(ref.error());
-    if (ref->shape != planned.tensor.shape || ref->type != planned.tensor.type) return false;
+    const TensorRef ref = TENSORGATE_TRY(made.tensor(*index));
+    if (ref.shape != planned.tensor.shape || ref.type != planned.tensor.type) return false;
     const std::uint64_t all = planned.tensor.bytes();
     if (all == 0) return true;
     ours_.resize(kCompared);
@@ -235,11 +231,8 @@ class Converter {
       const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(all - at, kCompared));
       const std::span<std::byte> a = std::span(ours_).first(count);
       const std::span<std::byte> b = std::span(theirs_).first(count);
-      if (const Result<void> got = ReadFully(*place.source, place.offset + at, a); !got) {
-        return std::unexpected(got.error());
-      }
-      const Result<void> back = made.ReadRange(ref->part, ref->range.offset + at, b);
-      if (!back) return std::unexpected(back.error());
+      TENSORGATE_TRY(ReadFully(*place.source, place.offset + at, a));
+      TENSORGATE_TRY(made.ReadRange(ref.part, ref.range.offset + at, b));
       if (!std::ranges::equal(a, b)) return false;
       at += count;
     }

@@ -13,7 +13,7 @@
  *   tensorgate_error_free(error);
  *   tensorgate_checkpoint_free(model);
  *
- * A gate that wants the verdict alone calls tensorgate_scan_path() or one of its siblings.
+ * A gate that wants the verdict alone calls tensorgate_check_path() or one of its siblings.
  *
  * Guarantees: no call throws or ends the program. A check never returns NULL: running out of memory is a report
  * too, with the rule "io/out-of-memory". A checkpoint exists only if every check of the strict profile passed. Calls that
@@ -153,12 +153,14 @@ TENSORGATE_C_API void tensorgate_options_init(tensorgate_options* options);
  * goes. A profile that this library does not know is answered with TENSORGATE_UNDECIDED and "use/unknown-option"; opening
  * fails with it.
  *
- * tensorgate_check_* judges safetensors files: any other format is refused as a damaged one. */
+ * tensorgate_check_* judges any file. What it is is decided by its content; the suffix of `path` only says by which format's
+ * rules something unrecognizable is refused. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
                                                             const tensorgate_options* options);
 /* Reads by pread; the descriptor stays the caller's, and its offset is not used. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_fd(int descriptor,
                                                         const tensorgate_options* options);
+/* Of the index of a sharded checkpoint, the report is on all its shards. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_path(const char* path,
                                                           const tensorgate_options* options);
 TENSORGATE_C_API tensorgate_report* tensorgate_check_callback(uint64_t size,
@@ -166,21 +168,23 @@ TENSORGATE_C_API tensorgate_report* tensorgate_check_callback(uint64_t size,
                                                               void* context,
                                                               const tensorgate_options* options);
 
-/* The same for any file: what it is is decided by its content; `path`'s suffix only says by which format's rules something
- * unrecognizable is refused. */
-TENSORGATE_C_API tensorgate_report* tensorgate_scan_memory(const void* bytes, size_t length,
-                                                           const tensorgate_options* options);
-TENSORGATE_C_API tensorgate_report* tensorgate_scan_fd(int descriptor,
-                                                       const tensorgate_options* options);
-TENSORGATE_C_API tensorgate_report* tensorgate_scan_path(const char* path,
-                                                         const tensorgate_options* options);
+/* The same for a caller that reads safetensors alone: a file of any other format is refused as a damaged one. */
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_memory(
+    const void* bytes, size_t length, const tensorgate_options* options);
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_fd(
+    int descriptor, const tensorgate_options* options);
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_path(
+    const char* path, const tensorgate_options* options);
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_callback(
+    uint64_t size, tensorgate_read_function read, void* context, const tensorgate_options* options);
 
-/* ---- Bytes that come in order and whose number is not known before the end: an upload, a pipe. As a scan; what can only
+/* ---- Bytes that come in order and whose number is not known before the end: an upload, a pipe. Judged as by
+ * tensorgate_check_*; what can only
  * be judged as a whole (archives, pickles) is kept in a temporary file without a name in /var/tmp. By one thread at a time. */
 
 typedef struct tensorgate_stream tensorgate_stream;
 
-/* `name` is the file's, for its suffix, as in tensorgate_scan_path; NULL if it has none. NULL only if there is no memory. */
+/* `name` is the file's, for its suffix, as in tensorgate_check_path; NULL if it has none. NULL only if there is no memory. */
 TENSORGATE_C_API tensorgate_stream* tensorgate_stream_create(const char* name,
                                                              const tensorgate_options* options);
 /* The next bytes. 0: the verdict is certain whatever follows, or the stream is NULL: send no more. */
@@ -200,6 +204,10 @@ TENSORGATE_C_API uint64_t tensorgate_report_dropped_findings(const tensorgate_re
 /* Fills what `finding->struct_size` covers; 0 and untouched where there is no such finding. */
 TENSORGATE_C_API int tensorgate_report_finding(const tensorgate_report* report, size_t index,
                                                tensorgate_finding* finding);
+/* The same for why the file is not accepted: its first error, or of an unsupported file the note that says what it is. 0 if
+ * it is accepted. */
+TENSORGATE_C_API int tensorgate_report_reason(const tensorgate_report* report,
+                                              tensorgate_finding* finding);
 /* Facts of a header that could be read; 0 for all else. */
 TENSORGATE_C_API uint64_t tensorgate_report_tensor_count(const tensorgate_report* report);
 TENSORGATE_C_API uint64_t tensorgate_report_header_bytes(const tensorgate_report* report);

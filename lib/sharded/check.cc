@@ -30,8 +30,8 @@ Report NotOpened(const CheckOptions& options, const Format& shards, const Status
 }
 
 std::optional<Rule> ReasonOf(const Report& report) {
-  if (report.verdict() == Verdict::kAccepted) return std::nullopt;
-  return report.findings().front().rule;
+  const Finding* const reason = report.reason();
+  return reason == nullptr ? std::nullopt : std::optional(reason->rule);
 }
 
 class Check {
@@ -207,7 +207,7 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
     builder_.Add(rule, place,
                  {.subject = shard.name,
                   .subject_offset = place,
-                  .found_text = Info(shard.report.findings().front().rule).id});
+                  .found_text = Info(shard.report.reason()->rule).id});
     return;
   }
   AddFacts(shard);
