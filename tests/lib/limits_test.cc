@@ -282,6 +282,8 @@ std::vector<Long> LongFiles() {
   }
   const std::string nested = "](" + Repeated("](K\1K\2e", 100'000) + "e";
   const std::string pickle = "\x80\x02";
+  std::string keys;
+  for (int i = 0; i < 200'000; ++i) keys += made::Text(std::to_string(i)) + "N";
   return {
       {"tensors in order", ManyTensors(100'000, false), 40},
       {"tensors out of order", ManyTensors(100'000, true), 60},
@@ -292,6 +294,8 @@ std::vector<Long> LongFiles() {
       {"opcodes", pickle + "](" + Repeated("K\1", 1'000'000) + "e.", 240},
       {"values", pickle + nested + ".", 100},
       {"members", made::File("N", {}, members), 10},
+      {"keys", pickle + "}(" + keys + "u.", 100},
+      {"dicts", pickle + "](" + Repeated("}(K\1K\1K\2K\2u", 20'000) + "e.", 60},
       {"names", made::File(made::Dict(tensors), {std::string(4, '\0')}), 30},
       {"names compared", ManyTensors(100'000, false), 300},
       {"names in archives compared", made::File(made::Dict(alike), {std::string(4, '\0')}), 100},
@@ -312,7 +316,7 @@ TEST(DeadlineTest, LongLoopsAskAgainAndAgain) {
     EXPECT_NE(plain.verdict(), Verdict::kUndecided) << each.name;
     // Ended somewhere within.
     const int all = asked;
-    for (const int part : {2, 3, 5, 11, 23}) {
+    for (const int part : {2, 3, 4, 5, 6, 7, 9, 11, 14, 18, 23, 31, 100}) {
       asked = 0;
       options.keep_going = [&] { return asked++ < all - 1 - all / part; };
       const Report report = Scan(source, "", options);

@@ -219,6 +219,26 @@ TEST(EarlyTest, NumbersThatCountToTheEndAreNotTold) {
   EXPECT_EQ(whole.findings()[0].found, 20u);
 }
 
+// Of what cannot be read nothing is certain; nor is a refusal whose first finding is a warning.
+TEST(EarlyTest, WhatCannotBeReadOrIsTrusted) {
+  CallbackSource broken(
+      9000, [](std::uint64_t, std::span<std::byte>) -> Result<std::size_t> { return 0; });
+  EXPECT_FALSE(EarlyReport(broken, {}));
+  CheckOptions trusting;
+  trusting.trusted = *TrustList::Parse("m.f reduce()");
+  const std::string refused = "\x80\2cos\nsystem\n)R.",
+                    also = "\x80\2cm\nf\n)R0" + refused.substr(2);
+  for (const std::string& each : {refused, also}) {
+    MemorySource prefix(AsBytes(each));
+    const Report whole = Whole(each, trusting);
+    EXPECT_EQ(whole.verdict(), Verdict::kRejected);
+    EXPECT_EQ(EarlyReport(prefix, trusting).has_value(),
+              whole.findings()[0].severity == Severity::kError);
+  }
+  MemorySource prefix(AsBytes(also));
+  EXPECT_FALSE(EarlyReport(prefix, trusting));
+}
+
 // Only strict: what the reference ignores may follow.
 TEST(EarlyTest, TheReferenceReadsToTheEnd) {
   MemorySource prefix(AsBytes("\x80\x02N.and more"sv));
