@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from .errors import RecipeError
@@ -10,10 +11,8 @@ from .formats import Format
 VERDICTS = ("accepted", "rejected", "undecided", "unsupported")
 FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided", "unsupported": "unsupported"}
 CLASSES = ("model", "other")
-LIMITS = (
-    "file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank", "pickle_operations",
-    "index_bytes", "shards", "checkpoint_header_bytes", "spool_bytes",
-)  # fmt: skip
+_LIMITS_DEF = Path(__file__).resolve().parents[2] / "lib" / "include" / "tensorgate" / "limits.def"
+LIMITS = tuple(re.findall(r"^TENSORGATE_LIMIT\((\w+),", _LIMITS_DEF.read_text(encoding="utf-8"), re.M))
 READERS = {
     "CPP": "safetensors-cpp", "CC": "csafetensors", "HS": "hsnyder/safetensors.h", "GO": "nlpodyssey/safetensors",
     "MLX": "MLX", "SD": "stable-diffusion.cpp", "TG": "tinygrad", "FST": "fastsafetensors",

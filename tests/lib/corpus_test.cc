@@ -109,6 +109,9 @@ TEST(CorpusTest, StrictVerdictReasonAndPlace) {
       ASSERT_FALSE(report.findings().empty()) << path;
       const Finding& reason = report.findings()[0];
       EXPECT_EQ(Info(reason.rule).id, Text(strict.at("rule"))) << path;
+      const bool accepted = report.verdict() == Verdict::kAccepted;
+      EXPECT_EQ(report.reason(), accepted ? nullptr : &reason) << path;
+      EXPECT_EQ(Message(report), accepted ? "every check passed" : Message(report, reason)) << path;
       if (!strict.at("offset").is_null()) {
         EXPECT_EQ(reason.offset, strict.at("offset").to_number<std::uint64_t>()) << path;
       }

@@ -522,9 +522,9 @@ TEST_F(SystemCallsTest, OfAShelf) {
   data.parts.emplace_back();
   data.parts[0].source = std::make_unique<MemorySource>(bytes_);
   const TensorRef columns{
-      .dtype = DType::kU8, .shape = {60, 50}, .stride = {1, 300}, .range = {0, 14'760}};
+      .type = DType::kU8, .shape = {60, 50}, .stride = {1, 300}, .range = {0, 14'760}};
   const TensorRef rows{
-      .dtype = DType::kU8, .shape = {2, 700}, .stride = {9000, 1}, .range = {7, 9700}};
+      .type = DType::kU8, .shape = {2, 700}, .stride = {9000, 1}, .range = {7, 9700}};
   std::vector<std::byte> expected, read(60 * 50 + 2 * 700);
   for (std::size_t i = 0; i < 60; ++i) {
     for (std::size_t j = 0; j < 50; ++j) expected.push_back(bytes_[i + 300 * j]);

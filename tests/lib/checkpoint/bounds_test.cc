@@ -52,8 +52,8 @@ std::vector<std::byte> Pattern(std::uint64_t size) {
 TensorRef AnyTensor(std::uint64_t size, std::uint64_t most) {
   constexpr DType kTypes[] = {DType::kU8, DType::kBF16, DType::kF32, DType::kF64};
   while (true) {
-    TensorRef tensor{.dtype = kTypes[Below(4)]};
-    const std::uint64_t element = Bits(tensor.dtype) / 8;
+    TensorRef tensor{.type = kTypes[Below(4)]};
+    const std::uint64_t element = Bits(*tensor.type.dtype) / 8;
     std::uint64_t last = 0, elements = 1;
     const std::uint64_t rank = 1 + Below(5);
     for (std::uint64_t i = 0; i < rank; ++i) {
@@ -92,7 +92,7 @@ CheckpointData DataOf(std::unique_ptr<Source> source) {
 TEST(ElementsTest, AreEachInOneBlock) {
   using Places = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
   for (int round = 0; round < 3000; ++round) {
-    TensorRef tensor{.dtype = Below(2) == 0 ? DType::kU8 : DType::kU16};
+    TensorRef tensor{.type = Below(2) == 0 ? DType::kU8 : DType::kU16};
     std::uint64_t last = 0;
     const std::uint64_t rank = Below(6), far = Below(3) == 0 ? 3000 : 30;
     for (std::uint64_t i = 0; i < rank; ++i) {
@@ -100,7 +100,7 @@ TEST(ElementsTest, AreEachInOneBlock) {
       tensor.stride.push_back(Below(4) == 0 ? 0 : Below(far));
       last += (tensor.shape.back() - 1) * tensor.stride.back();
     }
-    tensor.range = {100, (last + 1) * Bits(tensor.dtype) / 8};
+    tensor.range = {100, (last + 1) * Bits(*tensor.type.dtype) / 8};
     const Gather gather = GatherOf(tensor);
     const std::uint64_t block = 1 + Below(Below(2) == 0 ? 4 : 2000);
     const Elements elements(gather, block);
@@ -126,7 +126,7 @@ TEST(ElementsTest, AreEachInOneBlock) {
 // Two axes that overlap, of far more places than are listed at once: no such file is read here.
 TEST(ElementsTest, OfARangeOfManyTerabytes) {
   constexpr std::uint64_t kRows = 2, kColumns = 70'000, kRow = 1'000'000'000, kColumn = 900'000'000;
-  const TensorRef tensor{.dtype = DType::kU8,
+  const TensorRef tensor{.type = DType::kU8,
                          .shape = {kRows, kColumns},
                          .stride = {kRow, kColumn},
                          .range = {0, kRow + (kColumns - 1) * kColumn + 1}};
@@ -154,7 +154,7 @@ TEST(ElementsTest, OfARangeOfManyTerabytes) {
 TEST(SweepTest, CostsNoMoreThanTheReads) {
   // What lies together is read for itself, however much of it there is.
   const TensorRef tensor{
-      .dtype = DType::kU8, .shape = {1 << 20}, .stride = {1}, .range = {5, 1 << 20}};
+      .type = DType::kU8, .shape = {1 << 20}, .stride = {1}, .range = {5, 1 << 20}};
   const Gather gather = GatherOf(tensor);
   EXPECT_EQ(Sweep::Cost(gather), gather.cost());
   EXPECT_EQ(Sweep::Cost(gather), (1 << 20) + Gather::kReadCost);
@@ -164,7 +164,7 @@ TEST(SweepTest, CostsNoMoreThanTheReads) {
 TEST(SweepTest, GroupsOfWhatOverlaps) {
   std::vector<Gather> gathers;
   for (std::uint64_t i = 0; i < 200; ++i) {
-    TensorRef column{.dtype = DType::kU8, .shape = {1000, 1}, .stride = {10'000, 1}};
+    TensorRef column{.type = DType::kU8, .shape = {1000, 1}, .stride = {10'000, 1}};
     column.range = {i % 2 * 20'000'000 + i, 9'990'001};
     gathers.push_back(GatherOf(column));
   }
@@ -178,9 +178,9 @@ TEST(SweepTest, GroupsOfWhatOverlaps) {
 // Every plane of a tensor costs as much, also where it is larger than what is read at a time.
 TEST(StridedReaderTest, CostsAsManyPlanesAsThereAre) {
   const CheckpointData data;
-  TensorRef plane{.dtype = DType::kU8, .shape = {5000, 5000}, .stride = {1, 5000}};
+  TensorRef plane{.type = DType::kU8, .shape = {5000, 5000}, .stride = {1, 5000}};
   plane.range = {0, 25'000'000};
-  TensorRef planes{.dtype = DType::kU8, .shape = {3, 5000, 5000}, .stride = {0, 1, 5000}};
+  TensorRef planes{.type = DType::kU8, .shape = {3, 5000, 5000}, .stride = {0, 1, 5000}};
   planes.range = plane.range;
   const std::uint64_t cost = internal::StridedReader(data, plane).Cost();
   EXPECT_GT(cost, 25'000'000u);
@@ -255,7 +255,7 @@ TEST(ReorderTest, EndsWhenItIsCancelledAndWhenThePartFails) {
   const std::vector<std::byte> file = Pattern(60'000);
   const std::atomic<bool> cancel = true;
   const TensorRef tensor{
-      .dtype = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
+      .type = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
   const CheckpointData data = DataOf(std::make_unique<MemorySource>(file));
   std::byte byte;
   for (int twice = 0; twice < 2; ++twice) {
@@ -290,7 +290,7 @@ TEST(ReorderTest, ATemporaryFileThatIsChangedMeanwhile) {
   using namespace std::string_view_literals;
   const std::vector<std::byte> file = Pattern(60'000);
   const TensorRef tensor{
-      .dtype = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
+      .type = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
   const std::vector<std::byte> expected = Expected(tensor, file);
   const internal::ReorderLimits limits{
       .block = 1000, .segment = 30'000, .buckets = 500, .bucket = 500};

@@ -219,24 +219,22 @@ TEST(EarlyTest, NumbersThatCountToTheEndAreNotTold) {
   EXPECT_EQ(whole.findings()[0].found, 20u);
 }
 
-// Of what cannot be read nothing is certain; nor is a refusal whose first finding is a warning.
-TEST(EarlyTest, WhatCannotBeReadOrIsTrusted) {
+TEST(EarlyTest, OfWhatCannotBeReadNothingIsCertain) {
   CallbackSource broken(
       9000, [](std::uint64_t, std::span<std::byte>) -> Result<std::size_t> { return 0; });
   EXPECT_FALSE(EarlyReport(broken, {}));
+}
+
+// What is trusted before is told, too, and changes nothing.
+TEST(EarlyTest, ARefusalAfterATrustedCall) {
   CheckOptions trusting;
   trusting.trusted = *TrustList::Parse("m.f reduce()");
-  const std::string refused = "\x80\2cos\nsystem\n)R.",
-                    also = "\x80\2cm\nf\n)R0" + refused.substr(2);
-  for (const std::string& each : {refused, also}) {
-    MemorySource prefix(AsBytes(each));
-    const Report whole = Whole(each, trusting);
-    EXPECT_EQ(whole.verdict(), Verdict::kRejected);
-    EXPECT_EQ(EarlyReport(prefix, trusting).has_value(),
-              whole.findings()[0].severity == Severity::kError);
-  }
-  MemorySource prefix(AsBytes(also));
-  EXPECT_FALSE(EarlyReport(prefix, trusting));
+  const std::string file = "\x80\2cm\nf\n)R0cos\nsystem\n)R.";
+  MemorySource prefix(AsBytes(file));
+  const auto early = EarlyReport(prefix, trusting);
+  ASSERT_TRUE(early);
+  EXPECT_EQ(early->findings()[0].rule, Rule::kUseTrustedCall);
+  EXPECT_EQ(early->reason()->rule, Rule::kPickleGlobalOutside);
 }
 
 // Only strict: what the reference ignores may follow.
