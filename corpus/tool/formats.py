@@ -17,6 +17,7 @@ _FORMATS = {
          "TensorInvalidInfo", "MetadataIncompleteBuffer"),
     ),
     "zip": Format(".pt", ()),
+    "numpy": Format(".npy", ()),
     "torch": Format(".pt", ()),
     "pickle": Format(".pkl", ()),
     "scan": Format("", ()),  # what else bytes are: judged by content, under any suffix

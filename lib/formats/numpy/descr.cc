@@ -76,24 +76,27 @@ constexpr Alias kWords[] = {
     {"complex256", "c32"}, {"str", "U0"},       {"str_", "U0"},        {"unicode", "U0"},
     {"bytes", "S0"},       {"bytes_", "S0"},    {"void", "V0"},        {"datetime64", "M8"},
     {"timedelta64", "m8"}, {"object", "O8"},    {"object_", "O8"}};
+// By the numbers that they have in NumPy's C interface: a letter of that code is one, too.
+constexpr std::string_view kNumbers[] = {"b1",  "i1", "u1", "i2", "u2", "i4",  "u4", "i8",
+                                         "u8",  "i8", "u8", "f4", "f8", "f16", "c8", "c16",
+                                         "c32", "O8", "S0", "U0", "V0", "M8",  "m8", "f2"};
 constexpr std::string_view kUnits[] = {"Y",  "M",  "W",  "D",  "h",  "m", "s",
                                        "ms", "us", "ns", "ps", "fs", "as"};
 
-const Alias* FindAlias(std::span<const Alias> aliases, std::string_view name) {
-  const auto found = std::ranges::find(aliases, name, &Alias::name);
-  return found == aliases.end() ? nullptr : &*found;
-}
-
-// A decimal number at the beginning of `text`, which is taken off it. None: there is none, or it is far too large.
-std::optional<std::uint64_t> TakeNumber(std::string_view& text) {
+// The number at the beginning of `text`, which is taken off it, as C's strtol reads it: after blanks and a sign. None: there
+// is none, or it is far too large. `plain`: as NumPy writes it.
+std::optional<std::uint64_t> TakeNumber(std::string_view& text, bool& plain) {
+  std::size_t at = std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size());
+  if (at < text.size() && text[at] == '+') ++at;
+  const std::size_t digits = at;
   std::uint64_t number = 0;
-  std::size_t digits = 0;
-  for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
-    number = number * 10 + static_cast<std::uint64_t>(text[digits] - '0');
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
+    number = number * 10 + static_cast<std::uint64_t>(text[at] - '0');
     if (number > kMaxElement) return std::nullopt;
   }
-  if (digits == 0) return std::nullopt;
-  text.remove_prefix(digits);
+  if (at == digits) return std::nullopt;
+  plain = plain && digits == 0 && (text[0] != '0' || at == 1);
+  text.remove_prefix(at);
   return number;
 }
 
@@ -105,9 +108,10 @@ bool IsUnit(std::string_view text, bool& plain) {
     plain = false;
     return true;
   }
-  if (!text.empty() && text[0] >= '0' && text[0] <= '9') {
-    plain = plain && text[0] != '0';
-    if (!TakeNumber(text)) return false;
+  if (std::ranges::find(kUnits, text) == std::end(kUnits)) {
+    const std::optional<std::uint64_t> number = TakeNumber(text, plain);
+    plain = plain && number && *number != 0;
+    if (!number) return false;
   }
   return std::ranges::find(kUnits, text) != std::end(kUnits);
 }
@@ -124,12 +128,7 @@ TypeString ReadKind(std::string_view text) {
   TypeString type;
   const char kind = text[0];
   text.remove_prefix(1);
-  // C's strtol skips blanks and takes a sign.
-  if (text.starts_with(' ') || text.starts_with('+') || text.starts_with('0'))
-    type.plain = text == "0";
-  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const std::optional<std::uint64_t> number = TakeNumber(text);
+  const std::optional<std::uint64_t> number = TakeNumber(text, type.plain);
   if (!number) return type;
   if (kind == 'M' || kind == 'm') {
     if (!text.empty() && !IsUnit(text, type.plain)) return type;
@@ -151,19 +150,37 @@ TypeString ReadKind(std::string_view text) {
   return type;
 }
 
+std::optional<std::string_view> FindAlias(std::span<const Alias> aliases, std::string_view name) {
+  const auto found = std::ranges::find(aliases, name, &Alias::name);
+  if (found == aliases.end()) return std::nullopt;
+  return found->means;
+}
+
+// Kind and size of a name that NumPy takes and never writes.
+std::optional<std::string> MeaningOf(std::string_view text, bool ordered) {
+  if (text.size() == 1) {
+    const auto number = static_cast<unsigned char>(text[0]);
+    if (number < std::size(kNumbers)) return std::string(std::span(kNumbers)[number]);
+    if (const auto letter = FindAlias(kLetters, text)) return std::string(*letter);
+  }
+  const std::size_t unit = std::min(text.find('['), text.size());
+  const auto word = FindAlias(kWords, text.substr(0, unit));
+  if (!word || ordered) return std::nullopt;
+  return std::string(*word) + std::string(text.substr(unit));
+}
+
+bool HasOneOrder(const TypeString& type) {
+  return type.bytes == 1 || type.kind == 'S' || type.kind == 'V';
+}
+
 TypeString ReadTypeString(std::string_view text) {
   const bool ordered = !text.empty() && std::string_view("<>|=").contains(text[0]);
   const char order = ordered ? text[0] : '=';
   if (ordered) text.remove_prefix(1);
   if (text.empty()) return {};
-  std::string means;
-  const std::size_t unit = std::min(text.find('['), text.size());
-  const Alias* alias = FindAlias(kLetters, text);
-  if (alias == nullptr && !ordered) alias = FindAlias(kWords, text.substr(0, unit));
-  if (alias != nullptr) means = std::string(alias->means) + std::string(text.substr(unit));
-  TypeString type = ReadKind(alias == nullptr ? text : std::string_view(means));
-  const bool one_order = type.bytes == 1 || type.kind == 'S' || type.kind == 'V';
-  if (alias != nullptr || order == '=' || (order == '|' && !one_order)) type.plain = false;
+  const std::optional<std::string> meaning = MeaningOf(text, ordered);
+  TypeString type = ReadKind(meaning ? *meaning : text);
+  if (meaning || order == '=' || (order == '|' && !HasOneOrder(type))) type.plain = false;
   return type;
 }
 
@@ -224,8 +241,7 @@ Reader::Element Reader::String(const Value& value) {
   if (!type.plain) Note(descr_.alias, value);
   if (type.kind == 'f' && type.bytes == 16) Note(descr_.machine, value);
   if (type.kind == 'c' && type.bytes == 32) Note(descr_.machine, value);
-  const bool one_order = type.bytes == 1 || type.kind == 'S' || type.kind == 'V';
-  const bool swapped = text.starts_with('>') && !one_order;
+  const bool swapped = text.starts_with('>') && !HasOneOrder(type);
   if (swapped) Note(descr_.big_endian, value);
   if (!swapped) descr_.dtype = type.dtype;
   return {.bytes = type.bytes, .is_void = type.kind == 'V'};

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
+#include "lib/formats/numpy/file.h"
 
 namespace tensorgate::numpy::internal {
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lib/base/need.h"
@@ -31,7 +32,8 @@ class Examination {
   void OnData(std::span<const tensorgate::internal::DataFacts> facts);
 
   ReportBuilder& builder() { return builder_; }
-  const Header& header() const { return header_; }
+  /// Only of an accepted file.
+  Header TakeHeader() { return std::move(header_); }
 
  private:
   enum class Step : std::uint8_t { kPrefix, kHeader, kDone };

@@ -9,6 +9,7 @@
 #include "lib/base/checked.h"
 #include "lib/base/utf8.h"
 #include "lib/formats/numpy/descr.h"
+#include "lib/formats/numpy/file.h"
 #include "lib/formats/numpy/literal.h"
 #include "tensorgate/tensor.h"
 

@@ -19,8 +19,6 @@ inline constexpr std::string_view kMagic = "\x93NUMPY";
 inline constexpr std::size_t kShortPrefix = 10, kLongPrefix = 12;
 /// Characters of a header: `max_header_size` of numpy.load. In UTF-8 a character has up to four bytes.
 inline constexpr std::uint64_t kMaxHeader = 10'000, kMaxHeaderBytes = 4 * kMaxHeader;
-/// As reports, and a checkpoint of one tensor, name it: the format has no names.
-inline constexpr std::string_view kTensorName = "array";
 
 struct Version {
   std::uint8_t major = 0, minor = 0;

@@ -135,12 +135,14 @@ void Parser::SkipComment() {
   while (Peek() != kEnd && !IsLineEnd(Peek())) ++at_;
 }
 
-// A backslash joins two lines.
+// A backslash joins two lines; there must be a second one.
 bool Parser::SkipContinuation() {
+  const std::size_t begin = at_;
   if (Peek() != '\\' || !IsLineEnd(Peek(1))) return false;
   ++at_;
   SkipLineEnd();
-  return true;
+  if (Peek() == kEnd) at_ = begin;
+  return at_ != begin;
 }
 
 // Within a line.
@@ -172,26 +174,27 @@ bool Parser::SkipSpace() {
   }
 }
 
-// From the beginning of a line: blank lines and comments. True: at a token, which begins its line.
+// From the beginning of a line: blank lines and comments. True: at a token, or the text's end, without blanks before it.
 bool Parser::SkipLines() {
-  while (Peek() != kEnd) {
+  for (;; SkipLineEnd()) {
     bool indented = false;
     for (bool blank = true; blank;) {
       const char32_t c = Peek();
       blank = IsBlank(c) || SkipContinuation();
       if (IsBlank(c)) indented = text_[at_++] != '\f';
     }
-    if (Peek() == '#') SkipComment();
-    if (!IsLineEnd(Peek())) return Peek() != kEnd && !indented;
-    SkipLineEnd();
+    if (Peek() == '#') {
+      SkipComment();
+      indented = false;
+    }
+    if (!IsLineEnd(Peek())) return !indented;
   }
-  return false;
 }
 
 bool Parser::Begin() {
   // literal_eval strips these.
   while (Peek() == ' ' || Peek() == '\t') ++at_;
-  if (!SkipLines()) return Fail("a dict at the beginning of a line") != 0;
+  if (!SkipLines() || Peek() == kEnd) return Fail("a dict at the beginning of a line") != 0;
   if (at_ != 0 || Peek() != '{') Loose(0);
   return true;
 }
@@ -205,8 +208,7 @@ bool Parser::Finish() {
   SkipBlanks();
   if (Peek() == '#') SkipComment();
   if (Peek() != kEnd && !IsLineEnd(Peek())) return Fail("nothing but spaces after the dict") != 0;
-  const bool token = SkipLines();
-  return (!token && Peek() == kEnd) || Fail("nothing but spaces after the dict") != 0;
+  return (SkipLines() && Peek() == kEnd) || Fail("nothing but spaces after the dict") != 0;
 }
 
 // ---- Values.

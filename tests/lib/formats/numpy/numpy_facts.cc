@@ -3,8 +3,7 @@
 // long, and the shape.
 #include <cstdint>
 #include <cstdio>
-#include <iterator>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "lib/base/bytes.h"
@@ -25,20 +24,22 @@ std::string Said(const Report& report) {
   return said + " " + (any ? std::string(Info(report.findings()[0].rule).id) : "-");
 }
 
-std::string Facts(const numpy::internal::Header& header) {
-  std::string facts =
-      " " + std::to_string(header.data_offset) + " " + std::to_string(header.data_bytes) + " " +
-      (header.column_major ? "F " : "C ") + (header.dtype ? std::string(Name(*header.dtype)) : "-");
-  for (const std::uint64_t dimension : header.shape) facts += " " + std::to_string(dimension);
+std::string Facts(const ModelFile& file) {
+  const TensorRef tensor = file.tensor(0);
+  std::string facts = " " + std::to_string(tensor.range.offset) + " " +
+                      std::to_string(tensor.range.length) + " " +
+                      (tensor.stride.empty() ? "C " : "F ") +
+                      (tensor.type.dtype ? std::string(tensor.type.name) : "-");
+  for (const std::uint64_t dimension : tensor.shape) facts += " " + std::to_string(dimension);
   return facts;
 }
 
 void Judge(std::string_view file) {
   MemorySource source(internal::AsBytes(file));
-  std::optional<numpy::internal::Header> header;
-  std::string line = Said(numpy::Examine(source, {.scope = Scope::kFull}, &header));
+  std::unique_ptr<const ModelFile> opened;
+  std::string line = Said(numpy::Examine(source, {.scope = Scope::kFull}, &opened));
   line += " " + Said(numpy::Examine(source, {.profile = Profile::kReference}, nullptr));
-  if (header) line += Facts(*header);
+  if (opened) line += Facts(*opened);
   std::puts(line.c_str());
 }
 
