@@ -208,7 +208,9 @@ bool Parser::Finish() {
   SkipBlanks();
   if (Peek() == '#') SkipComment();
   if (Peek() != kEnd && !IsLineEnd(Peek())) return Fail("nothing but spaces after the dict") != 0;
-  return (SkipLines() && Peek() == kEnd) || Fail("nothing but spaces after the dict") != 0;
+  // Where NumPy reads it a second time, blanks at the end are gone; of lines that end in CR they are not.
+  const bool end_of_lines = SkipLines() || (python2_ && text_.find(U'\r') == text_.npos);
+  return (end_of_lines && Peek() == kEnd) || Fail("nothing but spaces after the dict") != 0;
 }
 
 // ---- Values.
