@@ -357,17 +357,17 @@ static void TestRefusals(const char* path) {
 
 static void TestScan(const char* path) {
   int descriptor = open(path, O_RDONLY);
-  tensorgate_report* report = tensorgate_scan_path(path, NULL);
+  tensorgate_report* report = tensorgate_check_path(path, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   tensorgate_report_free(report);
-  report = tensorgate_scan_fd(descriptor, NULL);
+  report = tensorgate_check_fd(descriptor, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   tensorgate_report_free(report);
-  report = tensorgate_scan_memory("GGUF\3\0\0\0", 8, NULL);
+  report = tensorgate_check_memory("GGUF\3\0\0\0", 8, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNSUPPORTED);
   EXPECT(strcmp(tensorgate_report_format(report), "gguf") == 0);
   tensorgate_report_free(report);
-  report = tensorgate_scan_fd(-1, NULL);
+  report = tensorgate_check_fd(-1, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNDECIDED);
   tensorgate_report_free(report);
   EXPECT(strcmp(tensorgate_report_format(NULL), "unknown") == 0);

@@ -84,8 +84,7 @@ Result<std::size_t> Shelf::ReadAlone(std::uint64_t offset, std::span<std::byte> 
   reading_ = tensor;
   into =
       into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), *behind - offset)));
-  const Result<void> read = reader_->Read(offset - offsets_[tensor], into);
-  if (!read) return std::unexpected(read.error());
+  TENSORGATE_TRY(reader_->Read(offset - offsets_[tensor], into));
   return into.size();
 }
 

@@ -57,8 +57,7 @@ std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options) {
   CheckOptions structure = options;
   structure.scope = Scope::kStructure;
   Report report = Judge(source, {}, structure);
-  if (report.verdict() != Verdict::kRejected || report.findings().empty()) return std::nullopt;
-  if (!IsDecisive(report.findings().front())) return std::nullopt;
+  if (report.verdict() != Verdict::kRejected || !IsDecisive(*report.reason())) return std::nullopt;
   ReportBuilder::ForgetEnd(report);
   return report;
 }

@@ -309,7 +309,7 @@ void SecondReadings::AddTo(ReportBuilder& builder) const {
 
 bool IsProvenButAmbiguous(const Report& report) {
   if (report.verdict() != Verdict::kRejected) return false;
-  const Rule reason = report.findings().front().rule;
+  const Rule reason = report.reason()->rule;
   return reason >= Rule::kScanAlsoTar && reason <= Rule::kScanAlsoPickle;
 }
 

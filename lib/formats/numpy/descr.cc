@@ -131,6 +131,7 @@ TypeString ReadKind(std::string_view text) {
   const std::optional<std::uint64_t> number = TakeNumber(text, type.plain);
   if (!number) return type;
   if (kind == 'M' || kind == 'm') {
+    if (!type.plain) return type;  // the 8 is compared as a letter
     if (!text.empty() && !IsUnit(text, type.plain)) return type;
   } else if (!text.empty()) {
     return type;

@@ -139,6 +139,42 @@ TEST(Message, FillsEachPlace) {
   EXPECT_EQ(Message(text, text.findings()[0]), "tensor \"\" has the unknown dtype F\\x1b");
 }
 
+TEST(Message, OfAWholeReport) {
+  const Report accepted = ReportBuilder({}, "safetensors").Finish();
+  EXPECT_EQ(accepted.reason(), nullptr);
+  EXPECT_EQ(Message(accepted), "every check passed");
+  EXPECT_EQ(Message(ReportBuilder::OutOfMemory({}, "unknown")),
+            "not enough memory to judge the file");
+  // What an unsupported file is, is a note.
+  ReportBuilder builder({}, "gguf");
+  builder.SetUnsupported(FileClass::kModel);
+  builder.Add(Rule::kScanUnsupported, 0, {.found_text = "a GGUF file"});
+  const Report unsupported = builder.Finish();
+  EXPECT_EQ(unsupported.reason(), &unsupported.findings()[0]);
+  EXPECT_EQ(Message(unsupported), "this is a GGUF file; there is no parser for it");
+}
+
+TEST(Report, TheReasonIsTheFirstError) {
+  ReportBuilder builder({}, "safetensors");
+  builder.Add(Rule::kStDtypeUnknown, 7);
+  builder.Add(Rule::kStSizeMismatch, 8);
+  builder.Add(Rule::kIoChanged, 9);
+  builder.Add(Rule::kScanUnknown, 0);
+  const Report report = builder.Finish();
+  ASSERT_NE(report.reason(), nullptr);
+  EXPECT_EQ(report.reason()->rule, Rule::kIoChanged);
+  // A finding that is no error does not hide one, wherever the table has it.
+  for (const RuleInfo& rule : AllRules()) {
+    if (rule.strict == Level::kOff || rule.strict == Level::kError) continue;
+    ReportBuilder mixed({}, "safetensors");
+    mixed.Add(rule.rule, 0);
+    mixed.Add(Rule::kCpShardRejected, 0);
+    const Report refused = mixed.Finish();
+    ASSERT_NE(refused.reason(), nullptr) << rule.id;
+    EXPECT_EQ(refused.reason()->rule, Rule::kCpShardRejected) << rule.id;
+  }
+}
+
 TEST(Message, SystemErrorsInWords) {
   const Report report = With(Rule::kIoOpenFailed, {.found = 2});
   EXPECT_THAT(Message(report, report.findings()[0]), HasSubstr("No such file or directory"));

@@ -74,10 +74,10 @@ def strings_of(value):
 
 
 def has_list(file):
-    """Several types in one string, as "f4,f4" or "2f4": the library does not model that."""
+    """Several types in one string, as "f4,f4" or "2f4", or "af" for a field "a": the library does not model that."""
     header = file[10 if file[6] == 1 else 12:].decode("latin-1")
     header = re.sub(r"(?<=[0-9])[ \t]*L", "", header[: header.rindex("}") + 1].strip())
-    return any(re.match(r"[<>|=]? *[(0-9]|.*,", each, re.S) for each in strings_of(ast.literal_eval(header)["descr"]))
+    return any(re.match(r"[<>|=]? *[(0-9]|.*,|..\Z", each, re.S) for each in strings_of(ast.literal_eval(header)["descr"]))
 
 
 @unittest.skipUnless(numpy, "without numpy")
