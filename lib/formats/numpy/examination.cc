@@ -28,6 +28,7 @@ void Examination::Begin(std::uint64_t size) {
     builder_.Add(Rule::kLimitTensors, 0, {.allowed = 0});
   }
   prefix_size_ = static_cast<std::size_t>(std::min<std::uint64_t>(size, kLongPrefix));
+  if (size == 0) OnPrefix(0);
   if (builder_.HasError()) step_ = Step::kDone;
 }
 

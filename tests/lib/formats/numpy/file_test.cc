@@ -4,12 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <chrono>
-#include <cstring>
 #include <fstream>
-#include <functional>
 #include <iterator>
+#include <memory>
 #include <string>
 
 #include "lib/base/bytes.h"
@@ -210,9 +208,9 @@ TEST(NumpyFileTest, ColumnsAreReadAsRows) {
   const auto checkpoint = Checkpoint::OpenBytes(AsBytes(file));
   ASSERT_TRUE(checkpoint);
   EXPECT_EQ(checkpoint->tensor(0)->stride, (std::vector<std::uint64_t>{1, 2}));
-  std::array<std::byte, 6> rows;
-  ASSERT_TRUE(checkpoint->Read(0, rows));
-  EXPECT_EQ(internal::AsText(rows), "\1\2\3\4\5\6");
+  const Result<Buffer> rows = checkpoint->Read(0);
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(internal::AsText(rows->bytes()), "\1\2\3\4\5\6");
 }
 
 TEST(NumpyFileTest, WhatHasNoDtypeIsAcceptedAndNotOpened) {
