@@ -44,6 +44,30 @@ bool HoldsDeceptive(std::string_view text) {
   return false;
 }
 
+TEST(ReportBuilderTest, WhatEndedItIsReportedOnce) {
+  ReportBuilder builder({}, "x");
+  builder.Add(Rule::kLimitTime, 3);
+  builder.Add(Rule::kLimitTime, 4);
+  const Report report = builder.Finish();
+  ASSERT_EQ(report.findings().size(), 1u);
+  EXPECT_EQ(report.findings()[0].offset, 3u);
+}
+
+// Of a stream that was ended early, only numbers that count to its end are not known.
+TEST(ReportBuilderTest, ForgetsWhatCountsToTheEnd) {
+  ReportBuilder builder({}, "x");
+  builder.SetSize(100);
+  builder.Add(Rule::kStDataTrailing, 90, {.found = 10});
+  builder.Add(Rule::kStHeaderPastEnd, 90, {.found = 11});
+  Report report = builder.Finish();
+  ReportBuilder::ForgetEnd(report);
+  EXPECT_EQ(report.size(), std::nullopt);
+  ASSERT_EQ(report.findings().size(), 2u);
+  for (const Finding& finding : report.findings()) {
+    EXPECT_EQ(finding.has_found, finding.rule == Rule::kStHeaderPastEnd);
+  }
+}
+
 TEST(EscapeForText, EachKind) {
   EXPECT_EQ(EscapeForText("plain \xE6\xBC\xA2"), "plain \xE6\xBC\xA2");
   EXPECT_EQ(EscapeForText("a\nb\tc\rd"), "a\\nb\\tc\\rd");
