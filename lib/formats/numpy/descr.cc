@@ -320,6 +320,11 @@ Descr ReadDescr(const Literal& literal, const Value& descr) {
   const std::uint64_t bytes = reader.Read(descr).bytes;
   Descr result = reader.result();
   result.bytes = bytes;
+  // Of an array of arrays NumPy reads more elements than the shape has, and gives up.
+  if (descr.kind == Kind::kTuple && descr.count >= 2 && !result.unknown &&
+      Reader(literal).Read(*literal.ItemsOf(descr).begin()).bytes != bytes) {
+    result.unknown = descr.begin;
+  }
   return result;
 }
 
