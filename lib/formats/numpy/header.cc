@@ -19,7 +19,7 @@ namespace {
 using tensorgate::internal::AsText;
 using tensorgate::internal::DecodeUtf8;
 
-constexpr std::uint64_t kMaxIndex = INT64_MAX;
+constexpr std::uint64_t kMaxIndex = INT64_MAX, kMaxBits = UINT64_MAX;
 // NumPy ends the header at a multiple of 64, older versions of 16: a mapped array is aligned.
 constexpr std::uint64_t kAlignment = 16;
 
@@ -176,6 +176,7 @@ void Reader::ReadSize(const Value& shape) {
       bytes > kMaxIndex) {
     return AddValue(Rule::kNumpyShapeOverflow, shape);
   }
+  if (bytes > kMaxBits / 8) AddValue(Rule::kNumpyShapeLarge, shape);
   header_.elements = size.zero ? 0 : size.nonzero;
   header_.data_bytes = header_.elements * header_.element_bytes;
   if (header_.element_bytes == 0 && header_.elements != 0) {
