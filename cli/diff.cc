@@ -62,8 +62,7 @@ class DiffRun {
         differences_.push_back({"only-in-b", right->name, {}, Describe(*right)});
         ++j;
       } else {
-        const Result<void> compared = Tensors(*left, *right);
-        if (!compared) return compared;
+        TENSORGATE_TRY(Tensors(*left, *right));
         ++i;
         ++j;
       }
@@ -87,17 +86,15 @@ class DiffRun {
   }
 
   Result<void> Data(const TensorData& a, const TensorData& b) {
-    const Result<std::uint64_t> bytes = safetensors::internal::TensorBytes(a.dtype, a.shape);
-    if (!bytes) return std::unexpected(bytes.error());
+    const std::uint64_t bytes =
+        TENSORGATE_TRY(safetensors::internal::TensorBytes(a.dtype, a.shape));
     if (block_.size() == 0) {
-      Result<Buffer> block = Buffer::Allocate(2 * kBlock);
-      if (!block) return std::unexpected(block.error());
-      block_ = *std::move(block);
+      block_ = TENSORGATE_TRY(Buffer::Allocate(2 * kBlock));
     }
     const auto& from_a = std::get<SourceData>(a.data);
     const auto& from_b = std::get<SourceData>(b.data);
-    for (std::uint64_t done = 0; done < *bytes;) {
-      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(*bytes - done, kBlock));
+    for (std::uint64_t done = 0; done < bytes;) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes - done, kBlock));
       const auto left = block_.bytes().first(count), right = block_.bytes().last(count);
       Result<void> read = ReadFully(*from_a.source, from_a.offset + done, left);
       if (read) read = ReadFully(*from_b.source, from_b.offset + done, right);

@@ -4,7 +4,7 @@ namespace tensorgate::cli {
 
 void JsonDocument::AddReport(const std::string& path, const Report& report,
                              const JsonExtras& extras) {
-  json_.Spelled(RenderJson(path, report, extras));
+  json_.Raw(RenderJson(path, report, extras));
 }
 
 bool JsonDocument::Pass() {

@@ -25,6 +25,7 @@
 #include "lib/write/save_shards.h"
 #include "lib/write/shard_files.h"
 #include "tensorgate/render.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
@@ -90,7 +91,7 @@ bool RewriteCommand::Open() {
       continue;
     }
     const std::optional<Checkpoint>& checkpoint = (*input)->checkpoint;
-    if (checkpoint && checkpoint->part(0).file == nullptr) {
+    if (checkpoint && checkpoint->part(0).file->As<safetensors::File>() == nullptr) {
       refused_.push_back({path, {(*input)->report, Status{.rule = Rule::kUseNotSafetensors}}});
       continue;
     }
@@ -222,8 +223,7 @@ bool RewriteCommand::OverwritesInputs() const {
 }
 
 Result<void> RewriteCommand::Verify() {
-  const Result<ContentHash> before = HashContent(tensors_);
-  if (!before) return std::unexpected(before.error());
+  const ContentHash before = TENSORGATE_TRY(HashContent(tensors_));
   std::vector<std::unique_ptr<Input>> written;
   std::vector<TensorData> tensors;
   Options strict = options_;
@@ -231,18 +231,17 @@ Result<void> RewriteCommand::Verify() {
   for (const std::string& file : Files()) {
     auto input = OpenInput(file, strict);
     if (!input) {
-      return std::unexpected(Status{.rule = input.error().report.findings()[0].rule});
+      return std::unexpected(Status{.rule = input.error().report.reason()->rule});
     }
     std::ranges::move((*input)->contents.tensors, std::back_inserter(tensors));
     written.push_back(*std::move(input));
   }
-  const Result<ContentHash> after = HashContent(tensors);
-  if (!after) return std::unexpected(after.error());
+  const ContentHash after = TENSORGATE_TRY(HashContent(tensors));
   // Another process wrote to one of them, or the disk does not keep what it is given.
-  if (before->content.empty() || before->content != after->content) {
+  if (before.content.empty() || before.content != after.content) {
     return std::unexpected(Status{.rule = Rule::kIoChanged});
   }
-  content_ = after->content;
+  content_ = after.content;
   return {};
 }
 

@@ -171,6 +171,9 @@ static void TestReading(const tensorgate_checkpoint* model) {
   two[1].into = NULL;
   EXPECT(!tensorgate_read_many(model, two, 2, &options, &error));
   EXPECT_ERROR("use/wrong-size");
+  EXPECT(!tensorgate_read_many(model, NULL, 1, NULL, &error));
+  EXPECT_ERROR("use/wrong-size");
+  EXPECT(tensorgate_read_many(model, NULL, 0, NULL, &error));
   /* Of a structure without members nothing is taken. */
   told = 0;
   options.struct_size = sizeof options.struct_size;
@@ -216,6 +219,10 @@ static void TestSlices(const tensorgate_checkpoint* model) {
   EXPECT_ERROR("use/bad-slice");
   subscripts[1].kind = (tensorgate_subscript_kind)9;
   EXPECT(!tensorgate_plan_slice(model, 0, subscripts, 2, &slice, NULL, 0, &error));
+  EXPECT_ERROR("use/bad-slice");
+  EXPECT(!tensorgate_plan_slice(model, 0, NULL, 1, &slice, NULL, 0, &error));
+  EXPECT_ERROR("use/bad-slice");
+  EXPECT(!tensorgate_read_slice(model, 0, NULL, 1, column, sizeof column, NULL, &error));
   EXPECT_ERROR("use/bad-slice");
   EXPECT(tensorgate_plan_slice(model, 0, NULL, 0, &slice, NULL, 0, &error));
   EXPECT(slice.rank == 2 && slice.bytes == 24);
@@ -357,17 +364,17 @@ static void TestRefusals(const char* path) {
 
 static void TestScan(const char* path) {
   int descriptor = open(path, O_RDONLY);
-  tensorgate_report* report = tensorgate_scan_path(path, NULL);
+  tensorgate_report* report = tensorgate_check_path(path, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   tensorgate_report_free(report);
-  report = tensorgate_scan_fd(descriptor, NULL);
+  report = tensorgate_check_fd(descriptor, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   tensorgate_report_free(report);
-  report = tensorgate_scan_memory("GGUF\3\0\0\0", 8, NULL);
+  report = tensorgate_check_memory("GGUF\3\0\0\0", 8, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNSUPPORTED);
   EXPECT(strcmp(tensorgate_report_format(report), "gguf") == 0);
   tensorgate_report_free(report);
-  report = tensorgate_scan_fd(-1, NULL);
+  report = tensorgate_check_fd(-1, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNDECIDED);
   tensorgate_report_free(report);
   EXPECT(strcmp(tensorgate_report_format(NULL), "unknown") == 0);

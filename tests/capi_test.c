@@ -153,13 +153,15 @@ static void ExpectOfAll(const tensorgate_options* options, const char* rule, con
   tensorgate_stream* stream;
   int descriptor = open(scratch, O_RDWR | O_CREAT | O_TRUNC, 0600);
   EXPECT(descriptor >= 0 && write(descriptor, file, size) == (ssize_t)size);
+  ExpectUndecided(tensorgate_check_safetensors_memory(file, size, options), rule, __LINE__);
+  ExpectUndecided(tensorgate_check_safetensors_fd(descriptor, options), rule, __LINE__);
+  ExpectUndecided(tensorgate_check_safetensors_path(scratch, options), rule, __LINE__);
+  ExpectUndecided(tensorgate_check_safetensors_callback(12, ReadTwelve, NULL, options), rule,
+                  __LINE__);
   ExpectUndecided(tensorgate_check_memory(file, size, options), rule, __LINE__);
   ExpectUndecided(tensorgate_check_fd(descriptor, options), rule, __LINE__);
   ExpectUndecided(tensorgate_check_path(scratch, options), rule, __LINE__);
   ExpectUndecided(tensorgate_check_callback(12, ReadTwelve, NULL, options), rule, __LINE__);
-  ExpectUndecided(tensorgate_scan_memory(file, size, options), rule, __LINE__);
-  ExpectUndecided(tensorgate_scan_fd(descriptor, options), rule, __LINE__);
-  ExpectUndecided(tensorgate_scan_path(scratch, options), rule, __LINE__);
   stream = tensorgate_stream_create(NULL, options);
   EXPECT(stream != NULL && tensorgate_stream_feed(stream, file, size) == 0);
   ExpectUndecided(tensorgate_stream_finish(stream, 1), rule, __LINE__);
@@ -217,7 +219,7 @@ static void TestSizesOfOptions(void) {
       memset(all.bytes + told, 0xee, sizeof all - told);
     }
     all.options.struct_size = told;
-    report = tensorgate_scan_memory(file, size, &all.options);
+    report = tensorgate_check_memory(file, size, &all.options);
     EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
     tensorgate_report_free(report);
     opened = tensorgate_open_memory(file, size, &all.options, &error);
@@ -258,7 +260,7 @@ static void TestTimeout(void) {
   /* A caller of before there was one. */
   asked = 0;
   options.struct_size = offsetof(tensorgate_options, max_spool_bytes);
-  tensorgate_report_free(tensorgate_scan_memory("1234567890", 10, &options));
+  tensorgate_report_free(tensorgate_check_memory("1234567890", 10, &options));
   EXPECT(asked == 0);
 }
 
@@ -392,13 +394,13 @@ static void TestTrust(void) {
   tensorgate_report* report;
   tensorgate_options_init(&options);
   EXPECT(options.trusted == NULL);
-  report = tensorgate_scan_memory(pickle, sizeof pickle - 1, &options);
+  report = tensorgate_check_memory(pickle, sizeof pickle - 1, &options);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
   tensorgate_report_free(report);
   list = tensorgate_trust_list_parse(good, sizeof good - 1, &error);
   EXPECT(list != NULL && error == NULL);
   options.trusted = list;
-  report = tensorgate_scan_memory(pickle, sizeof pickle - 1, &options);
+  report = tensorgate_check_memory(pickle, sizeof pickle - 1, &options);
   tensorgate_trust_list_free(list);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   EXPECT(tensorgate_report_finding(report, 0, &finding));
@@ -407,7 +409,7 @@ static void TestTrust(void) {
   tensorgate_report_free(report);
   /* A caller of before there were lists. */
   options.struct_size = offsetof(tensorgate_options, trusted);
-  report = tensorgate_scan_memory(pickle, sizeof pickle - 1, &options);
+  report = tensorgate_check_memory(pickle, sizeof pickle - 1, &options);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
   tensorgate_report_free(report);
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
@@ -422,31 +424,76 @@ static void TestTrust(void) {
   tensorgate_trust_list_free(NULL);
 }
 
+static void ExpectRejectedAsSafetensors(tensorgate_report* report, int line) {
+  tensorgate_finding reason = {.struct_size = sizeof reason};
+  ++checks;
+  if (tensorgate_report_verdict(report) != TENSORGATE_REJECTED ||
+      strcmp(tensorgate_report_format(report), "safetensors") != 0 ||
+      !tensorgate_report_reason(report, &reason) ||
+      strcmp(reason.rule, "safetensors/foreign-format") != 0) {
+    ++failures;
+    fprintf(stderr, "line %d: %s", line, tensorgate_report_text(report));
+  }
+  tensorgate_report_free(report);
+}
+
+/* A harmless pickle: accepted by those that judge any file, refused by those that judge safetensors alone. */
+static void TestSafetensorsAlone(const char* scratch) {
+  static const char pickle[] = "\x80\x02K\1K\2K\3\x87.";
+  const size_t size = sizeof pickle - 1;
+  struct Remote remote = {(const unsigned char*)pickle, sizeof pickle - 1, 0};
+  tensorgate_report* any[4];
+  size_t i;
+  int descriptor = open(scratch, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  EXPECT(descriptor >= 0 && write(descriptor, pickle, size) == (ssize_t)size);
+  any[0] = tensorgate_check_memory(pickle, size, NULL);
+  any[1] = tensorgate_check_fd(descriptor, NULL);
+  any[2] = tensorgate_check_path(scratch, NULL);
+  any[3] = tensorgate_check_callback(size, ReadRemote, &remote, NULL);
+  for (i = 0; i < 4; ++i) {
+    tensorgate_finding reason = {.struct_size = sizeof reason};
+    EXPECT(tensorgate_report_verdict(any[i]) == TENSORGATE_ACCEPTED);
+    EXPECT(strcmp(tensorgate_report_format(any[i]), "pickle") == 0);
+    EXPECT(tensorgate_report_reason(any[i], &reason) == 0);
+    tensorgate_report_free(any[i]);
+  }
+  ExpectRejectedAsSafetensors(tensorgate_check_safetensors_memory(pickle, size, NULL), __LINE__);
+  ExpectRejectedAsSafetensors(tensorgate_check_safetensors_fd(descriptor, NULL), __LINE__);
+  ExpectRejectedAsSafetensors(tensorgate_check_safetensors_path(scratch, NULL), __LINE__);
+  ExpectRejectedAsSafetensors(
+      tensorgate_check_safetensors_callback(size, ReadRemote, &remote, NULL), __LINE__);
+  close(descriptor);
+  unlink(scratch);
+}
+
 static void TestNonsense(void) {
   const tensorgate_verdict undecided = TENSORGATE_UNDECIDED;
-  tensorgate_report* report = tensorgate_check_path(NULL, NULL);
+  tensorgate_report* report = tensorgate_check_safetensors_path(NULL, NULL);
   EXPECT(tensorgate_report_verdict(report) == undecided);
   tensorgate_report_free(report);
-  report = tensorgate_check_fd(-1, NULL);
+  report = tensorgate_check_safetensors_fd(-1, NULL);
   EXPECT(tensorgate_report_verdict(report) == undecided);
   EXPECT(tensorgate_report_finding_count(report) == 1);
   tensorgate_report_free(report);
-  report = tensorgate_check_callback(100, NULL, NULL, NULL);
+  report = tensorgate_check_safetensors_callback(100, NULL, NULL, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  tensorgate_report_free(report);
+  report = tensorgate_check_safetensors_memory(NULL, 100, NULL);
   EXPECT(tensorgate_report_verdict(report) == undecided);
   tensorgate_report_free(report);
   report = tensorgate_check_memory(NULL, 100, NULL);
   EXPECT(tensorgate_report_verdict(report) == undecided);
   tensorgate_report_free(report);
-  report = tensorgate_scan_memory(NULL, 100, NULL);
-  EXPECT(tensorgate_report_verdict(report) == undecided);
-  tensorgate_report_free(report);
-  report = tensorgate_scan_memory(NULL, 0, NULL);
+  report = tensorgate_check_memory(NULL, 0, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNSUPPORTED);
   tensorgate_report_free(report);
-  report = tensorgate_scan_path(NULL, NULL);
+  report = tensorgate_check_path(NULL, NULL);
   EXPECT(tensorgate_report_verdict(report) == undecided);
   tensorgate_report_free(report);
-  report = tensorgate_check_memory(NULL, 0, NULL);
+  report = tensorgate_check_callback(100, NULL, NULL, NULL);
+  EXPECT(tensorgate_report_verdict(report) == undecided);
+  tensorgate_report_free(report);
+  report = tensorgate_check_safetensors_memory(NULL, 0, NULL);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
   EXPECT(tensorgate_report_tensor_count(report) == 0);
   tensorgate_report_free(report);
@@ -454,6 +501,7 @@ static void TestNonsense(void) {
   tensorgate_options_init(NULL);
   EXPECT(tensorgate_report_verdict(NULL) == undecided);
   EXPECT(tensorgate_report_finding_count(NULL) == 0);
+  EXPECT(tensorgate_report_reason(NULL, NULL) == 0);
   EXPECT(tensorgate_report_tensor_count(NULL) == 0);
   EXPECT(tensorgate_report_dropped_findings(NULL) == 0);
   EXPECT(tensorgate_report_bytes_read(NULL) == 0);
@@ -478,6 +526,7 @@ int main(int argc, char** argv) {
   TestCallback();
   TestFiles(argv[1]);
   TestTrust();
+  TestSafetensorsAlone(argv[1]);
   TestNonsense();
   printf("%d checks, %d failed\n", checks, failures);
   return failures == 0 ? 0 : 1;

@@ -10,7 +10,8 @@ import tempfile
 
 from . import head as heads
 from .errors import RecipeError
-from .recipe_file import compile_recipe, describe
+from .formats import format_of
+from .recipe_file import compile_recipe, describe, read_text
 
 SCHEMA_VERSION = 1
 FOLDERS = ("accept", "reject", "undecided", "unsupported", "regress")
@@ -54,7 +55,8 @@ class Builder:
             if entry is not None:
                 entries.append(entry)
         paths = [f["path"] for e in entries for f in e.get("files", [e])]
-        manifest = {"schema_version": SCHEMA_VERSION, "entries": sorted(entries, key=lambda e: e["path"])}
+        formats = {name: format_of(os.path.join(self.root, name), read_text)._asdict() for name in sorted({e["format"] for e in entries})}
+        manifest = {"schema_version": SCHEMA_VERSION, "formats": formats, "entries": sorted(entries, key=lambda e: e["path"])}
         if self.out is not None:
             write_atomically(os.path.join(self.out, "manifest.json"), dump_manifest(manifest).encode())
             self._sweep(paths)
@@ -148,9 +150,10 @@ def write_atomically(path: str, content) -> None:
 
 
 def dump_manifest(manifest: dict) -> str:
-    """One entry a line, so that a change of one recipe changes one line."""
+    """One format or entry a line, so that a change of one recipe changes one line."""
+    formats = ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in manifest["formats"].items())
     lines = ",\n".join(json.dumps(entry) for entry in manifest["entries"])
-    return f'{{"schema_version": {manifest["schema_version"]}, "entries": [\n{lines}\n]}}\n'
+    return f'{{"schema_version": {manifest["schema_version"]}, "formats": {{\n{formats}\n}}, "entries": [\n{lines}\n]}}\n'
 
 
 def _tool_files() -> list:

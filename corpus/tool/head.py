@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import RecipeError
-from .formats import Format, format_of
+from .formats import Format
 
 VERDICTS = ("accepted", "rejected", "undecided", "unsupported")
 FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided", "unsupported": "unsupported"}
@@ -67,7 +67,7 @@ def split(path: str, text: str) -> tuple[list, str, int]:
     raise RecipeError(path, len(lines), "the end of the recipe: expected the line --- that ends the head")
 
 
-def parse_head(path: str, fields: list, format_name: str) -> Head:
+def parse_head(path: str, fields: list, kind: Format) -> Head:
     found: dict = {}
     for key, value, line in fields:
         if key not in KEYS:
@@ -77,7 +77,7 @@ def parse_head(path: str, fields: list, format_name: str) -> Head:
         if not value:
             raise RecipeError(path, line, f"key {key}: expected a value")
         found[key] = (value, line)
-    return _Checker(path, found, format_of(format_name)).head()
+    return _Checker(path, found, kind).head()
 
 
 class _Checker:

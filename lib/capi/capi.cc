@@ -22,9 +22,6 @@
 #include "tensorgate/render.h"
 #include "tensorgate/report.h"
 #include "tensorgate/rules.h"
-#include "tensorgate/safetensors.h"
-#include "tensorgate/scan.h"
-#include "tensorgate/source.h"
 
 using tensorgate::CheckOptions;
 using tensorgate::Finding;
@@ -34,7 +31,6 @@ using tensorgate::Rule;
 using tensorgate::Severity;
 using tensorgate::Status;
 using tensorgate::Verdict;
-using tensorgate::capi::Judge;
 using tensorgate::capi::Keep;
 using tensorgate::capi::OutOfMemoryReport;
 
@@ -99,7 +95,7 @@ Result<CheckOptions> tensorgate::capi::ToOptions(const tensorgate_options* given
 }
 
 tensorgate_report* tensorgate::capi::OutOfMemoryReport() noexcept {
-  static tensorgate_report report(ReportBuilder::OutOfMemory(CheckOptions(), "safetensors"));
+  static tensorgate_report report(ReportBuilder::OutOfMemory(CheckOptions(), "unknown"));
   return &report;
 }
 
@@ -113,6 +109,17 @@ void Once(std::once_flag& flag, Make&& make) noexcept {
   } catch (...) {
     return;
   }
+}
+
+void MakeMessages(const tensorgate_report& report) {
+  Once(report.messages_once, [&] {
+    std::vector<std::string> made;
+    made.reserve(report.report.findings().size());
+    for (const Finding& each : report.report.findings()) {
+      tensorgate::internal::AppendMessage(made.emplace_back(), report.report, each);
+    }
+    report.messages = std::move(made);
+  });
 }
 
 template <typename Read>
@@ -141,70 +148,6 @@ tensorgate_trust_list* tensorgate_trust_list_parse(const char* text, size_t leng
 }
 
 void tensorgate_trust_list_free(tensorgate_trust_list* list) { delete list; }
-
-tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
-                                           const tensorgate_options* options) {
-  if (bytes == nullptr && length != 0) {
-    return tensorgate_check_callback(length, nullptr, nullptr, options);
-  }
-  return Judge(options, [&](const CheckOptions& taken) {
-    return tensorgate::safetensors::CheckBytes(
-        std::span(static_cast<const std::byte*>(bytes), length), taken);
-  });
-}
-
-tensorgate_report* tensorgate_check_fd(int descriptor, const tensorgate_options* options) {
-  return Judge(options, [&](const CheckOptions& taken) {
-    auto source = tensorgate::FileSource::FromDescriptor(descriptor);
-    if (source) return tensorgate::safetensors::Check(*source, taken);
-    tensorgate::ReportBuilder unread(taken, "safetensors");
-    unread.Add(source.error());
-    return unread.Finish();
-  });
-}
-
-tensorgate_report* tensorgate_check_path(const char* path, const tensorgate_options* options) {
-  if (path == nullptr) path = "";
-  return Judge(
-      options,
-      [&](const CheckOptions& taken) { return tensorgate::safetensors::CheckPath(path, taken); },
-      path);
-}
-
-tensorgate_report* tensorgate_check_callback(uint64_t size, tensorgate_read_function read,
-                                             void* context, const tensorgate_options* options) {
-  return Judge(options, [&](const CheckOptions& taken) {
-    tensorgate::CallbackSource source(size, [&](std::uint64_t offset, std::span<std::byte> into) {
-      return tensorgate::capi::CallRead(read, context, offset, into);
-    });
-    return tensorgate::safetensors::Check(source, taken);
-  });
-}
-
-tensorgate_report* tensorgate_scan_memory(const void* bytes, size_t length,
-                                          const tensorgate_options* options) {
-  if (bytes == nullptr && length != 0) {
-    return tensorgate_check_callback(length, nullptr, nullptr, options);
-  }
-  return Judge(options, [&](const CheckOptions& taken) {
-    tensorgate::MemorySource source(std::span(static_cast<const std::byte*>(bytes), length));
-    return tensorgate::Scan(source, {}, taken);
-  });
-}
-
-tensorgate_report* tensorgate_scan_fd(int descriptor, const tensorgate_options* options) {
-  return Judge(options, [&](const CheckOptions& taken) {
-    auto source = tensorgate::FileSource::FromDescriptor(descriptor);
-    return source ? tensorgate::Scan(*source, {}, taken)
-                  : tensorgate::ScanFailure(source.error(), taken);
-  });
-}
-
-tensorgate_report* tensorgate_scan_path(const char* path, const tensorgate_options* options) {
-  if (path == nullptr) path = "";
-  return Judge(
-      options, [&](const CheckOptions& taken) { return tensorgate::ScanPath(path, taken); }, path);
-}
 
 tensorgate_report* tensorgate_checkpoint_report(const tensorgate_checkpoint* checkpoint) {
   const tensorgate::Checkpoint& of = checkpoint->checkpoint;
@@ -235,16 +178,8 @@ uint64_t tensorgate_report_dropped_findings(const tensorgate_report* report) {
 int tensorgate_report_finding(const tensorgate_report* report, size_t index,
                               tensorgate_finding* finding) {
   if (finding == nullptr || index >= tensorgate_report_finding_count(report)) return 0;
-  const std::span<const Finding> all = report->report.findings();
-  Once(report->messages_once, [&] {
-    std::vector<std::string> made;
-    made.reserve(all.size());
-    for (const Finding& each : all) {
-      tensorgate::internal::AppendMessage(made.emplace_back(), report->report, each);
-    }
-    report->messages = std::move(made);
-  });
-  const Finding& from = all[index];
+  MakeMessages(*report);
+  const Finding& from = report->report.findings()[index];
   const std::string_view subject = report->report.Subject(from);
   tensorgate_finding full{};
   full.rule = tensorgate::Info(from.rule).id.data();
@@ -259,6 +194,13 @@ int tensorgate_report_finding(const tensorgate_report* report, size_t index,
   full.message = report->messages.empty() ? tensorgate::Info(from.rule).summary.data()
                                           : report->messages[index].c_str();
   return tensorgate::capi::Deliver(full, finding);
+}
+
+int tensorgate_report_reason(const tensorgate_report* report, tensorgate_finding* finding) {
+  const Finding* const reason = report == nullptr ? nullptr : report->report.reason();
+  if (reason == nullptr) return 0;
+  const auto index = static_cast<size_t>(reason - report->report.findings().data());
+  return tensorgate_report_finding(report, index, finding);
 }
 
 uint64_t tensorgate_report_tensor_count(const tensorgate_report* report) {

@@ -56,7 +56,7 @@ void Tell(tensorgate_error** error, const TrustError& reason) noexcept {
 void Tell(tensorgate_error** error, Report report, std::string path) noexcept {
   Put(error, [&] {
     auto made = std::make_unique<tensorgate_error>();
-    const Finding& reason = report.findings().front();  // nothing is refused without one
+    const Finding& reason = *report.reason();  // nothing is refused without one
     made->status = {.rule = reason.rule, .offset = reason.offset, .found = reason.found};
     made->text = Message(report, reason);
     made->report.emplace(std::move(report), std::move(path));

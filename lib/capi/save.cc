@@ -90,6 +90,7 @@ int tensorgate_writer_add_from(tensorgate_writer* writer, tensorgate_text name,
     const tensorgate::Checkpoint& from = checkpoint->checkpoint;
     Result<tensorgate::TensorRef> tensor = from.tensor(index);
     if (!tensor) return std::unexpected(tensor.error());
+    if (!tensor->type.dtype) return Misuse(Rule::kUseNoDtype, index);
     decltype(TensorData::data) data =
         tensorgate::SourceData{from.part(tensor->part).source, tensor->range.offset};
     if (!tensor->stride.empty()) {
@@ -98,9 +99,8 @@ int tensorgate_writer_add_from(tensorgate_writer* writer, tensorgate_text name,
       data = [&from, index, gathered](std::uint64_t offset,
                                       std::span<std::byte> into) -> Result<void> {
         if (offset == 0) {
-          Result<tensorgate::Buffer> read = from.Read(index);
-          if (!read) return std::unexpected(read.error());
-          *gathered = std::move(*read);
+          tensorgate::Buffer read = TENSORGATE_TRY(from.Read(index));
+          *gathered = std::move(read);
         }
         const auto begin = gathered->bytes().begin() + static_cast<std::ptrdiff_t>(offset);
         std::copy_n(begin, into.size(), into.begin());
@@ -108,7 +108,7 @@ int tensorgate_writer_add_from(tensorgate_writer* writer, tensorgate_text name,
       };
     }
     return writer->writer.Add({.name = std::string(ToView(name.bytes, name.length)),
-                               .dtype = tensor->dtype,
+                               .dtype = *tensor->type.dtype,
                                .shape = std::move(tensor->shape),
                                .data = std::move(data)});
   });

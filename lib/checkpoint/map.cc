@@ -17,9 +17,7 @@ Result<Mapping> Checkpoint::Map(std::size_t part, const MapOptions& options) con
     if (descriptor < 0) return std::unexpected(Status{.rule = Rule::kUseNotMappable});
     Result<Mapping> mapping = Mapping::MapFile(descriptor, data.source->size(), options);
     if (!mapping) return mapping;
-    if (const Result<void> unchanged = data.Unchanged(); !unchanged) {
-      return std::unexpected(unchanged.error());
-    }
+    TENSORGATE_TRY(data.Unchanged());
     return mapping;
   });
 }

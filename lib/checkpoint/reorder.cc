@@ -158,19 +158,16 @@ void Reordering::AddSegments(Item& item, std::uint64_t most, bool& closed) {
 }
 
 Result<void> Reordering::TakeApart(const std::atomic<bool>* cancel) {
-  Result<Buffer> window = Buffer::Allocate(limits_.block + run_);
-  if (!window) return std::unexpected(window.error());
-  Result<Buffer> memory = Buffer::Allocate(room_ * segments_.size());
-  if (!memory) return std::unexpected(memory.error());
-  memory_ = *std::move(memory);
+  Buffer window = TENSORGATE_TRY(Buffer::Allocate(limits_.block + run_));
+  memory_ = TENSORGATE_TRY(Buffer::Allocate(room_ * segments_.size()));
   for (const Block& block : blocks_) {
     if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) {
       return std::unexpected(Status{.rule = Rule::kUseCancelled});
     }
-    if (const auto taken = TakeApart(block, window->bytes()); !taken) return taken;
+    TENSORGATE_TRY(TakeApart(block, window.bytes()));
   }
   for (Segment& segment : segments_) {
-    if (const auto flushed = Flush(segment); !flushed) return flushed;
+    TENSORGATE_TRY(Flush(segment));
   }
   memory_ = Buffer();
   return {};
@@ -180,7 +177,7 @@ Result<void> Reordering::TakeApart(const Block& block, std::span<std::byte> wind
   // An element that begins in the block may end after it.
   const std::uint64_t end = block.end + std::min(run_ - 1, block.last - block.end);
   const std::span<std::byte> bytes = At(window, 0, end - block.begin);
-  if (const auto read = part_.Read(block.begin, bytes); !read) return read;
+  TENSORGATE_TRY(part_.Read(block.begin, bytes));
   Result<void> done;
   for (const Item& item : items_) {
     if (item.source >= block.end) break;
@@ -202,7 +199,7 @@ Result<void> Reordering::Put(const Item& item, ElementRow row, std::span<const s
     const std::uint64_t count = together ? std::min(row.count, left / item.run) : 1;
     Segment& segment = segments_[item.segment + static_cast<std::size_t>(number)];
     const std::uint64_t at = item.begin + row.target.at - segment.begin;
-    if (const auto put = Put(segment, at, row.source, count, item.run, bytes); !put) return put;
+    TENSORGATE_TRY(Put(segment, at, row.source, count, item.run, bytes));
     row.source.at += count * row.source.stride;
     row.target.at += count * row.target.stride;
     row.count -= count;
@@ -214,7 +211,7 @@ Result<void> Reordering::Put(Segment& segment, std::uint64_t at, Row source, std
                              std::size_t run, std::span<const std::byte> bytes) {
   while (count != 0) {
     if (room_ - segment.fill < Heading::kBytes + run) {
-      if (const auto flushed = Flush(segment); !flushed) return flushed;
+      TENSORGATE_TRY(Flush(segment));
     }
     const std::uint64_t room = room_ - segment.fill;
     // One that is longer than a bucket is written at once.
@@ -262,14 +259,12 @@ Result<void> Reordering::PutInOrder(Spool& ordered) {
   for (const Segment& segment : segments_) {
     largest = std::max(largest, segment.end - segment.begin);
   }
-  Result<Buffer> result = Buffer::Allocate(largest);
-  if (!result) return std::unexpected(result.error());
-  Result<Buffer> chunk = Buffer::Allocate(std::max(room_, Heading::kBytes + run_));
-  if (!chunk) return std::unexpected(chunk.error());
+  Buffer result = TENSORGATE_TRY(Buffer::Allocate(largest));
+  Buffer chunk = TENSORGATE_TRY(Buffer::Allocate(std::max(room_, Heading::kBytes + run_)));
   for (const Segment& segment : segments_) {
-    const std::span<std::byte> into = At(result->bytes(), 0, segment.end - segment.begin);
-    if (const auto done = Order(segment, *apart, chunk->bytes(), into); !done) return done;
-    if (const auto written = ordered.Append(into); !written) return written;
+    const std::span<std::byte> into = At(result.bytes(), 0, segment.end - segment.begin);
+    TENSORGATE_TRY(Order(segment, *apart, chunk.bytes(), into));
+    TENSORGATE_TRY(ordered.Append(into));
   }
   return {};
 }

@@ -49,8 +49,11 @@ Shelf::Shelf(const CheckpointData& data, std::size_t part, std::vector<TensorRef
 Result<std::size_t> Shelf::Read(std::uint64_t offset, std::span<std::byte> into) {
   if (offset >= size() || into.empty()) return 0;
   if (!filled_) filled_ = Fill();
-  if (!*filled_) return std::unexpected(filled_->error());
-  return file_ ? file_->Read(offset, into) : ReadAlone(offset, into);
+  if (*filled_) return file_ ? file_->Read(offset, into) : ReadAlone(offset, into);
+  const Status failed = filled_->error();
+  // There may be memory the next time.
+  if (failed.rule == Rule::kIoOutOfMemory) filled_.reset();
+  return std::unexpected(failed);
 }
 
 Result<void> Shelf::Fill() {
@@ -84,8 +87,7 @@ Result<std::size_t> Shelf::ReadAlone(std::uint64_t offset, std::span<std::byte> 
   reading_ = tensor;
   into =
       into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), *behind - offset)));
-  const Result<void> read = reader_->Read(offset - offsets_[tensor], into);
-  if (!read) return std::unexpected(read.error());
+  TENSORGATE_TRY(reader_->Read(offset - offsets_[tensor], into));
   return into.size();
 }
 

@@ -17,12 +17,11 @@ using internal::Transfer;
 
 Result<SlicePlan> PlanSlice(const TensorRef& tensor, std::span<const Subscript> subscripts) {
   return Guarded([&]() -> Result<SlicePlan> {
-    Result<Selection> selection = internal::Select(tensor, subscripts);
-    if (!selection) return std::unexpected(selection.error());
+    Selection selection = TENSORGATE_TRY(internal::Select(tensor, subscripts));
     SlicePlan plan;
-    plan.shape = std::move(selection->shape);
-    plan.bytes = selection->bytes;
-    const Gather gather(std::move(*selection));
+    plan.shape = std::move(selection.shape);
+    plan.bytes = selection.bytes;
+    const Gather gather(std::move(selection));
     plan.range = gather.range();
     plan.contiguous = gather.contiguous();
     plan.reads = gather.pieces();
@@ -40,9 +39,8 @@ Result<SlicePlan> PlanSlice(const TensorRef& tensor, std::span<const Subscript> 
 Result<SlicePlan> Checkpoint::PlanSlice(std::size_t index,
                                         std::span<const Subscript> subscripts) const {
   return Guarded([&]() -> Result<SlicePlan> {
-    const Result<TensorRef> tensor = data_->Tensor(index);
-    if (!tensor) return std::unexpected(tensor.error());
-    return tensorgate::PlanSlice(*tensor, subscripts);
+    const TensorRef tensor = TENSORGATE_TRY(data_->Tensor(index));
+    return tensorgate::PlanSlice(tensor, subscripts);
   });
 }
 
@@ -50,17 +48,14 @@ Result<void> Checkpoint::ReadSliceInto(std::size_t index, std::span<const Subscr
                                        std::span<std::byte> into,
                                        const LoadOptions& options) const {
   return Guarded([&]() -> Result<void> {
-    const Result<TensorRef> tensor = data_->Tensor(index);
-    if (!tensor) return std::unexpected(tensor.error());
-    Result<Selection> selection = internal::Select(*tensor, subscripts);
-    if (!selection) return std::unexpected(selection.error());
-    if (into.size() != selection->bytes) {
+    const TensorRef tensor = TENSORGATE_TRY(data_->Tensor(index));
+    Selection selection = TENSORGATE_TRY(internal::Select(tensor, subscripts));
+    if (into.size() != selection.bytes) {
       return std::unexpected(Status{.rule = Rule::kUseWrongSize, .found = into.size()});
     }
-    const Result<void> fits = data_->CheckRepeats(selection->bytes, options);
-    if (!fits) return fits;
+    TENSORGATE_TRY(data_->CheckRepeats(selection.bytes, options));
     Transfer transfer(*data_, options);
-    transfer.AddSelection(tensor->part, std::move(*selection), into);
+    transfer.AddSelection(tensor.part, std::move(selection), into);
     return transfer.Run();
   });
 }
@@ -68,15 +63,11 @@ Result<void> Checkpoint::ReadSliceInto(std::size_t index, std::span<const Subscr
 Result<Slice> Checkpoint::ReadSlice(std::size_t index, std::span<const Subscript> subscripts,
                                     const LoadOptions& options) const {
   return Guarded([&]() -> Result<Slice> {
-    Result<SlicePlan> plan = PlanSlice(index, subscripts);
-    if (!plan) return std::unexpected(plan.error());
-    const Result<void> fits = data_->CheckRepeats(plan->bytes, options);
-    if (!fits) return std::unexpected(fits.error());
-    Result<Buffer> buffer = Buffer::Allocate(plan->bytes);
-    if (!buffer) return std::unexpected(buffer.error());
-    const Result<void> read = ReadSliceInto(index, subscripts, buffer->bytes(), options);
-    if (!read) return std::unexpected(read.error());
-    return Slice{std::move(plan->shape), std::move(*buffer)};
+    SlicePlan plan = TENSORGATE_TRY(PlanSlice(index, subscripts));
+    TENSORGATE_TRY(data_->CheckRepeats(plan.bytes, options));
+    Buffer buffer = TENSORGATE_TRY(Buffer::Allocate(plan.bytes));
+    TENSORGATE_TRY(ReadSliceInto(index, subscripts, buffer.bytes(), options));
+    return Slice{std::move(plan.shape), std::move(buffer)};
   });
 }
 

@@ -17,7 +17,7 @@ constexpr std::uint64_t kTile = std::uint64_t{16} << 20;
 }  // namespace
 
 StridedReader::StridedReader(const CheckpointData& data, TensorRef tensor)
-    : data_(data), tensor_(std::move(tensor)), inner_(Bits(tensor_.dtype) / 8) {
+    : data_(data), tensor_(std::move(tensor)), inner_(tensor_.type.block_bytes) {
   if (!tensor_.shape.empty()) axis_ = tensor_.shape.size() - 1;
   // One axis further out, as long as a step of it fits a tile.
   while (axis_ != 0 && inner_ <= kTile / tensor_.shape[axis_]) {
@@ -30,7 +30,7 @@ StridedReader::StridedReader(const CheckpointData& data, TensorRef tensor)
 Result<void> StridedReader::Read(std::uint64_t offset, std::span<std::byte> into) {
   while (!into.empty()) {
     if (offset < begin_ || offset >= end_) {
-      if (Result<void> loaded = Load(offset); !loaded) return loaded;
+      TENSORGATE_TRY(Load(offset));
     }
     const std::span<const std::byte> tile =
         tile_.bytes().first(static_cast<std::size_t>(end_ - begin_));
@@ -50,8 +50,7 @@ void StridedReader::Release() {
 Result<std::size_t> StridedSource::Read(std::uint64_t offset, std::span<std::byte> into) {
   if (offset >= size_) return 0;
   into = into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset)));
-  const Result<void> read = reader_.Read(offset, into);
-  if (!read) return std::unexpected(read.error());
+  TENSORGATE_TRY(reader_.Read(offset, into));
   // Of many tensors each would keep a tile.
   if (into.size() == size_ - offset) reader_.Release();
   return into.size();
@@ -90,20 +89,17 @@ StridedReader::Tile StridedReader::TileAt(std::uint64_t offset) const {
 
 Result<void> StridedReader::Load(std::uint64_t offset) {
   const Tile tile = TileAt(offset);
-  Result<Selection> selection = Select(tensor_, tile.subscripts);
-  if (!selection) return std::unexpected(selection.error());
-  if (tile_.bytes().size() < selection->bytes) {
-    Result<Buffer> memory = Buffer::Allocate(std::min(group_, AxisSize()) * inner_);
-    if (!memory) return std::unexpected(memory.error());
-    tile_ = std::move(*memory);
+  Selection selection = TENSORGATE_TRY(Select(tensor_, tile.subscripts));
+  if (tile_.bytes().size() < selection.bytes) {
+    tile_ = TENSORGATE_TRY(Buffer::Allocate(std::min(group_, AxisSize()) * inner_));
   }
   begin_ = end_ = 0;
-  const std::uint64_t bytes = selection->bytes;
+  const std::uint64_t bytes = selection.bytes;
   const LoadOptions options{.threads = 1};
   Transfer transfer(data_, options);
-  transfer.AddSelection(tensor_.part, std::move(*selection),
+  transfer.AddSelection(tensor_.part, std::move(selection),
                         tile_.bytes().first(static_cast<std::size_t>(bytes)));
-  if (Result<void> read = transfer.Run(); !read) return read;
+  TENSORGATE_TRY(transfer.Run());
   begin_ = tile.begin;
   end_ = begin_ + bytes;
   return {};

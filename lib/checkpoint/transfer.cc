@@ -124,8 +124,7 @@ Result<std::uint64_t> Transfer::Do(std::uint64_t number) {
     return Do(task, number - task.first);
   }
   const Block& block = blocks_[static_cast<std::size_t>(number)];
-  const Result<void> read = data_.parts[block.part].Read(block.offset, block.into);
-  if (!read) return std::unexpected(read.error());
+  TENSORGATE_TRY(data_.parts[block.part].Read(block.offset, block.into));
   return block.into.size();
 }
 
@@ -133,9 +132,8 @@ Result<std::uint64_t> Transfer::Do(const Task& task, std::uint64_t number) {
   const Gather::Piece piece = task.gather.At(number);
   if (task.gather.window() == 0) {
     const auto length = static_cast<std::size_t>(piece.source.length);
-    const Result<void> read = data_.parts[task.part].Read(
-        piece.source.offset, task.into.subspan(static_cast<std::size_t>(piece.target), length));
-    if (!read) return std::unexpected(read.error());
+    TENSORGATE_TRY(data_.parts[task.part].Read(
+        piece.source.offset, task.into.subspan(static_cast<std::size_t>(piece.target), length)));
     return piece.bytes;
   }
   const Result<void> read = ReadWindow(
@@ -157,14 +155,12 @@ Result<std::uint64_t> Transfer::Do(const Together& together, std::uint64_t numbe
 template <typename TakeApart>
 Result<void> Transfer::ReadWindow(std::size_t part, const ByteRange& range,
                                   const TakeApart& take_apart) {
-  Result<Buffer> window = windows_.Take(window_ + kPage);
-  if (!window) return std::unexpected(window.error());
-  const std::span<std::byte> bytes = window->bytes().subspan(
+  Buffer window = TENSORGATE_TRY(windows_.Take(window_ + kPage));
+  const std::span<std::byte> bytes = window.bytes().subspan(
       static_cast<std::size_t>(range.offset % kPage), static_cast<std::size_t>(range.length));
-  const Result<void> read = data_.parts[part].Read(range.offset, bytes);
-  if (!read) return read;
+  TENSORGATE_TRY(data_.parts[part].Read(range.offset, bytes));
   take_apart(bytes);
-  windows_.Give(std::move(*window));
+  windows_.Give(std::move(window));
   return {};
 }
 
@@ -173,7 +169,7 @@ Result<void> Transfer::CheckUnchanged() {
   const auto repeated = std::ranges::unique(parts_);
   parts_.erase(repeated.begin(), repeated.end());
   for (const std::size_t part : parts_) {
-    if (const Result<void> unchanged = data_.parts[part].Unchanged(); !unchanged) return unchanged;
+    TENSORGATE_TRY(data_.parts[part].Unchanged());
   }
   return {};
 }

@@ -14,9 +14,9 @@
 #include "lib/write/save_shards.h"
 #include "lib/write/shard_files.h"
 #include "tensorgate/checkpoint.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/save.h"
 #include "tensorgate/shards.h"
-#include "tensorgate/torch.h"
 
 namespace tensorgate {
 namespace {
@@ -28,7 +28,6 @@ using internal::PlannedTensor;
 using internal::ShardData;
 using internal::ShardNames;
 using internal::Views;
-using torch::Tensor;
 
 constexpr std::size_t kCompared = 1 << 20;
 constexpr std::string_view kSingle = "pytorch_model.bin", kTarget = "model.safetensors";
@@ -57,16 +56,14 @@ class Converter {
   }
 
   std::expected<Converted, ConvertError> Run(const std::string& from) {
-    if (Done opened = Open(from); !opened) return std::unexpected(std::move(opened.error()));
-    if (Done planned = internal::Plan(files_, options_, result_); !planned) {
-      return std::unexpected(std::move(planned.error()));
-    }
-    if (Done target = ChooseTarget(); !target) return std::unexpected(std::move(target.error()));
+    TENSORGATE_TRY(Open(from));
+    TENSORGATE_TRY(internal::Plan(files_, options_, result_));
+    TENSORGATE_TRY(ChooseTarget());
     if (options_.dry_run) return std::move(result_);
     if (const Result<void> written = Write(); !written)
       return Error(written.error(), NameOf(written.error()));
     if (options_.verify) {
-      if (Done same = Verify(); !same) return std::unexpected(std::move(same.error()));
+      TENSORGATE_TRY(Verify());
     }
     return std::move(result_);
   }
@@ -104,21 +101,18 @@ class Converter {
     if (checked.report.verdict() != Verdict::kAccepted) return Error(std::move(checked.report));
     sharded_ = true;
     for (sharded::CheckedShard& shard : checked.shards) {
-      Done added = Add(std::move(shard.source), std::move(shard.file));
-      if (!added) return added;
+      TENSORGATE_TRY(Add(std::move(shard.source), std::move(shard.file)));
     }
     return {};
   }
 
   Done Add(std::unique_ptr<Source> source, internal::OpenedFile opened) {
-    auto* file = std::get_if<torch::File>(&opened);
-    if (file == nullptr) {
-      const bool none = std::holds_alternative<std::monostate>(opened);
-      return Error(none ? Rule::kUseNoTensors : Rule::kUseAlreadySafetensors);
-    }
+    if (opened == nullptr) return Error(Rule::kUseNoTensors);
+    if (opened->As<safetensors::File>() != nullptr) return Error(Rule::kUseAlreadySafetensors);
+    const std::uint64_t size = source->size();
     data_.parts.emplace_back();
     data_.parts.back().source = std::move(source);
-    files_.emplace_back(std::move(*file));
+    files_.push_back({std::move(opened), size});
     return {};
   }
 
@@ -138,22 +132,14 @@ class Converter {
     return {};
   }
 
-  // Where its first element is, and how the others lie.
-  static TensorRef Ref(const Tensor& tensor, std::size_t part) {
-    return {.name = tensor.name,
-            .dtype = *tensor.dtype,
-            .shape = tensor.shape,
-            .stride = tensor.stride,
-            .part = part,
-            .range = tensor.range};
-  }
-
   // Where the bytes of each tensor are in C order, by parts.
   void PlaceTensors() {
     std::vector<TensorRef> strided;
     for (std::size_t part = 0; part < files_.size(); ++part) {
       for (const PlannedTensor& planned : files_[part].tensors) {
-        if (!planned.tensor.contiguous()) strided.push_back(Ref(planned.tensor, part));
+        if (planned.tensor.stride.empty()) continue;
+        strided.push_back(planned.tensor);
+        strided.back().part = part;
       }
     }
     views_.emplace(data_, std::move(strided), options_.cancel);
@@ -162,7 +148,7 @@ class Converter {
       std::vector<SourceData>& places = places_.emplace_back();
       for (const PlannedTensor& planned : files_[part].tensors) {
         const SourceData plain{data_.parts[part].source.get(), planned.tensor.range.offset};
-        places.push_back(planned.tensor.contiguous() ? plain : *view++);
+        places.push_back(planned.tensor.stride.empty() ? plain : *view++);
       }
     }
   }
@@ -177,7 +163,7 @@ class Converter {
       for (std::size_t i = 0; i < file.tensors.size(); ++i) {
         const PlannedTensor& planned = file.tensors[i];
         shard.tensors.push_back({.name = planned.name,
-                                 .dtype = *planned.tensor.dtype,
+                                 .dtype = *planned.tensor.type.dtype,
                                  .shape = planned.tensor.shape,
                                  .data = places_[part][i]});
       }
@@ -235,9 +221,8 @@ class Converter {
                       const SourceData& place) {
     const std::optional<std::size_t> index = made.Find(planned.name);
     if (!index) return false;
-    const Result<TensorRef> ref = made.tensor(*index);
-    if (!ref) return std::unexpected(ref.error());
-    if (ref->shape != planned.tensor.shape || ref->dtype != *planned.tensor.dtype) return false;
+    const TensorRef ref = TENSORGATE_TRY(made.tensor(*index));
+    if (ref.shape != planned.tensor.shape || ref.type != planned.tensor.type) return false;
     const std::uint64_t all = planned.tensor.bytes();
     if (all == 0) return true;
     ours_.resize(kCompared);
@@ -246,11 +231,8 @@ class Converter {
       const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(all - at, kCompared));
       const std::span<std::byte> a = std::span(ours_).first(count);
       const std::span<std::byte> b = std::span(theirs_).first(count);
-      if (const Result<void> got = ReadFully(*place.source, place.offset + at, a); !got) {
-        return std::unexpected(got.error());
-      }
-      const Result<void> back = made.ReadRange(ref->part, ref->range.offset + at, b);
-      if (!back) return std::unexpected(back.error());
+      TENSORGATE_TRY(ReadFully(*place.source, place.offset + at, a));
+      TENSORGATE_TRY(made.ReadRange(ref.part, ref.range.offset + at, b));
       if (!std::ranges::equal(a, b)) return false;
       at += count;
     }

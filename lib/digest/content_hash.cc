@@ -20,8 +20,7 @@ Result<void> AddSource(Sha256& hash, const SourceData& data, std::uint64_t lengt
   for (std::uint64_t done = 0; done < length;) {
     const auto part =
         block.first(static_cast<std::size_t>(std::min<std::uint64_t>(length - done, block.size())));
-    const Result<void> read = ReadFully(*data.source, data.offset + done, part);
-    if (!read) return read;
+    TENSORGATE_TRY(ReadFully(*data.source, data.offset + done, part));
     hash.Add(part);
     done += part.size();
   }
@@ -51,8 +50,7 @@ std::vector<std::uint32_t> SortedByName(std::span<const TensorData> tensors) {
 
 Result<ContentHash> HashContent(std::span<const TensorData> tensors) {
   ContentHash hashes;
-  Result<Buffer> block = Buffer::Allocate(kBlock);
-  if (!block) return std::unexpected(block.error());
+  Buffer block = TENSORGATE_TRY(Buffer::Allocate(kBlock));
   Sha256 hash;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const TensorData& tensor = tensors[i];
@@ -62,7 +60,7 @@ Result<ContentHash> HashContent(std::span<const TensorData> tensors) {
     } else if (const auto* source = std::get_if<SourceData>(&tensor.data)) {
       const Result<std::uint64_t> bytes =
           safetensors::internal::TensorBytes(tensor.dtype, tensor.shape);
-      added = bytes ? AddSource(hash, *source, *bytes, block->bytes())
+      added = bytes ? AddSource(hash, *source, *bytes, block.bytes())
                     : Result<void>(std::unexpected(bytes.error()));
     } else {
       added = std::unexpected(Status{.rule = Rule::kSaveMisuse, .found = i});

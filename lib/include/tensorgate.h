@@ -13,7 +13,7 @@
  *   tensorgate_error_free(error);
  *   tensorgate_checkpoint_free(model);
  *
- * A gate that wants the verdict alone calls tensorgate_scan_path() or one of its siblings.
+ * A gate that wants the verdict alone calls tensorgate_check_path() or one of its siblings.
  *
  * Guarantees: no call throws or ends the program. A check never returns NULL: running out of memory is a report
  * too, with the rule "io/out-of-memory". A checkpoint exists only if every check of the strict profile passed. Calls that
@@ -86,7 +86,9 @@ typedef enum tensorgate_dtype {
   TENSORGATE_C64 = 18,
   TENSORGATE_F64 = 19,
   TENSORGATE_I64 = 20,
-  TENSORGATE_U64 = 21
+  TENSORGATE_U64 = 21,
+  TENSORGATE_NO_DTYPE =
+      255 /* Of a tensor whose type only its format has: see tensorgate_tensor.type_name. */
 } tensorgate_dtype;
 
 /* A user's own list of functions and classes that a pickle may use beside PyTorch's; trust.h says how it is written. */
@@ -151,12 +153,14 @@ TENSORGATE_C_API void tensorgate_options_init(tensorgate_options* options);
  * goes. A profile that this library does not know is answered with TENSORGATE_UNDECIDED and "use/unknown-option"; opening
  * fails with it.
  *
- * tensorgate_check_* judges safetensors files: any other format is refused as a damaged one. */
+ * tensorgate_check_* judges any file. What it is is decided by its content; the suffix of `path` only says by which format's
+ * rules something unrecognizable is refused. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_memory(const void* bytes, size_t length,
                                                             const tensorgate_options* options);
 /* Reads by pread; the descriptor stays the caller's, and its offset is not used. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_fd(int descriptor,
                                                         const tensorgate_options* options);
+/* Of the index of a sharded checkpoint, the report is on all its shards. */
 TENSORGATE_C_API tensorgate_report* tensorgate_check_path(const char* path,
                                                           const tensorgate_options* options);
 TENSORGATE_C_API tensorgate_report* tensorgate_check_callback(uint64_t size,
@@ -164,21 +168,23 @@ TENSORGATE_C_API tensorgate_report* tensorgate_check_callback(uint64_t size,
                                                               void* context,
                                                               const tensorgate_options* options);
 
-/* The same for any file: what it is is decided by its content; `path`'s suffix only says by which format's rules something
- * unrecognizable is refused. */
-TENSORGATE_C_API tensorgate_report* tensorgate_scan_memory(const void* bytes, size_t length,
-                                                           const tensorgate_options* options);
-TENSORGATE_C_API tensorgate_report* tensorgate_scan_fd(int descriptor,
-                                                       const tensorgate_options* options);
-TENSORGATE_C_API tensorgate_report* tensorgate_scan_path(const char* path,
-                                                         const tensorgate_options* options);
+/* The same for a caller that reads safetensors alone: a file of any other format is refused as a damaged one. */
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_memory(
+    const void* bytes, size_t length, const tensorgate_options* options);
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_fd(
+    int descriptor, const tensorgate_options* options);
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_path(
+    const char* path, const tensorgate_options* options);
+TENSORGATE_C_API tensorgate_report* tensorgate_check_safetensors_callback(
+    uint64_t size, tensorgate_read_function read, void* context, const tensorgate_options* options);
 
-/* ---- Bytes that come in order and whose number is not known before the end: an upload, a pipe. As a scan; what can only
+/* ---- Bytes that come in order and whose number is not known before the end: an upload, a pipe. Judged as by
+ * tensorgate_check_*; what can only
  * be judged as a whole (archives, pickles) is kept in a temporary file without a name in /var/tmp. By one thread at a time. */
 
 typedef struct tensorgate_stream tensorgate_stream;
 
-/* `name` is the file's, for its suffix, as in tensorgate_scan_path; NULL if it has none. NULL only if there is no memory. */
+/* `name` is the file's, for its suffix, as in tensorgate_check_path; NULL if it has none. NULL only if there is no memory. */
 TENSORGATE_C_API tensorgate_stream* tensorgate_stream_create(const char* name,
                                                              const tensorgate_options* options);
 /* The next bytes. 0: the verdict is certain whatever follows, or the stream is NULL: send no more. */
@@ -198,6 +204,10 @@ TENSORGATE_C_API uint64_t tensorgate_report_dropped_findings(const tensorgate_re
 /* Fills what `finding->struct_size` covers; 0 and untouched where there is no such finding. */
 TENSORGATE_C_API int tensorgate_report_finding(const tensorgate_report* report, size_t index,
                                                tensorgate_finding* finding);
+/* The same for why the file is not accepted: its first error, or of an unsupported file the note that says what it is. 0 if
+ * it is accepted. */
+TENSORGATE_C_API int tensorgate_report_reason(const tensorgate_report* report,
+                                              tensorgate_finding* finding);
 /* Facts of a header that could be read; 0 for all else. */
 TENSORGATE_C_API uint64_t tensorgate_report_tensor_count(const tensorgate_report* report);
 TENSORGATE_C_API uint64_t tensorgate_report_header_bytes(const tensorgate_report* report);
@@ -274,6 +284,9 @@ typedef struct tensorgate_tensor {
   size_t part;     /* Which file of the checkpoint. */
   uint64_t offset; /* Where in that file, and how long there. */
   uint64_t length;
+  tensorgate_text type_name; /* "F32", "Q4_K". */
+  uint32_t block_elements;   /* Elements are stored in blocks of so many … */
+  uint32_t block_bytes;      /* … in so many bytes. */
 } tensorgate_tensor;
 
 typedef struct tensorgate_part {
@@ -297,7 +310,7 @@ TENSORGATE_C_API int tensorgate_shape(const tensorgate_checkpoint* checkpoint, s
 TENSORGATE_C_API int tensorgate_stride(const tensorgate_checkpoint* checkpoint, size_t index,
                                        uint64_t* stride, size_t room, tensorgate_error** error);
 TENSORGATE_C_API size_t tensorgate_metadata_count(const tensorgate_checkpoint* checkpoint);
-/* 0 where there is no such entry. */
+/* 0 where there is no such entry. The value of one that is not a text has a null pointer. */
 TENSORGATE_C_API int tensorgate_metadata_at(const tensorgate_checkpoint* checkpoint, size_t index,
                                             tensorgate_text* key, tensorgate_text* value);
 TENSORGATE_C_API int tensorgate_metadata_find(const tensorgate_checkpoint* checkpoint,

@@ -147,9 +147,9 @@ void JsonWriter::Number(std::uint64_t number) {
   out_.append(digits.begin(), end.ptr);
 }
 
-void JsonWriter::Spelled(std::string_view value) {
+void JsonWriter::Raw(std::string_view json) {
   Separate();
-  out_ += value;
+  out_ += json;
 }
 
 void JsonWriter::Bool(bool value) {

@@ -36,8 +36,8 @@ class JsonWriter {
   void Key(std::string_view key);
   void String(std::string_view text);
   void Number(std::uint64_t number);
-  /// A value that is spelled already: a number, or an object.
-  void Spelled(std::string_view value);
+  /// A value that is JSON already.
+  void Raw(std::string_view json);
   void Bool(bool value);
   void Null();
   /// What comes next, a value or a bracket that closes, is on a line of its own.

@@ -219,12 +219,21 @@ std::string Message(const Report& report, const Finding& finding) {
   return out;
 }
 
+std::string Message(const Report& report) {
+  const Finding* const reason = report.reason();
+  if (reason != nullptr) return Message(report, *reason);
+  try {
+    return "every check passed";
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
 std::string Message(const Status& status) {
   try {
     ReportBuilder builder({}, {});
     builder.Add(status);
-    const Report report = builder.Finish();
-    return Message(report, report.findings()[0]);
+    return Message(builder.Finish());
   } catch (const std::bad_alloc&) {
     return {};
   }

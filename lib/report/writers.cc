@@ -65,7 +65,7 @@ class JsonDocumentWriter final : public ReportWriter {
 
   std::string Add(std::string_view path, const Report& report,
                   const ReportExtras& extras) override {
-    json_.Spelled(RenderJson(path, report, extras.json));
+    json_.Raw(RenderJson(path, report, extras.json));
     json_.BreakLine();
     return std::exchange(text_, {});
   }

@@ -32,6 +32,12 @@ std::string_view Report::FoundText(const Finding& finding) const {
                                         finding.found_text);
 }
 
+const Finding* Report::reason() const {
+  if (verdict_ == Verdict::kAccepted || findings().empty()) return nullptr;
+  const auto error = std::ranges::find(findings(), Severity::kError, &Finding::severity);
+  return error == findings().end() ? &findings().front() : &*error;
+}
+
 ReportBuilder::ReportBuilder(const CheckOptions& options, std::string_view format)
     : options_(options), interrupt_(options_) {
   options_.max_findings = std::max<std::uint32_t>(options_.max_findings, 1);

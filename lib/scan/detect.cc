@@ -56,9 +56,7 @@ Result<Detected> Detect(Source& source, std::span<const std::byte> head, std::st
   if (packing == Packing::kPickle) return Detected{kind, {}};
   SecondReadings readings(Family::kOther);
   readings.Know(head);
-  if (const Result<void> read = FindSecondReadings(readings, source); !read) {
-    return std::unexpected(read.error());
-  }
+  TENSORGATE_TRY(FindSecondReadings(readings, source));
   if (!IsUnclear(kind)) return Detected{kind, AlsoInWords(readings, kind)};
   if (IsPickle(readings.pickle(), source.size())) {
     return Detected{PlainKind(Packing::kPickle), {}};

@@ -54,11 +54,9 @@ class Way {
       struct stat status;
       if (::fstatat(Here(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return Failed(errno);
       if (S_ISLNK(status.st_mode)) {
-        if (Result<void> followed = Follow(name); !followed) {
-          return std::unexpected(followed.error());
-        }
+        TENSORGATE_TRY(Follow(name));
       } else if (S_ISDIR(status.st_mode)) {
-        if (Result<void> entered = Enter(name); !entered) return std::unexpected(entered.error());
+        TENSORGATE_TRY(Enter(name));
       } else if (!rest_.empty()) {
         return Failed(ENOTDIR);
       } else {
@@ -102,16 +100,15 @@ class Way {
 
   Result<void> Follow(const std::string& name) {
     if (++links_ > kMaxLinks) return Failed(ELOOP);
-    Result<std::string> target = ReadLink(Here(), name.c_str());
-    if (!target) return std::unexpected(target.error());
-    if (target->starts_with('/')) {
-      const std::optional<std::size_t> root = RootOf(*target);
+    std::string target = TENSORGATE_TRY(ReadLink(Here(), name.c_str()));
+    if (target.starts_with('/')) {
+      const std::optional<std::size_t> root = RootOf(target);
       if (!root) return Refuse(Rule::kIoLinkNotFollowed);
-      target->erase(0, *root);
+      target.erase(0, *root);
       own_.clear();
       depth_ = 1;
     }
-    rest_.insert(0, *target);
+    rest_.insert(0, target);
     return {};
   }
 

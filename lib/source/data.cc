@@ -72,8 +72,7 @@ Result<void> Read(Source& source, Part& part, std::span<std::byte> block, Interr
   for (std::uint64_t done = 0; done < range.length;) {
     const auto bytes = block.first(
         static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), range.length - done)));
-    Result<void> read = ReadFully(source, range.offset + done, bytes, interrupt);
-    if (!read) return read;
+    TENSORGATE_TRY(ReadFully(source, range.offset + done, bytes, interrupt));
     See(part, range.offset + done, bytes);
     done += bytes.size();
   }
@@ -126,8 +125,7 @@ Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRang
     std::uint64_t bytes = 0;
     const PartSpan& piece = pieces[static_cast<std::size_t>(number)];
     for (Part& part : std::span(parts).subspan(piece.begin, piece.end - piece.begin)) {
-      const Result<void> read = Read(source, part, block.span(), interrupt);
-      if (!read) return std::unexpected(read.error());
+      TENSORGATE_TRY(Read(source, part, block.span(), interrupt));
       bytes += part.range.bytes.length;
     }
     return bytes;

@@ -110,13 +110,12 @@ Result<std::size_t> FileSource::Read(std::uint64_t offset, std::span<std::byte> 
 }
 
 Result<void> FileSource::Unchanged() {
-  Result<FileSource> now = FromDescriptor(descriptor_);
-  if (!now) return std::unexpected(now.error());
+  FileSource now = TENSORGATE_TRY(FromDescriptor(descriptor_));
   // The inode cannot differ behind one descriptor on a sound system; network file systems are not
   // always.
-  if (now->size_ != size_ || now->device_ != device_ || now->inode_ != inode_ ||
-      now->modified_ns_ != modified_ns_ ||
-      (now->links_ == links_ && now->changed_ns_ != changed_ns_)) {
+  if (now.size_ != size_ || now.device_ != device_ || now.inode_ != inode_ ||
+      now.modified_ns_ != modified_ns_ ||
+      (now.links_ == links_ && now.changed_ns_ != changed_ns_)) {
     return std::unexpected(Status{.rule = Rule::kIoChanged});
   }
   return {};

@@ -106,8 +106,7 @@ Result<NewFile> NewFile::Create(const NewFileFolder& folder, const std::string& 
     return std::unexpected(Status{.rule = Rule::kIoNotRegular});
   }
   const bool keeps_mode = replaces && S_ISREG(old.st_mode);
-  const Result<void> opened = file.Open(O_RDWR | O_CLOEXEC | O_NOCTTY, keeps_mode ? 0600 : 0666);
-  if (!opened) return std::unexpected(opened.error());
+  TENSORGATE_TRY(file.Open(O_RDWR | O_CLOEXEC | O_NOCTTY, keeps_mode ? 0600 : 0666));
   if (keeps_mode) {
     // Who may not give the file away keeps it; the mode goes to whoever owns it then.
     static_cast<void>(!::fchown(file.file_.get(), old.st_uid, old.st_gid));
@@ -185,8 +184,7 @@ Result<void> NewFile::WriteAt(std::uint64_t offset,
   for (const std::span<const std::byte> piece : pieces) {
     const std::size_t skip = std::min(done, piece.size());
     done -= skip;
-    const Result<void> rest = WriteAt(offset + skip, piece.subspan(skip));
-    if (!rest) return rest;
+    TENSORGATE_TRY(WriteAt(offset + skip, piece.subspan(skip)));
     offset += piece.size();
   }
   return {};
@@ -239,8 +237,7 @@ Result<void> NewFile::Close() {
 }
 
 Result<void> NewFile::Commit() {
-  const Result<void> closed = Close();
-  if (!closed) return closed;
+  TENSORGATE_TRY(Close());
   const int folder = folder_->descriptor();
   if (::renameat(folder, hidden_.c_str(), folder, name_.c_str()) != 0) {
     return Failure(Rule::kSaveCreateFailed, errno);

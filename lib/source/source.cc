@@ -19,17 +19,16 @@ Result<void> internal::ReadFully(Source& source, std::uint64_t offset, std::span
     if (const std::optional<Rule> rule = interrupt.Ended()) {
       return std::unexpected(Status{.rule = *rule, .offset = offset});
     }
-    const Result<std::size_t> count = source.Read(offset, into);
-    if (!count) return std::unexpected(count.error());
-    if (*count == 0) {
+    const std::size_t count = TENSORGATE_TRY(source.Read(offset, into));
+    if (count == 0) {
       return std::unexpected(Status{.rule = Rule::kIoShortRead, .offset = offset, .found = offset});
     }
     // A callback that claims to have written more than it was given has broken its contract.
-    if (*count > into.size()) {
+    if (count > into.size()) {
       return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
     }
-    offset += *count;
-    into = into.subspan(*count);
+    offset += count;
+    into = into.subspan(count);
   }
   return {};
 }

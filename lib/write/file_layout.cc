@@ -166,8 +166,7 @@ Result<FileLayout> LayOut(std::span<const TensorSpec> tensors, const LayoutOptio
     const auto keys = SortBy(metadata.size(),
                              [&](std::uint32_t i) { return std::string_view(metadata[i].first); });
     if (!keys) return Refuse(Rule::kSaveMetadataDuplicate, keys.error());
-    const Result<void> written = header.Metadata(metadata);
-    if (!written) return std::unexpected(written.error());
+    TENSORGATE_TRY(header.Metadata(metadata));
   }
   FileLayout layout;
   layout.order = OrderOf(tensors, bytes, options);
@@ -177,8 +176,7 @@ Result<FileLayout> LayOut(std::span<const TensorSpec> tensors, const LayoutOptio
     const std::uint64_t begin = end;
     if (AddOverflows(end, bytes[i])) return Refuse(Rule::kSaveShapeOverflow, i);
     layout.begin[i] = begin;
-    const Result<void> written = header.Tensor(tensors[i], begin, end);
-    if (!written) return std::unexpected(written.error());
+    TENSORGATE_TRY(header.Tensor(tensors[i], begin, end));
   }
   Result<std::string> head = header.Finish(options.alignment);
   if (!head) return std::unexpected(head.error());

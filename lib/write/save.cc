@@ -60,10 +60,9 @@ struct Writer::State {
   Result<void> Add(Tensor&& tensor) {
     if (broken) return std::unexpected(*broken);
     if (begun) return Refuse(Rule::kSaveMisuse);
-    const Result<std::uint64_t> size = CheckedSize(tensor, tensors.size());
-    if (!size) return std::unexpected(size.error());
+    const std::uint64_t size = TENSORGATE_TRY(CheckedSize(tensor, tensors.size()));
     bytes.resize(tensors.size());  // one more if memory ran out between the two before
-    bytes.push_back(*size);
+    bytes.push_back(size);
     tensors.push_back(std::forward<Tensor>(tensor));
     return {};
   }
@@ -90,9 +89,7 @@ Result<void> Writer::State::Begin() {
   std::vector<TensorSpec> specs;
   specs.reserve(tensors.size());
   for (const TensorData& tensor : tensors) specs.push_back(SpecOf(tensor));
-  Result<std::vector<std::uint32_t>> sorted = safetensors::internal::SortNames(specs);
-  if (!sorted) return std::unexpected(sorted.error());
-  by_name = *std::move(sorted);
+  by_name = TENSORGATE_TRY(safetensors::internal::SortNames(specs));
   places.resize(tensors.size());
   pushed.resize(tensors.size());
 
@@ -108,8 +105,7 @@ Result<void> Writer::State::Begin() {
   for (std::uint32_t i = 0; i < split.size(); ++i) {
     shards[i].name = split.size() == 1 ? name : ShardNames(name).Shard(i, split.size());
     shards[i].tensors = std::move(split[i]);
-    const Result<void> laid = LayOutShard(i, specs);
-    if (!laid) return laid;
+    TENSORGATE_TRY(LayOutShard(i, specs));
   }
   return {};
 }
@@ -151,9 +147,8 @@ Result<void> Writer::State::CheckPushed() const {
 
 Result<void> Writer::State::WriteShard(Shard& shard, Meter& meter) {
   if (!shard.file) {
-    Result<NewFile> file = NewFile::Create(folder, shard.name);
-    if (!file) return std::unexpected(file.error());
-    shard.file.emplace(*std::move(file));
+    NewFile file = TENSORGATE_TRY(NewFile::Create(folder, shard.name));
+    shard.file.emplace(std::move(file));
   }
   std::vector<WritePiece> pieces;
   pieces.reserve(shard.tensors.size());
@@ -196,12 +191,10 @@ Result<void> Writer::State::Commit() {
   files.reserve(shards.size() + 1);
   for (Shard& shard : shards) files.push_back(*std::move(shard.file));
   if (shards.size() > 1) {
-    Result<NewFile> index = WriteIndex();
-    if (!index) return std::unexpected(index.error());
-    files.push_back(*std::move(index));
+    NewFile index = TENSORGATE_TRY(WriteIndex());
+    files.push_back(std::move(index));
   }
-  const Result<void> committed = internal::CommitAll(files);
-  if (!committed) return committed;
+  TENSORGATE_TRY(internal::CommitAll(files));
   if (options.max_shard_bytes != 0) RemoveFormer();
   if (options.sync) folder.Sync();
   return {};
@@ -214,8 +207,7 @@ Writer::~Writer() = default;
 
 Result<Writer> Writer::Create(const std::string& path, SaveOptions options) {
   return Guarded([&]() -> Result<Writer> {
-    const Result<void> sound = CheckSaveOptions(options);
-    if (!sound) return std::unexpected(sound.error());
+    TENSORGATE_TRY(CheckSaveOptions(options));
     auto state = std::make_unique<State>();
     state->name = internal::FileNameOf(path);
     state->options = std::move(options);
@@ -225,9 +217,7 @@ Result<Writer> Writer::Create(const std::string& path, SaveOptions options) {
          internal::ValidUtf8Length(state->name) != state->name.size())) {
       return Refuse(Rule::kSaveMisuse);
     }
-    Result<NewFileFolder> folder = NewFileFolder::OpenFor(path);
-    if (!folder) return std::unexpected(folder.error());
-    state->folder = *std::move(folder);
+    state->folder = TENSORGATE_TRY(NewFileFolder::OpenFor(path));
     return Writer(std::move(state));
   });
 }
@@ -245,8 +235,7 @@ Result<void> Writer::Write(std::string_view name, std::span<const std::byte> byt
     State& state = *state_;
     if (state.broken) return std::unexpected(*state.broken);
     if (!state.begun) {
-      const Result<void> begun = state.Keep(state.Begin());
-      if (!begun) return begun;
+      TENSORGATE_TRY(state.Keep(state.Begin()));
     }
     const std::optional<std::uint32_t> number = state.Find(name);
     if (!number || !std::holds_alternative<PushedData>(state.tensors[*number].data)) {
@@ -274,21 +263,17 @@ Result<void> Writer::Finish() {
   if (state.broken) return std::unexpected(*state.broken);
   Result<void> done = Guarded([&]() -> Result<void> {
     if (!state.begun) {
-      const Result<void> begun = state.Begin();
-      if (!begun) return begun;
+      TENSORGATE_TRY(state.Begin());
     }
-    const Result<void> complete = state.CheckPushed();
-    if (!complete) return complete;
+    TENSORGATE_TRY(state.CheckPushed());
     std::uint64_t all = 0;
     for (const Shard& shard : state.shards)
       all += shard.layout.file_bytes - shard.layout.head.size();
     Meter meter(state.options, all);
     for (Shard& shard : state.shards) {
-      const Result<void> written = state.WriteShard(shard, meter);
-      if (!written) return written;
+      TENSORGATE_TRY(state.WriteShard(shard, meter));
     }
-    const Result<void> unchanged = internal::CheckSources(state.tensors);
-    if (!unchanged) return unchanged;
+    TENSORGATE_TRY(internal::CheckSources(state.tensors));
     return state.Commit();
   });
   if (!done) return state.Keep(done);
@@ -300,13 +285,11 @@ Result<void> Writer::Finish() {
 Result<void> Save(const std::string& path, std::span<const TensorData> tensors,
                   const SaveOptions& options) {
   return Guarded([&]() -> Result<void> {
-    Result<Writer> writer = Writer::Create(path, options);
-    if (!writer) return std::unexpected(writer.error());
+    Writer writer = TENSORGATE_TRY(Writer::Create(path, options));
     for (const TensorData& tensor : tensors) {
-      const Result<void> added = writer->Add(tensor);
-      if (!added) return added;
+      TENSORGATE_TRY(writer.Add(tensor));
     }
-    return writer->Finish();
+    return writer.Finish();
   });
 }
 

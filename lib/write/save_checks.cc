@@ -29,8 +29,7 @@ Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number
 
 Result<void> CheckOneReading(Source& file) {
   SecondReadings readings(Family::kSafetensors);
-  const Result<void> read = FindSecondReadings(readings, file);
-  if (!read) return read;
+  TENSORGATE_TRY(FindSecondReadings(readings, file));
   const std::optional<std::uint64_t> first = readings.first();
   if (!first) return {};
   return std::unexpected(

@@ -54,19 +54,17 @@ Result<void> ShardRewriter::LayOut() {
   for (const ShardData& shard : shards_) {
     std::vector<std::uint64_t>& bytes = bytes_.emplace_back();
     for (const TensorData& tensor : shard.tensors) {
-      const Result<std::uint64_t> size = CheckedSize(tensor, specs.size());
-      if (!size) return std::unexpected(size.error());
+      const std::uint64_t size = TENSORGATE_TRY(CheckedSize(tensor, specs.size()));
       if (std::holds_alternative<PushedData>(tensor.data)) {
         return Refuse(Rule::kSaveMisuse, specs.size());
       }
-      bytes.push_back(*size);
-      data_bytes_ = SaturatingAdd(data_bytes_, *size);
+      bytes.push_back(size);
+      data_bytes_ = SaturatingAdd(data_bytes_, size);
       specs.push_back(SpecOf(tensor));
     }
   }
   // One name space over all shards.
-  const auto sorted = safetensors::internal::SortNames(specs);
-  if (!sorted) return std::unexpected(sorted.error());
+  TENSORGATE_TRY(safetensors::internal::SortNames(specs));
   std::size_t first = 0;
   for (const ShardData& shard : shards_) {
     SaveOptions own = options_;
@@ -105,12 +103,9 @@ Result<NewFileFolder> ShardRewriter::Open(const NewFileFolder& in, const std::st
 Result<void> ShardRewriter::OpenFolder(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   if (path == "/") path = "/.";
-  Result<NewFileFolder> above = NewFileFolder::OpenFor(path);
-  if (!above) return std::unexpected(above.error());
-  above_ = *std::move(above);
-  Result<NewFileFolder> folder = Open(above_, FileNameOf(path), true);
-  if (!folder) return std::unexpected(folder.error());
-  folders_.emplace("", *std::move(folder));
+  above_ = TENSORGATE_TRY(NewFileFolder::OpenFor(path));
+  NewFileFolder folder = TENSORGATE_TRY(Open(above_, FileNameOf(path), true));
+  folders_.emplace("", std::move(folder));
   return {};
 }
 
@@ -122,9 +117,8 @@ Result<NewFileFolder*> ShardRewriter::FolderOf(const std::string& name) {
     if (slash == name.npos) break;
     auto known = folders_.find(name.substr(0, slash + 1));
     if (known == folders_.end()) {
-      Result<NewFileFolder> inner = Open(*folder, name.substr(begin, slash - begin), false);
-      if (!inner) return std::unexpected(inner.error());
-      known = folders_.emplace(name.substr(0, slash + 1), *std::move(inner)).first;
+      NewFileFolder inner = TENSORGATE_TRY(Open(*folder, name.substr(begin, slash - begin), false));
+      known = folders_.emplace(name.substr(0, slash + 1), std::move(inner)).first;
     }
     folder = &known->second;
     begin = slash + 1;
@@ -135,30 +129,26 @@ Result<NewFileFolder*> ShardRewriter::FolderOf(const std::string& name) {
 Result<void> ShardRewriter::WriteShard(std::size_t number, Meter& meter) {
   const ShardData& shard = shards_[number];
   const FileLayout& layout = layouts_[number];
-  const Result<NewFileFolder*> folder = FolderOf(shard.name);
-  if (!folder) return std::unexpected(folder.error());
-  Result<NewFile> file = NewFile::Create(**folder, FileNameOf(shard.name));
-  if (!file) return std::unexpected(file.error());
+  NewFileFolder* const folder = TENSORGATE_TRY(FolderOf(shard.name));
+  NewFile file = TENSORGATE_TRY(NewFile::Create(*folder, FileNameOf(shard.name)));
   std::vector<WritePiece> pieces;
   pieces.reserve(shard.tensors.size());
   for (const std::uint32_t i : layout.order) {
     pieces.push_back({&shard.tensors[i], bytes_[number][i], first_[number] + i});
   }
   const Result<void> written =
-      internal::WriteShard(layout.head, pieces, *file, meter, options_, shards_.size());
-  if (written) files_.push_back(*std::move(file));
+      internal::WriteShard(layout.head, pieces, file, meter, options_, shards_.size());
+  if (written) files_.push_back(std::move(file));
   return written;
 }
 
 Result<void> ShardRewriter::Commit(const std::string& index) {
   if (!index.empty()) {
-    Result<NewFile> file =
-        WriteIndex(folders_.at(""), index, IndexText(data_bytes_, entries_), options_);
-    if (!file) return std::unexpected(file.error());
-    files_.push_back(*std::move(file));
+    NewFile file = TENSORGATE_TRY(
+        WriteIndex(folders_.at(""), index, IndexText(data_bytes_, entries_), options_));
+    files_.push_back(std::move(file));
   }
-  const Result<void> committed = CommitAll(files_);
-  if (!committed) return committed;
+  TENSORGATE_TRY(CommitAll(files_));
   if (options_.sync) {
     for (const auto& folder : folders_) folder.second.Sync();
     if (!made_.empty()) above_.Sync();
@@ -167,26 +157,21 @@ Result<void> ShardRewriter::Commit(const std::string& index) {
 }
 
 Result<void> ShardRewriter::Write(const std::string& folder, const std::string& index) {
-  const Result<void> opened = OpenFolder(folder);
-  if (!opened) return opened;
+  TENSORGATE_TRY(OpenFolder(folder));
   files_.reserve(shards_.size() + 1);
   Meter meter(options_, data_bytes_);
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    const Result<void> written = WriteShard(i, meter);
-    if (!written) return written;
+    TENSORGATE_TRY(WriteShard(i, meter));
   }
   for (const ShardData& shard : shards_) {
-    const Result<void> unchanged = CheckSources(shard.tensors);
-    if (!unchanged) return unchanged;
+    TENSORGATE_TRY(CheckSources(shard.tensors));
   }
   return Commit(index);
 }
 
 Result<void> ShardRewriter::Run(const std::string& folder, const std::string& index) {
-  const Result<void> sound = CheckSaveOptions(options_);
-  if (!sound) return sound;
-  const Result<void> laid = LayOut();
-  if (!laid) return laid;
+  TENSORGATE_TRY(CheckSaveOptions(options_));
+  TENSORGATE_TRY(LayOut());
   return Write(folder, index);
 }
 

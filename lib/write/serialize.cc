@@ -21,22 +21,17 @@ struct Serialized {
 };
 
 Result<Serialized> LayOutMemory(std::span<const TensorData> tensors, const SaveOptions& options) {
-  const Result<void> sound = internal::CheckSaveOptions(options);
-  if (!sound) return std::unexpected(sound.error());
+  TENSORGATE_TRY(internal::CheckSaveOptions(options));
   Serialized serialized;
   std::vector<internal::TensorSpec> specs;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const Result<std::uint64_t> size = internal::CheckedSize(tensors[i], i);
-    if (!size) return std::unexpected(size.error());
+    const std::uint64_t size = TENSORGATE_TRY(internal::CheckedSize(tensors[i], i));
     if (std::holds_alternative<PushedData>(tensors[i].data)) return Refuse(Rule::kSaveMisuse, i);
-    serialized.bytes.push_back(*size);
+    serialized.bytes.push_back(size);
     specs.push_back(internal::SpecOf(tensors[i]));
   }
-  const auto sorted = safetensors::internal::SortNames(specs);
-  if (!sorted) return std::unexpected(sorted.error());
-  Result<FileLayout> layout = internal::LayOutFile(specs, options);
-  if (!layout) return std::unexpected(layout.error());
-  serialized.layout = *std::move(layout);
+  TENSORGATE_TRY(safetensors::internal::SortNames(specs));
+  serialized.layout = TENSORGATE_TRY(internal::LayOutFile(specs, options));
   return serialized;
 }
 
@@ -49,11 +44,9 @@ Result<void> WriteMemory(const Serialized& serialized, std::span<const TensorDat
     pieces.push_back({&tensors[i], serialized.bytes[i], i});
   internal::MemorySink sink(into);
   internal::Meter meter(options, layout.file_bytes - layout.head.size());
-  const Result<void> written = internal::WriteFile(layout.head, pieces, sink, meter);
-  if (!written) return written;
+  TENSORGATE_TRY(internal::WriteFile(layout.head, pieces, sink, meter));
   MemorySource file(into);
-  const Result<void> one = internal::CheckOneReading(file);
-  if (!one) return one;
+  TENSORGATE_TRY(internal::CheckOneReading(file));
   return internal::CheckSources(tensors);
 }
 
@@ -62,32 +55,28 @@ Result<void> WriteMemory(const Serialized& serialized, std::span<const TensorDat
 Result<std::uint64_t> SerializedSize(std::span<const TensorData> tensors,
                                      const SaveOptions& options) {
   return Guarded([&]() -> Result<std::uint64_t> {
-    const Result<Serialized> serialized = LayOutMemory(tensors, options);
-    if (!serialized) return std::unexpected(serialized.error());
-    return serialized->layout.file_bytes;
+    const Serialized serialized = TENSORGATE_TRY(LayOutMemory(tensors, options));
+    return serialized.layout.file_bytes;
   });
 }
 
 Result<void> SerializeInto(std::span<const TensorData> tensors, std::span<std::byte> into,
                            const SaveOptions& options) {
   return Guarded([&]() -> Result<void> {
-    const Result<Serialized> serialized = LayOutMemory(tensors, options);
-    if (!serialized) return std::unexpected(serialized.error());
-    if (into.size() != serialized->layout.file_bytes) return Refuse(Rule::kSaveWrongSize);
-    return WriteMemory(*serialized, tensors, into, options);
+    const Serialized serialized = TENSORGATE_TRY(LayOutMemory(tensors, options));
+    if (into.size() != serialized.layout.file_bytes) return Refuse(Rule::kSaveWrongSize);
+    return WriteMemory(serialized, tensors, into, options);
   });
 }
 
 Result<std::vector<std::byte>> Serialize(std::span<const TensorData> tensors,
                                          const SaveOptions& options) {
   return Guarded([&]() -> Result<std::vector<std::byte>> {
-    const Result<Serialized> serialized = LayOutMemory(tensors, options);
-    if (!serialized) return std::unexpected(serialized.error());
+    const Serialized serialized = TENSORGATE_TRY(LayOutMemory(tensors, options));
     // On 32 bits a file may be larger than all memory.
-    if (serialized->layout.file_bytes > PTRDIFF_MAX) return Refuse(Rule::kIoOutOfMemory);
-    std::vector<std::byte> file(static_cast<std::size_t>(serialized->layout.file_bytes));
-    const Result<void> written = WriteMemory(*serialized, tensors, file, options);
-    if (!written) return std::unexpected(written.error());
+    if (serialized.layout.file_bytes > PTRDIFF_MAX) return Refuse(Rule::kIoOutOfMemory);
+    std::vector<std::byte> file(static_cast<std::size_t>(serialized.layout.file_bytes));
+    TENSORGATE_TRY(WriteMemory(serialized, tensors, file, options));
     return file;
   });
 }

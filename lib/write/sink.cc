@@ -36,19 +36,15 @@ Result<void> MemorySink::Skip(std::uint64_t count) {
 
 Result<std::span<std::byte>> FileSink::Room(std::uint64_t wanted) {
   if (!pieces_.empty()) {
-    const Result<void> written = WriteGathered();
-    if (!written) return std::unexpected(written.error());
+    TENSORGATE_TRY(WriteGathered());
   }
   if (block_.size() == 0) {
-    Result<Buffer> block = Buffer::Allocate(kBlock);
-    if (!block) return std::unexpected(block.error());
-    block_ = *std::move(block);
+    block_ = TENSORGATE_TRY(Buffer::Allocate(kBlock));
   }
   // Blocks end where blocks of the file end, so that all but the first are written page to page.
   std::size_t capacity = kBlock - static_cast<std::size_t>(position_ % kBlock);
   if (used_ == capacity) {
-    const Result<void> flushed = Flush();
-    if (!flushed) return std::unexpected(flushed.error());
+    TENSORGATE_TRY(Flush());
     capacity = kBlock;
   }
   const std::uint64_t room = std::min<std::uint64_t>(wanted, capacity - used_);
@@ -58,9 +54,8 @@ Result<std::span<std::byte>> FileSink::Room(std::uint64_t wanted) {
 Result<void> FileSink::Append(std::span<const std::byte> bytes) {
   if (bytes.size() >= kDirect || !pieces_.empty()) return Gather(bytes);
   while (!bytes.empty()) {
-    const Result<std::span<std::byte>> room = Room(bytes.size());
-    if (!room) return std::unexpected(room.error());
-    const std::size_t count = CopyBytes(bytes, *room);
+    const std::span<std::byte> room = TENSORGATE_TRY(Room(bytes.size()));
+    const std::size_t count = CopyBytes(bytes, room);
     Filled(count);
     bytes = bytes.subspan(count);
   }
@@ -68,8 +63,7 @@ Result<void> FileSink::Append(std::span<const std::byte> bytes) {
 }
 
 Result<std::uint64_t> FileSink::Copy(int from, std::uint64_t offset, std::uint64_t length) {
-  const Result<void> flushed = Flush();
-  if (!flushed) return std::unexpected(flushed.error());
+  TENSORGATE_TRY(Flush());
   const Result<std::uint64_t> copied = file_.CopyAt(position_, from, offset, length);
   if (copied) position_ += *copied;
   return copied;
@@ -93,8 +87,7 @@ Result<void> FileSink::Gather(std::span<const std::byte> bytes) {
     gathered_ += count;
     bytes = bytes.subspan(count);
     if (position() % kGather == 0 || pieces_.size() == NewFile::kMostPieces) {
-      const Result<void> written = WriteGathered();
-      if (!written) return written;
+      TENSORGATE_TRY(WriteGathered());
     }
   }
   return {};
@@ -114,8 +107,7 @@ Result<void> FileSink::WriteBlock() {
   while (!bytes.empty()) {
     const std::size_t step =
         std::min(bytes.size(), kWrite - static_cast<std::size_t>(position_ % kWrite));
-    const Result<void> written = file_.WriteAt(position_, bytes.first(step));
-    if (!written) return written;
+    TENSORGATE_TRY(file_.WriteAt(position_, bytes.first(step)));
     position_ += step;
     used_ -= step;
     bytes = bytes.subspan(step);

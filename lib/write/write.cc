@@ -28,11 +28,9 @@ class FileWriter {
     }
     while (!bytes.empty()) {
       const auto step = bytes.first(static_cast<std::size_t>(StepOf(bytes.size())));
-      const Result<void> written = sink_.Append(step);
-      if (!written) return written;
+      TENSORGATE_TRY(sink_.Append(step));
       bytes = bytes.subspan(step.size());
-      const Result<void> counted = meter_.Add(step.size());
-      if (!counted) return counted;
+      TENSORGATE_TRY(meter_.Add(step.size()));
     }
     return {};
   }
@@ -57,13 +55,11 @@ class FileWriter {
     while (by_kernel && done < length) {
       // Steps end at large boundaries: a file that is filled from odd places is filled in small pages.
       const std::uint64_t step = std::min(length - done, kStep - sink_.position() % kStep);
-      const Result<std::uint64_t> copied =
-          sink_.Copy(source.descriptor(), data.offset + done, step);
-      if (!copied) return std::unexpected(copied.error());
-      done += *copied;
-      const Result<void> counted = meter_.Add(*copied);
-      if (!counted) return counted;
-      if (*copied < step) break;
+      const std::uint64_t copied =
+          TENSORGATE_TRY(sink_.Copy(source.descriptor(), data.offset + done, step));
+      done += copied;
+      TENSORGATE_TRY(meter_.Add(copied));
+      if (copied < step) break;
     }
     return Fill(length - done, [&](std::uint64_t offset, std::span<std::byte> into) {
       return ReadFully(source, data.offset + done + offset, into);
@@ -74,14 +70,11 @@ class FileWriter {
   template <typename Read>
   Result<void> Fill(std::uint64_t length, const Read& read) {
     for (std::uint64_t done = 0; done < length;) {
-      const Result<std::span<std::byte>> room = sink_.Room(StepOf(length - done));
-      if (!room) return std::unexpected(room.error());
-      const Result<void> filled = read(done, *room);
-      if (!filled) return filled;
-      sink_.Filled(room->size());
-      done += room->size();
-      const Result<void> counted = meter_.Add(room->size());
-      if (!counted) return counted;
+      const std::span<std::byte> room = TENSORGATE_TRY(sink_.Room(StepOf(length - done)));
+      TENSORGATE_TRY(read(done, room));
+      sink_.Filled(room.size());
+      done += room.size();
+      TENSORGATE_TRY(meter_.Add(room.size()));
     }
     return {};
   }
@@ -168,12 +161,10 @@ Result<NewFile> WriteIndex(const NewFileFolder& folder, const std::string& name,
 
 Result<void> CommitAll(std::span<NewFile> files) {
   for (NewFile& file : files) {
-    const Result<void> closed = file.Close();
-    if (!closed) return closed;
+    TENSORGATE_TRY(file.Close());
   }
   for (NewFile& file : files) {
-    const Result<void> committed = file.Commit();
-    if (!committed) return committed;
+    TENSORGATE_TRY(file.Commit());
   }
   return {};
 }
@@ -184,8 +175,7 @@ Result<void> CheckSources(std::span<const TensorData> tensors) {
     const auto* data = std::get_if<SourceData>(&tensor.data);
     if (data == nullptr || data->source == asked) continue;
     asked = data->source;
-    const Result<void> unchanged = asked->Unchanged();
-    if (!unchanged) return unchanged;
+    TENSORGATE_TRY(asked->Unchanged());
   }
   return {};
 }

@@ -38,6 +38,13 @@ nb::object Findings(const ReportHandle& self) {
   return nb::tuple(list);
 }
 
+std::optional<FindingHandle> Reason(const ReportHandle& self) {
+  const Report& report = self.shared->report;
+  const Finding* const reason = report.reason();
+  if (reason == nullptr) return std::nullopt;
+  return FindingHandle{self.shared, static_cast<std::size_t>(reason - report.findings().data())};
+}
+
 nb::object Facts(const ReportHandle& self) {
   const std::optional<Report::Facts>& facts = self.shared->report.facts();
   if (!facts) return nb::none();
@@ -172,6 +179,10 @@ void BindReport(nb::module_& module) {
       .def_prop_ro("findings", &Findings,
                    "As the rules are ordered; the first error is the reason for a rejection.")
       .def_prop_ro(
+          "reason", &Reason,
+          "Why the file is not accepted: the first error; of an unsupported file, the note "
+          "that says what it is. None if it is accepted.")
+      .def_prop_ro(
           "dropped_findings", [](Self self) { return self.shared->report.dropped_findings(); },
           "Findings that were counted but not kept.")
       .def_prop_ro("facts", &Facts,
@@ -201,8 +212,8 @@ void BindReport(nb::module_& module) {
       .def("__repr__", [](Self self) {
         const Report& report = self.shared->report;
         std::string text = "<tensorgate.Report " + std::string(Name(report.verdict()));
-        if (!report.findings().empty() && !Accepted(self)) {
-          text += " " + std::string(Info(report.findings()[0].rule).id);
+        if (const Finding* const reason = report.reason()) {
+          text += " " + std::string(Info(reason->rule).id);
         }
         return text + ">";
       });

@@ -28,7 +28,7 @@ class RejectedError(SafetensorError):
     """
 
     def __init__(self, report: Report, advice: str = "") -> None:
-        reason = next((each for each in report.findings if each.severity == "error"), None)
+        reason = report.reason if report.verdict != "unsupported" else None
         self.report = report
         self.rule = reason.rule if reason else ""
         self.offset = reason.offset if reason else 0
@@ -70,7 +70,7 @@ def raise_failed(rule: str, message: str, system_error: int, offset: int, part: 
 
 def refusal(report: Report, advice: str = "") -> Exception:
     """What to raise for a report that is not `accepted`, or not welcome for another reason, which `advice` tells."""
-    reason = next(iter(report.findings), None)
+    reason = report.reason
     if reason and reason.rule == "io/open-failed" and reason.found:
         if reason.found == errno.ENOENT:
             # The words of the safetensors package.

@@ -67,6 +67,16 @@ class Build(CorpusCase):
         self.assertEqual(entry["strict"], {"verdict": "rejected", "rule": "safetensors/a", "offset": 1})
         self.assertEqual(entry["reference"], {"verdict": "rejected", "rule": "safetensors/a", "error": "InvalidOffset"})
 
+    def test_another_format_needs_no_more_than_its_folder(self):
+        self.write("other/format.json", '{"suffix": ".x"}')
+        self.write("other/accept/one.recipe", HEAD + "`x`")
+        self.build()
+        self.assertEqual(tree(self.out)["other/accept/one.x"], b"x")
+        with open(os.path.join(self.out, "manifest.json"), encoding="ascii") as file:
+            formats = json.load(file)["formats"]
+        self.assertEqual(formats["other"], {"suffix": ".x", "checker": "scan", "errors": [], "rows": {}})
+        self.assertEqual(set(formats), {"other", "safetensors"})
+
     def test_twice_gives_the_same_and_does_nothing(self):
         self.assertIn("4 built, 0 up to date", self.build())
         first = tree(self.out)

@@ -12,8 +12,7 @@ int main(int argc, char** argv) {
   finding.struct_size = sizeof finding;
   if (verdict == TENSORGATE_ACCEPTED)
     printf("%d tensors\n", (int)tensorgate_report_tensor_count(report));
-  if (verdict != TENSORGATE_ACCEPTED && tensorgate_report_finding(report, 0, &finding))
-    puts(finding.rule);
+  if (tensorgate_report_reason(report, &finding)) puts(finding.rule);
   tensorgate_report_free(report);
   return verdict == TENSORGATE_ACCEPTED ? 0 : 1;
 }

@@ -8,8 +8,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return 4;
   auto file = tensorgate::safetensors::File::OpenPath(argv[1]);
   if (!file) {
-    const tensorgate::Report& report = file.error();
-    std::printf("%s\n", std::string(tensorgate::Info(report.findings()[0].rule).id).c_str());
+    std::printf("%s\n", std::string(tensorgate::Info(file.error().reason()->rule).id).c_str());
     return 1;
   }
   for (tensorgate::safetensors::Tensor tensor : file->tensors()) {

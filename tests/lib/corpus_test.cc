@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "lib/formats/registry.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
@@ -19,15 +20,17 @@ namespace {
 
 namespace json = boost::json;
 
-const json::array& Entries() {
+const json::value& Manifest() {
   static const json::value manifest = [] {
     std::ifstream file(TENSORGATE_CORPUS_DIR "/manifest.json");
     std::stringstream text;
     text << file.rdbuf();
     return json::parse(text.str());
   }();
-  return manifest.at("entries").as_array();
+  return manifest;
 }
+
+const json::array& Entries() { return Manifest().at("entries").as_array(); }
 
 std::string Text(const json::value& value) {
   return value.is_null() ? "" : json::value_to<std::string>(value);
@@ -53,23 +56,23 @@ Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
   return torch::CheckPickle(*source, options);
 }
 
-// Each folder of the corpus has its checker.
+Report CheckCheckpointPath(const std::string& path, const CheckOptions& options) {
+  return CheckCheckpoint(path, options).report;
+}
+
+// By the names that the folders' format.json give them.
+const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> kCheckers = {
+    {"scan", ScanPath},
+    {"safetensors", safetensors::CheckPath},
+    {"pickle", CheckPicklePath},
+    {"checkpoint", CheckCheckpointPath}};
+
 Report CheckEntry(const json::value& entry, Profile profile, Scope scope = Scope::kStructure) {
-  constexpr auto check_checkpoint = [](const std::string& path, const CheckOptions& options) {
-    return CheckCheckpoint(path, options).report;
-  };
-  const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> checkers = {
-      {"checkpoint", check_checkpoint},
-      {"torch-checkpoint", check_checkpoint},
-      {"safetensors", safetensors::CheckPath},
-      {"zip", ScanPath},
-      {"torch", ScanPath},
-      {"scan", ScanPath},
-      {"pickle", CheckPicklePath}};
   const std::string path = TENSORGATE_CORPUS_DIR "/" + Text(entry.at("path"));
   CheckOptions options = OptionsOf(entry, profile);
   options.scope = scope;
-  return checkers.at(Text(entry.at("format")))(path, options);
+  const json::value& format = Manifest().at("formats").at(Text(entry.at("format")));
+  return kCheckers.at(Text(format.at("checker")))(path, options);
 }
 
 bool Has(const Report& report, std::string_view rule) {
@@ -107,6 +110,9 @@ TEST(CorpusTest, StrictVerdictReasonAndPlace) {
       ASSERT_FALSE(report.findings().empty()) << path;
       const Finding& reason = report.findings()[0];
       EXPECT_EQ(Info(reason.rule).id, Text(strict.at("rule"))) << path;
+      const bool accepted = report.verdict() == Verdict::kAccepted;
+      EXPECT_EQ(report.reason(), accepted ? nullptr : &reason) << path;
+      EXPECT_EQ(Message(report), accepted ? "every check passed" : Message(report, reason)) << path;
       if (!strict.at("offset").is_null()) {
         EXPECT_EQ(reason.offset, strict.at("offset").to_number<std::uint64_t>()) << path;
       }
@@ -203,6 +209,17 @@ TEST(CorpusTest, ReferenceVerdictAndError) {
       EXPECT_EQ(report.reference_error(), Text(reference.at("error"))) << path;
     if (!reference.at("rule").is_null() && report.verdict() == Verdict::kRejected)
       EXPECT_TRUE(Has(report, Text(reference.at("rule")))) << path;
+  }
+}
+
+// Else nothing shows what it accepts and refuses, and no fuzz target knows it.
+TEST(CorpusTest, EveryProvenFormatHasACorpus) {
+  std::set<std::string, std::less<>> rows;
+  for (const auto& folder : Manifest().at("formats").as_object()) {
+    for (const auto& row : folder.value().at("rows").as_object()) rows.emplace(row.key());
+  }
+  for (const internal::Format& format : internal::Formats()) {
+    EXPECT_EQ(rows.contains(format.name), format.examine != nullptr) << format.name;
   }
 }
 

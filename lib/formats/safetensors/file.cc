@@ -22,9 +22,9 @@ constexpr std::string_view kFormat = "safetensors";
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
   if (ranges.empty()) return {};
-  const auto facts = tensorgate::internal::ReadData(source, ranges, examination.interrupt());
-  if (!facts) return std::unexpected(facts.error());
-  examination.OnData(ranges, *facts);
+  const auto facts =
+      TENSORGATE_TRY(tensorgate::internal::ReadData(source, ranges, examination.interrupt()));
+  examination.OnData(ranges, facts);
   return source.Unchanged();
 }
 

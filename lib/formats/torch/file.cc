@@ -23,9 +23,9 @@ constexpr std::string_view kFormat = "pytorch-zip";
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
   if (!ranges) return {};
-  const auto facts = tensorgate::internal::ReadData(source, *ranges, examination.interrupt());
-  if (!facts) return std::unexpected(facts.error());
-  examination.OnData(*ranges, *facts);
+  const auto facts =
+      TENSORGATE_TRY(tensorgate::internal::ReadData(source, *ranges, examination.interrupt()));
+  examination.OnData(*ranges, facts);
   return source.Unchanged();
 }
 

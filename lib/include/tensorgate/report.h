@@ -2,9 +2,10 @@
 //
 //   tensorgate::Report report = tensorgate::safetensors::CheckPath("model.safetensors");
 //   if (report.verdict() != tensorgate::Verdict::kAccepted) {
-//     for (const tensorgate::Finding& finding : report.findings()) {
-//       std::puts(tensorgate::Message(report, finding).c_str());
-//     }
+//     std::puts(tensorgate::Message(report).c_str());  // why not
+//   }
+//   for (const tensorgate::Finding& finding : report.findings()) {  // everything else that is wrong with it
+//     std::puts(tensorgate::Message(report, finding).c_str());
 //   }
 //
 // A report is a value: it owns all it shows, refers to no file and may be read by many threads.
@@ -90,6 +91,9 @@ class Report {
     return fatal_ ? std::span(&*fatal_, 1) : std::span<const Finding>(findings_);
   }
   std::uint64_t dropped_findings() const { return dropped_; }
+  /// Why the file is not accepted: the first error; of an unsupported file, the note that says what it is. Null if it is
+  /// accepted. Part of the report, as findings() are.
+  const Finding* reason() const;
   /// The thing concerned, at most 256 bytes: a decoded tensor name or metadata key, raw and
   /// unescaped.
   std::string_view Subject(const Finding& finding) const;
@@ -136,6 +140,8 @@ class Report {
 
 /// One sentence: what is wrong with what, found, allowed. Text from the file in it is escaped.
 std::string Message(const Report& report, const Finding& finding);
+/// The whole report in one sentence: the message of its reason, or that the file is accepted.
+std::string Message(const Report& report);
 
 }  // namespace tensorgate
 

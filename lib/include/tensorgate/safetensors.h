@@ -2,7 +2,7 @@
 //
 //   auto file = tensorgate::safetensors::File::OpenPath("model.safetensors");
 //   if (!file) {
-//     std::fputs(tensorgate::Message(file.error(), file.error().findings()[0]).c_str(), stderr);
+//     std::fputs(tensorgate::Message(file.error()).c_str(), stderr);
 //     return 1;
 //   }
 //   for (tensorgate::safetensors::Tensor tensor : file->tensors()) {

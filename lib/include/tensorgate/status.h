@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <utility>
 
 #include "tensorgate/rules.h"
 
@@ -31,5 +32,15 @@ using Result = std::expected<T, Status>;
 std::string Message(const Status& status);
 
 }  // namespace tensorgate
+
+/// The value of a `Result` (or of any std::expected); an error is returned from the function that this is in:
+/// `const Buffer data = TENSORGATE_TRY(checkpoint.Read(0));`. To be used as a statement or as all of an initializer, where
+/// nothing else of the same expression waits to be destroyed.
+#define TENSORGATE_TRY(...)                                                             \
+  __extension__({                                                                       \
+    auto tensorgate_tried = (__VA_ARGS__);                                              \
+    if (!tensorgate_tried) return std::unexpected(std::move(tensorgate_tried).error()); \
+    *std::move(tensorgate_tried);                                                       \
+  })
 
 #endif  // TENSORGATE_STATUS_H_

@@ -2,7 +2,7 @@
 //
 //   auto file = tensorgate::torch::File::OpenPath("model.pt");
 //   if (!file) {
-//     std::fputs(tensorgate::Message(file.error(), file.error().findings()[0]).c_str(), stderr);
+//     std::fputs(tensorgate::Message(file.error()).c_str(), stderr);
 //     return;
 //   }
 //   for (std::size_t i = 0; i < file->size(); ++i) {

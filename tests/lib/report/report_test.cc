@@ -50,6 +50,30 @@ bool HoldsDeceptive(std::string_view text) {
   return false;
 }
 
+TEST(ReportBuilderTest, WhatEndedItIsReportedOnce) {
+  ReportBuilder builder({}, "x");
+  builder.Add(Rule::kLimitTime, 3);
+  builder.Add(Rule::kLimitTime, 4);
+  const Report report = builder.Finish();
+  ASSERT_EQ(report.findings().size(), 1u);
+  EXPECT_EQ(report.findings()[0].offset, 3u);
+}
+
+// Of a stream that was ended early, only numbers that count to its end are not known.
+TEST(ReportBuilderTest, ForgetsWhatCountsToTheEnd) {
+  ReportBuilder builder({}, "x");
+  builder.SetSize(100);
+  builder.Add(Rule::kStDataTrailing, 90, {.found = 10});
+  builder.Add(Rule::kStHeaderPastEnd, 90, {.found = 11});
+  Report report = builder.Finish();
+  ReportBuilder::ForgetEnd(report);
+  EXPECT_EQ(report.size(), std::nullopt);
+  ASSERT_EQ(report.findings().size(), 2u);
+  for (const Finding& finding : report.findings()) {
+    EXPECT_EQ(finding.has_found, finding.rule == Rule::kStHeaderPastEnd);
+  }
+}
+
 TEST(EscapeForText, EachKind) {
   EXPECT_EQ(EscapeForText("plain \xE6\xBC\xA2"), "plain \xE6\xBC\xA2");
   EXPECT_EQ(EscapeForText("a\nb\tc\rd"), "a\\nb\\tc\\rd");
@@ -127,7 +151,7 @@ TEST(JsonWriter, BreaksLinesWhereAsked) {
   internal::JsonWriter json(out);
   json.BeginArray();
   json.BreakLine();
-  json.Spelled("{}");
+  json.Raw("{}");
   json.BreakLine();
   json.Number(1);
   json.Null();
@@ -157,6 +181,42 @@ TEST(Message, FillsEachPlace) {
             "the range of tensor \"a\\\"\\n\\\\\" has 7 bytes, its dtype and shape need 8");
   const Report text = With(Rule::kStDtypeUnknown, {.subject = "", .found_text = "F\x1b"});
   EXPECT_EQ(Message(text, text.findings()[0]), "tensor \"\" has the unknown dtype F\\x1b");
+}
+
+TEST(Message, OfAWholeReport) {
+  const Report accepted = ReportBuilder({}, "safetensors").Finish();
+  EXPECT_EQ(accepted.reason(), nullptr);
+  EXPECT_EQ(Message(accepted), "every check passed");
+  EXPECT_EQ(Message(ReportBuilder::OutOfMemory({}, "unknown")),
+            "not enough memory to judge the file");
+  // What an unsupported file is, is a note.
+  ReportBuilder builder({}, "gguf");
+  builder.SetUnsupported(FileClass::kModel);
+  builder.Add(Rule::kScanUnsupported, 0, {.found_text = "a GGUF file"});
+  const Report unsupported = builder.Finish();
+  EXPECT_EQ(unsupported.reason(), &unsupported.findings()[0]);
+  EXPECT_EQ(Message(unsupported), "this is a GGUF file; there is no parser for it");
+}
+
+TEST(Report, TheReasonIsTheFirstError) {
+  ReportBuilder builder({}, "safetensors");
+  builder.Add(Rule::kStDtypeUnknown, 7);
+  builder.Add(Rule::kStSizeMismatch, 8);
+  builder.Add(Rule::kIoChanged, 9);
+  builder.Add(Rule::kScanUnknown, 0);
+  const Report report = builder.Finish();
+  ASSERT_NE(report.reason(), nullptr);
+  EXPECT_EQ(report.reason()->rule, Rule::kIoChanged);
+  // A finding that is no error does not hide one, wherever the table has it.
+  for (const RuleInfo& rule : AllRules()) {
+    if (rule.strict == Level::kOff || rule.strict == Level::kError) continue;
+    ReportBuilder mixed({}, "safetensors");
+    mixed.Add(rule.rule, 0);
+    mixed.Add(Rule::kCpShardRejected, 0);
+    const Report refused = mixed.Finish();
+    ASSERT_NE(refused.reason(), nullptr) << rule.id;
+    EXPECT_EQ(refused.reason()->rule, Rule::kCpShardRejected) << rule.id;
+  }
 }
 
 TEST(Message, SystemErrorsInWords) {
@@ -240,8 +300,8 @@ TEST(RenderJson, OutOfMemory) {
 }
 
 // A run over hostile paths and files, in one form.
-std::string Run(const internal::ReportFormat& format, const internal::ReportRun& run,
-                std::span<const std::string_view> paths) {
+std::string WriteAll(const internal::ReportFormat& format, const internal::ReportRun& run,
+                     std::span<const std::string_view> paths) {
   const std::unique_ptr<internal::ReportWriter> writer = format.make();
   internal::ReportTotals totals;
   std::string out = writer->Begin(run);
@@ -260,7 +320,7 @@ TEST(ReportFormats, EachShowsNothingDeceptive) {
     EXPECT_TRUE(names.insert(format.name).second) << format.name;
     EXPECT_FALSE(format.help.empty());
     for (const bool verbose : {false, true}) {
-      std::string out = Run(format, {.verbose = verbose}, kHostile);
+      std::string out = WriteAll(format, {.verbose = verbose}, kHostile);
       ASSERT_TRUE(out.ends_with("\n"));
       EXPECT_GE(std::ranges::count(out, '\n'), 3) << format.name;
       std::ranges::replace(out, '\n', ' ');
@@ -273,9 +333,9 @@ TEST(ReportFormats, EachShowsNothingDeceptive) {
 TEST(ReportFormats, EachKeepsNothingOfAnotherRun) {
   constexpr std::string_view kPaths[] = {"a", "b"};
   for (const internal::ReportFormat& format : internal::ReportFormats()) {
-    EXPECT_EQ(Run(format, {}, kPaths), Run(format, {}, kPaths)) << format.name;
+    EXPECT_EQ(WriteAll(format, {}, kPaths), WriteAll(format, {}, kPaths)) << format.name;
     // Of a run without reports there is a document, or nothing.
-    const std::string none = Run(format, {}, {});
+    const std::string none = WriteAll(format, {}, {});
     EXPECT_TRUE(none.empty() || none.ends_with("[\n]}\n")) << format.name << none;
   }
 }
@@ -283,7 +343,8 @@ TEST(ReportFormats, EachKeepsNothingOfAnotherRun) {
 TEST(ReportTotals, CountByVerdictAndClass) {
   internal::ReportTotals totals;
   for (const std::string_view bytes : {"", "GGUF", "hello"}) {
-    totals.Add(ScanBytes(std::as_bytes(std::span(bytes)), "x.bin"));
+    MemorySource source(std::as_bytes(std::span(bytes)));
+    totals.Add(Scan(source, "x.bin"));
   }
   totals.Add(safetensors::CheckBytes({}));
   EXPECT_EQ(totals.files, 4u);

@@ -14,12 +14,13 @@
 #include <string>
 #include <string_view>
 
-#include "lib/checkpoint/torch_part.h"
+#include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/registry.h"
 #include "lib/scan/judge.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 #include "tests/lib/formats/safetensors/build.h"
@@ -119,14 +120,18 @@ void EveryDoorTest::Memory(std::string_view file, const std::string& name,
   ExpectOpenedAlike(Checkpoint::Open(std::make_unique<MemorySource>(AsBytes(file)), options),
                     scanned, about);
   ExpectOpenedAlike(internal::OpenStorages(AsBytes(file), options), scanned, about);
-  tensorgate_report* report = tensorgate_scan_memory(file.data(), file.size(), nullptr);
+  tensorgate_report* report = tensorgate_check_memory(file.data(), file.size(), nullptr);
   const CheckOptions usual;
   EXPECT_EQ(Of(report), Of(Scan(source, {}, usual))) << about;
+  tensorgate_report_free(report);
+  // The narrow door judges all as safetensors.
+  report = tensorgate_check_safetensors_memory(file.data(), file.size(), nullptr);
+  EXPECT_EQ(Of(report), Of(safetensors::CheckBytes(AsBytes(file), usual))) << about;
   tensorgate_report_free(report);
 }
 
 void EveryDoorTest::C(const std::string& path, const Said& scanned) {
-  tensorgate_report* report = tensorgate_scan_path(path.c_str(), nullptr);
+  tensorgate_report* report = tensorgate_check_path(path.c_str(), nullptr);
   EXPECT_EQ(Of(report), scanned) << path;
   tensorgate_report_free(report);
   tensorgate_error* error = nullptr;
