@@ -10,6 +10,7 @@
 
 #include "lib/formats/registry.h"
 #include "lib/sharded/check.h"
+#include "lib/source/store.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
@@ -26,9 +27,9 @@ std::unexpected<Refusal> Refused(Report report, std::optional<Status> error = st
 
 Opened OpenAsReference(std::unique_ptr<Input> input, const internal::Format& format,
                        const Options& options) {
-  Result<FileSource> source = FileSource::Open(input->path);
+  Result<std::unique_ptr<Source>> source = internal::OpenPath(input->path);
   if (!source) return Refused(ScanFailure(source.error(), options.check));
-  input->sources.push_back(std::make_unique<FileSource>(*std::move(source)));
+  input->sources.push_back(*std::move(source));
   auto contents = internal::ToSaveAsReference(format, *input->sources.back(), options.check);
   if (!contents) return Refused(std::move(contents.error()));
   input->contents = *std::move(contents);

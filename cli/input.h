@@ -20,7 +20,7 @@ struct Input {
   std::string path;
   std::optional<Checkpoint> checkpoint;
   // Instead, where the reference's reading is taken: the file or all shards.
-  std::vector<std::unique_ptr<FileSource>> sources;
+  std::vector<std::unique_ptr<Source>> sources;
   internal::ToSave contents;        // of either
   std::vector<std::string> shards;  // their names, of a checkpoint of shards
   /// Of the strict profile. Its errors, if any, are what taking the reference's reading repairs.

@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "lib/digest/digest.h"
 #include "lib/scan/judge.h"
+#include "lib/source/store.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/model_file.h"
 #include "tensorgate/render.h"
@@ -141,13 +142,13 @@ int RunInspect(const Options& options) {
   if (IsNamedIndex(path) || std::filesystem::is_directory(path, error)) {
     return InspectShards(options, path, output);
   }
-  Result<FileSource> source = FileSource::Open(path);
+  const Result<std::unique_ptr<Source>> source = internal::OpenPath(path);
   if (!source) {
     return Refuse(output, path, {ScanFailure(source.error(), options.check)}, {}, options);
   }
   std::optional<DigestSource> digested;
-  if (options.digest) digested.emplace(*source);
-  Source& opened = digested ? static_cast<Source&>(*digested) : *source;
+  if (options.digest) digested.emplace(**source);
+  Source& opened = digested ? static_cast<Source&>(*digested) : **source;
   internal::Judged judged = internal::JudgeToOpen(opened, path, options.check);
   const Report& report = judged.report;
   const std::string digest = digested && HasHeaderDigest(report) ? digested->Hex() : std::string();

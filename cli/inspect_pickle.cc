@@ -11,6 +11,7 @@
 #include "lib/formats/registry.h"
 #include "lib/rules/report_builder.h"
 #include "lib/source/drive.h"
+#include "lib/source/store.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 
@@ -58,19 +59,19 @@ int InspectPickle(const Options& options) {
   const auto failed = [&](const Status& status) {
     return Refuse(output, path, {ScanFailure(status, options.check)}, {}, options);
   };
-  Result<FileSource> source = FileSource::Open(path);
+  const Result<std::unique_ptr<Source>> source = internal::OpenPath(path);
   if (!source) return failed(source.error());
   const CheckOptions check = CheckNow(options);
-  const Report report = Scan(*source, path, check);
+  const Report report = Scan(**source, path, check);
   internal::Interrupt interrupt(check);
-  PickleListing listing(*source, output, options, interrupt);
-  Result<void> shown = ShowAll(*source, report, check, listing);
+  PickleListing listing(**source, output, options, interrupt);
+  Result<void> shown = ShowAll(**source, report, check, listing);
   if (listing.failure()) shown = std::unexpected(*listing.failure());
   // What ended early may have found nothing.
   if (const std::optional<Rule> ended = interrupt.Ended()) {
     shown = std::unexpected(Status{.rule = *ended});
   }
-  if (shown) shown = source->Unchanged();
+  if (shown) shown = (*source)->Unchanged();
   if (!shown) return failed(shown.error());
   ExitCode code = listing.code();
   if (!listing.shown() && code == kDone) {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "cli/exit_code.h"
+#include "lib/source/store.h"
 #include "tensorgate/render.h"
 #include "tensorgate/source.h"
 
@@ -164,12 +165,12 @@ void AddProfile(CLI::App& app, Options& options, const std::string& meaning) {
 
 TrustList ReadTrust(const std::string& path) {
   constexpr std::uint64_t kMost = 1'000'000;
-  Result<FileSource> source = FileSource::Open(path);
-  if (!source || source->size() > kMost) {
+  const Result<std::unique_ptr<Source>> source = internal::OpenPath(path);
+  if (!source || (*source)->size() > kMost) {
     throw CLI::ValidationError("--trust", path + ": no readable file of at most 1 MB");
   }
-  std::string text(static_cast<std::size_t>(source->size()), '\0');
-  if (!ReadFully(*source, 0, std::as_writable_bytes(std::span(text)))) {
+  std::string text(static_cast<std::size_t>((*source)->size()), '\0');
+  if (!ReadFully(**source, 0, std::as_writable_bytes(std::span(text)))) {
     throw CLI::ValidationError("--trust", path + ": it could not be read");
   }
   auto trusted = TrustList::Parse(text);

@@ -17,6 +17,7 @@
 #include "lib/digest/digest.h"
 #include "lib/report/writers.h"
 #include "lib/sharded/check.h"
+#include "lib/source/folder.h"
 #include "lib/source/walk.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
@@ -32,8 +33,8 @@ class Scanner {
 
  private:
   bool Path(const std::string& path);
-  bool File(const std::string& path, int folder, Result<FileSource> file);
-  Report JudgeIndex(const std::string& path, int folder, FileSource& file);
+  bool File(const std::string& path, int folder, Result<std::unique_ptr<Source>> file);
+  Report JudgeIndex(const std::string& path, int folder, Source& file);
   bool StandardInput();
   bool Add(const std::string& path, bool named, const Report& report, const std::string& digest);
   bool FlushesEach() const;
@@ -50,26 +51,28 @@ class Scanner {
 bool Scanner::Path(const std::string& path) {
   if (path == "-") return StandardInput();
   const internal::WalkOptions walk{options_.check.follow_links, output_.identity()};
-  return internal::Walk(path, walk,
-                        [this](const std::string& found, int folder, Result<FileSource> file) {
-                          return File(found, folder, std::move(file));
-                        });
+  return internal::Walk(
+      path, walk,
+      [this](const std::string& found, int folder, Result<std::unique_ptr<Source>> file) {
+        return File(found, folder, std::move(file));
+      });
 }
 
 // The line of an index speaks of the whole checkpoint; its shards have lines of their own as well.
-Report Scanner::JudgeIndex(const std::string& path, int folder, FileSource& file) {
+Report Scanner::JudgeIndex(const std::string& path, int folder, Source& file) {
   const Result<internal::Folder> holding =
-      folder < 0 ? internal::Folder::Holding(path) : internal::Folder::FromDescriptor(folder);
+      folder < 0 ? internal::Folder::Holding(path, options_.check.follow_links)
+                 : internal::Folder::FromDescriptor(folder, options_.check.follow_links);
   if (!holding) return ScanFailure(holding.error(), options_.check);
   return sharded::CheckIndex(*holding, *sharded::ShardsOf(path), file, CheckNow(options_)).report;
 }
 
-bool Scanner::File(const std::string& path, int folder, Result<FileSource> file) {
+bool Scanner::File(const std::string& path, int folder, Result<std::unique_ptr<Source>> file) {
   const bool named = folder < 0;
   if (!file) return Add(path, named, ScanFailure(file.error(), options_.check), {});
-  if (IsNamedIndex(path)) return Add(path, named, JudgeIndex(path, folder, *file), {});
-  if (!options_.digest) return Add(path, named, Scan(*file, path, CheckNow(options_)), {});
-  DigestSource source(*file);
+  if (IsNamedIndex(path)) return Add(path, named, JudgeIndex(path, folder, **file), {});
+  if (!options_.digest) return Add(path, named, Scan(**file, path, CheckNow(options_)), {});
+  DigestSource source(**file);
   const Report report = Scan(source, path, CheckNow(options_));
   return Add(path, named, report, HasHeaderDigest(report) ? source.Hex() : std::string());
 }

@@ -17,11 +17,10 @@ namespace tensorgate {
 namespace internal {
 namespace {
 
-std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> source,
+std::expected<Checkpoint, Report> OpenOne(std::string path, Result<std::unique_ptr<Source>> source,
                                           const CheckOptions& options) {
   if (!source) return std::unexpected(NotRead(source.error(), {}, options));
-  auto part = CheckpointData::OpenPart(std::move(path),
-                                       std::make_unique<FileSource>(std::move(*source)), options);
+  auto part = CheckpointData::OpenPart(std::move(path), *std::move(source), options);
   if (!part) return std::unexpected(std::move(part.error()));
   std::vector<PartData> parts;
   parts.push_back(std::move(*part));
@@ -49,9 +48,9 @@ std::expected<Checkpoint, Report> OpenShards(const std::string& path, const Chec
 std::expected<Checkpoint, Report> OpenFileOrShards(const std::string& path,
                                                    const CheckOptions& options) {
   if (IsNamedIndex(path)) return OpenShards(path, options);
-  Result<FileSource> source = FileSource::Open(path);
+  Result<std::unique_ptr<Source>> source = internal::OpenPath(path);
   const bool file = source || source.error().rule != Rule::kIoNotRegular;
-  if (!file && Folder::Open(path)) return OpenShards(path, options);
+  if (!file && Folder::At(path)) return OpenShards(path, options);
   return OpenOne(path, std::move(source), options);
 }
 
@@ -186,8 +185,9 @@ std::expected<Checkpoint, Report> Checkpoint::OpenPath(const std::string& path,
 
 std::expected<Checkpoint, Report> Checkpoint::OpenDescriptor(int descriptor,
                                                              const CheckOptions& options) {
-  return internal::OpenGuarded(
-      options, [&] { return internal::OpenOne({}, FileSource::Duplicate(descriptor), options); });
+  return internal::OpenGuarded(options, [&] {
+    return internal::OpenOne({}, internal::Hold(FileSource::Duplicate(descriptor)), options);
+  });
 }
 
 std::expected<Checkpoint, Report> Checkpoint::OpenBytes(std::span<const std::byte> bytes,

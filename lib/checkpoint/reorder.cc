@@ -253,7 +253,7 @@ Result<void> Reordering::Write(Segment& segment, std::span<const std::byte> byte
 }
 
 Result<void> Reordering::PutInOrder(Spool& ordered) {
-  Result<FileSource> apart = apart_.Open();
+  const Result<std::unique_ptr<Source>> apart = apart_.Open();
   if (!apart) return Spoiled();
   std::uint64_t largest = 0;
   for (const Segment& segment : segments_) {
@@ -263,7 +263,7 @@ Result<void> Reordering::PutInOrder(Spool& ordered) {
   Buffer chunk = TENSORGATE_TRY(Buffer::Allocate(std::max(room_, Heading::kBytes + run_)));
   for (const Segment& segment : segments_) {
     const std::span<std::byte> into = At(result.bytes(), 0, segment.end - segment.begin);
-    TENSORGATE_TRY(Order(segment, *apart, chunk.bytes(), into));
+    TENSORGATE_TRY(Order(segment, **apart, chunk.bytes(), into));
     TENSORGATE_TRY(ordered.Append(into));
   }
   return {};

@@ -67,9 +67,9 @@ Result<void> Shelf::Fill() {
   }
   Result<void> done = Reorder(data_.parts[part_], gathers, limits_, cancel_, ordered_);
   if (done) {
-    Result<FileSource> file = ordered_.Open();
+    Result<std::unique_ptr<Source>> file = ordered_.Open();
     if (file) {
-      file_.emplace(*std::move(file));
+      file_ = *std::move(file);
     } else {
       done = std::unexpected(file.error());
     }

@@ -46,7 +46,7 @@ class Shelf final : public Source {
   std::vector<std::uint64_t> offsets_;  // of the tensors, and the end of all
   std::optional<Result<void>> filled_;
   Spool ordered_;
-  std::optional<FileSource> file_;  // what was spooled; none: it could not be
+  std::unique_ptr<Source> file_;  // what was spooled; none: it could not be
   // Then the tensor that is read.
   std::size_t reading_ = 0;
   std::optional<StridedReader> reader_;

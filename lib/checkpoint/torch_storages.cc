@@ -5,6 +5,7 @@
 
 #include "lib/formats/torch/model.h"
 #include "lib/rules/report_builder.h"
+#include "lib/source/store.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/torch.h"
 
@@ -43,9 +44,9 @@ std::expected<Checkpoint, Report> Open(const std::string& path, const MakeSource
 
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,
                                                const CheckOptions& options) {
-  Result<FileSource> source = FileSource::Open(path);
+  Result<std::unique_ptr<Source>> source = OpenPath(path);
   if (!source) return std::unexpected(ScanFailure(source.error(), options));
-  return Open(path, [&] { return std::make_unique<FileSource>(std::move(*source)); }, options);
+  return Open(path, [&] { return *std::move(source); }, options);
 }
 
 std::expected<Checkpoint, Report> OpenStorages(std::span<const std::byte> bytes,

@@ -46,7 +46,7 @@ std::unexpected<ConvertError> Error(Report report) {
   return std::unexpected(ConvertError{.report = std::move(report)});
 }
 
-bool IsFolder(const std::string& path) { return Folder::Open(path).has_value(); }
+bool IsFolder(const std::string& path) { return Folder::At(path).has_value(); }
 
 class Converter {
  public:
@@ -71,29 +71,29 @@ class Converter {
  private:
   Done Open(const std::string& from) {
     if (IsNamedIndex(from)) return OpenShards(from);
-    Result<FileSource> source = FileSource::Open(from);
+    Result<std::unique_ptr<Source>> source = internal::OpenPath(from);
     if (source || source.error().rule != Rule::kIoNotRegular) {
       return OpenFile(from, std::move(source));
     }
-    const Result<Folder> folder = Folder::Open(from);
+    const Result<Folder> folder = Folder::At(from, options_.check.follow_links);
     if (!folder) return Error(source.error());
     from_folder_ = true;
-    internal::FolderNames names;
-    if (const int error = folder->List(names)) return Error(internal::OpenFailed(error));
+    const Result<internal::FolderNames> names = folder->List();
+    if (!names) return Error(names.error());
     const internal::Format& ours = internal::TorchFormat();
-    if (sharded::ChooseIndex(names, ours).candidates != 0) return OpenShards(from, &ours);
-    source = folder->OpenFile(std::string(kSingle), options_.check.follow_links);
+    if (sharded::ChooseIndex(*names, ours).candidates != 0) return OpenShards(from, &ours);
+    source = folder->Open(std::string(kSingle));
     if (source || source.error().system_error != ENOENT) {
       return OpenFile(std::string(kSingle), std::move(source));
     }
     return OpenShards(from);  // which tells as well that there is none
   }
 
-  Done OpenFile(const std::string& name, Result<FileSource> source) {
+  Done OpenFile(const std::string& name, Result<std::unique_ptr<Source>> source) {
     if (!source) return Error(source.error());
-    internal::Judged judged = internal::JudgeToOpen(*source, name, options_.check);
+    internal::Judged judged = internal::JudgeToOpen(**source, name, options_.check);
     if (judged.report.verdict() != Verdict::kAccepted) return Error(std::move(judged.report));
-    return Add(std::make_unique<FileSource>(std::move(*source)), std::move(judged.file));
+    return Add(*std::move(source), std::move(judged.file));
   }
 
   Done OpenShards(const std::string& from, const internal::Format* only = nullptr) {

@@ -133,8 +133,8 @@ bool StreamScan::State::Keep(std::span<const std::byte> bytes) {
 bool StreamScan::State::Look() {
   if (spool.size() < next_look) return false;
   while (next_look <= spool.size()) next_look *= kLookGrowth;
-  Result<FileSource> prefix = spool.Open();
-  if (prefix) early = internal::EarlyReport(*prefix, options);
+  const Result<std::unique_ptr<Source>> prefix = spool.Open();
+  if (prefix) early = internal::EarlyReport(**prefix, options);
   return early.has_value();
 }
 
@@ -150,8 +150,8 @@ Report StreamScan::State::Failed() const {
 
 Report StreamScan::State::FinishSpooled() {
   if (early) return *std::move(early);
-  Result<FileSource> source = spool.Open();
-  return source ? Judge(*source, name, options) : internal::NotRead(source.error(), {}, options);
+  const Result<std::unique_ptr<Source>> source = spool.Open();
+  return source ? Judge(**source, name, options) : internal::NotRead(source.error(), {}, options);
 }
 
 Report StreamScan::State::Finish(bool at_end) {

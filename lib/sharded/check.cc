@@ -36,8 +36,7 @@ std::optional<Rule> ReasonOf(const Report& report) {
 
 class Check {
  public:
-  Check(const internal::Folder& folder, const Format& format, const CheckOptions& options,
-        bool keep)
+  Check(const internal::Store& folder, const Format& format, const CheckOptions& options, bool keep)
       : folder_(folder),
         shard_format_(format),
         options_(options),
@@ -58,13 +57,13 @@ class Check {
   void CheckShards();
   CheckedShard CheckShard(std::uint32_t number, Comparison& comparison);
   CheckedShard Refused(const Status& status, std::size_t place, const std::string& name);
-  void Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
+  void Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint32_t number,
              Comparison& comparison);
   void AddFacts(const CheckedShard& shard);
   void CompareFormat(const CheckedShard& shard, std::size_t place);
   void FindUnused();
 
-  const internal::Folder& folder_;
+  const internal::Store& folder_;
   const Format& shard_format_;
   const CheckOptions& options_;
   const bool keep_;
@@ -168,9 +167,9 @@ CheckedShard Check::CheckShard(std::uint32_t number, Comparison& comparison) {
                              fault.empty() ? shard_format_.shards->suffix : fault);
     return shard;
   }
-  Result<FileSource> source = folder_.OpenFile(shard.name, options_.follow_links);
+  Result<std::unique_ptr<Source>> source = folder_.Open(shard.name);
   if (!source) return Refused(source.error(), place, shard.name);
-  Judge(shard, std::make_unique<FileSource>(std::move(*source)), number, comparison);
+  Judge(shard, *std::move(source), number, comparison);
   return shard;
 }
 
@@ -188,7 +187,7 @@ void Check::AddFacts(const CheckedShard& shard) {
   }
 }
 
-void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
+void Check::Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint32_t number,
                   Comparison& comparison) {
   const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
   const bool reference = options_.profile == Profile::kReference;
@@ -238,12 +237,12 @@ void Check::CompareFormat(const CheckedShard& shard, std::size_t place) {
 }
 
 void Check::FindUnused() {
-  internal::FolderNames names;
-  folder_.List(names);  // a folder that may not be listed can be used all the same
+  const Result<internal::FolderNames> names = folder_.List();
+  if (!names) return;  // a folder that may not be listed can be used all the same
   std::uint64_t unused = 0;
   std::string_view first;
-  for (const internal::FolderNames::Name& entry : names.list) {
-    const std::string_view name = names.At(entry);
+  for (const internal::FolderNames::Name& entry : names->list) {
+    const std::string_view name = names->At(entry);
     if (!name.ends_with(shard_format_.shards->suffix) || IsUsed(index_, name)) continue;
     if (unused++ == 0) first = name;
   }
@@ -252,7 +251,7 @@ void Check::FindUnused() {
 
 }  // namespace
 
-Checked CheckIndex(const internal::Folder& folder, const Format& shards, Source& index,
+Checked CheckIndex(const internal::Store& folder, const Format& shards, Source& index,
                    const CheckOptions& options, bool keep) {
   try {
     Check check(folder, shards, options, keep);

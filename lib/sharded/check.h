@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/sharded/kind.h"
-#include "lib/source/folder.h"
+#include "lib/source/store.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
@@ -18,7 +18,7 @@ struct CheckedShard {
   std::string name;
   Report report;
   // Only if they are to be kept, and the shard is accepted: `file` by strict, whatever the profile.
-  std::unique_ptr<FileSource> source;
+  std::unique_ptr<Source> source;
   internal::OpenedFile file;
 };
 
@@ -29,9 +29,9 @@ struct Checked {
       folder;  ///< What stands before their names: "", or a path that ends in '/'. Of CheckPath alone.
 };
 
-/// `index`: the index that stands in `folder`, of shards of that format. `keep`: shards stay open, if all is accepted. Never
+/// `index`: the index in `folder`, of shards of that format. `keep`: shards stay open, if all is accepted. Never
 /// throws.
-Checked CheckIndex(const internal::Folder& folder, const internal::Format& shards, Source& index,
+Checked CheckIndex(const internal::Store& folder, const internal::Format& shards, Source& index,
                    const CheckOptions& options, bool keep = false);
 
 /// `path`: an index or a folder that holds one: of `only` this format, else of safetensors files before PyTorch's. Never

@@ -4,6 +4,7 @@
 
 #include "lib/rules/report_builder.h"
 #include "lib/sharded/check.h"
+#include "lib/source/folder.h"
 #include "tensorgate/shards.h"
 
 namespace tensorgate::sharded {
@@ -26,19 +27,19 @@ std::string WithSlash(const std::string& folder) {
   return folder.ends_with('/') ? folder : folder + '/';
 }
 
-Checked CheckFolder(const internal::Folder& folder, const std::string& path,
+Checked CheckFolder(const internal::Store& folder, const std::string& path,
                     const CheckOptions& options, bool keep, const Format* only) {
   const Format* shards = only != nullptr ? only : &internal::SafetensorsFormat();
   const auto fail = [&](const Status& status, const Detail& detail = {}) {
     return Checked{Failed(status, *shards, options, detail), {}, {}};
   };
-  internal::FolderNames names;
-  if (const int error = folder.List(names)) return fail(internal::OpenFailed(error));
-  Chosen chosen = ChooseIndex(names, *shards);
+  const Result<internal::FolderNames> names = folder.List();
+  if (!names) return fail(names.error());
+  Chosen chosen = ChooseIndex(*names, *shards);
   for (const Format& format : internal::Formats()) {
     if (chosen.candidates != 0 || only != nullptr) break;
     if (format.shards == nullptr) continue;
-    Chosen other = ChooseIndex(names, format);
+    Chosen other = ChooseIndex(*names, format);
     if (other.candidates == 0) continue;
     shards = &format;
     chosen = std::move(other);
@@ -47,9 +48,9 @@ Checked CheckFolder(const internal::Folder& folder, const std::string& path,
     const Rule rule = chosen.candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;
     return fail({.rule = rule}, {.found = chosen.candidates, .subject = chosen.name});
   }
-  Result<FileSource> index = folder.OpenFile(chosen.name, options.follow_links);
+  const Result<std::unique_ptr<Source>> index = folder.Open(chosen.name);
   if (!index) return fail(index.error());
-  Checked checked = CheckIndex(folder, *shards, *index, options, keep);
+  Checked checked = CheckIndex(folder, *shards, **index, options, keep);
   checked.folder = WithSlash(path);
   return checked;
 }
@@ -58,17 +59,17 @@ Checked CheckNamed(const std::string& path, const CheckOptions& options, bool ke
                    const Format* only) {
   const Format* named = ShardsOf(path);
   const Format& shards = named != nullptr ? *named : internal::SafetensorsFormat();
-  Result<FileSource> index = FileSource::Open(path);
+  const Result<std::unique_ptr<Source>> index = internal::OpenPath(path);
   if (!index) {
     if (index.error().rule == Rule::kIoNotRegular) {
-      const Result<internal::Folder> folder = internal::Folder::Open(path);
+      const Result<internal::Folder> folder = internal::Folder::At(path, options.follow_links);
       if (folder) return CheckFolder(*folder, path, options, keep, only);
     }
     return {Failed(index.error(), shards, options), {}, {}};
   }
-  const Result<internal::Folder> folder = internal::Folder::Holding(path);
+  const Result<internal::Folder> folder = internal::Folder::Holding(path, options.follow_links);
   if (!folder) return {Failed(folder.error(), shards, options), {}, {}};
-  Checked checked = CheckIndex(*folder, shards, *index, options, keep);
+  Checked checked = CheckIndex(*folder, shards, **index, options, keep);
   checked.folder = path.substr(0, path.size() - internal::LastPart(path).size());
   return checked;
 }
@@ -86,10 +87,11 @@ Checked CheckPath(const std::string& path, const CheckOptions& options, bool kee
 }
 
 std::string IndexOf(const std::string& path) {
-  const Result<internal::Folder> folder = internal::Folder::Open(path);
-  internal::FolderNames names;
-  if (!folder || folder->List(names) != 0) return path;
-  const Chosen chosen = ChooseIndex(names, internal::SafetensorsFormat());
+  const Result<internal::Folder> folder = internal::Folder::At(path);
+  if (!folder) return path;
+  const Result<internal::FolderNames> names = folder->List();
+  if (!names) return path;
+  const Chosen chosen = ChooseIndex(*names, internal::SafetensorsFormat());
   return chosen.candidates == 1 ? WithSlash(path) + chosen.name : path;
 }
 

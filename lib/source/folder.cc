@@ -119,28 +119,28 @@ Result<Descriptor> OpenHubBlob(int folder, const char* name) {
   return blob;
 }
 
-Result<Folder> Folder::Open(const std::string& path) {
+Result<Folder> Folder::At(const std::string& path, bool follow_links) {
   if (path.find('\0') != path.npos) return Fail(OpenFailed(EINVAL));
   Descriptor descriptor(::open(path.c_str(), kFolderFlags));
   if (!descriptor.valid()) return Fail(OpenFailed(errno));
-  return Folder(std::move(descriptor));
+  return Folder(std::move(descriptor), follow_links);
 }
 
-Result<Folder> Folder::Holding(const std::string& path) {
+Result<Folder> Folder::Holding(const std::string& path, bool follow_links) {
   const std::string_view last = LastPart(path);
   const std::string above = path.substr(0, path.size() - last.size());
-  return Open(above.empty() ? "." : above);
+  return At(above.empty() ? "." : above, follow_links);
 }
 
-Result<Folder> Folder::FromDescriptor(int descriptor) {
+Result<Folder> Folder::FromDescriptor(int descriptor, bool follow_links) {
   Descriptor copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
   if (!copy.valid()) return Fail(OpenFailed(errno));
-  return Folder(std::move(copy));
+  return Folder(std::move(copy), follow_links);
 }
 
-Result<FileSource> Folder::OpenFile(const std::string& name, bool follow_links) const {
+Result<std::unique_ptr<Source>> Folder::Open(const std::string& name) const {
   if (name.find('\0') != name.npos) return Fail(OpenFailed(EINVAL));
-  if (follow_links) return OpenFollowing(descriptor_.get(), name.c_str());
+  if (follow_links_) return Hold(OpenFollowing(descriptor_.get(), name.c_str()));
   std::vector<Descriptor> below;
   std::vector<int> way = {descriptor_.get()};
   std::size_t begin = 0;
@@ -156,13 +156,15 @@ Result<FileSource> Folder::OpenFile(const std::string& name, bool follow_links) 
     below.push_back(std::move(next));
     way.push_back(below.back().get());
   }
-  return OpenLast(way, name.c_str() + begin);
+  return Hold(OpenLast(way, name.c_str() + begin));
 }
 
-int Folder::List(FolderNames& names) const {
+Result<FolderNames> Folder::List() const {
+  FolderNames names;
   const int error = ListFolder(descriptor_.get(), names);
   if (error == ENOMEM) throw std::bad_alloc();
-  return error;
+  if (error != 0) return Fail(OpenFailed(error));
+  return names;
 }
 
 std::string_view LastPart(std::string_view path) {

@@ -46,6 +46,8 @@ Result<void> Spool::Append(std::span<const std::byte> bytes) {
   return {};
 }
 
-Result<FileSource> Spool::Open() const { return FileSource::FromDescriptor(file_.get()); }
+Result<std::unique_ptr<Source>> Spool::Open() const {
+  return Hold(FileSource::FromDescriptor(file_.get()));
+}
 
 }  // namespace tensorgate::internal

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "lib/source/descriptor.h"
+#include "lib/source/store.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 
@@ -19,7 +20,7 @@ class Spool {
   Result<void> Append(std::span<const std::byte> bytes);
   std::uint64_t size() const { return size_; }
   /// Of what was appended; the spool must outlive it.
-  Result<FileSource> Open() const;
+  Result<std::unique_ptr<Source>> Open() const;
 
  private:
   Descriptor file_;

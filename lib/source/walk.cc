@@ -125,7 +125,7 @@ bool Walker::Opened(Descriptor descriptor) {
   if (S_ISDIR(status.st_mode)) return Enter(std::move(descriptor), status);
   if (IdentityOf(status) == options_.skip) return true;
   // The source borrows the descriptor; it is closed when the visit is over.
-  return visit_(path_, Holding(), FileSource::FromDescriptor(descriptor.get()));
+  return visit_(path_, Holding(), Hold(FileSource::FromDescriptor(descriptor.get())));
 }
 
 bool Walker::Enter(Descriptor descriptor, const struct stat& status) {

@@ -1,10 +1,11 @@
 // Files and folders, in a stable order, each file opened where it was found. The only part of
-// scanning that depends on the system, besides FileSource.
+// scanning that depends on the system, besides Folder and FileSource.
 #ifndef TENSORGATE_SOURCE_WALK_H_
 #define TENSORGATE_SOURCE_WALK_H_
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "tensorgate/source.h"
@@ -28,7 +29,8 @@ struct WalkOptions {
 /// Called for each name of a file once: its path, which opens it as it stands; a descriptor of the folder it was
 /// found in, open until the visit is over, or -1 for the path that was named; and the open file or
 /// why there is none. False ends the walk.
-using Visit = std::function<bool(const std::string& path, int folder, Result<FileSource> file)>;
+using Visit =
+    std::function<bool(const std::string& path, int folder, Result<std::unique_ptr<Source>> file)>;
 
 /// Visits `path` if it is a file, and what is in it if it is a folder: bytewise by name, folders
 /// where their names stand. `path` itself may be a link. Keeps the names of one folder a level, no

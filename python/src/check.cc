@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/formats/registry.h"
+#include "lib/source/store.h"
 #include "python/src/arguments.h"
 #include "python/src/file_object.h"
 #include "python/src/interrupt.h"
@@ -79,11 +80,11 @@ bool IsTrue(nb::handle object, const char* method) {
 Report CheckPath(const std::string& path, const std::string& name, const CheckOptions& options) {
   const nb::gil_scoped_release released;
   if (IsNamedIndex(path)) return CheckCheckpoint(path, options).report;
-  Result<FileSource> source = FileSource::Open(path);
+  const Result<std::unique_ptr<Source>> source = internal::OpenPath(path);
   if (!source && source.error().rule == Rule::kIoNotRegular && IsFolder(path)) {
     return CheckCheckpoint(path, options).report;
   }
-  return source ? Scan(*source, name, options) : ScanFailure(source.error(), options);
+  return source ? Scan(**source, name, options) : ScanFailure(source.error(), options);
 }
 
 Report CheckBuffer(nb::handle what, const std::string& name, const CheckOptions& options) {

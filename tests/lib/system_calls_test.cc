@@ -505,9 +505,9 @@ TEST_F(SystemCallsTest, OfASpool) {
       if (!appended) return appended;
       EXPECT_EQ(spool.size(), begin + 100'000);
     }
-    Result<FileSource> source = spool.Open();
+    const Result<std::unique_ptr<Source>> source = spool.Open();
     if (!source) return std::unexpected(source.error());
-    return ReadFully(*source, 0, back);
+    return ReadFully(**source, 0, back);
   };
   const auto prepare = [&] { std::ranges::fill(back, std::byte{}); };
   const auto errors = FailEach(prepare, body, [&](bool done, Call) {

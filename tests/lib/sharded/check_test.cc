@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "lib/base/names.h"
 #include "lib/sharded/index.h"
 #include "lib/sharded/rules.h"
+#include "lib/source/folder.h"
 #include "tensorgate/shards.h"
 #include "tests/lib/checkpoint/model.h"
 
@@ -282,7 +285,7 @@ TEST_F(CheckpointCheckTest, AFolderOfAnotherFormat) {
 }
 
 TEST_F(CheckpointCheckTest, AnIndexThatCannotBeRead) {
-  const Result<internal::Folder> folder = internal::Folder::Open(folder_);
+  const Result<internal::Folder> folder = internal::Folder::At(folder_);
   ASSERT_TRUE(folder);
   const std::string text = TextOf({{"a", "1.safetensors"}});
   for (const bool reads : {false, true}) {
@@ -293,6 +296,45 @@ TEST_F(CheckpointCheckTest, AnIndexThatCannotBeRead) {
     EXPECT_EQ(checked.report.findings()[0].rule, reads ? Rule::kIoChanged : Rule::kIoReadFailed);
     EXPECT_TRUE(checked.shards.empty());
   }
+}
+
+// Files that are in no folder.
+struct Remote final : internal::Store {
+  Result<std::unique_ptr<Source>> Open(const std::string& name) const override {
+    ++opened;
+    const auto found = files.find(name);
+    if (found == files.end()) return std::unexpected(Status{.rule = Rule::kIoReadFailed});
+    return std::make_unique<MemorySource>(internal::AsBytes(found->second));
+  }
+  Result<internal::FolderNames> List() const override {
+    return std::unexpected(Status{.rule = Rule::kIoReadFailed});
+  }
+
+  std::map<std::string, std::string> files;
+  mutable int opened = 0;
+};
+
+TEST(StoreTest, ShardsThatAreInNoFolder) {
+  Remote remote;
+  for (const char* name : {"a", "b"}) {
+    remote.files[std::string(name) + ".safetensors"] =
+        testing::BuildFile("{" + testing::TensorEntry(name, "U8", "1", 0, 1) + "}", 1);
+  }
+  const std::string text = TextOf({{"a", "a.safetensors"}, {"b", "b.safetensors"}});
+  MemorySource index(internal::AsBytes(text));
+  const Checked whole = CheckIndex(remote, internal::SafetensorsFormat(), index, {}, true);
+  EXPECT_EQ(whole.report.verdict(), Verdict::kAccepted);
+  EXPECT_EQ(remote.opened, 2);  // each once
+  ASSERT_EQ(whole.shards.size(), 2u);
+  for (const CheckedShard& shard : whole.shards) {
+    ASSERT_NE(shard.source, nullptr);
+    EXPECT_EQ(shard.source->size(), remote.files[shard.name].size());
+  }
+
+  remote.files.erase("b.safetensors");
+  const Checked part = CheckIndex(remote, internal::SafetensorsFormat(), index, {}, true);
+  EXPECT_EQ(part.report.verdict(), Verdict::kUndecided);
+  EXPECT_NE(FindingOf(part.report, Rule::kCpShardUndecided), nullptr);
 }
 
 // Names of one slot of the index's table, among them many that the index does not have: they are found all the same, and

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,14 +30,14 @@ class FolderTest : public testing::FolderTest {
   }
 
   /// The rule that refuses `name`, or "opened".
-  static std::string Try(const Folder& folder, const std::string& name, bool follow_links = false) {
-    const Result<FileSource> file = folder.OpenFile(name, follow_links);
+  static std::string Try(const Store& folder, const std::string& name) {
+    const Result<std::unique_ptr<Source>> file = folder.Open(name);
     return file ? "opened" : std::string(Info(file.error().rule).id);
   }
 };
 
 TEST_F(FolderTest, NamesBelowIt) {
-  const Result<Folder> folder = Folder::Open(folder_);
+  const Result<Folder> folder = Folder::At(folder_);
   ASSERT_TRUE(folder);
   EXPECT_EQ(Try(*folder, "sub/file"), "opened");
   EXPECT_EQ(Try(*folder, "sub/none"), "io/open-failed");
@@ -61,7 +62,7 @@ TEST_F(FolderTest, AsDeepAsALinkMayLead) {
     const std::string link = "link" + std::to_string(depth);
     fs::create_symlink(path + "/m", folder_ / link);
     if (depth < 254) continue;
-    const Result<Folder> folder = Folder::Open(folder_);
+    const Result<Folder> folder = Folder::At(folder_);
     ASSERT_TRUE(folder);
     EXPECT_EQ(Try(*folder, link), depth <= 255 ? "opened" : "io/open-failed") << depth;
   }
@@ -74,12 +75,12 @@ TEST_F(FolderTest, LinksThatAreFollowedAnywhere) {
   fs::create_symlink("../sub", folder_ / "sub/to-folder");
   fs::create_symlink("none", folder_ / "sub/to-none");
   fs::create_symlink(folder_ / "sub/file", folder_ / "sub/to-file");
-  const Result<Folder> folder = Folder::Open(folder_ / "sub");
+  const Result<Folder> folder = Folder::At(folder_ / "sub", true);
   ASSERT_TRUE(folder);
-  EXPECT_EQ(Try(*folder, "to-fifo", true), "io/not-regular");
-  EXPECT_EQ(Try(*folder, "to-folder", true), "io/not-regular");
-  EXPECT_EQ(Try(*folder, "to-none", true), "io/open-failed");
-  EXPECT_EQ(Try(*folder, "to-file", true), "opened");
+  EXPECT_EQ(Try(*folder, "to-fifo"), "io/not-regular");
+  EXPECT_EQ(Try(*folder, "to-folder"), "io/not-regular");
+  EXPECT_EQ(Try(*folder, "to-none"), "io/open-failed");
+  EXPECT_EQ(Try(*folder, "to-file"), "opened");
 }
 
 TEST_F(FolderTest, ALinkToAFileInTheFolder) {
@@ -101,7 +102,7 @@ TEST_F(FolderTest, ALinkToAFileInTheFolder) {
   };
   fs::create_symlink("deeper/../../sub/../sub/file", sub / "over-the-edge");
   fs::create_symlink("./deeper/.././file", sub / "up-and-down");
-  const Result<Folder> folder = Folder::Open(sub);
+  const Result<Folder> folder = Folder::At(sub);
   ASSERT_TRUE(folder);
   EXPECT_EQ(Try(*folder, "over-the-edge"), "io/link-not-followed");
   for (const auto& [expected, target] : rows) {
@@ -117,23 +118,45 @@ TEST_F(FolderTest, ALinkToAFileInTheFolder) {
 }
 
 TEST_F(FolderTest, LinksOnTheWayOnlyWhereTheyAreAskedFor) {
-  const Result<Folder> folder = Folder::Open(folder_ / "link");
+  const Result<Folder> folder = Folder::At(folder_ / "link");
   ASSERT_TRUE(folder);
   EXPECT_EQ(Try(*folder, "file"), "opened");
-  const Result<Folder> above = Folder::Open(folder_);
+  const Result<Folder> above = Folder::At(folder_);
   ASSERT_TRUE(above);
   EXPECT_EQ(Try(*above, "link/file"), "io/link-not-followed");
   EXPECT_EQ(Try(*above, "file-link"), "opened");
+  const Result<Folder> following = Folder::At(folder_, true);
+  ASSERT_TRUE(following);
+  const Result<Folder> held = Folder::Holding(folder_ / "sub", true);
+  ASSERT_TRUE(held);
   for (const char* name : {"link/file", "file-link"}) {
-    EXPECT_EQ(Try(*above, name, true), "opened") << name;
+    EXPECT_EQ(Try(*following, name), "opened") << name;
+    EXPECT_EQ(Try(*held, name), "opened") << name;
   }
 }
 
+TEST_F(FolderTest, ListsBytewise) {
+  const Result<Folder> folder = Folder::At(folder_);
+  ASSERT_TRUE(folder);
+  const Result<FolderNames> names = folder->List();
+  ASSERT_TRUE(names);
+  std::string listed;
+  for (const FolderNames::Name& name : names->list) listed.append(names->At(name)).append(" ");
+  EXPECT_EQ(listed, "file-link link sub ");
+}
+
+TEST_F(FolderTest, APathIsASource) {
+  const Result<std::unique_ptr<Source>> file = OpenPath(folder_ / "file-link");
+  ASSERT_TRUE(file);
+  EXPECT_EQ((*file)->size(), 7u);
+  EXPECT_EQ(OpenPath(folder_ / "none").error().rule, Rule::kIoOpenFailed);
+  EXPECT_EQ(OpenPath(folder_).error().rule, Rule::kIoNotRegular);
+}
+
 TEST_F(FolderTest, WhatIsNoFolder) {
-  EXPECT_EQ(Folder::Open(folder_ / "none").error().rule, Rule::kIoOpenFailed);
-  EXPECT_EQ(Folder::Open(folder_ / "sub/file").error().rule, Rule::kIoOpenFailed);
-  EXPECT_EQ(Folder::Open(folder_.string() + std::string("\0x", 2)).error().rule,
-            Rule::kIoOpenFailed);
+  EXPECT_EQ(Folder::At(folder_ / "none").error().rule, Rule::kIoOpenFailed);
+  EXPECT_EQ(Folder::At(folder_ / "sub/file").error().rule, Rule::kIoOpenFailed);
+  EXPECT_EQ(Folder::At(folder_.string() + std::string("\0x", 2)).error().rule, Rule::kIoOpenFailed);
   EXPECT_EQ(Folder::FromDescriptor(-1).error().rule, Rule::kIoOpenFailed);
 }
 

@@ -44,13 +44,14 @@ class WalkTest : public testing::FolderTest {
   std::vector<std::string> Visits(const std::string& below = "", WalkOptions options = {}) {
     std::vector<std::string> visits;
     const std::string root = folder_ / below;
-    EXPECT_TRUE(Walk(root, options, [&](const std::string& path, int, Result<FileSource> file) {
-      std::string visit = path.starts_with(root) ? path.substr(root.size()) : path;
-      if (visit.starts_with('/')) visit.erase(0, 1);
-      if (!file) visit.append(": ").append(Info(file.error().rule).id);
-      visits.push_back(visit);
-      return true;
-    }));
+    EXPECT_TRUE(Walk(root, options,
+                     [&](const std::string& path, int, Result<std::unique_ptr<Source>> file) {
+                       std::string visit = path.starts_with(root) ? path.substr(root.size()) : path;
+                       if (visit.starts_with('/')) visit.erase(0, 1);
+                       if (!file) visit.append(": ").append(Info(file.error().rule).id);
+                       visits.push_back(visit);
+                       return true;
+                     }));
     return visits;
   }
   std::vector<std::string> Followed(const std::string& below = "") {
@@ -79,9 +80,10 @@ TEST_F(WalkTest, AVisitMayEndIt) {
   Link("nowhere", "e");
   for (const int enough : {1, 2, 3, 4}) {
     int visits = 0;
-    EXPECT_FALSE(Walk(folder_, {}, [&](const std::string&, int, const Result<FileSource>&) {
-      return ++visits < enough;
-    }));
+    EXPECT_FALSE(
+        Walk(folder_, {}, [&](const std::string&, int, const Result<std::unique_ptr<Source>>&) {
+          return ++visits < enough;
+        }));
     EXPECT_EQ(visits, enough);
   }
   for (const char* named : {"none", "a"}) {
@@ -95,11 +97,12 @@ TEST_F(WalkTest, WhatGoesWhileItIsWalked) {
   for (const char* name : {"a", "b", "c/d"}) Put(name);
   Link("a", "e");
   Strings rules;
-  EXPECT_TRUE(Walk(folder_, {}, [&](const std::string&, int, const Result<FileSource>& file) {
-    for (const char* name : {"b", "c", "e"}) fs::remove_all(folder_ / name);
-    rules.emplace_back(file ? "" : Info(file.error().rule).id);
-    return true;
-  }));
+  EXPECT_TRUE(
+      Walk(folder_, {}, [&](const std::string&, int, const Result<std::unique_ptr<Source>>& file) {
+        for (const char* name : {"b", "c", "e"}) fs::remove_all(folder_ / name);
+        rules.emplace_back(file ? "" : Info(file.error().rule).id);
+        return true;
+      }));
   EXPECT_EQ(rules, (Strings{"", "io/open-failed", "io/open-failed", "io/open-failed"}));
 }
 
@@ -277,12 +280,14 @@ TEST_F(WalkTest, NoRaceLeadsOut) {
   });
   int opened = 0, refused = 0;
   for (int round = 0; round < 100 || ((opened == 0 || refused == 0) && round < 5000); ++round) {
-    Walk(folder_ / "in", {}, [&](const std::string& path, int, const Result<FileSource>& file) {
-      if (!file || !path.ends_with("/m")) ++(file ? opened : refused);
-      struct stat now;
-      EXPECT_TRUE(!file || fstat(file->descriptor(), &now) != 0 || now.st_ino != outside.st_ino);
-      return true;
-    });
+    Walk(folder_ / "in", {},
+         [&](const std::string& path, int, const Result<std::unique_ptr<Source>>& file) {
+           if (!file || !path.ends_with("/m")) ++(file ? opened : refused);
+           struct stat now;
+           EXPECT_TRUE(!file || fstat((*file)->descriptor(), &now) != 0 ||
+                       now.st_ino != outside.st_ino);
+           return true;
+         });
   }
   done = true;
   other.join();
