@@ -214,6 +214,12 @@ TEST(SecondReadingsTest, WhatAReportSaysOfAPickle) {
 TEST(SecondReadingsTest, WhereTheFirstOneBegins) {
   const std::string front(600, '\xFF');
   EXPECT_EQ(Of("nothing").first(), std::nullopt);
+  EXPECT_EQ(Of("cos\nsystem\n.").first(), 0u);
+  // In a text a name alone is nothing.
+  SecondReadings text(Family::kOther);
+  MemorySource source(AsBytes("cos\nsystem\n."sv));
+  EXPECT_TRUE(FindSecondReadings(text, source));
+  EXPECT_EQ(text.first(), std::nullopt);
   EXPECT_EQ(Of(Tar()).first(), 0u);
   EXPECT_EQ(Of("x\x9c\1\5\0\xfa\xffhello"s).first(), 0u);
   EXPECT_EQ(Of("\x10\0\0\0PTMF"s + std::string(20, '\0')).first(), 4u);

@@ -30,6 +30,7 @@ TEST(ElementTypeTest, EachDTypeIsABlock) {
   }
   EXPECT_EQ(kQ4K.alignment(), 1u);
   EXPECT_EQ(ElementType("complex128", 1, 16).alignment(), 16u);
+  EXPECT_EQ(ElementType("three bytes", 1, 3).alignment(), 1u);
   EXPECT_NE(kQ4K, ElementType(DType::kU8));
 }
 

@@ -1,6 +1,7 @@
 // What an accepted checkpoint says of its tensors, storages and values.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -170,6 +171,27 @@ TEST(TorchFileTest, MovesWithItsNames) {
   file = std::move(other);
   EXPECT_EQ(file.name(0).data(), kept.data());
   EXPECT_EQ(kept, name);
+}
+
+// A storage without bytes has no booleans; the others are counted, each once.
+TEST(TorchFileTest, BooleansOfEveryStorage) {
+  using testing::torch::View;
+  const std::string all =
+      testing::torch::Dict({{"none", View{{0}, {1}, 0, 0, 0, "BoolStorage"}.Code()},
+                            {"some", View{{3}, {1}, 0, 1, 3, "BoolStorage"}.Code()},
+                            {"other", View{{3}, {1}, 0, 2, 3, "ByteStorage"}.Code()}});
+  const auto full = [&](const std::string& some) {
+    const std::string file = testing::torch::File(all, {"", some, "\2\3\4"});
+    return CheckBytes(AsBytes(file), {.scope = Scope::kFull});
+  };
+  const Report good = full("\0\1\1"s), bad = full("\0\1\2"s);
+  EXPECT_EQ(good.verdict(), Verdict::kAccepted);
+  EXPECT_EQ(good.scope(), Scope::kFull);
+  EXPECT_EQ(bad.findings().size(), good.findings().size() + 1);
+  const auto found = std::ranges::find(bad.findings(), Rule::kTensorBoolValue, &Finding::rule);
+  ASSERT_NE(found, bad.findings().end());
+  EXPECT_EQ(bad.Subject(*found), "some");
+  EXPECT_EQ(found->found, 1u);
 }
 
 TEST(TorchFileTest, WhatIsNotThere) {
