@@ -10,9 +10,8 @@
 #include "cli/input.h"
 #include "cli/output.h"
 #include "lib/base/bytes.h"
-#include "lib/digest/content_hash.h"
-#include "lib/write/file_layout.h"
 #include "tensorgate/buffer.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 
@@ -85,8 +84,7 @@ class DiffRun {
   }
 
   Result<void> Data(const TensorData& a, const TensorData& b) {
-    const std::uint64_t bytes =
-        TENSORGATE_TRY(safetensors::internal::TensorBytes(a.dtype, a.shape));
+    const std::uint64_t bytes = TENSORGATE_TRY(DataBytes(a));
     if (block_.size() == 0) {
       block_ = TENSORGATE_TRY(Buffer::Allocate(2 * kBlock));
     }

@@ -4,7 +4,7 @@
 #include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/output.h"
-#include "lib/digest/content_hash.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 

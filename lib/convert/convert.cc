@@ -11,8 +11,6 @@
 #include "lib/scan/judge.h"
 #include "lib/sharded/check.h"
 #include "lib/source/folder.h"
-#include "lib/write/save_shards.h"
-#include "lib/write/shard_files.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/save.h"
 #include "tensorgate/shards.h"
@@ -25,8 +23,6 @@ using internal::CheckpointData;
 using internal::Folder;
 using internal::PlannedFile;
 using internal::PlannedTensor;
-using internal::ShardData;
-using internal::ShardNames;
 using internal::Views;
 using torch::Tensor;
 
@@ -197,7 +193,7 @@ class Converter {
         .sync = options_.sync, .cancel = options_.cancel, .progress = options_.progress};
     if (to_folder_) {
       const std::string index = sharded_ ? ShardNames(kTarget).Index() : std::string();
-      return internal::SaveShards(to_, index, shards, save);
+      return SaveShards(to_, index, shards, save);
     }
     save.metadata = shards[0].metadata;
     return Save(to_, shards[0].tensors, save);

@@ -18,7 +18,6 @@
 #include "lib/checkpoint/torch_part.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "lib/source/walk.h"
-#include "lib/write/save_shards.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
@@ -502,7 +501,7 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
   EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
   options.max_shard_bytes = 3000;
   EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
-  const std::vector<tensorgate::internal::ShardData> shards = {
+  const std::vector<tensorgate::ShardData> shards = {
       {"one", {tensors[0]}, {}}, {"sub/two", {tensors[1]}, Metadata{{"key", "value"}}}};
   const std::string out = folder + "/out", index = "index";
   EXPECT_GT(FailEach([&] {

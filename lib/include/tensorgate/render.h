@@ -30,6 +30,9 @@ std::string_view RulesVersion();
 /// `\u{202e}`, the backslash as `\\`. Of more than `max` bytes the first are shown, and "...".
 std::string EscapeForText(std::string_view text, std::size_t max = SIZE_MAX);
 
+/// `text` as a string of JSON, its quotes included, in ASCII alone; bytes that are not UTF-8 become U+FFFD.
+std::string QuoteJson(std::string_view text);
+
 /// 1234567 as "1,234,567".
 std::string GroupDigits(std::uint64_t number);
 

@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "lib/write/save_shards.h"
 #include "tensorgate/save.h"
 #include "tests/lib/checkpoint/made_tensors.h"
 #include "tests/lib/temp_folder.h"
@@ -549,10 +548,10 @@ TEST_F(ShardsTest, DuplicatesAreFoundAcrossShards) {
 // Files that keep their shards, written anew.
 class RewriteTest : public SaveFileTest {
  protected:
-  using Shards = std::vector<internal::ShardData>;
+  using Shards = std::vector<tensorgate::ShardData>;
   Result<void> Rewrite(const Shards& shards, const std::string& index = "index",
                        const SaveOptions& options = {}) {
-    return internal::SaveShards(out_, index, shards, options);
+    return tensorgate::SaveShards(out_, index, shards, options);
   }
   /// The error, of which nothing is left.
   Status Refused(const Shards& shards, const std::string& index = "index",

@@ -307,7 +307,7 @@ TEST(SaveTest, WhatIsPushedIsLeftOut) {
 }
 
 TEST(SaveTest, ShardsOfEveryNumberHaveNames) {
-  const internal::ShardNames names("m.safetensors");
+  const tensorgate::ShardNames names("m.safetensors");
   EXPECT_EQ(names.Shard(0, 1), "m-00001-of-00001.safetensors");
   EXPECT_EQ(names.Shard(99'999, 123'456), "m-100000-of-123456.safetensors");
   for (const char* shard : {"m-00001-of-00001.safetensors", "m-123456-of-000001.safetensors"}) {
@@ -324,7 +324,7 @@ TEST(SaveTest, ShardsOfEveryNumberHaveNames) {
 TEST(SaveTest, TensorsGoToShardsInOrder) {
   using Shards = std::vector<std::vector<std::uint32_t>>;
   const auto split = [](std::vector<std::uint64_t> bytes) {
-    return internal::SplitIntoShards(bytes, 10);
+    return tensorgate::SplitIntoShards(bytes, 10);
   };
   EXPECT_EQ(split({}), (Shards{{}}));
   EXPECT_EQ(split({11}), (Shards{{0}}));
