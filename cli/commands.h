@@ -8,7 +8,6 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "tensorgate/report.h"
-#include "tensorgate/torch.h"
 
 namespace tensorgate::cli {
 
@@ -27,10 +26,6 @@ int Refuse(Output& output, const std::string& path, const Refusal& refusal,
 
 /// Of RunInspect: the opcodes or names of the pickles in any file.
 int InspectPickle(const Options& options);
-
-/// Of RunInspect: an opened checkpoint of PyTorch's.
-void InspectTorch(Output& output, const std::string& path, const torch::File& file,
-                  const Report& report, const Options& options);
 
 }  // namespace tensorgate::cli
 

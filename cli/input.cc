@@ -24,17 +24,19 @@ std::unexpected<Refusal> Refused(Report report, std::optional<Status> error = st
   return std::unexpected(Refusal{std::move(report), error, std::move(message)});
 }
 
-Opened OpenAsReference(std::unique_ptr<Input> input, const Options& options) {
+Opened OpenAsReference(std::unique_ptr<Input> input, const internal::Format& format,
+                       const Options& options) {
   Result<FileSource> source = FileSource::Open(input->path);
   if (!source) return Refused(ScanFailure(source.error(), options.check));
   input->sources.push_back(std::make_unique<FileSource>(*std::move(source)));
-  auto contents = internal::ToSaveAsReference(*input->sources.back(), options.check);
+  auto contents = internal::ToSaveAsReference(format, *input->sources.back(), options.check);
   if (!contents) return Refused(std::move(contents.error()));
   input->contents = *std::move(contents);
   return input;
 }
 
-Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& options) {
+Opened OpenShardsAsReference(std::unique_ptr<Input> input, const internal::Format& format,
+                             const Options& options) {
   CheckOptions strict = options.check;
   strict.profile = Profile::kStrict;
   sharded::Checked checked = sharded::CheckPath(input->path, options.check, true);
@@ -42,13 +44,13 @@ Opened OpenShardsAsReference(std::unique_ptr<Input> input, const Options& option
     return Refused(std::move(checked.report));
   }
   for (sharded::CheckedShard& shard : checked.shards) {
-    auto contents = internal::ToSaveAsReference(*shard.source, options.check);
+    auto contents = internal::ToSaveAsReference(format, *shard.source, options.check);
     if (!contents) return Refused(std::move(contents.error()));
     std::ranges::move(contents->tensors, std::back_inserter(input->contents.tensors));
     std::ranges::move(contents->parts, std::back_inserter(input->contents.parts));
-    if (std::holds_alternative<std::monostate>(shard.file)) {
+    if (shard.file == nullptr) {
       input->repaired.push_back(
-          {checked.folder + shard.name, safetensors::Check(*shard.source, strict)});
+          {checked.folder + shard.name, format.examine(*shard.source, strict, nullptr)});
     }
     input->sources.push_back(std::move(shard.source));
     input->shards.push_back(std::move(shard.name));
@@ -70,14 +72,14 @@ Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& o
   const internal::Format* shards = internal::FindShards(report.format());
   const internal::Format* format =
       shards != nullptr ? shards : internal::FindFormat(report.format());
-  const bool readable = format != nullptr && format->read_as_reference;
+  const bool readable = format != nullptr && format->read_as_reference != nullptr;
   if (report.verdict() != Verdict::kRejected || options.check.profile != Profile::kReference ||
       !readable) {
     return Refused(std::move(report));
   }
   input->report = std::move(report);
-  return shards != nullptr ? OpenShardsAsReference(std::move(input), options)
-                           : OpenAsReference(std::move(input), options);
+  return shards != nullptr ? OpenShardsAsReference(std::move(input), *format, options)
+                           : OpenAsReference(std::move(input), *format, options);
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 // tensorgate inspect: what is inside a file, once it is proven.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <expected>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -15,49 +17,70 @@
 #include "lib/scan/judge.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/digest.h"
+#include "tensorgate/model_file.h"
 #include "tensorgate/render.h"
-#include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
 namespace tensorgate::cli {
 namespace {
 
-using safetensors::File;
+std::string ValueText(const MetadataValue& value) {
+  const auto text = [](const auto& each) -> std::string {
+    if constexpr (std::is_same_v<decltype(each), const std::string_view&>) {
+      return EscapeForText(each, 500);
+    } else {
+      return fmt::format("{}", each);
+    }
+  };
+  return std::visit(text, value);
+}
 
-void WriteText(Output& output, const std::string& path, const File& file, const Report& report,
+void WriteValue(internal::JsonWriter& json, const MetadataValue& value) {
+  if (const auto* text = std::get_if<std::string_view>(&value)) return json.String(*text);
+  const auto* number = std::get_if<double>(&value);
+  if (number != nullptr && !std::isfinite(*number)) return json.Null();  // JSON has none
+  json.Raw(ValueText(value));
+}
+
+void WriteText(Output& output, const std::string& path, const ModelFile& file, const Report& report,
                const Options& options) {
   output.Write(RenderText(path, report, options.verbose));
-  output.Write(
-      fmt::format("\nsize {} bytes, header {} bytes of which {} padding, data from byte {}\n\n",
-                  GroupDigits(file.file_size()), GroupDigits(file.header_bytes().size()),
-                  GroupDigits(file.padding()), file.data_offset()));
+  TextDescriber more;
+  file.Describe(more);
+  output.Write(fmt::format("\nsize {} bytes{}{}\n\n", GroupDigits(report.size().value_or(0)),
+                           more.line().empty() ? "" : ", ", more.line()));
   WriteTables(output, {{&file, {}}});
-  if (file.metadata_size() == 0) return;
+  if (file.metadata_count() == 0) return;
   output.Write("\nmetadata\n");
-  for (std::size_t i = 0; i < file.metadata_size() && !output.failed(); ++i) {
-    const safetensors::MetadataEntry entry = file.metadata(i);
-    output.Write(
-        fmt::format("  {}: {}\n", EscapeForText(entry.key, 200), EscapeForText(entry.value, 500)));
+  for (std::size_t i = 0; i < file.metadata_count() && !output.failed(); ++i) {
+    const MetadataEntry entry = file.metadata(i);
+    output.Write(fmt::format("  {}: {}\n", EscapeForText(entry.key, 200), ValueText(entry.value)));
   }
 }
 
-void WriteJson(Output& output, const File& file, const std::string& report) {
+void WriteJson(Output& output, const ModelFile& file, const std::string& report) {
   std::string text;
   internal::JsonWriter json(text);
   output.Write("{\"report\":" + report + ",\"contents\":");
   json.BeginObject();
-  json.Member("padding_bytes", std::uint64_t{file.padding()});
-  json.Member("data_offset", file.data_offset());
+  JsonDescriber more(json);
+  file.Describe(more);
   WriteTables(output, {{&file, {}}}, json, text);
   json.Key("metadata");
   json.BeginObject();
-  for (std::size_t i = 0; i < file.metadata_size(); ++i) {
-    json.Member(file.metadata(i).key, file.metadata(i).value);
+  for (std::size_t i = 0; i < file.metadata_count(); ++i) {
+    const MetadataEntry entry = file.metadata(i);
+    json.Key(entry.key);
+    WriteValue(json, entry.value);
     output.Write(text);
     text.clear();
   }
   json.EndObject();
+  if (const auto structure = file.structure()) {
+    json.Key(structure->key);
+    json.Raw(structure->json);
+  }
   json.EndObject();
   output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
 }
@@ -73,7 +96,7 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
   std::vector<Listed> files;
   for (std::size_t i = 0; i < checkpoint->parts(); ++i) {
     const Part part = checkpoint->part(i);
-    files.push_back({part.file, checkpoint->report().shards()[i].name, part.torch});
+    files.push_back({part.file, checkpoint->report().shards()[i].name});
   }
   if (options.format == Format::kJson) {
     std::string text = "{\"report\":" + RenderJson(path, checkpoint->report()) + ",\"contents\":";
@@ -123,16 +146,13 @@ int RunInspect(const Options& options) {
   if (report.verdict() != Verdict::kAccepted) {
     return Refuse(output, path, {report}, digest, options);
   }
-  if (const auto* file = std::get_if<torch::File>(&judged.file)) {
-    InspectTorch(output, path, *file, report, options);
-  } else if (const auto* plain = std::get_if<File>(&judged.file)) {
-    if (options.format == Format::kJson) {
-      WriteJson(output, *plain, RenderJson(path, report, {.header_sha256 = digest}));
-    } else {
-      WriteText(output, path, *plain, report, options);
-    }
-  } else {
+  if (!judged.file) {
     return Refuse(output, path, {report, Status{.rule = Rule::kUseNoTensors}}, {}, options);
+  }
+  if (options.format == Format::kJson) {
+    WriteJson(output, *judged.file, RenderJson(path, report, {.header_sha256 = digest}));
+  } else {
+    WriteText(output, path, *judged.file, report, options);
   }
   return output.Finish() ? kDone : kUndecided;
 }

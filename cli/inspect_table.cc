@@ -3,55 +3,39 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <map>
 
 #include "cli/table.h"
+#include "lib/base/checked.h"
 #include "tensorgate/render.h"
 
 namespace tensorgate::cli {
 namespace {
 
+using internal::SaturatingAdd;
+
 struct Total {
   std::uint64_t tensors = 0, elements = 0, bytes = 0;
 };
-using Totals = std::array<Total, kDTypeCount>;
-
-TensorRef At(const Listed& listed, std::size_t index) {
-  if (listed.torch != nullptr) {
-    torch::Tensor tensor = listed.torch->tensor(index);
-    return {.name = tensor.name,
-            .dtype = *tensor.dtype,
-            .shape = std::move(tensor.shape),
-            .range = tensor.range};
-  }
-  const safetensors::Tensor tensor = listed.file->tensors()[index];
-  return {.name = tensor.name(),
-          .dtype = tensor.dtype(),
-          .shape = tensor.shape().ToVector(),
-          .range = tensor.range()};
-}
+using Totals = std::map<std::string_view, Total>;
 
 // Until `body` returns false.
 template <typename Body>
 void ForEach(const std::vector<Listed>& files, const Body& body) {
   for (const Listed& listed : files) {
-    const std::size_t size =
-        listed.torch != nullptr ? listed.torch->size() : listed.file->tensors().size();
-    for (std::size_t i = 0; i < size; ++i) {
-      if (!body(At(listed, i), listed.shard)) return;
+    for (std::size_t i = 0; i < listed.file->tensor_count(); ++i) {
+      if (!body(listed, i, listed.file->tensor(i))) return;
     }
   }
 }
 
 Totals TotalsOf(const std::vector<Listed>& files) {
-  Totals totals{};
-  ForEach(files, [&](const TensorRef& tensor, std::string_view) {
-    Total& total = totals[static_cast<std::size_t>(tensor.dtype)];
+  Totals totals;
+  ForEach(files, [&](const Listed&, std::size_t, const TensorRef& tensor) {
+    Total& total = totals[tensor.type.name];
     ++total.tensors;
-    if (__builtin_add_overflow(total.elements, tensor.elements(), &total.elements)) {
-      total.elements = UINT64_MAX;
-    }
-    total.bytes += tensor.range.length;
+    total.elements = SaturatingAdd(total.elements, tensor.elements());
+    total.bytes = SaturatingAdd(total.bytes, tensor.range.length);
     return true;
   });
   return totals;
@@ -88,13 +72,13 @@ Widths MeasureTable(const std::vector<Listed>& files, unsigned terminal) {
     width = std::max(width, std::min(DisplayWidth(text), cap));
   };
   std::size_t measured = 0;
-  ForEach(files, [&](const TensorRef& tensor, std::string_view shard) {
+  ForEach(files, [&](const Listed& listed, std::size_t, const TensorRef& tensor) {
     grow(widths.name, EscapeForText(tensor.name, 200), 200);
-    grow(widths.dtype, std::string(Name(tensor.dtype)), 16);
+    grow(widths.dtype, std::string(tensor.type.name), 16);
     grow(widths.shape, ShapeText(tensor), 60);
     grow(widths.bytes, GroupDigits(tensor.range.length), 26);
     grow(widths.range, RangeText(tensor), 41);
-    if (!shard.empty()) grow(widths.shard, EscapeForText(shard, 200), 200);
+    if (!listed.shard.empty()) grow(widths.shard, EscapeForText(listed.shard, 200), 200);
     return ++measured < kMeasured;
   });
   if (terminal == 0) return widths;
@@ -112,7 +96,8 @@ void WriteRows(Output& output, const std::vector<Listed>& files) {
   const unsigned terminal = output.Width();
   const Widths widths = MeasureTable(files, terminal);
   const auto row = [&](std::string_view name, std::string_view dtype, std::string_view shape,
-                       std::string_view bytes, std::string_view range, std::string_view shard) {
+                       std::string_view bytes, std::string_view range, std::string_view shard,
+                       std::string_view more) {
     // Without a terminal nothing is cut: programs such as grep read on.
     const auto column = [&](std::string_view text, std::size_t width, bool right) {
       return terminal == 0 && DisplayWidth(text) > width ? std::string(text)
@@ -123,44 +108,55 @@ void WriteRows(Output& output, const std::vector<Listed>& files) {
                     column(dtype, widths.dtype, false), column(shape, widths.shape, false),
                     column(bytes, widths.bytes, true), column(range, widths.range, true));
     if (widths.shard != 0) line.append("  ").append(shard);
+    if (!more.empty()) line.append("  ").append(more);
     output.Write(line + "\n");
   };
-  row("name", "dtype", "shape", "bytes", "range", "shard");
-  ForEach(files, [&](const TensorRef& tensor, std::string_view shard) {
-    row(EscapeForText(tensor.name), Name(tensor.dtype), ShapeText(tensor),
-        GroupDigits(tensor.range.length), RangeText(tensor), EscapeForText(shard));
+  row("name", "dtype", "shape", "bytes", "range", "shard", {});
+  ForEach(files, [&](const Listed& listed, std::size_t index, const TensorRef& tensor) {
+    TextDescriber more;
+    listed.file->DescribeTensor(index, more);
+    row(EscapeForText(tensor.name), tensor.type.name, ShapeText(tensor),
+        GroupDigits(tensor.range.length), RangeText(tensor), EscapeForText(listed.shard),
+        more.line());
     return !output.failed();
   });
 }
 
-void WriteTensor(internal::JsonWriter& json, const TensorRef& tensor, std::string_view shard) {
+void WriteTensor(internal::JsonWriter& json, const Listed& listed, std::size_t index,
+                 const TensorRef& tensor) {
   json.BeginObject();
   json.Member("name", tensor.name);
-  json.Member("dtype", Name(tensor.dtype));
+  json.Member("dtype", tensor.type.name);
   json.Key("shape");
   json.BeginArray();
   for (const std::uint64_t dimension : tensor.shape) json.Number(dimension);
   json.EndArray();
   json.Member("elements", tensor.elements());
-  if (!shard.empty()) json.Member("shard", shard);
+  if (!listed.shard.empty()) json.Member("shard", listed.shard);
   json.Member("offset", tensor.range.offset);
   json.Member("bytes", tensor.range.length);
+  JsonDescriber more(json);
+  listed.file->DescribeTensor(index, more);
   json.EndObject();
 }
 
 }  // namespace
 
+void TextDescriber::Part(std::string_view text) {
+  if (text.empty()) return;
+  if (!line_.empty()) line_ += ", ";
+  line_ += EscapeForText(text);
+}
+
 void WriteTables(Output& output, const std::vector<Listed>& files) {
   const Totals totals = TotalsOf(files);
-  if (std::ranges::all_of(totals, [](const Total& total) { return total.tensors == 0; })) return;
+  if (totals.empty()) return;
   WriteRows(output, files);
   output.Write("\ntotals\n");
-  for (std::size_t i = 0; i < totals.size(); ++i) {
-    const Total& total = totals[i];
-    if (total.tensors == 0) continue;
-    output.Write(fmt::format("  {:<12}{:>10} tensors {:>18} elements {:>20} bytes\n",
-                             Name(static_cast<DType>(i)), GroupDigits(total.tensors),
-                             GroupDigits(total.elements), GroupDigits(total.bytes)));
+  for (const auto& [type, total] : totals) {
+    output.Write(fmt::format("  {:<12}{:>10} tensors {:>18} elements {:>20} bytes\n", type,
+                             GroupDigits(total.tensors), GroupDigits(total.elements),
+                             GroupDigits(total.bytes)));
   }
 }
 
@@ -168,8 +164,8 @@ void WriteTables(Output& output, const std::vector<Listed>& files, internal::Jso
                  std::string& text) {
   json.Key("tensors");
   json.BeginArray();
-  ForEach(files, [&](const TensorRef& tensor, std::string_view shard) {
-    WriteTensor(json, tensor, shard);
+  ForEach(files, [&](const Listed& listed, std::size_t index, const TensorRef& tensor) {
+    WriteTensor(json, listed, index, tensor);
     output.Write(text);
     text.clear();
     return !output.failed();
@@ -177,14 +173,12 @@ void WriteTables(Output& output, const std::vector<Listed>& files, internal::Jso
   json.EndArray();
   json.Key("totals");
   json.BeginObject();
-  const Totals totals = TotalsOf(files);
-  for (std::size_t i = 0; i < totals.size(); ++i) {
-    if (totals[i].tensors == 0) continue;
-    json.Key(Name(static_cast<DType>(i)));
+  for (const auto& [type, total] : TotalsOf(files)) {
+    json.Key(type);
     json.BeginObject();
-    json.Member("tensors", totals[i].tensors);
-    json.Member("elements", totals[i].elements);
-    json.Member("bytes", totals[i].bytes);
+    json.Member("tensors", total.tensors);
+    json.Member("elements", total.elements);
+    json.Member("bytes", total.bytes);
     json.EndObject();
   }
   json.EndObject();

@@ -8,24 +8,60 @@
 
 #include "cli/output.h"
 #include "lib/json/writer.h"
-#include "tensorgate/safetensors.h"
-#include "tensorgate/torch.h"
+#include "tensorgate/model_file.h"
 
 namespace tensorgate::cli {
 
 struct Listed {
-  const safetensors::File* file;
-  std::string_view shard;              ///< Its name; "" if it is the only file.
-  const torch::File* torch = nullptr;  ///< Instead of `file`; all its tensors have dtypes.
+  const ModelFile* file;
+  std::string_view shard;  ///< Its name; "" if it is the only file.
 };
 
-/// The table and the totals by dtype; nothing if there is no tensor.
+/// The table and the totals by type; nothing if there is no tensor.
 void WriteTables(Output& output, const std::vector<Listed>& files);
 
 /// The members "tensors" and "totals" of the object that is open. Pieces are passed on as they come: a
 /// table of a million tensors is not kept. `text` is what `json` writes to.
 void WriteTables(Output& output, const std::vector<Listed>& files, internal::JsonWriter& json,
                  std::string& text);
+
+/// What a format says of a file or a tensor, as the parts of one line.
+class TextDescriber final : public Describer {
+ public:
+  void Add(std::string_view, std::uint64_t, std::string_view text) override { Part(text); }
+  void Add(std::string_view, bool, std::string_view text) override { Part(text); }
+  void Add(std::string_view, std::string_view, std::string_view text) override { Part(text); }
+  void AddJson(std::string_view, std::string_view, std::string_view text) override { Part(text); }
+  /// Parts with ", " between; "" if there is none.
+  const std::string& line() const { return line_; }
+
+ private:
+  void Part(std::string_view text);
+  std::string line_;
+};
+
+/// The same as members of the object that is open.
+class JsonDescriber final : public Describer {
+ public:
+  explicit JsonDescriber(internal::JsonWriter& json) : json_(json) {}
+  void Add(std::string_view key, std::uint64_t value, std::string_view) override {
+    json_.Member(key, value);
+  }
+  void Add(std::string_view key, bool value, std::string_view) override {
+    json_.Key(key);
+    json_.Bool(value);
+  }
+  void Add(std::string_view key, std::string_view value, std::string_view) override {
+    json_.Member(key, value);
+  }
+  void AddJson(std::string_view key, std::string_view json, std::string_view) override {
+    json_.Key(key);
+    json_.Raw(json);
+  }
+
+ private:
+  internal::JsonWriter& json_;
+};
 
 }  // namespace tensorgate::cli
 

@@ -22,6 +22,7 @@
 #include "tensorgate/digest.h"
 #include "tensorgate/render.h"
 #include "tensorgate/save.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
@@ -86,7 +87,7 @@ bool RewriteCommand::Open() {
       continue;
     }
     const std::optional<Checkpoint>& checkpoint = (*input)->checkpoint;
-    if (checkpoint && checkpoint->part(0).file == nullptr) {
+    if (checkpoint && checkpoint->part(0).file->As<safetensors::File>() == nullptr) {
       refused_.push_back({path, {(*input)->report, Status{.rule = Rule::kUseNotSafetensors}}});
       continue;
     }

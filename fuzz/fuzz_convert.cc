@@ -69,7 +69,7 @@ void CheckTensor(const Checkpoint& made, std::string_view name, const torch::Ten
   const auto index = made.Find(name);
   FUZZ_ASSERT(index.has_value());
   const Result<TensorRef> ref = made.tensor(*index);
-  FUZZ_ASSERT(ref && ref->dtype == *tensor.dtype && ref->shape == tensor.shape &&
+  FUZZ_ASSERT(ref && ref->type == ElementType(*tensor.dtype) && ref->shape == tensor.shape &&
               ref->stride.empty());
   const Result<Buffer> read = made.Read(*index);
   FUZZ_ASSERT(read.has_value());
@@ -81,7 +81,7 @@ void CheckResult(const Converted& converted, const torch::File& file, std::strin
   FUZZ_ASSERT(made.has_value());
   FUZZ_ASSERT(made->size() == converted.tensors);
   FUZZ_ASSERT(converted.tensors + converted.tied.size() + converted.left_out == file.size());
-  FUZZ_ASSERT(made->FindMetadata("format") == "pt");
+  FUZZ_ASSERT(made->FindMetadata("format") == MetadataValue("pt"));
   const std::map<std::string, std::string> tied = [&] {
     std::map<std::string, std::string> names;
     for (const auto& [kept, removed] : converted.tied) names[removed] = kept;
@@ -98,7 +98,7 @@ void CheckResult(const Converted& converted, const torch::File& file, std::strin
     CheckTensor(*made, other == tied.end() ? name : std::string_view(other->second), file.tensor(i),
                 bytes);
     if (other != tied.end() && name != "format")
-      FUZZ_ASSERT(made->FindMetadata(name) == other->second);
+      FUZZ_ASSERT(made->FindMetadata(name) == MetadataValue(other->second));
     ++seen;
   }
   FUZZ_ASSERT(seen + converted.left_out == file.size());

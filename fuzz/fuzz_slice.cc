@@ -46,18 +46,19 @@ std::vector<Subscript> Subscripts(fuzz::Choices& choices) {
 // Small, and sound: its range is what shape and strides need.
 TensorRef SoundTensor(fuzz::Choices& choices) {
   TensorRef tensor;
-  tensor.dtype = static_cast<DType>(choices.Below(kDTypeCount));
+  tensor.type = static_cast<DType>(choices.Below(kDTypeCount));
   const std::uint64_t rank = choices.Below(5);
   for (std::uint64_t d = 0; d < rank; ++d) tensor.shape.push_back(choices.Below(6));
-  if (Bits(tensor.dtype) < 8) tensor.shape.push_back(8 * choices.Below(2) + 8);
-  tensor.range = {kOffset, tensor.elements() * Bits(tensor.dtype) / 8};
-  if (tensor.elements() == 0 || Bits(tensor.dtype) < 8 || choices.Below(2) == 0) return tensor;
+  if (Bits(*tensor.type.dtype) < 8) tensor.shape.push_back(8 * choices.Below(2) + 8);
+  tensor.range = {kOffset, tensor.elements() * Bits(*tensor.type.dtype) / 8};
+  if (tensor.elements() == 0 || Bits(*tensor.type.dtype) < 8 || choices.Below(2) == 0)
+    return tensor;
   std::uint64_t last = 0;
   for (const std::uint64_t dimension : tensor.shape) {
     tensor.stride.push_back(choices.Below(9));
     last += (dimension - 1) * tensor.stride.back();
   }
-  tensor.range.length = (last + 1) * (Bits(tensor.dtype) / 8);
+  tensor.range.length = (last + 1) * (Bits(*tensor.type.dtype) / 8);
   return tensor;
 }
 
@@ -141,7 +142,7 @@ std::uint64_t Hostile(fuzz::Choices& choices) {
 // Whatever its numbers say, nothing outside its range is asked for.
 void StaysInside(fuzz::Choices& choices) {
   TensorRef tensor;
-  tensor.dtype = static_cast<DType>(choices.Below(kDTypeCount));
+  tensor.type = static_cast<DType>(choices.Below(kDTypeCount));
   for (std::uint64_t d = choices.Below(4); d > 0; --d) {
     tensor.shape.push_back(choices.Below(2) == 0 ? Hostile(choices) : choices.Below(4));
   }

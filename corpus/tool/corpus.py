@@ -10,13 +10,17 @@ import tempfile
 
 from . import head as heads
 from .errors import RecipeError
-from .recipe_file import compile_recipe, describe
+from .formats import format_of
+from .recipe_file import compile_recipe, describe, read_text
 
 SCHEMA_VERSION = 1
 FOLDERS = ("accept", "reject", "undecided", "unsupported", "regress")
 STATE = ".state.json"  # beside the folder that is built into, so that it holds nothing but the corpus
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-_RULE = re.compile(r'^TENSORGATE_RULE\(\w+, "([^"]+)", (\w+), (\w+), (\w+), "[^"]*", "([^"]*)"', re.M)
+_TEXT = r'"(?:[^"\\]|\\.)*"'
+_ROW = re.compile(rf'^TENSORGATE_RULE\(\w+,((?:{_TEXT}|[^")])*)\)', re.M)
+_COLUMN = re.compile(rf'\.(\w+) =\s*((?:{_TEXT}\s*)+|[\w:]+)')
+_AREA = re.compile(r'^#include "tensorgate/(.+)"', re.M)
 
 
 def recipes(root: str) -> list:
@@ -51,7 +55,8 @@ class Builder:
             if entry is not None:
                 entries.append(entry)
         paths = [f["path"] for e in entries for f in e.get("files", [e])]
-        manifest = {"schema_version": SCHEMA_VERSION, "entries": sorted(entries, key=lambda e: e["path"])}
+        formats = {name: format_of(os.path.join(self.root, name), read_text)._asdict() for name in sorted({e["format"] for e in entries})}
+        manifest = {"schema_version": SCHEMA_VERSION, "formats": formats, "entries": sorted(entries, key=lambda e: e["path"])}
         if self.out is not None:
             write_atomically(os.path.join(self.out, "manifest.json"), dump_manifest(manifest).encode())
             self._sweep(paths)
@@ -145,9 +150,10 @@ def write_atomically(path: str, content) -> None:
 
 
 def dump_manifest(manifest: dict) -> str:
-    """One entry a line, so that a change of one recipe changes one line."""
+    """One format or entry a line, so that a change of one recipe changes one line."""
+    formats = ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in manifest["formats"].items())
     lines = ",\n".join(json.dumps(entry) for entry in manifest["entries"])
-    return f'{{"schema_version": {manifest["schema_version"]}, "entries": [\n{lines}\n]}}\n'
+    return f'{{"schema_version": {manifest["schema_version"]}, "formats": {{\n{formats}\n}}, "entries": [\n{lines}\n]}}\n'
 
 
 def _tool_files() -> list:
@@ -171,16 +177,26 @@ def _digest_of(paths) -> str:
 
 
 def read_rules(path: str) -> dict:
-    """id -> (effect, strict, reference, reference error), from the library's table."""
+    """id -> (effect, strict, reference, reference error), from the library's table and the areas that it includes."""
+    text = _read_table(path)
+    areas = [_read_table(os.path.join(os.path.dirname(path), area)) for area in _AREA.findall(text)]
+    text = "\n".join([text, *areas])
+    rules = {}
+    for row in _ROW.finditer(text):
+        columns = {"effect": "kReport", "strict": "kOff", "reference": "kOff", "reference_error": ""}
+        columns |= {name: value.strip().strip('"').split("::")[-1] for name, value in _COLUMN.findall(row[1])}
+        rules[columns.get("id")] = tuple(columns[name] for name in ("effect", "strict", "reference", "reference_error"))
+    if not rules or len(rules) != text.count("TENSORGATE_RULE("):
+        raise RecipeError(path, 1, "the table of rules: expected TENSORGATE_RULE(...) rows, each with an id of its own")
+    return rules
+
+
+def _read_table(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            return file.read()
     except (OSError, UnicodeDecodeError):
         raise RecipeError(path, 1, "the table of rules: expected a text file that can be read") from None
-    rules = {m.group(1): m.groups()[1:] for m in _RULE.finditer(text)}
-    if not rules:
-        raise RecipeError(path, 1, "the table of rules: expected TENSORGATE_RULE(...) entries")
-    return rules
 
 
 def _untested(rule: str) -> bool:

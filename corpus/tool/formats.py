@@ -1,29 +1,28 @@
-"""What differs from format to format: the folder's name in the corpus gives it."""
+"""What differs from format to format: each folder of the corpus says it in its format.json."""
 from __future__ import annotations
 
+import json
+import os
 from typing import NamedTuple
+
+from .errors import RecipeError
+
+NAME = "format.json"
 
 
 class Format(NamedTuple):
     suffix: str  # of the files, unless the recipe says another
-    errors: tuple  # kinds of error that the format's reference tells apart; empty: it does not
+    checker: str = "scan"  # which check the recipes speak of: one that tests/lib/corpus_test.cc knows
+    errors: tuple = ()  # kinds of error that the format's reference tells apart; empty: it does not
 
 
-_FORMATS = {
-    "safetensors": Format(
-        ".safetensors",
-        ("HeaderTooSmall", "HeaderTooLarge", "InvalidHeaderLength", "InvalidHeader", "InvalidHeaderStart",
-         "InvalidHeaderDeserialization", "InvalidOffset", "ValidationOverflow", "MisalignedSlice",
-         "TensorInvalidInfo", "MetadataIncompleteBuffer"),
-    ),
-    "zip": Format(".pt", ()),
-    "torch": Format(".pt", ()),
-    "pickle": Format(".pkl", ()),
-    "scan": Format("", ()),  # what else bytes are: judged by content, under any suffix
-    "checkpoint": Format("", ()),
-    "torch-checkpoint": Format("", ()),
-}  # fmt: skip
-
-
-def format_of(name: str) -> Format:
-    return _FORMATS.get(name, Format("." + name, ()))
+def format_of(folder: str, read) -> Format:
+    """Of a format's folder; `read` gives the text of a file."""
+    path = os.path.join(folder, NAME)
+    expected = f'expected an object with "suffix" and, where needed, {" and ".join(Format._fields[1:])}'
+    try:
+        return Format(**json.loads(read(path)))
+    except ValueError as error:
+        raise RecipeError(path, getattr(error, "lineno", 1), expected) from None
+    except TypeError:
+        raise RecipeError(path, 1, expected) from None

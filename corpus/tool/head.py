@@ -2,18 +2,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from .errors import RecipeError
-from .formats import Format, format_of
+from .formats import Format
 
 VERDICTS = ("accepted", "rejected", "undecided", "unsupported")
 FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided", "unsupported": "unsupported"}
 CLASSES = ("model", "other")
-LIMITS = (
-    "file_bytes", "header_bytes", "tensors", "metadata_entries", "name_bytes", "rank", "pickle_operations",
-    "index_bytes", "shards", "checkpoint_header_bytes", "spool_bytes",
-)  # fmt: skip
+_LIMITS_DEF = Path(__file__).resolve().parents[2] / "lib" / "include" / "tensorgate" / "limits.def"
+LIMITS = tuple(re.findall(r"^TENSORGATE_LIMIT\((\w+),", _LIMITS_DEF.read_text(encoding="utf-8"), re.M))
 READERS = {
     "CPP": "safetensors-cpp", "CC": "csafetensors", "HS": "hsnyder/safetensors.h", "GO": "nlpodyssey/safetensors",
     "MLX": "MLX", "SD": "stable-diffusion.cpp", "TG": "tinygrad", "FST": "fastsafetensors",
@@ -68,7 +67,7 @@ def split(path: str, text: str) -> tuple[list, str, int]:
     raise RecipeError(path, len(lines), "the end of the recipe: expected the line --- that ends the head")
 
 
-def parse_head(path: str, fields: list, format_name: str) -> Head:
+def parse_head(path: str, fields: list, kind: Format) -> Head:
     found: dict = {}
     for key, value, line in fields:
         if key not in KEYS:
@@ -78,7 +77,7 @@ def parse_head(path: str, fields: list, format_name: str) -> Head:
         if not value:
             raise RecipeError(path, line, f"key {key}: expected a value")
         found[key] = (value, line)
-    return _Checker(path, found, format_of(format_name)).head()
+    return _Checker(path, found, kind).head()
 
 
 class _Checker:

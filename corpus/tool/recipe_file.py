@@ -7,6 +7,7 @@ from typing import NamedTuple
 from . import head as heads
 from .compiler import Compiler
 from .errors import RecipeError
+from .formats import format_of
 from .lexer import check_ascii
 from .output import Output
 
@@ -45,7 +46,7 @@ def compile_recipe(root: str, path: str, folder: str | None = None) -> Compiled:
         text = read(path)
         fields, body, first_line = heads.split(path, text)
         base = os.path.dirname(os.path.dirname(os.path.realpath(path)))
-        head = heads.parse_head(path, fields, os.path.basename(base))
+        head = heads.parse_head(path, fields, format_of(base, read))
         if folder in heads.FOLDERS and head.verdict != heads.FOLDERS[folder]:
             raise RecipeError(path, 1, f"verdict {head.verdict}: expected {heads.FOLDERS[folder]} in the folder {folder}")
         compiler = Compiler(root, read)

@@ -51,20 +51,12 @@ struct NamedLimit {
   std::uint64_t Options::* here;
   std::uint64_t Limits::* there;
 };
+// A limit that the C struct lacks does not compile.
 constexpr std::array kCaps = {
-    NamedLimit{&Options::max_file_bytes, &Limits::file_bytes},
-    NamedLimit{&Options::max_header_bytes, &Limits::header_bytes},
-    NamedLimit{&Options::max_tensors, &Limits::tensors},
-    NamedLimit{&Options::max_metadata_entries, &Limits::metadata_entries},
-    NamedLimit{&Options::max_name_bytes, &Limits::name_bytes},
-    NamedLimit{&Options::max_rank, &Limits::rank},
-    NamedLimit{&Options::max_pickle_operations, &Limits::pickle_operations},
-    NamedLimit{&Options::max_index_bytes, &Limits::index_bytes},
-    NamedLimit{&Options::max_shards, &Limits::shards},
-    NamedLimit{&Options::max_checkpoint_header_bytes, &Limits::checkpoint_header_bytes},
-    NamedLimit{&Options::max_spool_bytes, &Limits::spool_bytes},
+#define TENSORGATE_LIMIT(name, ...) NamedLimit{&Options::max_##name, &Limits::name},
+#include "tensorgate/limits.def"
+#undef TENSORGATE_LIMIT
 };
-static_assert(kCaps.size() == tensorgate::kLimits.size());
 
 Options Defaults() {
   const CheckOptions defaults;

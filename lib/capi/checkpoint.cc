@@ -41,6 +41,11 @@ static_assert(int(Subscript::Kind::kRange) == TENSORGATE_RANGE);
 static_assert(int(Subscript::Kind::kEllipsis) == TENSORGATE_ELLIPSIS);
 static_assert(int(Subscript::Kind::kNewAxis) == TENSORGATE_NEW_AXIS);
 
+tensorgate_text TextOf(const tensorgate::MetadataValue& value) {
+  const auto* text = std::get_if<std::string_view>(&value);
+  return text != nullptr ? ToText(*text) : tensorgate_text{nullptr, 0};
+}
+
 LoadOptions ToLoadOptions(const tensorgate_load_options* given) {
   const tensorgate_load_options all = Taken(given);
   LoadOptions options;
@@ -152,7 +157,11 @@ int tensorgate_tensor_at(const tensorgate_checkpoint* checkpoint, size_t index,
     if (!found) return std::unexpected(found.error());
     tensorgate_tensor full{};
     full.name = ToText(found->name);
-    full.dtype = static_cast<tensorgate_dtype>(found->dtype);
+    full.dtype =
+        found->type.dtype ? static_cast<tensorgate_dtype>(*found->type.dtype) : TENSORGATE_NO_DTYPE;
+    full.type_name = ToText(found->type.name);
+    full.block_elements = found->type.block_elements;
+    full.block_bytes = found->type.block_bytes;
     full.rank = found->shape.size();
     full.elements = found->elements();
     full.bytes = found->bytes();
@@ -203,14 +212,14 @@ int tensorgate_metadata_at(const tensorgate_checkpoint* checkpoint, size_t index
   if (index >= checkpoint->checkpoint.metadata_size()) return 0;
   const auto entry = checkpoint->checkpoint.metadata(index);
   if (key != nullptr) *key = ToText(entry.key);
-  if (value != nullptr) *value = ToText(entry.value);
+  if (value != nullptr) *value = TextOf(entry.value);
   return 1;
 }
 
 int tensorgate_metadata_find(const tensorgate_checkpoint* checkpoint, const char* key,
                              size_t key_length, tensorgate_text* value) {
   const auto found = checkpoint->checkpoint.FindMetadata(ToView(key, key_length));
-  if (found && value != nullptr) *value = ToText(*found);
+  if (found && value != nullptr) *value = TextOf(*found);
   return found.has_value();
 }
 

@@ -90,6 +90,7 @@ int tensorgate_writer_add_from(tensorgate_writer* writer, tensorgate_text name,
     const tensorgate::Checkpoint& from = checkpoint->checkpoint;
     Result<tensorgate::TensorRef> tensor = from.tensor(index);
     if (!tensor) return std::unexpected(tensor.error());
+    if (!tensor->type.dtype) return Misuse(Rule::kUseNoDtype, index);
     decltype(TensorData::data) data =
         tensorgate::SourceData{from.part(tensor->part).source, tensor->range.offset};
     if (!tensor->stride.empty()) {
@@ -107,7 +108,7 @@ int tensorgate_writer_add_from(tensorgate_writer* writer, tensorgate_text name,
       };
     }
     return writer->writer.Add({.name = std::string(ToView(name.bytes, name.length)),
-                               .dtype = tensor->dtype,
+                               .dtype = *tensor->type.dtype,
                                .shape = std::move(tensor->shape),
                                .data = std::move(data)});
   });

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "lib/checkpoint/checkpoint_data.h"
-#include "lib/checkpoint/torch_part.h"
 #include "lib/rules/report_builder.h"
 #include "lib/scan/judge.h"
 #include "lib/sharded/check.h"
@@ -17,41 +16,6 @@
 namespace tensorgate {
 namespace internal {
 namespace {
-
-class SafetensorsTensors final : public PartTensors {
- public:
-  explicit SafetensorsTensors(safetensors::File file) : file_(std::move(file)) {}
-  const safetensors::File& file() const { return file_; }
-  std::size_t size() const override { return file_.tensors().size(); }
-  std::string_view name(std::size_t index) const override { return file_.tensors()[index].name(); }
-  TensorRef tensor(std::size_t index) const override {
-    const safetensors::Tensor tensor = file_.tensors()[index];
-    TensorRef ref;
-    ref.name = tensor.name();
-    ref.dtype = tensor.dtype();
-    ref.shape = tensor.shape().ToVector();
-    ref.range = tensor.range();
-    return ref;
-  }
-  std::optional<std::size_t> Find(std::string_view name) const override {
-    return file_.FindIndex(name);
-  }
-
- private:
-  safetensors::File file_;
-};
-
-PartData MakePart(std::string path, std::unique_ptr<Source> source, safetensors::File file,
-                  Report report) {
-  auto tensors = std::make_unique<const SafetensorsTensors>(std::move(file));
-  PartData part;
-  part.path = std::move(path);
-  part.source = std::move(source);
-  part.file = &tensors->file();
-  part.report = std::make_unique<const Report>(std::move(report));
-  part.tensors = std::move(tensors);
-  return part;
-}
 
 std::expected<Checkpoint, Report> OpenOne(std::string path, Result<FileSource> source,
                                           const CheckOptions& options) {
@@ -118,15 +82,21 @@ std::expected<PartData, Report> CheckpointData::MakePart(std::string path,
                                                          const CheckOptions& options) {
   Report& report = judged.report;
   if (report.verdict() != Verdict::kAccepted) return std::unexpected(std::move(report));
-  if (auto* file = std::get_if<safetensors::File>(&judged.file)) {
-    return internal::MakePart(std::move(path), std::move(source), std::move(*file),
-                              std::move(report));
+  if (!judged.file) return std::unexpected(OfNoUse(report, Rule::kUseNoTensors, options));
+  if (const auto without = judged.file->FindWithoutDType()) {
+    const TensorRef tensor = judged.file->tensor(*without);
+    ReportBuilder builder(options, report.format());
+    builder.SetSize(source->size());
+    builder.Add(Rule::kUseNoDtype, tensor.range.offset,
+                {.subject = tensor.name, .found_text = tensor.type.name});
+    return std::unexpected(builder.Finish());
   }
-  if (auto* file = std::get_if<torch::File>(&judged.file)) {
-    return MakeTorchPart(std::move(path), std::move(source), std::move(*file), std::move(report),
-                         options);
-  }
-  return std::unexpected(OfNoUse(report, Rule::kUseNoTensors, options));
+  PartData part;
+  part.path = std::move(path);
+  part.source = std::move(source);
+  part.file = std::move(judged.file);
+  part.report = std::make_unique<const Report>(std::move(report));
+  return part;
 }
 
 Checkpoint CheckpointData::Make(std::vector<PartData> parts) {
@@ -143,8 +113,8 @@ Checkpoint CheckpointData::MakeWhole(std::string path, std::vector<PartData> par
   PodBuffer<std::uint32_t> hashes;
   hashes.Reserve(data->size());
   for (const PartData& part : data->parts) {
-    for (std::size_t i = 0; i < part.tensors->size(); ++i) {
-      hashes.PushBack(HashName(part.tensors->name(i)));
+    for (std::size_t i = 0; i < part.file->tensor_count(); ++i) {
+      hashes.PushBack(HashName(part.file->name(i)));
     }
   }
   // No name is there twice: that was checked.
@@ -159,12 +129,12 @@ void CheckpointData::AddParts(std::vector<PartData> added) {
   first.push_back(0);
   for (PartData& part : parts) {
     part.number = static_cast<std::uint16_t>(std::min<std::size_t>(first.size() - 1, UINT16_MAX));
-    first.push_back(first.back() + part.tensors->size());
+    first.push_back(first.back() + part.file->tensor_count());
   }
 }
 
 std::optional<std::size_t> CheckpointData::Find(std::string_view name) const {
-  if (!report) return parts.front().tensors->Find(name);
+  if (!report) return parts.front().file->Find(name);
   return names.Find(name, HashName(name), [this](std::uint32_t index) { return NameOf(index); });
 }
 
@@ -177,7 +147,7 @@ Result<TensorRef> CheckpointData::Tensor(std::size_t index) const {
     return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor, .found = index});
   }
   const std::size_t part = PartOf(index);
-  TensorRef tensor = parts[part].tensors->tensor(index - first[part]);
+  TensorRef tensor = parts[part].file->tensor(index - first[part]);
   tensor.part = part;
   return tensor;
 }
@@ -261,18 +231,16 @@ std::string_view Checkpoint::path() const {
 }
 
 std::size_t Checkpoint::metadata_size() const {
-  const safetensors::File* file = data_->parts.front().file;
-  return file != nullptr ? file->metadata_size() : 0;
+  return data_->parts.front().file->metadata_count();
 }
 
-safetensors::MetadataEntry Checkpoint::metadata(std::size_t index) const {
+MetadataEntry Checkpoint::metadata(std::size_t index) const {
   if (index >= metadata_size()) std::abort();
   return data_->parts.front().file->metadata(index);
 }
 
-std::optional<std::string_view> Checkpoint::FindMetadata(std::string_view key) const {
-  const safetensors::File* file = data_->parts.front().file;
-  return file != nullptr ? file->FindMetadata(key) : std::nullopt;
+std::optional<MetadataValue> Checkpoint::FindMetadata(std::string_view key) const {
+  return data_->parts.front().file->FindMetadata(key);
 }
 
 std::size_t Checkpoint::parts() const { return data_->parts.size(); }
@@ -283,8 +251,7 @@ Part Checkpoint::part(std::size_t index) const {
   return {.path = part.path,
           .size = part.source->size(),
           .report = part.report.get(),
-          .file = part.file,
-          .torch = part.torch,
+          .file = part.file.get(),
           .source = part.source.get()};
 }
 

@@ -15,31 +15,17 @@
 #include "lib/base/names.h"
 #include "lib/scan/judge.h"
 #include "tensorgate/checkpoint.h"
-#include "tensorgate/torch.h"
+#include "tensorgate/model_file.h"
 
 namespace tensorgate::internal {
-
-/// The tensors of one proven file, whatever its format, in the order of their data. Read by many
-/// threads.
-class PartTensors {
- public:
-  virtual ~PartTensors() = default;
-  virtual std::size_t size() const = 0;
-  virtual std::string_view name(std::size_t index) const = 0;
-  /// Its `part` is filled in by the checkpoint. Throws std::bad_alloc.
-  virtual TensorRef tensor(std::size_t index) const = 0;
-  virtual std::optional<std::size_t> Find(std::string_view name) const = 0;
-};
 
 /// Of what is no checkpoint's, `source` alone is there: what is read through it is known to who makes it.
 struct PartData {
   std::string path;
   std::unique_ptr<Source> source;
-  std::unique_ptr<const PartTensors> tensors;
-  std::unique_ptr<const Report> report;     // of what `tensors` holds
-  const safetensors::File* file = nullptr;  // the same, if it is one
-  std::uint16_t number = 0;                 // as Status::part
-  const torch::File* torch = nullptr;
+  std::unique_ptr<const ModelFile> file;
+  std::unique_ptr<const Report> report;  // of `file`
+  std::uint16_t number = 0;              // as Status::part
   std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
 
   // Both may fail with its number in the status.
@@ -83,7 +69,7 @@ struct CheckpointData {
   std::size_t PartOf(std::size_t index) const;
   std::string_view NameOf(std::size_t index) const {
     const std::size_t part = PartOf(index);
-    return parts[part].tensors->name(index - first[part]);
+    return parts[part].file->name(index - first[part]);
   }
   std::optional<std::size_t> Find(std::string_view name) const;
   /// `use/expands` if a call that gives so many bytes would give far more than the files have.

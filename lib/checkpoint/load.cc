@@ -22,7 +22,7 @@ std::unexpected<Status> WrongSize(std::size_t size) {
   return std::unexpected(Status{.rule = Rule::kUseWrongSize, .found = size});
 }
 
-std::uint64_t AlignmentOf(const TensorRef& tensor) { return std::max(1u, Bits(tensor.dtype) / 8); }
+std::uint64_t AlignmentOf(const TensorRef& tensor) { return tensor.type.alignment(); }
 
 std::span<std::byte> At(std::span<std::byte> memory, std::uint64_t position, std::uint64_t length) {
   return memory.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(length));
@@ -87,7 +87,7 @@ Result<void> internal::CheckpointData::CheckRepeats(std::uint64_t bytes,
   std::uint64_t all = 0;
   bool shared = false;
   for (const PartData& part : parts) {
-    shared |= part.torch != nullptr;
+    shared |= part.file->shares_bytes();
     all = SaturatingAdd(all, part.source->size());
   }
   if (!shared || bytes <= MostCopied(all, options.repeated_bytes)) return {};

@@ -17,7 +17,7 @@ constexpr std::uint64_t kTile = std::uint64_t{16} << 20;
 }  // namespace
 
 StridedReader::StridedReader(const CheckpointData& data, TensorRef tensor)
-    : data_(data), tensor_(std::move(tensor)), inner_(Bits(tensor_.dtype) / 8) {
+    : data_(data), tensor_(std::move(tensor)), inner_(tensor_.type.block_bytes) {
   if (!tensor_.shape.empty()) axis_ = tensor_.shape.size() - 1;
   // One axis further out, as long as a step of it fits a tile.
   while (axis_ != 0 && inner_ <= kTile / tensor_.shape[axis_]) {

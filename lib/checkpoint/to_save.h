@@ -28,9 +28,10 @@ struct ToSave {
 /// files. Throws std::bad_alloc.
 Result<ToSave> ToSaveOf(const Checkpoint& checkpoint);
 
-/// What the format's reference reads in `source`, which must stay; the report of the reference profile
-/// if it refuses. Throws std::bad_alloc.
-std::expected<ToSave, Report> ToSaveAsReference(Source& source, const CheckOptions& options);
+/// What the reference of `format`, which must have `read_as_reference`, reads in `source`, which must stay; the report of
+/// the reference profile if it refuses. Throws std::bad_alloc.
+std::expected<ToSave, Report> ToSaveAsReference(const Format& format, Source& source,
+                                                const CheckOptions& options);
 
 }  // namespace tensorgate::internal
 

@@ -12,9 +12,9 @@
 #include "lib/sharded/check.h"
 #include "lib/source/folder.h"
 #include "tensorgate/checkpoint.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/save.h"
 #include "tensorgate/shards.h"
-#include "tensorgate/torch.h"
 
 namespace tensorgate {
 namespace {
@@ -24,7 +24,6 @@ using internal::Folder;
 using internal::PlannedFile;
 using internal::PlannedTensor;
 using internal::Views;
-using torch::Tensor;
 
 constexpr std::size_t kCompared = 1 << 20;
 constexpr std::string_view kSingle = "pytorch_model.bin", kTarget = "model.safetensors";
@@ -104,14 +103,12 @@ class Converter {
   }
 
   Done Add(std::unique_ptr<Source> source, internal::OpenedFile opened) {
-    auto* file = std::get_if<torch::File>(&opened);
-    if (file == nullptr) {
-      const bool none = std::holds_alternative<std::monostate>(opened);
-      return Error(none ? Rule::kUseNoTensors : Rule::kUseAlreadySafetensors);
-    }
+    if (opened == nullptr) return Error(Rule::kUseNoTensors);
+    if (opened->As<safetensors::File>() != nullptr) return Error(Rule::kUseAlreadySafetensors);
+    const std::uint64_t size = source->size();
     data_.parts.emplace_back();
     data_.parts.back().source = std::move(source);
-    files_.emplace_back(std::move(*file));
+    files_.push_back({std::move(opened), size});
     return {};
   }
 
@@ -131,22 +128,14 @@ class Converter {
     return {};
   }
 
-  // Where its first element is, and how the others lie.
-  static TensorRef Ref(const Tensor& tensor, std::size_t part) {
-    return {.name = tensor.name,
-            .dtype = *tensor.dtype,
-            .shape = tensor.shape,
-            .stride = tensor.stride,
-            .part = part,
-            .range = tensor.range};
-  }
-
   // Where the bytes of each tensor are in C order, by parts.
   void PlaceTensors() {
     std::vector<TensorRef> strided;
     for (std::size_t part = 0; part < files_.size(); ++part) {
       for (const PlannedTensor& planned : files_[part].tensors) {
-        if (!planned.tensor.contiguous()) strided.push_back(Ref(planned.tensor, part));
+        if (planned.tensor.stride.empty()) continue;
+        strided.push_back(planned.tensor);
+        strided.back().part = part;
       }
     }
     views_.emplace(data_, std::move(strided), options_.cancel);
@@ -155,7 +144,7 @@ class Converter {
       std::vector<SourceData>& places = places_.emplace_back();
       for (const PlannedTensor& planned : files_[part].tensors) {
         const SourceData plain{data_.parts[part].source.get(), planned.tensor.range.offset};
-        places.push_back(planned.tensor.contiguous() ? plain : *view++);
+        places.push_back(planned.tensor.stride.empty() ? plain : *view++);
       }
     }
   }
@@ -170,7 +159,7 @@ class Converter {
       for (std::size_t i = 0; i < file.tensors.size(); ++i) {
         const PlannedTensor& planned = file.tensors[i];
         shard.tensors.push_back({.name = planned.name,
-                                 .dtype = *planned.tensor.dtype,
+                                 .dtype = *planned.tensor.type.dtype,
                                  .shape = planned.tensor.shape,
                                  .data = places_[part][i]});
       }
@@ -229,7 +218,7 @@ class Converter {
     const std::optional<std::size_t> index = made.Find(planned.name);
     if (!index) return false;
     const TensorRef ref = TENSORGATE_TRY(made.tensor(*index));
-    if (ref.shape != planned.tensor.shape || ref.dtype != *planned.tensor.dtype) return false;
+    if (ref.shape != planned.tensor.shape || ref.type != planned.tensor.type) return false;
     const std::uint64_t all = planned.tensor.bytes();
     if (all == 0) return true;
     ours_.resize(kCompared);

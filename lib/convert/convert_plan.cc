@@ -10,8 +10,6 @@
 namespace tensorgate::internal {
 namespace {
 
-using torch::Tensor;
-
 constexpr std::string_view kUsualKey = "state_dict";
 
 using Planned = std::expected<void, ConvertError>;
@@ -28,8 +26,8 @@ bool IsBelow(std::string_view name, std::string_view key) {
 std::string KeyOf(const std::vector<PlannedFile>& files, const ConvertOptions& options) {
   if (options.select) return *options.select;
   for (const PlannedFile& each : files) {
-    for (std::size_t i = 0; i < each.file.size(); ++i) {
-      if (IsBelow(each.file.name(i), kUsualKey)) return std::string(kUsualKey);
+    for (std::size_t i = 0; i < each.file->tensor_count(); ++i) {
+      if (IsBelow(each.file->name(i), kUsualKey)) return std::string(kUsualKey);
     }
   }
   return {};
@@ -37,14 +35,14 @@ std::string KeyOf(const std::vector<PlannedFile>& files, const ConvertOptions& o
 
 Planned TakeTensors(PlannedFile& into, Converted& converted) {
   const std::string& key = converted.selected;
-  for (std::size_t i = 0; i < into.file.size(); ++i) {
-    if (!IsBelow(into.file.name(i), key)) {
+  for (std::size_t i = 0; i < into.file->tensor_count(); ++i) {
+    if (!IsBelow(into.file->name(i), key)) {
       ++converted.left_out;
       continue;
     }
-    Tensor tensor = into.file.tensor(i);
-    if (!tensor.dtype) return Error(Rule::kConvertDtype, tensor.name);
-    if (tensor.expanded()) return Error(Rule::kConvertExpanded, tensor.name);
+    TensorRef tensor = into.file->tensor(i);
+    if (!tensor.type.dtype) return Error(Rule::kConvertDtype, tensor.name);
+    if (tensor.bytes() > tensor.range.length) return Error(Rule::kConvertExpanded, tensor.name);
     const std::size_t cut = key.empty() ? 0 : key.size() + 1;
     into.tensors.push_back({std::string(tensor.name.substr(cut)), std::move(tensor)});
   }
@@ -54,17 +52,16 @@ Planned TakeTensors(PlannedFile& into, Converted& converted) {
 
 // One and the same view under several names: the first name stays.
 void DropTied(PlannedFile& in) {
-  using View = std::tuple<std::size_t, std::uint64_t, std::string_view, std::vector<std::uint64_t>,
+  using View = std::tuple<std::uint64_t, std::string_view, std::vector<std::uint64_t>,
                           std::vector<std::uint64_t>>;
   std::map<View, std::size_t> first;
   std::vector<PlannedTensor> kept;
   for (PlannedTensor& each : in.tensors) {
-    const Tensor& tensor = each.tensor;
+    const TensorRef& tensor = each.tensor;
     // Without bytes nothing is shared.
     if (tensor.range.length != 0) {
       const auto [found, inserted] = first.try_emplace(
-          View{tensor.storage, tensor.offset, tensor.dtype_name, tensor.shape, tensor.stride},
-          kept.size());
+          View{tensor.range.offset, tensor.type.name, tensor.shape, tensor.stride}, kept.size());
       if (!inserted) {
         in.tied.emplace_back(kept[found->second].name, each.name);
         continue;
@@ -77,13 +74,13 @@ void DropTied(PlannedFile& in) {
 
 Planned CheckSize(const std::vector<PlannedFile>& files, Converted& converted) {
   std::uint64_t all = 0;
-  for (const PlannedFile& each : files) all = SaturatingAdd(all, each.file.file_size());
+  for (const PlannedFile& each : files) all = SaturatingAdd(all, each.file_size);
   // Overlapping views become copies.
   const std::uint64_t most = MostCopied(all, LoadOptions{}.repeated_bytes);
   for (const PlannedFile& each : files) {
     for (const PlannedTensor& planned : each.tensors) {
       converted.bytes = SaturatingAdd(converted.bytes, planned.tensor.bytes());
-      converted.rearranged += planned.tensor.contiguous() ? 0u : 1u;
+      converted.rearranged += planned.tensor.stride.empty() ? 0u : 1u;
       if (converted.bytes > most) return Error(Rule::kConvertTooLarge, planned.name);
     }
     converted.tensors += each.tensors.size();

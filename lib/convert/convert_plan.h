@@ -3,26 +3,27 @@
 #define TENSORGATE_CONVERT_CONVERT_PLAN_H_
 
 #include <expected>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tensorgate/convert.h"
-#include "tensorgate/torch.h"
+#include "tensorgate/model_file.h"
 
 namespace tensorgate::internal {
 
 struct PlannedTensor {
   std::string name;
-  torch::Tensor tensor;
+  TensorRef tensor;
 };
 
 /// A file of the checkpoint; it becomes one of the result.
 struct PlannedFile {
-  explicit PlannedFile(torch::File opened) : file(std::move(opened)) {}
-  torch::File file;
-  std::vector<PlannedTensor> tensors;                     // by name
-  std::vector<std::pair<std::string, std::string>> tied;  // as Converted::tied
+  std::unique_ptr<const ModelFile> file;
+  std::uint64_t file_size = 0;
+  std::vector<PlannedTensor> tensors = {};                     // by name
+  std::vector<std::pair<std::string, std::string>> tied = {};  // as Converted::tied
 };
 
 /// Fills in the rest of `files` and what `converted` says of tensors. Throws std::bad_alloc.

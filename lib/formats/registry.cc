@@ -6,6 +6,8 @@
 
 #include "lib/base/bytes.h"
 #include "lib/formats/recognized.h"
+#include "lib/formats/safetensors/model.h"
+#include "lib/formats/torch/model.h"
 #include "lib/formats/torch/pickle_file.h"
 
 namespace tensorgate::internal {
@@ -17,18 +19,19 @@ using Suffixes = std::string_view[];
 
 // ---- What examines each.
 
-template <typename File, Report (*kCheck)(Source&, const CheckOptions&)>
+template <typename File, Report (*kCheck)(Source&, const CheckOptions&), OpenedFile (*kMake)(File)>
 Report Examine(Source& source, const CheckOptions& options, OpenedFile* opened) {
   if (opened == nullptr) return kCheck(source, options);
   std::expected<File, Report> file = File::Open(source, options);
   if (!file) return std::move(file.error());
   Report report = file->report();
-  *opened = *std::move(file);
+  *opened = kMake(*std::move(file));
   return report;
 }
 
-constexpr auto kSafetensors = Examine<safetensors::File, safetensors::Check>;
-constexpr auto kTorch = Examine<torch::File, torch::Check>;
+constexpr auto kSafetensors =
+    Examine<safetensors::File, safetensors::Check, safetensors::internal::MakeModelFile>;
+constexpr auto kTorch = Examine<torch::File, torch::Check, torch::internal::MakeModelFile>;
 
 // It is proven to the last byte, and holds no tensors.
 Report ExaminePickle(Source& source, const CheckOptions& options, OpenedFile*) {
@@ -96,7 +99,7 @@ constexpr std::array kFormats = {
            .stream = StreamMode::kForward,
            .shards = &kSafetensorsShards,
            .has_header_digest = true,
-           .read_as_reference = true},
+           .read_as_reference = safetensors::internal::ReadModelAsReference},
 
     // Pickles.
     Format{.name = "pytorch-legacy",

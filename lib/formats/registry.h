@@ -7,24 +7,23 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
-#include <variant>
 
 #include "lib/formats/archive.h"
 #include "tensorgate/limits.h"
+#include "tensorgate/model_file.h"
 #include "tensorgate/report.h"
-#include "tensorgate/safetensors.h"
 #include "tensorgate/source.h"
-#include "tensorgate/torch.h"
 
 namespace tensorgate::internal {
 
-/// How much of the beginning is looked at to recognise a format.
+/// How much of the beginning is looked at to recognize a format.
 inline constexpr std::size_t kScanHead = 4096;
 
-/// A proven file with tensors; empty for one that holds none, such as a pickle of plain values.
-using OpenedFile = std::variant<std::monostate, safetensors::File, torch::File>;
+/// A proven file; null for one that holds no tensors, such as a pickle of plain values.
+using OpenedFile = std::unique_ptr<const ModelFile>;
 
 /// Bytes at a fixed place that only this format has there.
 struct Signature {
@@ -87,8 +86,10 @@ struct Format {
   const ShardScheme* shards = nullptr;
   /// `header_sha256` of a report is of its first bytes: a length and the header.
   bool has_header_digest = false;
-  /// What its reference reads of a file that strict refuses can be taken instead (sanitize --profile reference).
-  bool read_as_reference = false;
+  /// The report of the reference profile, and what the format's reference reads, if it accepts; the file may be one that
+  /// strict refuses (sanitize --profile reference). Null: that cannot be told apart. Throws std::bad_alloc.
+  Report (*read_as_reference)(Source& source, const CheckOptions& options,
+                              OpenedFile* read) = nullptr;
 };
 
 /// All of them, in the order of precedence. The last one matches everything.

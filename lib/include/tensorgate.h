@@ -86,7 +86,9 @@ typedef enum tensorgate_dtype {
   TENSORGATE_C64 = 18,
   TENSORGATE_F64 = 19,
   TENSORGATE_I64 = 20,
-  TENSORGATE_U64 = 21
+  TENSORGATE_U64 = 21,
+  TENSORGATE_NO_DTYPE =
+      255 /* Of a tensor whose type only its format has: see tensorgate_tensor.type_name. */
 } tensorgate_dtype;
 
 /* A user's own list of functions and classes that a pickle may use beside PyTorch's; trust.h says how it is written. */
@@ -282,6 +284,9 @@ typedef struct tensorgate_tensor {
   size_t part;     /* Which file of the checkpoint. */
   uint64_t offset; /* Where in that file, and how long there. */
   uint64_t length;
+  tensorgate_text type_name; /* "F32", "Q4_K". */
+  uint32_t block_elements;   /* Elements are stored in blocks of so many … */
+  uint32_t block_bytes;      /* … in so many bytes. */
 } tensorgate_tensor;
 
 typedef struct tensorgate_part {
@@ -305,7 +310,7 @@ TENSORGATE_C_API int tensorgate_shape(const tensorgate_checkpoint* checkpoint, s
 TENSORGATE_C_API int tensorgate_stride(const tensorgate_checkpoint* checkpoint, size_t index,
                                        uint64_t* stride, size_t room, tensorgate_error** error);
 TENSORGATE_C_API size_t tensorgate_metadata_count(const tensorgate_checkpoint* checkpoint);
-/* 0 where there is no such entry. */
+/* 0 where there is no such entry. The value of one that is not a text has a null pointer. */
 TENSORGATE_C_API int tensorgate_metadata_at(const tensorgate_checkpoint* checkpoint, size_t index,
                                             tensorgate_text* key, tensorgate_text* value);
 TENSORGATE_C_API int tensorgate_metadata_find(const tensorgate_checkpoint* checkpoint,

@@ -139,9 +139,9 @@ void JsonWriter::Number(std::uint64_t number) {
   out_.append(digits.begin(), end.ptr);
 }
 
-void JsonWriter::NumberText(std::string_view digits) {
+void JsonWriter::Raw(std::string_view json) {
   Separate();
-  out_ += digits;
+  out_ += json;
 }
 
 void JsonWriter::Bool(bool value) {

@@ -36,8 +36,8 @@ class JsonWriter {
   void Key(std::string_view key);
   void String(std::string_view text);
   void Number(std::uint64_t number);
-  /// A number that is spelled already.
-  void NumberText(std::string_view digits);
+  /// A value that is JSON already.
+  void Raw(std::string_view json);
   void Bool(bool value);
   void Null();
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 
+#include "lib/rules/rule_table.h"
 #include "tensorgate/render.h"
 
 namespace tensorgate {
@@ -16,22 +17,17 @@ constexpr std::string_view At(const std::array<std::string_view, N>& names, std:
 struct Hash {
   std::uint64_t value = 0xCBF29CE484222325;
   consteval void Add(std::uint64_t byte) { value = (value ^ byte) * 0x100000001B3; }
-  consteval void AddRule(std::string_view id, Effect effect, Level strict, Level reference) {
-    for (const char c : id) Add(static_cast<unsigned char>(c));
-    Add(static_cast<std::uint64_t>(effect));
-    Add(static_cast<std::uint64_t>(strict));
-    Add(static_cast<std::uint64_t>(reference));
+  consteval void AddRule(const RuleInfo& rule) {
+    for (const char c : rule.id) Add(static_cast<unsigned char>(c));
+    Add(static_cast<std::uint64_t>(rule.effect));
+    Add(static_cast<std::uint64_t>(rule.strict));
+    Add(static_cast<std::uint64_t>(rule.reference));
   }
 };
 
 consteval std::array<char, 16> MakeRulesVersion() {
-  using enum Effect;
-  using enum Level;
   Hash hash;
-#define TENSORGATE_RULE(name, id, effect, strict, reference, ...) \
-  hash.AddRule(id, effect, strict, reference);
-#include "tensorgate/rules.def"
-#undef TENSORGATE_RULE
+  for (const RuleInfo& rule : internal::kRules) hash.AddRule(rule);
   std::array<char, 16> digits{};
   for (char& digit : digits) {
     digit = std::string_view("0123456789abcdef")[static_cast<std::size_t>(hash.value >> 60)];

@@ -1,21 +1,14 @@
 #include "tensorgate/rules.h"
 
-#include <array>
+#include <cstddef>
+#include <span>
+
+#include "lib/rules/rule_table.h"
 
 namespace tensorgate {
 namespace {
 
-using enum Effect;
-using enum Level;
-
-constexpr RuleInfo kRules[] = {
-#define TENSORGATE_RULE(name, id, effect, strict, reference, subject, reference_error, cwe, \
-                        summary, message, allowed, spec, why, fix)                          \
-  {Rule::name, id,      effect,  strict,  reference, subject, reference_error,              \
-   cwe,        summary, message, allowed, spec,      why,     fix},
-#include "tensorgate/rules.def"
-#undef TENSORGATE_RULE
-};
+using internal::kRules;
 
 consteval bool IdsAreUnique() {
   for (const RuleInfo& a : kRules) {

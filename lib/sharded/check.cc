@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/checked.h"
-#include "lib/formats/safetensors/examination.h"
 #include "lib/rules/report_builder.h"
 #include "lib/second_readings/second_readings.h"
 #include "lib/sharded/compare.h"
@@ -17,7 +16,6 @@ namespace tensorgate::sharded {
 namespace {
 
 using internal::Format;
-using safetensors::File;
 
 void AddTo(std::uint64_t& sum, std::uint64_t value) { sum = internal::SaturatingAdd(sum, value); }
 
@@ -34,16 +32,6 @@ Report NotOpened(const CheckOptions& options, const Format& shards, const Status
 std::optional<Rule> ReasonOf(const Report& report) {
   const Finding* const reason = report.reason();
   return reason == nullptr ? std::nullopt : std::optional(reason->rule);
-}
-
-// Each once: of equal ones the reference takes the last tensor.
-std::vector<std::string_view> NamesOf(const safetensors::internal::Header& header) {
-  std::vector<std::string_view> names;
-  for (const auto& record : header.tensors.span()) names.push_back(header.NameOf(record));
-  std::ranges::sort(names);
-  const auto repeated = std::ranges::unique(names);
-  names.erase(repeated.begin(), repeated.end());
-  return names;
 }
 
 class Check {
@@ -73,7 +61,7 @@ class Check {
   void Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
              Comparison& comparison);
   void AddFacts(const CheckedShard& shard);
-  void CompareFormat(const CheckedShard& shard, const File& file, std::size_t place);
+  void CompareFormat(const CheckedShard& shard, std::size_t place);
   void FindUnused();
 
   const internal::Folder& folder_;
@@ -194,20 +182,21 @@ void Check::AddFacts(const CheckedShard& shard) {
   AddTo(facts_.parameters, facts.parameters);
   AddTo(facts_.data_bytes, facts.data_bytes);
   AddTo(facts_.metadata_entries, facts.metadata_entries);
-  const auto* torch = std::get_if<torch::File>(&shard.file);
-  if (torch == nullptr) return AddTo(named_bytes_, facts.data_bytes);
-  for (std::size_t i = 0; i < torch->size(); ++i) AddTo(named_bytes_, torch->tensor(i).bytes());
+  if (!shard.file || !shard.file->shares_bytes()) return AddTo(named_bytes_, facts.data_bytes);
+  for (std::size_t i = 0; i < shard.file->tensor_count(); ++i) {
+    AddTo(named_bytes_, shard.file->tensor(i).bytes());
+  }
 }
 
 void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::uint32_t number,
                   Comparison& comparison) {
   const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
   const bool reference = options_.profile == Profile::kReference;
-  std::unique_ptr<const safetensors::internal::Header> read;  // as the reference reads it
+  internal::OpenedFile read;  // as the reference reads it
   // Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
   shard.report = shard_format_.examine(*source, options_, &shard.file);
-  if (reference && shard_format_.read_as_reference) {
-    shard.report = safetensors::internal::ReadAsReference(*source, options_, read);
+  if (reference && shard_format_.read_as_reference != nullptr) {
+    shard.report = shard_format_.read_as_reference(*source, options_, &read);
   } else if (reference) {
     shard.report = shard_format_.examine(*source, options_, nullptr);
   }
@@ -223,13 +212,10 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
   }
   AddFacts(shard);
   // What the index says is compared with what the reference reads, too.
-  if (const auto* torch = std::get_if<torch::File>(&shard.file)) comparison.Add(number, *torch);
-  if (const auto* file = std::get_if<File>(&shard.file)) {
+  if (const ModelFile* file = shard.file ? shard.file.get() : read.get()) {
     comparison.Add(number, *file);
-    CompareFormat(shard, *file, place);
-  } else if (read) {
-    comparison.Add(number, NamesOf(*read));
   }
+  if (shard.file) CompareFormat(shard, place);
   if (keep_) {
     shard.source = std::move(source);
   } else {
@@ -237,9 +223,10 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<FileSource> source, std::
   }
 }
 
-void Check::CompareFormat(const CheckedShard& shard, const File& file, std::size_t place) {
+void Check::CompareFormat(const CheckedShard& shard, std::size_t place) {
   std::optional<std::string> format;
-  if (const std::optional<std::string_view> text = file.FindMetadata("format")) format = *text;
+  const std::optional<MetadataValue> value = shard.file->FindMetadata("format");
+  if (const auto* text = value ? std::get_if<std::string_view>(&*value) : nullptr) format = *text;
   if (!format_) {
     format_ = format;
   } else if (*format_ != format && !format_told_) {

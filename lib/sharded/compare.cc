@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "lib/formats/torch/contents.h"
-
 namespace tensorgate::sharded {
 
 Comparison::Comparison(Index& index)
@@ -15,25 +13,14 @@ Comparison::Comparison(Index& index)
   std::ranges::fill(elsewhere_.span(), kNoShard);
 }
 
-void Comparison::Add(std::uint32_t shard, const safetensors::File& file) {
+void Comparison::Add(std::uint32_t shard, const ModelFile& file) {
   added_[shard] = true;
-  for (const safetensors::Tensor tensor : file.tensors()) AddName(shard, tensor.name());
-}
-
-void Comparison::Add(std::uint32_t shard, std::span<const std::string_view> names) {
-  added_[shard] = true;
-  for (const std::string_view name : names) AddName(shard, name);
-}
-
-void Comparison::Add(std::uint32_t shard, const torch::File& file) {
-  added_[shard] = true;
-  const torch::internal::Contents& contents = torch::internal::Access::Of(file);
-  for (const torch::internal::NamedTensor& tensor : contents.tensors.span()) {
-    AddName(shard, contents.NameOf(tensor), tensor.is_key != 0);
+  for (std::size_t i = 0; i < file.tensor_count(); ++i) {
+    AddName(shard, file.name(i), file.is_named(i));
   }
 }
 
-void Comparison::AddName(std::uint32_t shard, std::string_view name, bool is_key) {
+void Comparison::AddName(std::uint32_t shard, std::string_view name, bool is_named) {
   const std::span<const Entry> entries = index_.entries.span();
   const auto at = [&](std::uint32_t i) { return index_.NameOf(entries[i]); };
   const std::uint32_t hash = internal::HashName(name);
@@ -49,7 +36,7 @@ void Comparison::AddName(std::uint32_t shard, std::string_view name, bool is_key
     unlisted_text_ += name;
   } else if (entries[*entry].shard == shard) {
     found_[*entry] = true;
-    nested_[*entry] = !is_key;
+    nested_[*entry] = !is_named;
   } else if (elsewhere_[*entry] == kNoShard) {
     elsewhere_[*entry] = shard;
   }

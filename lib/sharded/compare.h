@@ -3,13 +3,11 @@
 #define TENSORGATE_SHARDED_COMPARE_H_
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "lib/sharded/index.h"
-#include "tensorgate/safetensors.h"
-#include "tensorgate/torch.h"
+#include "tensorgate/model_file.h"
 
 namespace tensorgate::sharded {
 
@@ -17,10 +15,7 @@ namespace tensorgate::sharded {
 class Comparison {
  public:
   explicit Comparison(Index& index);
-  void Add(std::uint32_t shard, const safetensors::File& file);
-  /// Of a shard that has no file; no name may be there twice.
-  void Add(std::uint32_t shard, std::span<const std::string_view> names);
-  void Add(std::uint32_t shard, const torch::File& file);
+  void Add(std::uint32_t shard, const ModelFile& file);
   /// Reports what is absent, twice there, or not in the index.
   void Finish(ReportBuilder& builder);
 
@@ -39,7 +34,7 @@ class Comparison {
     const Unlisted& name = unlisted_[unlisted];
     return std::string_view(unlisted_text_).substr(name.offset, name.length);
   }
-  void AddName(std::uint32_t shard, std::string_view name, bool is_key = true);
+  void AddName(std::uint32_t shard, std::string_view name, bool is_named);
   void AddNested(ReportBuilder& builder);
   void Twice(std::string_view name, std::uint32_t shard, std::uint32_t other,
              ReportBuilder& builder);

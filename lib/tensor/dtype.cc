@@ -1,5 +1,7 @@
 #include "tensorgate/dtype.h"
 
+#include <bit>
+#include <numeric>
 #include <span>
 
 namespace tensorgate {
@@ -32,6 +34,16 @@ std::optional<DType> FindDType(std::string_view name) {
     if (Name(dtype) == name) return dtype;
   }
   return std::nullopt;
+}
+
+ElementType::ElementType(DType from) : name(Name(from)), dtype(from) {
+  const unsigned bits = Bits(from), whole = std::lcm(bits, 8u);
+  block_elements = whole / bits;
+  block_bytes = whole / 8;
+}
+
+std::uint32_t ElementType::alignment() const {
+  return block_elements == 1 && std::has_single_bit(block_bytes) ? block_bytes : 1;
 }
 
 }  // namespace tensorgate

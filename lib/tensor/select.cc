@@ -142,7 +142,8 @@ Result<Selection> Select(const TensorRef& tensor, std::span<const Subscript> sub
   Selection selection;
   Result<std::vector<Taken>> taken = Take(tensor, subscripts, selection.shape);
   if (!taken) return std::unexpected(taken.error());
-  const unsigned bits = Bits(tensor.dtype);
+  if (!tensor.type.dtype) return std::unexpected(Status{.rule = Rule::kUseNoDtype});
+  const unsigned bits = Bits(*tensor.type.dtype);
   selection.element = bits < 8 ? 1 : bits / 8;
   const bool empty = std::ranges::any_of(
       *taken, [](const Taken& dimension) { return dimension.positions.count == 0; });

@@ -12,10 +12,11 @@ std::uint64_t TensorRef::elements() const {
 
 std::uint64_t TensorRef::bytes() const {
   if (stride.empty()) return range.length;
-  // A view's bits may not fit 64 bits where its bytes do.
-  const std::uint64_t count = elements(), bits = Bits(dtype);
-  return internal::SaturatingAdd(internal::SaturatingMultiply(count / 8, bits),
-                                 count % 8 * bits / 8);
+  // A view's elements may not fit 64 bits where a file's do.
+  const std::uint64_t count = elements(), block = type.block_elements;
+  return internal::SaturatingAdd(
+      internal::SaturatingMultiply(count / block, std::uint64_t{type.block_bytes}),
+      count % block * type.block_bytes / block);
 }
 
 }  // namespace tensorgate

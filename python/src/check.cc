@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -145,17 +146,28 @@ file object raises is passed on.
 
 `name` is a name for the report and for its suffix, by which something unrecognizable is
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
-accepts. `limits` caps what is accepted, by name: file_bytes, header_bytes, tensors,
-metadata_entries, name_bytes, rank, pickle_operations, index_bytes, shards,
-checkpoint_header_bytes, spool_bytes. `trust` lets a pickle use the functions and classes of that list as
-well; each is told as `use/trusted-call`, and who loads such a file runs their code.
+accepts. `limits` caps what is accepted, by name (see below). `trust` lets a pickle use the functions
+and classes of that list as well; each is told as `use/trusted-call`, and who loads such a file runs
+their code.
 
 Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is
 in a file. The interpreter is free for other threads meanwhile, and Ctrl-C ends a long check.
 
 `timeout` is how many seconds the check may take, all shards together; past them the verdict is
 `undecided` (`limit/time`). Pipes and sockets are watched while they are silent; a call of any other
-file object's `read` is waited for.)";
+file object's `read` is waited for.
+
+The limits, all inclusive:
+)";
+
+// What `check` says of itself, with a line for each limit.
+std::string CheckText() {
+  std::string text = kCheckText;
+  for (const LimitInfo& limit : kLimits) {
+    text.append("\n    ").append(limit.name).append(": ").append(limit.meaning).append(".");
+  }
+  return text;
+}
 
 constexpr const char* kTrustText =
     R"(Functions and classes that a pickle may use beside PyTorch's own, each with its shape.
@@ -237,7 +249,7 @@ void BindCheck(nb::module_& module) {
   module.def("check", &Check, nb::arg("what").none(), nb::kw_only(), nb::arg("name") = nb::none(),
              nb::arg("profile").none() = "strict", nb::arg("limits") = nb::none(),
              nb::arg("max_findings").none() = 20, nb::arg("trust") = nb::none(),
-             nb::arg("timeout") = nb::none(), kCheckText);
+             nb::arg("timeout") = nb::none(), CheckText().c_str());
 }
 
 }  // namespace tensorgate::python

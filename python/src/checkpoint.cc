@@ -102,24 +102,26 @@ nb::object Names(const CheckpointHandle& self, bool sorted) {
   return list;
 }
 
+nb::object ValueOf(const MetadataValue& value) {
+  const auto object = [](const auto& each) -> nb::object {
+    if constexpr (std::is_same_v<decltype(each), const std::string_view&>) {
+      return Text(each);
+    } else {
+      return nb::cast(each);
+    }
+  };
+  return std::visit(object, value);
+}
+
 nb::object Metadata(const CheckpointHandle& self) {
-  const std::size_t size = self.checkpoint.metadata_size();
-  if (size == 0) {
-    // An empty one is another thing than none.
-    const safetensors::File* file =
-        self.checkpoint.parts() != 0 ? self.checkpoint.part(0).file : nullptr;
-    constexpr std::string_view kEmpty = R"({"__metadata__":{})";
-    const auto has = [&](std::span<const std::byte> header) {
-      return header.size() >= kEmpty.size() &&
-             std::equal(kEmpty.begin(), kEmpty.end(), header.begin(),
-                        [](char a, std::byte b) { return std::byte(a) == b; });
-    };
-    if (file == nullptr || !has(file->header_bytes())) return nb::none();
+  // An empty one is another thing than none.
+  if (self.checkpoint.parts() == 0 || !self.checkpoint.part(0).file->has_metadata()) {
+    return nb::none();
   }
   nb::dict dict;
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto [key, value] = self.checkpoint.metadata(i);
-    dict[Text(key)] = Text(value);
+  for (std::size_t i = 0; i < self.checkpoint.metadata_size(); ++i) {
+    const MetadataEntry entry = self.checkpoint.metadata(i);
+    dict[Text(entry.key)] = ValueOf(entry.value);
   }
   return dict;
 }
@@ -131,8 +133,8 @@ using Entry =
 Entry MakeEntry(const TensorRef& tensor) {
   nb::list shape;
   for (const std::uint64_t dimension : tensor.shape) shape.append(dimension);
-  const bool aligned = tensor.range.offset % std::max(Bits(tensor.dtype) / 8, 1u) == 0;
-  return {Name(tensor.dtype),  nb::tuple(shape), tensor.part,
+  const bool aligned = tensor.range.offset % tensor.type.alignment() == 0;
+  return {tensor.type.name,    nb::tuple(shape), tensor.part,
           tensor.range.offset, tensor.bytes(),   tensor.stride.empty() && aligned};
 }
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/checkpoint/torch_part.h"
+#include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/torch/contents.h"
 #include "lib/formats/torch/plain_calls.h"
 #include "python/src/arguments.h"
@@ -193,7 +193,7 @@ struct TorchFileHandle {
   std::unique_ptr<BufferView> bytes;
   Checkpoint storages;
 
-  const torch::File& file() const { return *storages.part(0).torch; }
+  const torch::File& file() const { return *storages.part(0).file->As<torch::File>(); }
 };
 
 template <typename Open>

@@ -68,7 +68,7 @@ class Inspect(Case):
             tensors = out["contents"]["tensors"]
             shown = self.run_command("inspect", path, code=ACCEPTED).stdout.decode()
             for tensor in tensors:
-                self.assertIn(f"{tensor['name']}  float32", shown)
+                self.assertIn(f"{tensor['name']}  ", shown)
                 self.assertEqual(path.read_bytes()[tensor["offset"]:tensor["offset"] + tensor["bytes"]],
                                  bytes(tensor["bytes"]))
             if name == "name-numbers":
@@ -76,9 +76,11 @@ class Inspect(Case):
                 self.assertEqual(out["contents"]["values"],
                                  {"7": {"tensor": "7"}, "l": [{"tensor": "l.0"}, {"tensor": "l.1"}]})
             else:
-                self.assertEqual(tensors, [{"name": "w", "dtype": "float32", "shape": [2, 2], "stride": [2, 1],
+                self.assertEqual(tensors, [{"name": "w", "dtype": "F32", "pytorch_dtype": "float32", "shape": [2, 2], "stride": [2, 1],
                                             "elements": 4, "offset": tensors[0]["offset"], "bytes": 16, "storage": 0,
                                             "location": "cpu", "requires_grad": False, "parameter": False}])
+                self.assertEqual(out["contents"]["totals"], {"F32": {"tensors": 1, "elements": 4, "bytes": 16}})
+                self.assertEqual(out["contents"]["metadata"], {})
 
     def test_fits_the_terminal(self):
         names = {"model.layers.0." + "x" * 150: tensor(0, 4), "\u6f22\u5b57" * 40: tensor(4, 8)}

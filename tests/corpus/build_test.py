@@ -2,14 +2,25 @@
 import hashlib
 import json
 import os
+import re
 import unittest
 
-from support import CORPUS, HEAD, CorpusCase, run
+from support import CORPUS, HEAD, REPOSITORY, CorpusCase, run
 
+RULES_DEF = os.path.join(REPOSITORY, "lib", "include", "tensorgate", "rules.def")
 RULES = """
-TENSORGATE_RULE(kA, "safetensors/a", kReport, kError, kError, "file", "InvalidOffset", "", "")
-TENSORGATE_RULE(kB, "safetensors/b", kReport, kWarning, kWarning, "file", "", "", "")
-TENSORGATE_RULE(kIo, "io/open-failed", kUndecided, kError, kError, "file", "", "", "")
+#include "tensorgate/rules/io.def"
+TENSORGATE_RULE(kA, .id = "safetensors/a",
+    .strict = Level::kError, .reference = Level::kError,
+    .subject = "file", .reference_error = "InvalidOffset",
+    .why =
+        "A row (with \\"quotes\\") goes on "
+        "until its end.")
+TENSORGATE_RULE(kB, .id = "safetensors/b", .strict = Level::kWarning, .reference = Level::kWarning)
+"""
+AREA = """
+TENSORGATE_RULE(kIo, .id = "io/open-failed",
+    .effect = Effect::kUndecided, .strict = Level::kError, .reference = Level::kError)
 """
 BAD = "about: x\nverdict: rejected\nrule: safetensors/a\noffset: at(here)\nreference-error: InvalidOffset\n---\n"
 
@@ -33,6 +44,7 @@ class Build(CorpusCase):
         self.write("safetensors/accept/nearb.recipe", "about: x\nverdict: accepted\nnear: safetensors/b\nbig: yes\n---\n`b`")
         self.write("safetensors/reject/bad.recipe", BAD + "`b` label here `ad`")
         self.rules = self.write("rules.def", RULES)
+        self.write("rules/io.def", AREA)
 
     def build(self, *more):
         result = run("build", self.out, "--root", self.root, *more)
@@ -54,6 +66,16 @@ class Build(CorpusCase):
         self.assertEqual(entry["recipe"], "safetensors/reject/bad.recipe")
         self.assertEqual(entry["strict"], {"verdict": "rejected", "rule": "safetensors/a", "offset": 1})
         self.assertEqual(entry["reference"], {"verdict": "rejected", "rule": "safetensors/a", "error": "InvalidOffset"})
+
+    def test_another_format_needs_no_more_than_its_folder(self):
+        self.write("other/format.json", '{"suffix": ".x"}')
+        self.write("other/accept/one.recipe", HEAD + "`x`")
+        self.build()
+        self.assertEqual(tree(self.out)["other/accept/one.x"], b"x")
+        with open(os.path.join(self.out, "manifest.json"), encoding="ascii") as file:
+            formats = json.load(file)["formats"]
+        self.assertEqual(formats["other"], {"suffix": ".x", "checker": "scan", "errors": []})
+        self.assertEqual(set(formats), {"other", "safetensors"})
 
     def test_twice_gives_the_same_and_does_nothing(self):
         self.assertIn("4 built, 0 up to date", self.build())
@@ -132,6 +154,29 @@ class Build(CorpusCase):
         self.assertIn("rule safetensors/c: expected one of the table", self.check().stderr)
         self.write("safetensors/reject/bad.recipe", BAD.replace("InvalidOffset", "InvalidHeader") + "label here")
         self.assertIn("reference-error InvalidHeader: expected InvalidOffset", self.check().stderr)
+
+
+    def test_check_reports_a_table_that_it_cannot_read(self):
+        for row in ('TENSORGATE_RULE(kC, .id = "safetensors/b")', "TENSORGATE_RULE(kC, .strict = Level::kError", "TENSORGATE_RULE(kC, 1)\n" * 2):
+            with self.subTest(row):
+                self.write("rules/io.def", row)
+                result = self.check()
+                self.assertEqual(result.returncode, 2)
+                self.assertIn("expected TENSORGATE_RULE(...) rows", result.stderr)
+        os.remove(os.path.join(self.root, "rules/io.def"))
+        self.assertIn("io.def:1: the table of rules: expected a text file", self.check().stderr)
+
+
+class TheTable(unittest.TestCase):
+    def test_each_area_is_included_once_and_holds_its_own_rules(self):
+        with open(RULES_DEF, encoding="utf-8") as file:
+            included = re.findall(r'^#include "tensorgate/rules/(.+)"$', file.read(), re.M)
+        folder = os.path.join(os.path.dirname(RULES_DEF), "rules")
+        self.assertEqual(sorted(included), sorted(os.listdir(folder)))
+        for area in included:
+            with open(os.path.join(folder, area), encoding="utf-8") as file:
+                ids = re.findall(r'\.id = "([a-z0-9]+)/', file.read())
+            self.assertEqual(set(ids), {area.split(".")[0].split("_")[0]}, area)
 
 
 class TheCorpus(unittest.TestCase):

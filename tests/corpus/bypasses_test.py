@@ -3,7 +3,10 @@ import pathlib
 import re
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from support import REPOSITORY
+from tool.corpus import read_rules
+
+ROOT = pathlib.Path(REPOSITORY)
 ROW = re.compile(r"\| ([ZPWSGE]\d+) \|[^|]+\|[^|]*\| (?:`([a-z0-9/-]+)`|none: [^|]+) \| ([^|]+) \|\Z")
 
 
@@ -37,8 +40,7 @@ class Bypasses(unittest.TestCase):
 
 class SecondReadings(unittest.TestCase):
     def test_each_pair_is_impossible_or_shown(self):
-        rules = set(re.findall(r'^TENSORGATE_RULE\(\w+, "([^"]+)"',
-                               (ROOT / "lib/include/tensorgate/rules.def").read_text(), re.M))
+        rules = read_rules(str(ROOT / "lib/include/tensorgate/rules.def"))
         pairs = 0
         section = (ROOT / "docs" / "second-readings.md").read_text().split("## Each pair of formats")[1].split("##")[0]
         for line in section.splitlines():

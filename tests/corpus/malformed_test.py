@@ -152,6 +152,18 @@ class Malformed(CorpusCase):
         self.assertEqual(result.stderr.count("\n"), 1)
         self.assertIn("x.recipe:4: 999: expected an unsigned integer of 1 bytes", result.stderr)
 
+    def test_what_a_format_says(self):
+        for text, line in (("{", 1), ('{"suffix": ".x",\n"errors"}', 2), ("[]", 1), ("{}", 1), ('{"suffix": ".x", "endian": 1}', 1)):
+            with self.subTest(text=text):
+                path = self.write("safetensors/format.json", text)
+                error = self.message_of("")
+                self.assertEqual((error.path, error.line), (path, line))
+                self.assertIn('expected an object with "suffix"', str(error))
+
+    def test_a_folder_that_does_not_say_its_format(self):
+        error = self.message_of("", name="other/accept/x.recipe")
+        self.assertIn("other/format.json:1: cannot be read", str(error))
+
     def test_names_of_recipes(self):
         self.write("safetensors/accept/Bad_Name.recipe", HEAD)
         result = run("build", os.path.join(self.root, "out"), "--root", self.root)

@@ -14,7 +14,7 @@ from tool.errors import RecipeError  # noqa: E402
 from tool.recipe_file import compile_recipe  # noqa: E402
 
 HEAD = "about: a test\nverdict: accepted\n---\n"
-TEMPLATES = ("second_readings.inc", "safetensors/templates.inc")
+TEMPLATES = ("second_readings.inc", "safetensors/templates.inc", "safetensors/format.json")
 
 
 def run(*arguments, cwd=None):

@@ -19,15 +19,17 @@ namespace {
 
 namespace json = boost::json;
 
-const json::array& Entries() {
+const json::value& Manifest() {
   static const json::value manifest = [] {
     std::ifstream file(TENSORGATE_CORPUS_DIR "/manifest.json");
     std::stringstream text;
     text << file.rdbuf();
     return json::parse(text.str());
   }();
-  return manifest.at("entries").as_array();
+  return manifest;
 }
+
+const json::array& Entries() { return Manifest().at("entries").as_array(); }
 
 std::string Text(const json::value& value) {
   return value.is_null() ? "" : json::value_to<std::string>(value);
@@ -53,23 +55,23 @@ Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
   return torch::CheckPickle(*source, options);
 }
 
-// Each folder of the corpus has its checker.
+Report CheckCheckpointPath(const std::string& path, const CheckOptions& options) {
+  return CheckCheckpoint(path, options).report;
+}
+
+// By the names that the folders' format.json give them.
+const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> kCheckers = {
+    {"scan", ScanPath},
+    {"safetensors", safetensors::CheckPath},
+    {"pickle", CheckPicklePath},
+    {"checkpoint", CheckCheckpointPath}};
+
 Report CheckEntry(const json::value& entry, Profile profile, Scope scope = Scope::kStructure) {
-  constexpr auto check_checkpoint = [](const std::string& path, const CheckOptions& options) {
-    return CheckCheckpoint(path, options).report;
-  };
-  const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> checkers = {
-      {"checkpoint", check_checkpoint},
-      {"torch-checkpoint", check_checkpoint},
-      {"safetensors", safetensors::CheckPath},
-      {"zip", ScanPath},
-      {"torch", ScanPath},
-      {"scan", ScanPath},
-      {"pickle", CheckPicklePath}};
   const std::string path = TENSORGATE_CORPUS_DIR "/" + Text(entry.at("path"));
   CheckOptions options = OptionsOf(entry, profile);
   options.scope = scope;
-  return checkers.at(Text(entry.at("format")))(path, options);
+  const json::value& format = Manifest().at("formats").at(Text(entry.at("format")));
+  return kCheckers.at(Text(format.at("checker")))(path, options);
 }
 
 bool Has(const Report& report, std::string_view rule) {

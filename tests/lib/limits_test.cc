@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -114,15 +115,19 @@ const std::string kTorch = made::File(
 
 const std::string kPickle = std::string("\x80\2", 2) + made::Text("of some length") + ".";
 
-TEST(LimitsTest, EveryLimitHasANameOfItsOwn) {
-  for (std::size_t i = 0; i < kLimits.size(); ++i) {
-    Limits limits;
-    limits.*kLimits[i].member = 7;
-    for (std::size_t j = 0; j < kLimits.size(); ++j) {
-      EXPECT_EQ(limits.*kLimits[j].member == 7, i == j) << kLimits[i].name << kLimits[j].name;
-      EXPECT_EQ(kLimits[i].name == kLimits[j].name, i == j);
-    }
-    EXPECT_FALSE(kLimits[i].meaning.empty());
+TEST(LimitsTest, EveryLimitHasItsRule) {
+  std::set<Rule> rules;
+  for (const LimitInfo& limit : kLimits) {
+    std::string id = "limit/" + std::string(limit.name);
+    std::ranges::replace(id, '_', '-');
+    EXPECT_EQ(Info(limit.rule).id, id);
+    EXPECT_NE(Info(limit.rule).fix.find(limit.name), std::string_view::npos) << limit.name;
+    EXPECT_FALSE(limit.meaning.empty());
+    rules.insert(limit.rule);
+  }
+  rules.insert(Rule::kLimitTime);  // Its limit is `CheckOptions::deadline`.
+  for (const RuleInfo& info : AllRules()) {
+    EXPECT_EQ(rules.contains(info.rule), info.id.starts_with("limit/")) << info.id;
   }
 }
 
@@ -379,10 +384,12 @@ TEST(DeadlineTest, ChecksumsOfManyThreads) {
     return ++asked > 0;
   };
   EXPECT_EQ(ScanPath(path, options).verdict(), Verdict::kAccepted);
-  EXPECT_GT(asked, 10);
+  // How many blocks are the caller's and how many the other threads' is the machine's business.
+  constexpr int kSome = 3;
+  EXPECT_GT(asked, kSome);
   EXPECT_EQ(elsewhere, 0);
-  const int all = asked;
-  options.keep_going = [&] { return --asked > all / 3; };
+  asked = 0;
+  options.keep_going = [&] { return ++asked < kSome; };
   EXPECT_EQ(ScanPath(path, options).findings()[0].rule, Rule::kUseCancelled);
   options.keep_going = {};
   const auto whole = steady_clock::now();

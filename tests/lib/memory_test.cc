@@ -15,7 +15,7 @@
 
 #include "lib/checkpoint/shelf.h"
 #include "lib/checkpoint/to_save.h"
-#include "lib/checkpoint/torch_part.h"
+#include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "lib/source/walk.h"
 #include "tensorgate.h"

@@ -84,7 +84,7 @@ inline std::optional<Sliced> Slice(const TensorRef& tensor,
   }
   std::uint64_t count = 1;
   for (const auto& positions : chosen) count *= positions.size();
-  const std::uint64_t bits = Bits(tensor.dtype);
+  const std::uint64_t bits = Bits(*tensor.type.dtype);
   std::vector<std::uint64_t> places;  // of bits
   for (std::uint64_t number = 0; number < count; ++number) {
     std::uint64_t rest = number, element = 0, distance = 1;

@@ -169,6 +169,8 @@ class Verdicts(unittest.TestCase):
         self.assertTrue(tensorgate.check(twice, name="x.safetensors", profile="reference"))
         report = tensorgate.check(GOOD, limits={"tensors": 1})
         self.assertEqual(report.findings[0].rule, "limit/tensors")
+        for limit in json.loads(report.json())["limits"]:
+            self.assertRegex(tensorgate.check.__doc__, rf"\n    {limit}: [A-Z]")
         for wrong in ({"profile": "lax"}, {"limits": {"colour": 1}}):
             with self.assertRaises(ValueError):
                 tensorgate.check(GOOD, **wrong)

@@ -124,11 +124,11 @@ class Writer {
       case Kind::kBool:
         return json_.Bool(value.bits != 0);
       case Kind::kInt:
-        return json_.NumberText(Digits(value.Int()));
+        return json_.Raw(Digits(value.Int()));
       case Kind::kBigInt:
         return Wrap("integer", "0x" + Hexadecimal(values_.Text(value)));
       case Kind::kFloat:
-        if (std::isfinite(value.Float())) return json_.NumberText(Digits(value.Float()));
+        if (std::isfinite(value.Float())) return json_.Raw(Digits(value.Float()));
         return Wrap("float", Digits(value.Float()));
       case Kind::kString:
         return json_.String(values_.Text(value));

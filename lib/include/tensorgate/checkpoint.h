@@ -47,13 +47,12 @@
 #include "tensorgate/buffer.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/mapping.h"
+#include "tensorgate/model_file.h"
 #include "tensorgate/report.h"
-#include "tensorgate/safetensors.h"
 #include "tensorgate/slice.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 #include "tensorgate/tensor.h"
-#include "tensorgate/torch.h"
 
 namespace tensorgate {
 
@@ -111,12 +110,11 @@ struct Slice {
 
 /// One file of a checkpoint.
 struct Part {
-  std::string_view path;           ///< As it was opened; empty for a descriptor or a source.
-  std::uint64_t size = 0;          ///< Of the file.
-  const Report* report = nullptr;  ///< Accepted; its warnings and notes.
-  const safetensors::File* file = nullptr;  ///< If it is a safetensors file.
-  const torch::File* torch = nullptr;       ///< If it is a PyTorch checkpoint.
-  Source* source = nullptr;  ///< Where its bytes come from: `descriptor()`, `memory()`.
+  std::string_view path;            ///< As it was opened; empty for a descriptor or a source.
+  std::uint64_t size = 0;           ///< Of the file.
+  const Report* report = nullptr;   ///< Accepted; its warnings and notes.
+  const ModelFile* file = nullptr;  ///< What is proven; `file->As<safetensors::File>()`.
+  Source* source = nullptr;         ///< Where its bytes come from: `descriptor()`, `memory()`.
 };
 
 class Checkpoint {
@@ -151,11 +149,11 @@ class Checkpoint {
   /// Of the file, the index or the folder as it was opened; empty for a descriptor or a source.
   std::string_view path() const;
 
-  /// Of the first part; a PyTorch checkpoint has none.
+  /// Of the first part.
   std::size_t metadata_size() const;
   /// `index` must be below metadata_size(); a larger one ends the program.
-  safetensors::MetadataEntry metadata(std::size_t index) const;
-  std::optional<std::string_view> FindMetadata(std::string_view key) const;
+  MetadataEntry metadata(std::size_t index) const;
+  std::optional<MetadataValue> FindMetadata(std::string_view key) const;
 
   /// At least one; shards are in the order of their names.
   std::size_t parts() const;

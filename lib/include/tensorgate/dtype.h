@@ -48,6 +48,26 @@ std::string_view Name(DType dtype);
 /// By the format's spelling, which is case-sensitive.
 std::optional<DType> FindDType(std::string_view name);
 
+/// What the elements of a tensor are: a dtype, or a type that only one format has, such as GGUF's blocks of quantized
+/// numbers. Elements are stored in blocks: 1 element in 4 bytes (F32), 2 in 1 (F4), 256 in 144 (Q4_K).
+struct ElementType {
+  constexpr ElementType() = default;
+  ElementType(DType from);  // NOLINT: a dtype is an element type
+  /// `name` must outlive whatever has the type: a literal, or a text of the file.
+  constexpr ElementType(std::string_view type, std::uint32_t elements, std::uint32_t bytes)
+      : name(type), block_elements(elements), block_bytes(bytes) {}
+
+  std::string_view name = "none";    ///< "F32", "Q4_K"
+  std::uint32_t block_elements = 1;  ///< At least 1.
+  std::uint32_t block_bytes = 1;
+  std::optional<DType> dtype =
+      {};  ///< None: the bytes can be read, but arrays have no such elements.
+
+  /// Bytes of one element where it has whole ones, as a power of two, else 1: what it is aligned for in memory.
+  std::uint32_t alignment() const;
+  friend bool operator==(const ElementType&, const ElementType&) = default;
+};
+
 }  // namespace tensorgate
 
 #endif  // TENSORGATE_DTYPE_H_

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string_view>
 
+#include "tensorgate/rules.h"
 #include "tensorgate/trust.h"
 
 namespace tensorgate {
@@ -34,34 +35,11 @@ enum class Scope : std::uint8_t {
   kFull,  ///< Tensor data as well, as far as it can be wrong: checksums, and the bytes of booleans.
 };
 
-/// Every cap. The unit of each is in its name or comment; all are inclusive.
+/// Every cap: a std::uint64_t for each row of limits.def, which says what it is for and its default.
 struct Limits {
-  /// Bytes of the whole file. No default cap: tensor data are never read for a structural verdict.
-  std::uint64_t file_bytes = UINT64_MAX;
-  /// Bytes of the JSON header. The format's own cap (README, "Format": 100 MB); beyond it the file
-  /// is rejected.
-  std::uint64_t header_bytes = 100'000'000;
-  /// Tensors. A header of the largest legal size holds fewer than two million.
-  std::uint64_t tensors = 100'000'000;
-  /// Entries of `__metadata__`. A header of the largest legal size holds about fourteen million.
-  std::uint64_t metadata_entries = 100'000'000;
-  /// Bytes of one tensor name or metadata key, after unescaping. The format has no cap of its own.
-  std::uint64_t name_bytes = 100'000'000;
-  /// Dimensions of one tensor. More than kMaxRank are refused by rule, whatever the limit.
-  std::uint64_t rank = 100'000'000;
-  /// Opcodes of one pickle; 30 a tensor are usual, so that the default is for more than a million.
-  /// Each costs at most 80 bytes of memory.
-  std::uint64_t pickle_operations = 50'000'000;
-  /// Bytes of the index of a sharded checkpoint; at most 1,000,000,000. The largest that are published
-  /// have about 15 MB.
-  std::uint64_t index_bytes = 100'000'000;
-  /// Shards of one checkpoint.
-  std::uint64_t shards = 10'000;
-  /// Bytes of the headers of all shards together: what opening a checkpoint keeps in memory.
-  std::uint64_t checkpoint_header_bytes = 250'000'000;
-  /// Bytes of a stream that are kept in a temporary file, where only all of it can be judged: archives
-  /// and pickles. Small, since a sender chooses how much it sends; what it sends costs disk space.
-  std::uint64_t spool_bytes = std::uint64_t{1} << 30;
+#define TENSORGATE_LIMIT(name, standard, ...) std::uint64_t name = standard;
+#include "tensorgate/limits.def"
+#undef TENSORGATE_LIMIT
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };
@@ -71,24 +49,17 @@ struct LimitInfo {
   std::string_view name;
   std::uint64_t Limits::* member;
   std::string_view meaning;
+  /// What is found where the limit is exceeded.
+  Rule rule;
 };
 
 /// All of them, in the order of their members.
 inline constexpr std::array kLimits = {
-    LimitInfo{"file_bytes", &Limits::file_bytes, "Bytes of a file"},
-    LimitInfo{"header_bytes", &Limits::header_bytes, "Bytes of a header"},
-    LimitInfo{"tensors", &Limits::tensors, "Tensors"},
-    LimitInfo{"metadata_entries", &Limits::metadata_entries, "Entries of __metadata__"},
-    LimitInfo{"name_bytes", &Limits::name_bytes, "Bytes of a name"},
-    LimitInfo{"rank", &Limits::rank, "Dimensions of a tensor"},
-    LimitInfo{"pickle_operations", &Limits::pickle_operations, "Opcodes of a pickle"},
-    LimitInfo{"index_bytes", &Limits::index_bytes, "Bytes of the index of a sharded checkpoint"},
-    LimitInfo{"shards", &Limits::shards, "Shards of a checkpoint"},
-    LimitInfo{"checkpoint_header_bytes", &Limits::checkpoint_header_bytes,
-              "Bytes of the headers of all shards"},
-    LimitInfo{"spool_bytes", &Limits::spool_bytes, "Bytes of a stream kept in a temporary file"},
+#define TENSORGATE_LIMIT(limit, standard, ...) \
+  LimitInfo{.name = #limit, .member = &Limits::limit, __VA_ARGS__},
+#include "tensorgate/limits.def"
+#undef TENSORGATE_LIMIT
 };
-static_assert(sizeof(Limits) == kLimits.size() * sizeof(std::uint64_t));
 
 /// The time `span` from now on, for CheckOptions::deadline; none if clocks do not count that far.
 inline std::optional<std::chrono::steady_clock::time_point> DeadlineIn(

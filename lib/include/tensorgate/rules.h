@@ -38,22 +38,29 @@ enum class Effect : std::uint8_t {
 
 struct RuleInfo {
   Rule rule;
-  std::string_view id;  ///< "safetensors/offsets-overlap"
-  Effect effect;
+  /// "safetensors/offsets-overlap"
+  std::string_view id;
+  Effect effect = Effect::kReport;
   Level strict;
   Level reference;
-  std::string_view
-      subject;  ///< The kind of thing concerned: "file", "header", "tensor", "metadata key" …
-  std::string_view
-      reference_error;   ///< Error kind of the reference where this rule is its reason; "" if none.
-  std::string_view cwe;  ///< "CWE-190", or "".
-  std::string_view summary;  ///< One line.
-  std::string_view message;  ///< Template with {subject}, {found}, {text} and {allowed}.
-  std::string_view
-      allowed;  ///< What is allowed, in words; "" where the finding holds a number or nothing.
-  std::string_view spec;  ///< The sentence of the specification behind it.
-  std::string_view why;   ///< Why it matters: which reader breaks, and how.
-  std::string_view fix;   ///< What to do about it.
+  /// The kind of thing concerned: "file", "header", "tensor", "metadata key" …
+  std::string_view subject;
+  /// Error kind of the reference where this rule is its reason; "" if none.
+  std::string_view reference_error = "";
+  /// "CWE-190", or "".
+  std::string_view cwe = "";
+  /// One line.
+  std::string_view summary;
+  /// Template with {subject}, {found}, {text} and {allowed}.
+  std::string_view message;
+  /// What is allowed, in words; "" where the finding holds a number or nothing.
+  std::string_view allowed = "";
+  /// The sentence of the specification that the rule enforces; "" if there is none.
+  std::string_view spec = "";
+  /// Why it matters: which reader breaks, and how.
+  std::string_view why;
+  /// What to do about it.
+  std::string_view fix;
 };
 
 std::span<const RuleInfo> AllRules();

@@ -3,12 +3,12 @@
 //   tensorgate::Result<tensorgate::TensorRef> tensor = checkpoint.tensor(0);
 //   if (!tensor) return;
 //   std::printf("%.*s: %s\n", int(tensor->name.size()), tensor->name.data(),
-//               tensorgate::Name(tensor->dtype).data());
+//               tensor->type.name.data());
 //   for (std::uint64_t dimension : tensor->shape) std::printf(" %ju", std::uintmax_t(dimension));
 //   std::printf(": %ju bytes\n", std::uintmax_t(tensor->bytes()));
 //
 // Comes from a `Checkpoint`, all of whose checks passed: the range is inside its file, and as many
-// bytes as dtype and shape need. `name` is a view into the checkpoint. Elements are little-endian; as
+// bytes as type and shape need. `name` is a view into the checkpoint. Elements are little-endian; as
 // they are read they lie in C order, whatever the strides in the file.
 #ifndef TENSORGATE_TENSOR_H_
 #define TENSORGATE_TENSOR_H_
@@ -35,7 +35,7 @@ struct ByteRange {
 struct TensorRef {
   /// Decoded, UTF-8; may be empty, hold control characters or look like a path.
   std::string_view name;
-  DType dtype{};
+  ElementType type;
   std::vector<std::uint64_t> shape;
   /// Distance of neighbours in elements, one a dimension. Empty: C order without gaps, as always in
   /// safetensors.
@@ -47,7 +47,7 @@ struct TensorRef {
 
   /// Product of the dimensions; 1 for a scalar.
   std::uint64_t elements() const;
-  /// Bytes of the tensor as it is read: in C order, elements of 4 and 6 bits packed.
+  /// Bytes of the tensor as it is read: in C order, elements of fewer than 8 bits packed.
   std::uint64_t bytes() const;
 };
 

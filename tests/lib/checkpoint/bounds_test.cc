@@ -49,8 +49,8 @@ std::vector<std::byte> Pattern(std::uint64_t size) {
 TensorRef AnyTensor(std::uint64_t size, std::uint64_t most) {
   constexpr DType kTypes[] = {DType::kU8, DType::kBF16, DType::kF32, DType::kF64};
   while (true) {
-    TensorRef tensor{.dtype = kTypes[Below(4)]};
-    const std::uint64_t element = Bits(tensor.dtype) / 8;
+    TensorRef tensor{.type = kTypes[Below(4)]};
+    const std::uint64_t element = Bits(*tensor.type.dtype) / 8;
     std::uint64_t last = 0, elements = 1;
     const std::uint64_t rank = 1 + Below(5);
     for (std::uint64_t i = 0; i < rank; ++i) {
@@ -89,7 +89,7 @@ CheckpointData DataOf(std::unique_ptr<Source> source) {
 TEST(ElementsTest, AreEachInOneBlock) {
   using Places = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
   for (int round = 0; round < 3000; ++round) {
-    TensorRef tensor{.dtype = Below(2) == 0 ? DType::kU8 : DType::kU16};
+    TensorRef tensor{.type = Below(2) == 0 ? DType::kU8 : DType::kU16};
     std::uint64_t last = 0;
     const std::uint64_t rank = Below(6), far = Below(3) == 0 ? 3000 : 30;
     for (std::uint64_t i = 0; i < rank; ++i) {
@@ -97,7 +97,7 @@ TEST(ElementsTest, AreEachInOneBlock) {
       tensor.stride.push_back(Below(4) == 0 ? 0 : Below(far));
       last += (tensor.shape.back() - 1) * tensor.stride.back();
     }
-    tensor.range = {100, (last + 1) * Bits(tensor.dtype) / 8};
+    tensor.range = {100, (last + 1) * Bits(*tensor.type.dtype) / 8};
     const Gather gather = GatherOf(tensor);
     const std::uint64_t block = 1 + Below(Below(2) == 0 ? 4 : 2000);
     const Elements elements(gather, block);
@@ -186,7 +186,7 @@ TEST(ReorderTest, EndsWhenItIsCancelledAndWhenThePartFails) {
   const std::vector<std::byte> file = Pattern(60'000);
   const std::atomic<bool> cancel = true;
   const TensorRef tensor{
-      .dtype = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
+      .type = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
   const CheckpointData data = DataOf(std::make_unique<MemorySource>(file));
   std::byte byte;
   for (int twice = 0; twice < 2; ++twice) {

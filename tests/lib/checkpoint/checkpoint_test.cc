@@ -72,7 +72,7 @@ TEST_F(CheckpointTest, ReadsEveryTensorInEveryWay) {
         EXPECT_TRUE(checkpoint.ReadInto(i, into));
         EXPECT_TRUE(Same(into, expected));
         EXPECT_TRUE(Same(all->bytes(i), expected));
-        const std::size_t align = std::max(1u, Bits(tensor->dtype) / 8);
+        const std::size_t align = std::max(1u, Bits(*tensor->type.dtype) / 8);
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(all->bytes(i).data()) % align, 0u);
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(read->bytes().data()) % align, 0u);
       }
@@ -93,12 +93,12 @@ TEST_F(CheckpointTest, ShowsPartsAndMetadata) {
   EXPECT_EQ(part.path, path);
   EXPECT_EQ(part.size, file.size());
   EXPECT_GE(part.source->descriptor(), 0);
-  EXPECT_EQ(part.file->tensors().size(), moved.size());
+  EXPECT_EQ(part.file->As<safetensors::File>()->tensors().size(), moved.size());
   EXPECT_EQ(&moved.report(), part.report);
   EXPECT_EQ(moved.report().verdict(), Verdict::kAccepted);
   ASSERT_EQ(moved.metadata_size(), 1u);
   EXPECT_EQ(moved.metadata(0).key, "k");
-  EXPECT_EQ(moved.FindMetadata("k"), "v");
+  EXPECT_EQ(moved.FindMetadata("k"), MetadataValue("v"));
   EXPECT_EQ(moved.Find("none"), std::nullopt);
   std::vector<std::byte> bytes(file.size());
   EXPECT_TRUE(moved.ReadRange(0, 0, bytes));

@@ -299,9 +299,9 @@ TEST_F(LoadTest, LayoutsAreSound) {
 }
 
 // Tensors as other formats have them: a matrix, the same transposed, a diagonal, one element repeated.
-class StridedTensors final : public internal::PartTensors {
+class StridedTensors final : public ModelFile {
  public:
-  std::size_t size() const override { return 4; }
+  std::size_t tensor_count() const override { return 4; }
   std::string_view name(std::size_t index) const override { return tensor(index).name; }
   TensorRef tensor(std::size_t index) const override {
     const TensorRef tensors[] = {
@@ -312,6 +312,10 @@ class StridedTensors final : public internal::PartTensors {
     return tensors[index];
   }
   std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
+  bool shares_bytes() const override { return true; }
+
+ private:
+  const void* Concrete(const std::type_info&) const override { return nullptr; }
 };
 
 TEST_F(LoadTest, StridedTensorsComeInCOrder) {
@@ -320,7 +324,7 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
   std::vector<internal::PartData> parts(2);
   for (internal::PartData& part : parts) {
     part.source = std::make_unique<MemorySource>(AsBytes(bytes));
-    part.tensors = std::make_unique<const StridedTensors>();
+    part.file = std::make_unique<const StridedTensors>();
     part.report = std::make_unique<const Report>(report);
   }
   const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
@@ -358,15 +362,16 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
 }
 
 // What no proven file has: a view that leaves its range, and sizes that no memory has.
-class OddTensors final : public internal::PartTensors {
+class OddTensors final : public ModelFile {
  public:
   explicit OddTensors(std::vector<TensorRef> tensors) : tensors_(std::move(tensors)) {}
-  std::size_t size() const override { return tensors_.size(); }
+  std::size_t tensor_count() const override { return tensors_.size(); }
   std::string_view name(std::size_t) const override { return "odd"; }
   TensorRef tensor(std::size_t index) const override { return tensors_[index]; }
   std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
 
  private:
+  const void* Concrete(const std::type_info&) const override { return nullptr; }
   std::vector<TensorRef> tensors_;
 };
 
@@ -383,7 +388,7 @@ TEST_F(LoadTest, TensorsThatCannotBe) {
   const auto rule_of = [&](std::vector<TensorRef> tensors) {
     std::vector<internal::PartData> parts(1);
     parts[0].source = std::make_unique<FailingSource>();
-    parts[0].tensors = std::make_unique<const OddTensors>(std::move(tensors));
+    parts[0].file = std::make_unique<const OddTensors>(std::move(tensors));
     parts[0].report = std::make_unique<const Report>(report);
     const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
     const Result<Loaded> loaded = checkpoint.LoadAll();

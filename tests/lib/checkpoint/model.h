@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tensorgate/checkpoint.h"
+#include "tensorgate/safetensors.h"
 #include "tests/lib/formats/safetensors/build.h"
 #include "tests/lib/temp_folder.h"
 

@@ -107,7 +107,7 @@ bool Compare(TensorRef tensor, const std::vector<Subscript>& subscripts) {
 
 TensorRef TensorOf(DType dtype, std::vector<std::uint64_t> shape) {
   TensorRef tensor;
-  tensor.dtype = dtype;
+  tensor.type = dtype;
   tensor.shape = std::move(shape);
   tensor.range = {kOffset, tensor.elements() * Bits(dtype) / 8};
   return tensor;
@@ -225,7 +225,7 @@ TEST(SliceTest, ATensorThatContradictsItselfIsRefused) {
   tensor.shape = {2, 2};
   tensor.stride = {UINT64_MAX, 1};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
-  tensor.dtype = DType::kU64;
+  tensor.type = DType::kU64;
   tensor.stride = {k63, 1};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
   // 2^64 + 64 bits, of which 64 would be left.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/formats/registry.h"
 #include "tests/lib/checkpoint/model.h"
 #include "tests/lib/formats/torch/build.h"
 
@@ -82,7 +83,8 @@ TEST(ContentsTest, AsTheReferenceReadsIt) {
                          3);
   EXPECT_FALSE(safetensors::File::OpenBytes(AsBytes(file)));
   MemorySource source(AsBytes(file));
-  const auto contents = internal::ToSaveAsReference(source, {.profile = Profile::kReference});
+  const auto contents = internal::ToSaveAsReference(internal::SafetensorsFormat(), source,
+                                                    {.profile = Profile::kReference});
   ASSERT_TRUE(contents);
   EXPECT_EQ(NamesOf(*contents), (Strings{"a", "b"}));
   EXPECT_EQ(contents->tensors[1].shape, (std::vector<std::uint64_t>{2, 1}));
@@ -90,7 +92,8 @@ TEST(ContentsTest, AsTheReferenceReadsIt) {
   EXPECT_EQ(DataOf(*contents).size(), 3u);
   const std::string broken = file.substr(0, file.size() - 1);
   MemorySource cut(AsBytes(broken));
-  const auto refused = internal::ToSaveAsReference(cut, {.profile = Profile::kReference});
+  const auto refused = internal::ToSaveAsReference(internal::SafetensorsFormat(), cut,
+                                                   {.profile = Profile::kReference});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().verdict(), Verdict::kRejected);
 }

@@ -6,7 +6,8 @@
 #include <iterator>
 
 #include "lib/base/bytes.h"
-#include "lib/checkpoint/torch_part.h"
+#include "lib/checkpoint/torch_storages.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/torch.h"
 #include "tests/lib/checkpoint/model.h"
 #include "tests/lib/formats/torch/build.h"
@@ -89,8 +90,8 @@ TEST_F(TorchCheckpointTest, ReadsEveryViewInEveryWay) {
     for (const Checkpoint& checkpoint : ways) {
       ASSERT_EQ(checkpoint.size(), Expected().size());
       EXPECT_EQ(checkpoint.metadata_size(), 0u);
-      EXPECT_EQ(checkpoint.part(0).file, nullptr);
-      ASSERT_NE(checkpoint.part(0).torch, nullptr);
+      EXPECT_EQ(checkpoint.part(0).file->As<safetensors::File>(), nullptr);
+      ASSERT_NE(checkpoint.part(0).file->As<torch::File>(), nullptr);
       EXPECT_TRUE(checkpoint.report().format().starts_with("pytorch-"));
       const Result<Loaded> all = checkpoint.LoadAll();
       ASSERT_TRUE(all);
@@ -101,7 +102,7 @@ TEST_F(TorchCheckpointTest, ReadsEveryViewInEveryWay) {
         EXPECT_EQ(checkpoint.name(*index), view.name);
         const Result<TensorRef> tensor = checkpoint.tensor(*index);
         ASSERT_TRUE(tensor);
-        EXPECT_EQ(tensor->dtype, DType::kF32);
+        EXPECT_EQ(tensor->type, DType::kF32);
         EXPECT_EQ(tensor->shape, view.shape);
         EXPECT_EQ(tensor->stride, view.stride) << view.name;
         EXPECT_EQ(tensor->bytes(), 4 * view.numbers.size());
@@ -379,12 +380,12 @@ TEST_F(TorchCheckpointTest, StoragesAsTheyLie) {
   EXPECT_EQ(ways[1].path(), (folder_ / "x.pt").string());
   for (const Checkpoint& storages : ways) {
     ASSERT_EQ(storages.size(), records.size());
-    EXPECT_EQ(storages.part(0).torch->size(), records.size());
+    EXPECT_EQ(storages.part(0).file->As<torch::File>()->size(), records.size());
     EXPECT_EQ(storages.Find("f"), std::nullopt);
     for (std::size_t i = 0; i < records.size(); ++i) {
       EXPECT_EQ(storages.name(i), "");
       const TensorRef tensor = *storages.tensor(i);
-      EXPECT_EQ(tensor.dtype, expected[i]) << i;
+      EXPECT_EQ(tensor.type, expected[i]) << i;
       EXPECT_EQ(tensor.shape,
                 (std::vector<std::uint64_t>{records[i].size() * 8 / Bits(expected[i])}));
       const Result<Buffer> read = storages.Read(i);
@@ -399,7 +400,7 @@ TEST_F(TorchCheckpointTest, AStorageWithoutADtype) {
   const std::string file = Content("tensor-untyped.pt");
   const Checkpoint storages = Opened(internal::OpenStorages(internal::AsBytes(file)));
   ASSERT_EQ(storages.size(), 1u);
-  EXPECT_EQ(storages.tensor(0)->dtype, DType::kU16);
+  EXPECT_EQ(storages.tensor(0)->type, DType::kU16);
   EXPECT_EQ(storages.tensor(0)->shape, (std::vector<std::uint64_t>{4}));
 }
 

@@ -1,5 +1,6 @@
 // Converting by the library's call: what is written, and what is refused with nothing written.
 #include "tensorgate/convert.h"
+#include "tensorgate/safetensors.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -126,7 +127,7 @@ Tensors TensorsOf(const std::string& path) {
     const Buffer buffer = *made.Read(i);
     std::string bytes;
     for (const std::byte byte : buffer.bytes()) bytes += static_cast<char>(byte);
-    tensors[std::string(tensor.name)] = {tensor.dtype, tensor.shape, bytes};
+    tensors[std::string(tensor.name)] = {*tensor.type.dtype, tensor.shape, bytes};
   }
   return tensors;
 }
@@ -452,7 +453,7 @@ TEST(StridedSourceTest, HoldsNoMemoryOnceItIsRead) {
   const std::uint64_t before = ResidentBytes();
   for (std::uint64_t i = 0; i < kSources; ++i) {
     sources.push_back(
-        std::make_unique<internal::StridedSource>(data, TensorRef{.dtype = DType::kF32,
+        std::make_unique<internal::StridedSource>(data, TensorRef{.type = DType::kF32,
                                                                   .shape = {kSide, kSide},
                                                                   .stride = {1, kSide},
                                                                   .range = {0, kBytes}}));
@@ -483,7 +484,7 @@ TEST(StridedSourceTest, InTilesOfWhatIsLargerThanOne) {
   std::vector<std::byte> content(kFirst + 3 * kRow + 30);
   for (std::size_t i = 0; i < content.size(); ++i) content[i] = testing::PatternAt(i);
   const internal::CheckpointData data = DataOf(std::make_unique<MemorySource>(content));
-  const TensorRef tensor{.dtype = DType::kU8,
+  const TensorRef tensor{.type = DType::kU8,
                          .shape = {2, 3, kRow},
                          .stride = {1, 7, 3},
                          .range = {kFirst, 3 * kRow + 15}};
@@ -512,8 +513,8 @@ TEST(StridedSourceTest, InTilesOfWhatIsLargerThanOne) {
 
 TEST(StridedSourceTest, FailuresAreErrors) {
   std::byte byte;
-  const TensorRef scalar{.dtype = DType::kU8, .stride = {}, .range = {0, 1}};
-  const TensorRef sound{.dtype = DType::kU8, .shape = {2}, .stride = {3}, .range = {0, 4}};
+  const TensorRef scalar{.type = DType::kU8, .stride = {}, .range = {0, 1}};
+  const TensorRef sound{.type = DType::kU8, .shape = {2}, .stride = {3}, .range = {0, 4}};
   TensorRef outside = sound;
   outside.range.length = 3;
   const auto rule_of = [&](const TensorRef& tensor,

@@ -160,8 +160,8 @@ TEST(WriterTest, NumbersAsTheyWereWritten) {
   std::string out;
   internal::JsonWriter writer(out);
   writer.BeginArray();
-  writer.NumberText("184467440737095516160");
-  writer.NumberText("-1.5");
+  writer.Raw("184467440737095516160");
+  writer.Raw("-1.5");
   writer.EndArray();
   EXPECT_EQ(out, "[184467440737095516160,-1.5]");
 }

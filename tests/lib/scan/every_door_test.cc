@@ -14,12 +14,13 @@
 #include <string>
 #include <string_view>
 
-#include "lib/checkpoint/torch_part.h"
+#include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/registry.h"
 #include "lib/scan/judge.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
+#include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 #include "tensorgate/walk.h"

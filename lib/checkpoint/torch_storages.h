@@ -1,6 +1,6 @@
-// A PyTorch checkpoint as the part of a `Checkpoint`.
-#ifndef TENSORGATE_CHECKPOINT_TORCH_PART_H_
-#define TENSORGATE_CHECKPOINT_TORCH_PART_H_
+// The storages of a PyTorch checkpoint as a `Checkpoint`.
+#ifndef TENSORGATE_CHECKPOINT_TORCH_STORAGES_H_
+#define TENSORGATE_CHECKPOINT_TORCH_STORAGES_H_
 
 #include <expected>
 #include <memory>
@@ -10,13 +10,7 @@
 
 namespace tensorgate::internal {
 
-/// Of a file that was opened from `source`, with the report on it: its tensors in the order of their data. Throws
-/// std::bad_alloc.
-std::expected<PartData, Report> MakeTorchPart(std::string path, std::unique_ptr<Source> source,
-                                              torch::File file, Report report,
-                                              const CheckOptions& options);
-
-/// Its storages as tensors of one dimension, in the order of torch::File::storage, whatever is seen in them: for those
+/// The storages of a file as tensors of one dimension, in the order of torch::File::storage, whatever is seen in them: for those
 /// who make the views themselves. Their names are empty. Anything that is not a checkpoint of PyTorch's is refused as what it is,
 /// and where it is accepted, by a rule `use/...`.
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,
@@ -27,4 +21,4 @@ std::expected<Checkpoint, Report> OpenStorages(std::span<const std::byte> bytes,
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_CHECKPOINT_TORCH_PART_H_
+#endif  // TENSORGATE_CHECKPOINT_TORCH_STORAGES_H_
