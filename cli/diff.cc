@@ -199,7 +199,7 @@ int RunDiff(const Options& options) {
   DiffRun comparison(*inputs[0], *inputs[1]);
   Result<void> compared = comparison.Run(options.metadata);
   for (const auto& input : inputs) {
-    if (compared) compared = input->Unchanged();
+    if (compared) compared = input->CheckUnchanged();
     if (!compared) {
       return NotCompared(output, {{input->path, ReadFailed(*input, compared.error(), options)}},
                          options);

@@ -53,7 +53,7 @@ int RunHash(const Options& options) {
   if (!input) return Refuse(output, path, input.error(), {}, options);
   Result<ContentHash> hash = HashContent((*input)->contents.tensors);
   if (hash) {
-    const Result<void> unchanged = (*input)->Unchanged();
+    const Result<void> unchanged = (*input)->CheckUnchanged();
     if (!unchanged) hash = std::unexpected(unchanged.error());
   }
   if (!hash) return Refuse(output, path, ReadFailed(**input, hash.error(), options), {}, options);

@@ -94,7 +94,7 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
     return Refuse(output, path, refusal, {}, options);
   }
   std::vector<Listed> files;
-  for (std::size_t i = 0; i < checkpoint->parts(); ++i) {
+  for (std::size_t i = 0; i < checkpoint->part_count(); ++i) {
     const Part part = checkpoint->part(i);
     files.push_back({part.file, checkpoint->report().shards()[i].name});
   }

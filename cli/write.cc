@@ -21,8 +21,8 @@
 #include "lib/source/new_file.h"
 #include "tensorgate/digest.h"
 #include "tensorgate/render.h"
-#include "tensorgate/save.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/save.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 

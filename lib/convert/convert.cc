@@ -201,7 +201,7 @@ class Converter {
   Done Verify() {
     const std::expected<Checkpoint, Report> made = Checkpoint::OpenPath(result_.path);
     if (!made) return Error(made.error());
-    if (made->size() != result_.tensors) return Error(Rule::kConvertVerifyFailed);
+    if (made->tensor_count() != result_.tensors) return Error(Rule::kConvertVerifyFailed);
     for (std::size_t part = 0; part < files_.size(); ++part) {
       for (std::size_t i = 0; i < files_[part].tensors.size(); ++i) {
         const PlannedTensor& planned = files_[part].tensors[i];

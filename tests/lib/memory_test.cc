@@ -455,7 +455,7 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
   EXPECT_GT(FailEach([&] { return told(whole->LoadAll({.threads = 1})); }), 20);
   const auto& data = tensorgate::internal::CheckpointData::Of(*whole);
   std::vector<TensorRef> tensors;
-  for (std::size_t i = 0; i < whole->size(); ++i) tensors.push_back(*whole->tensor(i));
+  for (std::size_t i = 0; i < whole->tensor_count(); ++i) tensors.push_back(*whole->tensor(i));
   std::optional<tensorgate::internal::Shelf> shelf;
   std::vector<std::byte> bytes(tensors.size() * 320), expected;
   const Result<Loaded> all = whole->LoadAll();

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "tensorgate/export.h"
 #include "tensorgate/save.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
@@ -32,17 +33,17 @@ struct ContentHash {
 };
 
 /// Reads all data once, in the order given. Tensors in memory or in sources; others are `save/misuse`.
-Result<ContentHash> HashContent(std::span<const TensorData> tensors);
+TENSORGATE_API Result<ContentHash> HashContent(std::span<const TensorData> tensors);
 
 /// `SHA256 DTYPE [2,3] "name"`: the name as a JSON string in ASCII. Throws std::bad_alloc.
-std::string HashLine(const TensorData& tensor, const std::string& sha256);
+TENSORGATE_API std::string HashLine(const TensorData& tensor, const std::string& sha256);
 
 /// Numbers of the tensors, sorted by the bytes of their names. Throws std::bad_alloc.
-std::vector<std::uint32_t> SortedByName(std::span<const TensorData> tensors);
+TENSORGATE_API std::vector<std::uint32_t> SortedByName(std::span<const TensorData> tensors);
 
 /// Takes the bytes of a safetensors file in order and hashes the first 8 + n of them, n being what the first 8 say. Its
 /// constructor throws std::bad_alloc.
-class HeaderDigest {
+class TENSORGATE_API HeaderDigest {
  public:
   HeaderDigest();
   HeaderDigest(HeaderDigest&&) noexcept;
@@ -54,7 +55,7 @@ class HeaderDigest {
   std::string Hex();
 
  private:
-  struct State;
+  struct TENSORGATE_LOCAL State;
   std::unique_ptr<State> state_;
 };
 
@@ -69,7 +70,7 @@ class DigestSource final : public Source {
     if (count && *count <= into.size()) digest_.Add(offset, into.first(*count));
     return count;
   }
-  Result<void> Unchanged() override { return inner_.Unchanged(); }
+  Result<void> CheckUnchanged() override { return inner_.CheckUnchanged(); }
   std::string Hex() { return digest_.Hex(); }
 
  private:

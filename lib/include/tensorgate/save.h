@@ -42,6 +42,7 @@
 #include <vector>
 
 #include "tensorgate/dtype.h"
+#include "tensorgate/export.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 
@@ -102,7 +103,7 @@ struct SaveOptions {
 };
 
 /// Tensor by tensor, of any size; keeps names and shapes, and one block of data. For one thread at a time.
-class Writer {
+class TENSORGATE_API Writer {
  public:
   /// Opens the folder. Nothing is created before Finish or the first Write.
   static Result<Writer> Create(const std::string& path, SaveOptions options = {});
@@ -121,14 +122,14 @@ class Writer {
   Result<void> Finish();
 
  private:
-  struct State;
+  struct TENSORGATE_LOCAL State;
   explicit Writer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
 /// Create, Add and Finish in one.
-Result<void> Save(const std::string& path, std::span<const TensorData> tensors,
-                  const SaveOptions& options = {});
+TENSORGATE_API Result<void> Save(const std::string& path, std::span<const TensorData> tensors,
+                                 const SaveOptions& options = {});
 
 /// One file of many: its tensors, and metadata of its own.
 struct ShardData {
@@ -142,17 +143,18 @@ struct ShardData {
 /// there, as are folders of shards. All are written before the first appears; then they appear one by one, the index last.
 /// What else is in the folder stays. Of `options` metadata and max_shard_bytes mean nothing; PushedData is refused.
 /// Status::found counts the tensors of all shards.
-Result<void> SaveShards(const std::string& folder, const std::string& index,
-                        std::span<const ShardData> shards, const SaveOptions& options = {});
+TENSORGATE_API Result<void> SaveShards(const std::string& folder, const std::string& index,
+                                       std::span<const ShardData> shards,
+                                       const SaveOptions& options = {});
 
 /// Which tensors max_shard_bytes puts together: their numbers, shard by shard, in the order given. A shard is closed when the
 /// next tensor would make it larger than `max_shard_bytes`; a tensor that is larger by itself gets a shard of its own, before
 /// the one that is open. No tensors: one shard without any. Throws std::bad_alloc.
-std::vector<std::vector<std::uint32_t>> SplitIntoShards(std::span<const std::uint64_t> bytes,
-                                                        std::uint64_t max_shard_bytes);
+TENSORGATE_API std::vector<std::vector<std::uint32_t>> SplitIntoShards(
+    std::span<const std::uint64_t> bytes, std::uint64_t max_shard_bytes);
 
 /// How the files of a sharded checkpoint are named, after the name of one file. Its members throw std::bad_alloc.
-class ShardNames {
+class TENSORGATE_API ShardNames {
  public:
   /// `name` must end in ".safetensors".
   explicit ShardNames(std::string_view name);
@@ -172,18 +174,19 @@ class ShardNames {
 
 /// How many bytes the tensor has, by its dtype and shape. `save/shape-overflow` also where a 0 hides it, `save/sub-byte-row`:
 /// it cannot be written.
-Result<std::uint64_t> DataBytes(const TensorData& tensor);
+TENSORGATE_API Result<std::uint64_t> DataBytes(const TensorData& tensor);
 
 /// The file's bytes in memory; `sync` and `max_shard_bytes` mean nothing here, PushedData is refused.
-Result<std::vector<std::byte>> Serialize(std::span<const TensorData> tensors,
-                                         const SaveOptions& options = {});
+TENSORGATE_API Result<std::vector<std::byte>> Serialize(std::span<const TensorData> tensors,
+                                                        const SaveOptions& options = {});
 /// How many bytes Serialize would return.
-Result<std::uint64_t> SerializedSize(std::span<const TensorData> tensors,
-                                     const SaveOptions& options = {});
+TENSORGATE_API Result<std::uint64_t> SerializedSize(std::span<const TensorData> tensors,
+                                                    const SaveOptions& options = {});
 /// Into memory of the caller's, which must have exactly that size (`save/wrong-size`); after an error what is in it means
 /// nothing.
-Result<void> SerializeInto(std::span<const TensorData> tensors, std::span<std::byte> into,
-                           const SaveOptions& options = {});
+TENSORGATE_API Result<void> SerializeInto(std::span<const TensorData> tensors,
+                                          std::span<std::byte> into,
+                                          const SaveOptions& options = {});
 
 }  // namespace tensorgate
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <utility>
 
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
@@ -42,8 +43,14 @@ class FoundFile;
 /// False ends the walk.
 using Visitor = std::function<bool(FoundFile& file)>;
 
+/// Visits `path` if it is a file, and what is in it if it is a folder: bytewise by name, folders in the place of their
+/// names. `path` itself may be a link. Keeps the names of one folder for each level; a folder nested too deeply or
+/// unreadable is visited as a failure. False if `visitor` ended it.
+TENSORGATE_API bool Walk(const std::string& path, const WalkOptions& options,
+                         const Visitor& visitor);
+
 /// A file that a walk has come to. Valid until the visit is over.
-class FoundFile {
+class TENSORGATE_API FoundFile {
  public:
   const std::string& path() const { return path_; }
   /// The path that was given, not one found in a folder.
@@ -63,11 +70,6 @@ class FoundFile {
   int folder_;  // in which it was found; -1: that of the path
   Result<FileSource> source_;
 };
-
-/// Visits `path` if it is a file, and what is in it if it is a folder: bytewise by name, folders in the place of their
-/// names. `path` itself may be a link. Keeps the names of one folder for each level; a folder nested too deeply or
-/// unreadable is visited as a failure. False if `visitor` ended it.
-bool Walk(const std::string& path, const WalkOptions& options, const Visitor& visitor);
 
 }  // namespace tensorgate
 

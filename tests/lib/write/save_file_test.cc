@@ -389,7 +389,9 @@ class ChangedSource final : public Source {
   Result<std::size_t> Read(std::uint64_t, std::span<std::byte> into) override {
     return into.size();
   }
-  Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+  Result<void> CheckUnchanged() override {
+    return std::unexpected(Status{.rule = Rule::kIoChanged});
+  }
 };
 
 TEST_F(SaveFileTest, WhatAWriterRefuses) {

@@ -340,7 +340,9 @@ TEST(SaveTest, ASourceThatChangedIsNotSaved) {
     Result<std::size_t> Read(std::uint64_t, std::span<std::byte> into) override {
       return into.size();
     }
-    Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+    Result<void> CheckUnchanged() override {
+      return std::unexpected(Status{.rule = Rule::kIoChanged});
+    }
   };
   Changing source;
   const TensorData tensor{.name = "x", .shape = {4}, .data = SourceData{&source, 0}};
