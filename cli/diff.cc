@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/json_document.h"
 #include "cli/output.h"
 #include "lib/base/bytes.h"
 #include "tensorgate/buffer.h"
@@ -140,10 +141,15 @@ void WriteText(Output& output, const std::vector<Difference>& differences, std::
 
 void WriteJson(Output& output, const Input& a, const Input& b,
                const std::vector<Difference>& differences) {
-  std::string text = "{\"reports\":[" + RenderJson(a.path, a.report) + "," +
-                     RenderJson(b.path, b.report) +
-                     "],\"same\":" + (differences.empty() ? "true" : "false") + ",\"differences\":";
-  internal::JsonWriter json(text);
+  JsonDocument document(output);
+  internal::JsonWriter& json = document.json();
+  json.Key("reports");
+  json.BeginArray();
+  for (const Input* input : {&a, &b}) document.AddReport(input->path, input->report);
+  json.EndArray();
+  json.Key("same");
+  json.Bool(differences.empty());
+  json.Key("differences");
   json.BeginArray();
   for (const Difference& each : differences) {
     json.BeginObject();
@@ -152,11 +158,10 @@ void WriteJson(Output& output, const Input& a, const Input& b,
     json.MemberOrNull("a", each.a);
     json.MemberOrNull("b", each.b);
     json.EndObject();
-    output.Write(text);
-    text.clear();
+    document.Pass();
   }
   json.EndArray();
-  output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
+  document.End();
 }
 
 struct Refused {
@@ -164,20 +169,32 @@ struct Refused {
   Refusal why;
 };
 
-int NotCompared(Output& output, const std::vector<Refused>& all, const Options& options) {
+void WriteJson(Output& output, const std::vector<Refused>& refused) {
+  JsonDocument document(output);
+  internal::JsonWriter& json = document.json();
+  const Refusal* failed = nullptr;
+  json.Key("reports");
+  json.BeginArray();
+  for (const auto& [path, why] : refused) {
+    document.AddReport(path, why.report);
+    if (why.error) failed = &why;
+  }
+  json.EndArray();
+  json.Key("same");
+  json.Null();
+  json.Key("differences");
+  json.BeginArray();
+  json.EndArray();
+  failed != nullptr ? document.End(failed->error, failed->message) : document.End();
+}
+
+int NotCompared(Output& output, const std::vector<Refused>& refused, const Options& options) {
   ExitCode code = kDone;
-  std::string reports;
-  std::string error = ErrorMember(std::nullopt);
-  for (const auto& [path, why] : all) {
+  for (const auto& [path, why] : refused) {
     code = Worse(code, CodeOf(why));
-    reports += (reports.empty() ? "" : ",") + RenderJson(path, why.report);
-    if (why.error) error = ErrorMember(why.error, why.message);
     if (options.format != Format::kJson) WriteRefusal(output, path, why, options.verbose);
   }
-  if (options.format == Format::kJson) {
-    output.Write("{\"reports\":[" + reports + "],\"same\":null,\"differences\":[]," + error +
-                 "}\n");
-  }
+  if (options.format == Format::kJson) WriteJson(output, refused);
   return output.Finish() ? code : kUndecided;
 }
 

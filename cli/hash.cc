@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/json_document.h"
 #include "cli/output.h"
 #include "tensorgate/digest.h"
 #include "tensorgate/render.h"
@@ -12,8 +13,11 @@ namespace tensorgate::cli {
 namespace {
 
 void WriteJson(Output& output, const Input& input, const ContentHash& hash) {
-  std::string text = "{\"report\":" + RenderJson(input.path, input.report) + ",\"contents\":";
-  internal::JsonWriter json(text);
+  JsonDocument document(output);
+  internal::JsonWriter& json = document.json();
+  json.Key("report");
+  document.AddReport(input.path, input.report);
+  json.Key("contents");
   json.BeginObject();
   json.Member("sha256", hash.content);
   json.Key("tensors");
@@ -29,12 +33,11 @@ void WriteJson(Output& output, const Input& input, const ContentHash& hash) {
     json.EndArray();
     json.Member("sha256", hash.tensors[i]);
     json.EndObject();
-    output.Write(text);
-    text.clear();
+    document.Pass();
   }
   json.EndArray();
   json.EndObject();
-  output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
+  document.End();
 }
 
 void WriteText(Output& output, const Input& input, const ContentHash& hash) {

@@ -147,15 +147,4 @@ void WriteRefusal(Output& output, const std::string& path, const Refusal& refusa
   TellError(path, *refusal.error, refusal.message);
 }
 
-std::string ErrorMember(const std::optional<Status>& error, std::string_view message) {
-  if (!error) return "\"error\":null";
-  std::string text = "\"error\":";
-  internal::JsonWriter json(text);
-  json.BeginObject();
-  json.Member("rule", Info(error->rule).id);
-  json.Member("message", message.empty() ? Message(*error) : message);
-  json.EndObject();
-  return text;
-}
-
 }  // namespace tensorgate::cli

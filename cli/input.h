@@ -13,7 +13,6 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "lib/checkpoint/to_save.h"
-#include "lib/json/writer.h"
 
 namespace tensorgate::cli {
 
@@ -64,9 +63,6 @@ void WriteRefusal(Output& output, const std::string& path, const Refusal& refusa
 
 /// The digest of its header is shown.
 bool HasHeaderDigest(const Report& report);
-
-/// `"error":null` or an object of rule and message.
-std::string ErrorMember(const std::optional<Status>& error, std::string_view message = {});
 
 }  // namespace tensorgate::cli
 

@@ -12,8 +12,8 @@
 
 #include "cli/commands.h"
 #include "cli/inspect_table.h"
+#include "cli/json_document.h"
 #include "cli/output.h"
-#include "lib/json/writer.h"
 #include "lib/scan/judge.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/digest.h"
@@ -59,22 +59,24 @@ void WriteText(Output& output, const std::string& path, const ModelFile& file, c
   }
 }
 
-void WriteJson(Output& output, const ModelFile& file, const std::string& report) {
-  std::string text;
-  internal::JsonWriter json(text);
-  output.Write("{\"report\":" + report + ",\"contents\":");
+void WriteJson(Output& output, const std::string& path, const ModelFile& file, const Report& report,
+               const std::string& digest) {
+  JsonDocument document(output);
+  internal::JsonWriter& json = document.json();
+  json.Key("report");
+  document.AddReport(path, report, {.header_sha256 = digest});
+  json.Key("contents");
   json.BeginObject();
   JsonDescriber more(json);
   file.Describe(more);
-  WriteTables(output, {{&file, {}}}, json, text);
+  WriteTables(document, {{&file, {}}});
   json.Key("metadata");
   json.BeginObject();
   for (std::size_t i = 0; i < file.metadata_count(); ++i) {
     const MetadataEntry entry = file.metadata(i);
     json.Key(entry.key);
     WriteValue(json, entry.value);
-    output.Write(text);
-    text.clear();
+    document.Pass();
   }
   json.EndObject();
   if (const auto structure = file.structure()) {
@@ -82,7 +84,7 @@ void WriteJson(Output& output, const ModelFile& file, const std::string& report)
     json.Raw(structure->json);
   }
   json.EndObject();
-  output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
+  document.End();
 }
 
 // All shards as one table.
@@ -99,12 +101,14 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
     files.push_back({part.file, checkpoint->report().shards()[i].name});
   }
   if (options.format == Format::kJson) {
-    std::string text = "{\"report\":" + RenderJson(path, checkpoint->report()) + ",\"contents\":";
-    internal::JsonWriter json(text);
-    json.BeginObject();
-    WriteTables(output, files, json, text);
-    json.EndObject();
-    output.Write(text + "," + ErrorMember(std::nullopt) + "}\n");
+    JsonDocument document(output);
+    document.json().Key("report");
+    document.AddReport(path, checkpoint->report());
+    document.json().Key("contents");
+    document.json().BeginObject();
+    WriteTables(document, files);
+    document.json().EndObject();
+    document.End();
   } else {
     output.Write(RenderText(path, checkpoint->report(), options.verbose) + "\n");
     WriteTables(output, files);
@@ -117,8 +121,12 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
 int Refuse(Output& output, const std::string& path, const Refusal& refusal,
            const std::string& digest, const Options& options) {
   if (options.format == Format::kJson) {
-    output.Write("{\"report\":" + RenderJson(path, refusal.report, {.header_sha256 = digest}) +
-                 ",\"contents\":null," + ErrorMember(refusal.error, refusal.message) + "}\n");
+    JsonDocument document(output);
+    document.json().Key("report");
+    document.AddReport(path, refusal.report, {.header_sha256 = digest});
+    document.json().Key("contents");
+    document.json().Null();
+    document.End(refusal.error, refusal.message);
   } else {
     WriteRefusal(output, path, refusal, options.verbose);
   }
@@ -150,7 +158,7 @@ int RunInspect(const Options& options) {
     return Refuse(output, path, {report, Status{.rule = Rule::kUseNoTensors}}, {}, options);
   }
   if (options.format == Format::kJson) {
-    WriteJson(output, *judged.file, RenderJson(path, report, {.header_sha256 = digest}));
+    WriteJson(output, path, *judged.file, report, digest);
   } else {
     WriteText(output, path, *judged.file, report, options);
   }

@@ -160,15 +160,13 @@ void WriteTables(Output& output, const std::vector<Listed>& files) {
   }
 }
 
-void WriteTables(Output& output, const std::vector<Listed>& files, internal::JsonWriter& json,
-                 std::string& text) {
+void WriteTables(JsonDocument& document, const std::vector<Listed>& files) {
+  internal::JsonWriter& json = document.json();
   json.Key("tensors");
   json.BeginArray();
   ForEach(files, [&](const Listed& listed, std::size_t index, const TensorRef& tensor) {
     WriteTensor(json, listed, index, tensor);
-    output.Write(text);
-    text.clear();
-    return !output.failed();
+    return document.Pass();
   });
   json.EndArray();
   json.Key("totals");

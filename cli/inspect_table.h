@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/json_document.h"
 #include "cli/output.h"
 #include "lib/json/writer.h"
 #include "tensorgate/model_file.h"
@@ -20,10 +21,8 @@ struct Listed {
 /// The table and the totals by type; nothing if there is no tensor.
 void WriteTables(Output& output, const std::vector<Listed>& files);
 
-/// The members "tensors" and "totals" of the object that is open. Pieces are passed on as they come: a
-/// table of a million tensors is not kept. `text` is what `json` writes to.
-void WriteTables(Output& output, const std::vector<Listed>& files, internal::JsonWriter& json,
-                 std::string& text);
+/// The members "tensors" and "totals" of the object that is open.
+void WriteTables(JsonDocument& document, const std::vector<Listed>& files);
 
 /// What a format says of a file or a tensor, as the parts of one line.
 class TextDescriber final : public Describer {

@@ -111,12 +111,43 @@ void AddCheckOptions(CLI::App& app, Options& options) {
   AddLimits(app, options);
 }
 
-CLI::Option* AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {
+template <typename Value>
+std::string Names(const std::map<std::string, Value>& choices) {
   std::string names;
-  for (const auto& [name, format] : formats) names += (names.empty() ? "" : "|") + name;
-  return app.add_option("--format", options.format, "Form of the output: " + names)
-      ->transform(CLI::Transformer(std::move(formats)).description(""))
-      ->type_name("FORM");
+  for (const auto& [name, value] : choices) names += (names.empty() ? "" : "|") + name;
+  return names;
+}
+
+// An option whose value is one of these words.
+template <typename Value>
+CLI::Option* AddChoice(CLI::App& app, const std::string& option, Value& value,
+                       std::map<std::string, Value> choices, const std::string& meaning) {
+  return app.add_option_function<std::string>(
+      option,
+      [&value, option, choices = std::move(choices)](const std::string& text) {
+        const auto chosen = choices.find(text);
+        if (chosen == choices.end()) {
+          throw CLI::ValidationError(option, fmt::format("'{}' is not one of {}",
+                                                         EscapeForText(text, 60), Names(choices)));
+        }
+        value = chosen->second;
+      },
+      meaning);
+}
+
+CLI::Option* AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {
+  const std::string meaning = "Form of the output: " + Names(formats);
+  return AddChoice(app, "--format", options.format, std::move(formats), meaning)->type_name("FORM");
+}
+
+void AddReportFormat(CLI::App& app, Options& options) {
+  std::map<std::string, const internal::ReportFormat*> formats;
+  std::string meaning = "Form of the output:";
+  for (const internal::ReportFormat& format : internal::ReportFormats()) {
+    formats.emplace(format.name, &format);
+    meaning += fmt::format("{} {}, {}", formats.size() == 1 ? "" : ";", format.name, format.help);
+  }
+  AddChoice(app, "--format", options.reports, std::move(formats), meaning)->type_name("FORM");
 }
 
 void AddOutput(CLI::App& app, Options& options) {
@@ -126,11 +157,8 @@ void AddOutput(CLI::App& app, Options& options) {
 }
 
 void AddProfile(CLI::App& app, Options& options, const std::string& meaning) {
-  app.add_option("--profile", options.check.profile, meaning)
-      ->transform(
-          CLI::Transformer(std::map<std::string, Profile>{{"strict", Profile::kStrict},
-                                                          {"reference", Profile::kReference}})
-              .description(""))
+  AddChoice(app, "--profile", options.check.profile,
+            {{"strict", Profile::kStrict}, {"reference", Profile::kReference}}, meaning)
       ->type_name("PROFILE");
 }
 
@@ -160,8 +188,7 @@ void AddScan(CLI::App& app, Options& options) {
           "which format's rules it is judged")
       ->type_name("FILE");
   AddProfile(*scan, options, "strict, or reference: a prediction of the format's own loader");
-  AddFormat(*scan, options,
-            {{"text", Format::kText}, {"json", Format::kJson}, {"jsonl", Format::kJsonLines}});
+  AddReportFormat(*scan, options);
   AddOutput(*scan, options);
   scan->add_flag("--follow-links", options.check.follow_links,
                  "Follow every symbolic link found in a folder");
@@ -237,12 +264,8 @@ void AddConvert(CLI::App& app, Options& options) {
       ->add_option("--select", options.select,
                    "Only what stands under this path; by default state_dict, if there is one")
       ->type_name("KEY");
-  convert
-      ->add_option("--tied", options.refuse_tied,
-                   "Several names of one tensor: keep the first and say so in the metadata, or "
-                   "refuse")
-      ->transform(CLI::Transformer(std::map<std::string, bool>{{"keep", false}, {"refuse", true}})
-                      .description(""))
+  AddChoice(*convert, "--tied", options.refuse_tied, {{"keep", false}, {"refuse", true}},
+            "Several names of one tensor: keep the first and say so in the metadata, or refuse")
       ->type_name("keep|refuse");
   convert->add_flag("--dry-run", options.dry_run, "Check and plan, write nothing");
   convert->add_flag("--verify", options.verify, "Read the result back and compare each tensor");

@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "lib/report/writers.h"
 #include "tensorgate/limits.h"
 
 namespace tensorgate::cli {
 
-enum class Format { kText, kJson, kJsonLines, kMarkdown };
+/// The form of what a command writes; reports of a scan have forms of their own.
+enum class Format { kText, kJson, kMarkdown };
 
 struct Options {
   enum class Command {
@@ -27,6 +29,7 @@ struct Options {
     kMerge
   } command = Command::kScan;
   Format format = Format::kText;
+  const internal::ReportFormat* reports = internal::ReportFormats().data();  // scan: their form
   CheckOptions check;
   std::optional<std::chrono::duration<double>> timeout;  // for each file
   // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of convert

@@ -3,19 +3,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "lib/report/writers.h"
 #include "tensorgate/digest.h"
-#include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/walk.h"
 
@@ -24,26 +24,23 @@ namespace {
 
 class Scanner {
  public:
-  explicit Scanner(const Options& options) : options_(options), output_(options.output) {}
+  explicit Scanner(const Options& options)
+      : options_(options), output_(options.output), writer_(options.reports->make()) {}
   int Run();
 
  private:
   bool Path(const std::string& path);
   bool File(FoundFile& file);
   bool StandardInput();
-  bool Tell(const std::string& path, bool named, const Report& report, const std::string& digest);
-  void Count(const Report& report, bool named);
-  void TellText(const std::string& path, const Report& report, bool named);
-  void TellSummary();
+  bool Add(const std::string& path, bool named, const Report& report, const std::string& digest);
+  bool FlushesEach() const;
   void SayWhatIsMissing() const;
   ExitCode Code() const;
 
   const Options& options_;
   Output output_;
-  // By verdict; unsupported files by class.
-  std::array<std::uint64_t, 4> verdicts_{};
-  std::array<std::uint64_t, 3> classes_{};
-  std::uint64_t files_ = 0;
+  std::unique_ptr<internal::ReportWriter> writer_;
+  internal::ReportTotals totals_;
   bool named_other_ = false;  // a file that was named, or standard input, is not a model
 };
 
@@ -57,12 +54,12 @@ bool Scanner::Path(const std::string& path) {
 bool Scanner::File(FoundFile& file) {
   const CheckOptions check = CheckNow(options_);
   if (!options_.digest || !file.source()) {
-    return Tell(file.path(), file.named(), file.Scan(check), {});
+    return Add(file.path(), file.named(), file.Scan(check), {});
   }
   DigestSource source(*file.source());
   const Report report = file.Scan(source, check);
-  return Tell(file.path(), file.named(), report,
-              HasHeaderDigest(report) ? source.Hex() : std::string());
+  return Add(file.path(), file.named(), report,
+             HasHeaderDigest(report) ? source.Hex() : std::string());
 }
 
 // False once the deadline has passed without a byte.
@@ -101,94 +98,47 @@ bool Scanner::StandardInput() {
     if (!scan.Feed(part)) break;  // certain already; at_end does not matter
   }
   const Report report = scan.Finish(at_end);
-  return Tell(options_.name.empty() ? "-" : options_.name, true, report,
-              digest && HasHeaderDigest(report) ? digest->Hex() : std::string());
+  return Add(options_.name.empty() ? "-" : options_.name, true, report,
+             digest && HasHeaderDigest(report) ? digest->Hex() : std::string());
 }
 
-void Scanner::Count(const Report& report, bool named) {
-  if (report.verdict() != Verdict::kUnsupported) {
-    ++verdicts_[static_cast<std::size_t>(report.verdict())];
-    return;
-  }
-  ++classes_[static_cast<std::size_t>(*report.file_class())];
+bool Scanner::FlushesEach() const {
+  using enum internal::ReportFormat::Reader;
+  const auto reader = options_.reports->reader;
+  return reader == kOfEach || (reader == kPerson && output_.IsTerminal());
+}
+
+bool Scanner::Add(const std::string& path, bool named, const Report& report,
+                  const std::string& digest) {
+  totals_.Add(report);
   named_other_ |= named && report.file_class() == FileClass::kOther;
-}
-
-bool Scanner::Tell(const std::string& path, bool named, const Report& report,
-                   const std::string& digest) {
-  Count(report, named);
-  if (options_.format == Format::kText) {
-    TellText(path, report, named);
-  } else {
-    if (options_.format == Format::kJson) output_.Write(files_ == 0 ? "\n" : ",\n");
-    output_.Write(RenderJson(path, report, {.header_sha256 = digest}));
-    if (options_.format == Format::kJsonLines) {
-      output_.Write("\n");
-      output_.Flush();
-    }
-  }
-  ++files_;
+  output_.Write(writer_->Add(path, report, {.json = {.header_sha256 = digest}, .named = named}));
+  if (FlushesEach()) output_.Flush();
   return !output_.failed();
 }
 
-// What is not a model changes nothing where it was found, and the exit code where it was named: then it is shown with
-// the note that says what it is.
-void Scanner::TellText(const std::string& path, const Report& report, bool named) {
-  const bool other = report.file_class() == FileClass::kOther;
-  if (options_.quiet && (report.verdict() == Verdict::kAccepted || (other && !named))) return;
-  output_.Write(RenderText(path, report, options_.verbose || (other && named)));
-  if (output_.IsTerminal()) output_.Flush();
-}
-
-void Scanner::TellSummary() {
-  if (options_.quiet || files_ < 2) return;
-  std::string line = GroupDigits(files_) + " files:";
-  const char* separator = " ";
-  const auto add = [&](std::uint64_t count, const char* what) {
-    if (count == 0) return;
-    line.append(separator).append(GroupDigits(count)).append(" ").append(what);
-    separator = ", ";
-  };
-  add(verdicts_[0], "accepted");
-  add(verdicts_[1], "rejected");
-  add(verdicts_[2], "undecided");
-  add(classes_[static_cast<std::size_t>(FileClass::kModel)], "unsupported");
-  add(classes_[static_cast<std::size_t>(FileClass::kNotFetched)], "not fetched");
-  add(classes_[static_cast<std::size_t>(FileClass::kOther)], "not models");
-  output_.Write(line + "\n");
-}
-
 ExitCode Scanner::Code() const {
-  const auto any = [](const auto& counts, auto which) {
-    return counts[static_cast<std::size_t>(which)] != 0;
-  };
-  if (any(verdicts_, Verdict::kUndecided)) return kUndecided;
-  if (any(verdicts_, Verdict::kRejected)) return kRejected;
-  const bool all_known =
-      !any(classes_, FileClass::kModel) && !any(classes_, FileClass::kNotFetched);
-  return any(verdicts_, Verdict::kAccepted) && all_known && !named_other_ ? kDone : kUnsupported;
+  if (totals_[Verdict::kUndecided] != 0) return kUndecided;
+  if (totals_[Verdict::kRejected] != 0) return kRejected;
+  const bool all_known = totals_[FileClass::kModel] == 0 && totals_[FileClass::kNotFetched] == 0;
+  return totals_[Verdict::kAccepted] != 0 && all_known && !named_other_ ? kDone : kUnsupported;
 }
 
 // Where no line says why nothing was accepted.
 void Scanner::SayWhatIsMissing() const {
-  if (files_ == 0) {
+  if (totals_.files == 0) {
     std::fputs("tensorgate: nothing to scan\n", stderr);
-  } else if (files_ == classes_[static_cast<std::size_t>(FileClass::kOther)]) {
+  } else if (totals_.files == totals_[FileClass::kOther]) {
     std::fputs("tensorgate: no model file found\n", stderr);
   }
 }
 
 int Scanner::Run() {
-  const bool document = options_.format == Format::kJson;
-  if (document) {
-    output_.Write("{\"schema_version\":1,\"tool_version\":\"" + std::string(ToolVersion()) +
-                  "\",\"rules_version\":\"" + std::string(RulesVersion()) + "\",\"files\":[");
-  }
+  output_.Write(writer_->Begin({.verbose = options_.verbose, .quiet = options_.quiet}));
   for (const std::string& path : options_.paths) {
     if (!Path(path)) break;
   }
-  if (document) output_.Write("\n]}\n");
-  if (options_.format == Format::kText) TellSummary();
+  output_.Write(writer_->End(totals_));
   if (!output_.Finish()) return kUndecided;
   SayWhatIsMissing();
   return Code();

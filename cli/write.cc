@@ -14,6 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/json_document.h"
 #include "cli/output.h"
 #include "cli/overwrite.h"
 #include "lib/formats/registry.h"
@@ -48,7 +49,8 @@ class RewriteCommand {
   int Refuse();
   void TellRepaired(const std::string& path, const Report& report);
   void WriteText();
-  std::string Json(std::string_view reports, bool written) const;
+  using Reported = std::pair<const std::string*, const Report*>;
+  void WriteJson(const std::vector<Reported>& reports, bool written);
 
   const Options& options_;
   Output output_;
@@ -241,12 +243,13 @@ Result<void> RewriteCommand::Verify() {
   return {};
 }
 
-std::string RewriteCommand::Json(std::string_view reports, bool written) const {
-  std::string text = "{\"reports\":[";
-  text.append(reports) += "],";
-  std::string rest;
-  internal::JsonWriter json(rest);
-  json.BeginObject();
+void RewriteCommand::WriteJson(const std::vector<Reported>& reports, bool written) {
+  JsonDocument document(output_);
+  internal::JsonWriter& json = document.json();
+  json.Key("reports");
+  json.BeginArray();
+  for (const auto& [path, report] : reports) document.AddReport(*path, *report);
+  json.EndArray();
   json.PathMembers("output", target_);
   json.Key("written");
   json.Bool(written);
@@ -256,20 +259,19 @@ std::string RewriteCommand::Json(std::string_view reports, bool written) const {
   json.Member("metadata_left_out", std::uint64_t{left_out_});
   json.MemberOrNull("content_sha256", content_);
   json.Member("not_copied", std::uint64_t{not_copied_});
-  json.EndObject();
-  return text + rest.substr(1, rest.size() - 2) + "," + ErrorMember(error_, message_) + "}\n";
+  document.End(error_, message_);
 }
 
 int RewriteCommand::Refuse() {
   ExitCode code = kDone;
-  std::string reports;
+  std::vector<Reported> reports;
   for (const auto& [path, why] : refused_) {
     code = Worse(code, CodeOf(why));
-    reports += (reports.empty() ? "" : ",") + RenderJson(path, why.report);
+    reports.emplace_back(&path, &why.report);
     if (why.error) error_ = why.error, message_ = why.message;
     if (options_.format != Format::kJson) WriteRefusal(output_, path, why, options_.verbose);
   }
-  if (options_.format == Format::kJson) output_.Write(Json(reports, false));
+  if (options_.format == Format::kJson) WriteJson(reports, false);
   return output_.Finish() ? code : kUndecided;
 }
 
@@ -317,14 +319,12 @@ int RewriteCommand::Run() {
   }
   if (error_) TellError(target_, *error_);
   if (options_.format == Format::kJson) {
-    std::string reports;
+    std::vector<Reported> reports;
     for (const auto& input : inputs_) {
-      reports += (reports.empty() ? "" : ",") + RenderJson(input->path, input->report);
-      for (const Input::Repaired& shard : input->repaired) {
-        reports += "," + RenderJson(shard.path, shard.report);
-      }
+      reports.emplace_back(&input->path, &input->report);
+      for (const auto& [path, report] : input->repaired) reports.emplace_back(&path, &report);
     }
-    output_.Write(Json(reports, saved.has_value()));
+    WriteJson(reports, saved.has_value());
   } else if (!error_) {
     WriteText();
   }

@@ -4,10 +4,12 @@
 
 #include "fuzz/support.h"
 #include "lib/base/utf8.h"
+#include "lib/report/writers.h"
 #include "tensorgate/render.h"
 
 namespace st = tensorgate::safetensors;
 using namespace tensorgate;
+using internal::ReportFormat, internal::ReportFormats, internal::ReportTotals;
 
 namespace {
 
@@ -18,6 +20,31 @@ void CheckPrintable(std::string_view text) {
     FUZZ_ASSERT(point.length != 0);
     FUZZ_ASSERT(point.value == '\n' || !tensorgate::internal::IsDeceptive(point.value));
     at += point.length;
+  }
+}
+
+void CheckObject(std::string_view text) {
+  boost::system::error_code error;
+  FUZZ_ASSERT(boost::json::parse(text, error).is_object());
+  FUZZ_ASSERT(!error);
+}
+
+// The same report twice, in each form.
+void CheckForms(std::string_view path, const Report& report) {
+  for (const ReportFormat& format : ReportFormats()) {
+    const auto writer = format.make();
+    ReportTotals totals;
+    std::string out = writer->Begin({.verbose = true});
+    for (const bool named : {false, true}) {
+      const std::string piece = writer->Add(path, report, {.named = named});
+      totals.Add(report);
+      if (format.name == "jsonl") CheckObject(piece);
+      out += piece;
+    }
+    out += writer->End(totals);
+    CheckPrintable(out);
+    FUZZ_ASSERT(out.ends_with('\n'));
+    if (format.name == "json") CheckObject(out);
   }
 }
 
@@ -38,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       CheckPrintable(message);
       FUZZ_ASSERT(!message.empty() && message.find('\n') == message.npos);
     }
-    CheckPrintable(RenderText(path, report, true));
+    CheckForms(path, report);
 
     const std::string line = RenderJson(path, report);
     CheckPrintable(line);

@@ -95,7 +95,9 @@ inline void CheckContract(const Report& report, std::uint64_t size) {
   FUZZ_ASSERT((report.verdict() == Verdict::kUndecided) == undecided);
   const bool predicted =
       report.verdict() == Verdict::kRejected && report.profile() == Profile::kReference;
-  FUZZ_ASSERT(report.reference_error().empty() == !predicted);
+  // Only the reference of safetensors has kinds of errors.
+  if (report.format() == "safetensors") FUZZ_ASSERT(report.reference_error().empty() == !predicted);
+  FUZZ_ASSERT(report.reference_error().empty() || predicted);
 }
 
 /// What an accepted file promises: ranges inside, disjoint, covering; every name found again.

@@ -171,6 +171,9 @@ static void TestReading(const tensorgate_checkpoint* model) {
   two[1].into = NULL;
   EXPECT(!tensorgate_read_many(model, two, 2, &options, &error));
   EXPECT_ERROR("use/wrong-size");
+  EXPECT(!tensorgate_read_many(model, NULL, 1, NULL, &error));
+  EXPECT_ERROR("use/wrong-size");
+  EXPECT(tensorgate_read_many(model, NULL, 0, NULL, &error));
   /* Of a structure without members nothing is taken. */
   told = 0;
   options.struct_size = sizeof options.struct_size;
@@ -216,6 +219,10 @@ static void TestSlices(const tensorgate_checkpoint* model) {
   EXPECT_ERROR("use/bad-slice");
   subscripts[1].kind = (tensorgate_subscript_kind)9;
   EXPECT(!tensorgate_plan_slice(model, 0, subscripts, 2, &slice, NULL, 0, &error));
+  EXPECT_ERROR("use/bad-slice");
+  EXPECT(!tensorgate_plan_slice(model, 0, NULL, 1, &slice, NULL, 0, &error));
+  EXPECT_ERROR("use/bad-slice");
+  EXPECT(!tensorgate_read_slice(model, 0, NULL, 1, column, sizeof column, NULL, &error));
   EXPECT_ERROR("use/bad-slice");
   EXPECT(tensorgate_plan_slice(model, 0, NULL, 0, &slice, NULL, 0, &error));
   EXPECT(slice.rank == 2 && slice.bytes == 24);

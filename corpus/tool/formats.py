@@ -14,6 +14,7 @@ class Format(NamedTuple):
     suffix: str  # of the files, unless the recipe says another
     checker: str = "scan"  # which check the recipes speak of: one that tests/lib/corpus_test.cc knows
     errors: tuple = ()  # kinds of error that the format's reference tells apart; empty: it does not
+    rows: dict = {}  # of the library's table of formats, each with its fuzz target's mutator ("": none)
 
 
 def format_of(folder: str, read) -> Format:

@@ -15,8 +15,8 @@ void AdviseHugePages([[maybe_unused]] void* data, [[maybe_unused]] std::size_t s
   const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(data) & ~(kPage - 1);
   const std::uintptr_t end =
       (reinterpret_cast<std::uintptr_t>(data) + size + kPage - 1) & ~(kPage - 1);
-  // A refusal (no such pages, other page sizes) changes nothing.
-  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  // A refusal (no such pages, other page sizes, nothing to advise) changes nothing.
+  (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 #endif
 }
 

@@ -49,8 +49,11 @@ Shelf::Shelf(const CheckpointData& data, std::size_t part, std::vector<TensorRef
 Result<std::size_t> Shelf::Read(std::uint64_t offset, std::span<std::byte> into) {
   if (offset >= size() || into.empty()) return 0;
   if (!filled_) filled_ = Fill();
-  if (!*filled_) return std::unexpected(filled_->error());
-  return file_ ? file_->Read(offset, into) : ReadAlone(offset, into);
+  if (*filled_) return file_ ? file_->Read(offset, into) : ReadAlone(offset, into);
+  const Status failed = filled_->error();
+  // There may be memory the next time.
+  if (failed.rule == Rule::kIoOutOfMemory) filled_.reset();
+  return std::unexpected(failed);
 }
 
 Result<void> Shelf::Fill() {

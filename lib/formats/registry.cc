@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
+#include "lib/formats/numpy/file.h"
 #include "lib/formats/recognized.h"
 #include "lib/formats/safetensors/model.h"
 #include "lib/formats/torch/model.h"
@@ -187,7 +188,12 @@ constexpr std::array kFormats = {
     // By their signatures.
     Format{.name = "gguf", .words = "a GGUF file", .suffixes = kGguf, .signatures = kGgufMarks},
     Format{.name = "ggml", .words = "a GGML file", .suffixes = kGgml, .signatures = kGgmlMarks},
-    Format{.name = "numpy", .words = "a NumPy array", .suffixes = kNpy, .signatures = kNumpyMarks},
+    Format{.name = "numpy",
+           .words = "a NumPy array",
+           .suffixes = kNpy,
+           .signatures = kNumpyMarks,
+           .examine = numpy::Examine,
+           .stream = StreamMode::kSpool},
     Format{.name = "tflite",
            .words = "a TensorFlow Lite model",
            .suffixes = kTflite,

@@ -107,6 +107,12 @@ void AppendAsciiJsonString(std::string& out, std::string_view text) {
 void JsonWriter::Separate() {
   if (comma_) out_ += ',';
   comma_ = true;
+  EndLine();
+}
+
+void JsonWriter::EndLine() {
+  if (line_) out_ += '\n';
+  line_ = false;
 }
 
 void JsonWriter::Open(char bracket) {
@@ -116,6 +122,7 @@ void JsonWriter::Open(char bracket) {
 }
 
 void JsonWriter::Close(char bracket) {
+  EndLine();
   out_ += bracket;
   comma_ = true;
 }

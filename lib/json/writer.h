@@ -40,6 +40,8 @@ class JsonWriter {
   void Raw(std::string_view json);
   void Bool(bool value);
   void Null();
+  /// What comes next, a value or a bracket that closes, is on a line of its own.
+  void BreakLine() { line_ = true; }
 
   /// Members in one call.
   void Member(std::string_view key, std::string_view text) { Key(key), String(text); }
@@ -51,11 +53,13 @@ class JsonWriter {
 
  private:
   void Separate();
+  void EndLine();
   void Open(char bracket);
   void Close(char bracket);
 
   std::string& out_;
   bool comma_ = false;
+  bool line_ = false;
 };
 
 }  // namespace tensorgate::internal

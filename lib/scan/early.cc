@@ -22,9 +22,9 @@ constexpr std::uint64_t kArchiveWait = 1 << 20;
 constexpr std::array kCurable = {Rule::kPickleTruncated, Rule::kPickleFramePastEnd,
                                  Rule::kPickleExpansion};
 
-bool IsDecisive(const Finding& finding) {
-  return finding.severity == Severity::kError && Info(finding.rule).id.starts_with("pickle/") &&
-         std::ranges::find(kCurable, finding.rule) == kCurable.end();
+bool IsDecisive(const Finding& error) {
+  return Info(error.rule).id.starts_with("pickle/") &&
+         std::ranges::find(kCurable, error.rule) == kCurable.end();
 }
 
 std::optional<Report> EarlyArchive(HeadSource& source, const CheckOptions& options) {

@@ -67,7 +67,7 @@ void SecondReadings::Filled(std::size_t count) {
       break;
     case Step::kPacked:
       OnPacked(bytes);
-      break;
+      [[fallthrough]];
     case Step::kDone:
       break;
   }
@@ -77,8 +77,7 @@ void SecondReadings::Filled(std::size_t count) {
 // Goes from step to step until one wants bytes that are not at hand.
 void SecondReadings::Advance() {
   need_ = {};
-  while (step_ != Step::kDone && !WantNext())
-    step_ = static_cast<Step>(std::to_underlying(step_) + 1);
+  while (!WantNext()) step_ = static_cast<Step>(std::to_underlying(step_) + 1);
 }
 
 bool SecondReadings::WantNext() {
@@ -95,7 +94,8 @@ bool SecondReadings::WantNext() {
     case Step::kTail:
       return WantTail();
     case Step::kZip:
-      return zip_.Wanted() && Want(*zip_.Wanted(), ZipTail::kWanted);
+      if (const auto place = zip_.Wanted()) return Want(*place, ZipTail::kWanted);
+      return false;
     case Step::kHdf5:
       return WantHdf5();
     case Step::kPickle:
@@ -107,7 +107,7 @@ bool SecondReadings::WantNext() {
     case Step::kDone:
       break;
   }
-  return false;
+  return true;  // that is nothing
 }
 
 bool SecondReadings::Want(std::uint64_t offset, std::uint64_t length) {
@@ -194,7 +194,7 @@ void SecondReadings::OnPacked(std::span<const std::byte> bytes) {
 void SecondReadings::Watch(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
   Know(bytes);
-  if (family_ != Family::kZip) WatchMarks(bytes);
+  WatchMarks(bytes);
   WatchHdf5(bytes);
   const auto feed = [&](auto& walk) {
     if (walk.going() && walk.position() - size_ < bytes.size()) {

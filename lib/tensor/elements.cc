@@ -40,8 +40,9 @@ Elements::Elements(std::uint64_t source, std::uint64_t target, std::vector<Axis>
   }
   first = inside - 1;
   const std::uint64_t wanted = std::min(reach_[0] / block_ / kVain / inner + 1, kMaxPlaces / inner);
-  if (wanted < axes_[first].count) Split(first, wanted);
-  ListPlaces(wanted < axes_[first].count ? first + 1 : first);
+  const bool splits = wanted < axes_[first].count;
+  if (splits) Split(first, wanted);
+  ListPlaces(splits ? first + 1 : first);
 }
 
 void Elements::MeasureReach() {

@@ -35,6 +35,8 @@ _DATA_CLASSES = frozenset({
 _RUNNERS = ("_load", "_unpickle", "compile", "eval", "exec", "import", "load", "open", "query", "read_", "run", "system")
 # Opcodes that fetch what the pickle does not hold.
 _FOREIGN_OPCODES = frozenset({"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER"})
+_HOLDS_PICKLE = ("if it holds a pickle, loading runs whatever that names. SECURITY.md (\"The guard in Python\") says how a "
+                 "file of your own can pass")
 # A pickle that may be suggested is read once more as a whole.
 _WHOLE = 16 << 20
 _STEPS = 200_000
@@ -53,6 +55,8 @@ def advice(report: Report, what: Content, loader: str, limits: Mapping[str, int]
     if names:
         return _named(names)
     errors = {each.rule for one in (report, reference) for each in one.findings if each.severity == "error"}
+    if "numpy/descr-object" in errors:
+        return _HOLDS_PICKLE
     if report.format == "pickle" and errors <= _HARMLESS and _one_plain_pickle(what):
         return f"it holds plain data: {_allow(what)}. Saved with protocol=2 it would be accepted"
     return ""
@@ -63,8 +67,7 @@ def _unsupported(report: Report, what: Content) -> str:
         return f"it is a program, which loading runs: {_allow(what)}, and allow=[\"torchscript\"] all such files"
     if report.file_class == "other" or report.format == "unknown":
         return ""
-    return ("if it holds a pickle, loading runs whatever that names. SECURITY.md (\"The guard in Python\") says how a "
-            "file of your own can pass")
+    return _HOLDS_PICKLE
 
 
 def _names(report: Report) -> Iterable[str]:

@@ -135,7 +135,7 @@ def _class(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
 
 
 def _numpy(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
-    """numpy.load. What has no parser is loaded without pickles, which runs nothing."""
+    """numpy.load. What is refused and no pickle is loaded without pickles, which runs nothing."""
 
     def replace(original: _Function) -> _Function:
         def call(handed: Handed, rest: tuple[Any, ...], named: dict[str, Any]) -> Any:

@@ -91,7 +91,7 @@ class Policy:
     def judged(self, what: Content, name: str, loader: str, formats: Formats, lenient: bool) -> Iterator[Judgement]:
         """Raises unless `what` is accepted, or allowed, for a loader of these formats.
 
-        If `lenient`, one of them that has no parser comes with the exception instead. Within the context, torch lets
+        If `lenient`, one of them that is refused and no pickle comes with the exception instead. Within the context, torch lets
         pass what the user's list lets this file use.
         """
         report = check(what, name=name, limits=self._limits, max_findings=_ALL_FINDINGS, trust=self._trust)
@@ -105,7 +105,7 @@ class Policy:
         from tensorgate._errors import refusal
 
         error = refusal(report, advice(report, what, loader, self._limits))
-        if lenient and report.verdict == "unsupported" and report.format in formats:
+        if lenient and report.verdict in ("unsupported", "rejected") and report.format in formats - PICKLE:
             yield Judgement(False, error)
             return
         raise error

@@ -13,9 +13,9 @@ object that is no plain file, the loader gets the bytes that were checked. Each 
 no others. What is not accepted raises `tensorgate.RejectedError`.
 
 `allow` lets more pass. The name of a format that has no parser yet lets files of that format through the loaders that
-read it: `"joblib"` (joblib.load), `"torchscript"` (torch.jit.load, torch.load), `"pytorch-tar"` (torch.load), `"numpy"`
-and `"npz"` with pickled objects (numpy.load); such a file runs what it names. `"sha256:<digest>"` lets one file through
-every loader, whatever was found in it. TENSORGATE_GUARD_ALLOW holds the same, apart by commas. A guard counts for all
+read it: `"joblib"` (joblib.load), `"torchscript"` (torch.jit.load, torch.load), `"pytorch-tar"` (torch.load) and `"npz"`
+with pickled objects (numpy.load); such a file runs what it names. `"sha256:<digest>"` lets one file through every
+loader, whatever was found in it. TENSORGATE_GUARD_ALLOW holds the same, apart by commas. A guard counts for all
 threads of the process. What it cannot see is listed in SECURITY.md.
 
 `limits` are those of `tensorgate.check`, and `spool_bytes`: what comes out of a file object that is not a file on disk

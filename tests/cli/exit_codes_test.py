@@ -26,7 +26,9 @@ KINDS = {
     "bad.pt": (CORPUS / "torch/accept/zip-plain.pt", REJECTED, REJECTED, REJECTED),
     "empty.safetensors": (b"", REJECTED, REJECTED, REJECTED),
     "x.gguf": (b"GGUF" + bytes(20), UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
-    "x.npy": (b"\x93NUMPY\1\0" + bytes(90), UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
+    "plain.npy": (CORPUS / "numpy/accept/plain.npy", DONE, DONE, UNSUPPORTED),
+    "x.npy": (b"\x93NUMPY\1\0" + bytes(90), REJECTED, REJECTED, REJECTED),
+    "x.npz": (b"PK\5\6" + bytes(18), UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
     "unknown": (bytes(range(200, 256)) * 3, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
     "text.md": (b"hello\n", UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
     "error.json": (b'{"error":1}', UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
@@ -145,6 +147,11 @@ class Table(Case):
             self.assertEqual(told["error"]["rule"], "use/no-dtype")
             self.assertIn('of tensor "w"', told["error"]["message"])
         self.run_command("convert", path, self.target, code=UNSUPPORTED)
+        texts = CORPUS / "numpy/accept/descr-texts.npy"
+        self.run_command("inspect", texts, code=DONE)
+        for command in (("hash", texts), ("diff", texts, texts), ("sanitize", texts, self.target)):
+            result = self.run_command(*command, code=UNSUPPORTED)
+            self.assertIn(b"the dtype <U2 of tensor \"array\" has no equivalent", result.stderr)
         # The same in a shard.
         self.put("sharded/m.bin", path.read_bytes())
         index = self.put("sharded/pytorch_model.bin.index.json",

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import unittest
@@ -13,6 +14,15 @@ from support import (ACCEPTED, COMMAND, GOOD, OVERLAP, REJECTED, ROOT, SANITIZED
 
 HOSTILE = "\n\r\x1b]0;x\x07\u202e\u2066\u200b\x7f\x85\u2028\ufeff\\\"\U000e0041"
 DECEPTIVE = [c for c in HOSTILE if not c.isascii() or c in "\r\x1b\x07\x7f"]
+
+
+def forms():
+    """The forms of a scan's reports, as its help lists them."""
+    text = subprocess.run([COMMAND, "scan", "--help"], capture_output=True, text=True, check=True).stdout
+    listed = re.search(r"Form of the output: (.*?)\n *--", text, re.DOTALL)
+    found = [form.split(",")[0].strip() for form in listed[1].split(";")]
+    assert {"text", "json", "jsonl"} <= set(found), found
+    return found
 
 
 class Hostile(Case):
@@ -65,6 +75,19 @@ class Hostile(Case):
         usage = self.run_command("scan", "--x" + HOSTILE, path, code=USAGE)
         self.assert_plain(usage.stderr.decode())
 
+    def test_each_form(self):
+        bad = safetensors({HOSTILE: tensor(0, 4), "b" + HOSTILE: tensor(2, 4)}, bytes(4))
+        self.put("in/" + HOSTILE.replace("/", "") + ".safetensors", bad)
+        self.put("in/b.safetensors")
+        for form in forms():
+            with self.subTest(form):
+                scan = ("scan", "--format", form, self.dir / "in")
+                out = self.run_command(*scan, code=REJECTED).stdout
+                self.assert_plain(out.decode())
+                self.assertTrue(out.endswith(b"\n"))
+                self.run_command(*scan, "--output", self.dir / "out", code=REJECTED)
+                self.assertEqual((self.dir / "out").read_bytes(), out)
+
     def test_path_that_is_not_utf8(self):
         raw = os.fsencode(self.dir) + b"/\xff\xc0\x80bad\xed\xa0\x80"
         try:
@@ -102,6 +125,20 @@ class JsonDocument(Case):
     def test_empty(self):
         out = self.run_command("scan", "--format", "json", self.dir, code=3).stdout
         self.assertEqual(json.loads(out)["files"], [])
+
+
+class Choices(Case):
+    def test_numbers_are_not_names(self):
+        path = self.put("a.safetensors")
+        for wrong in ("xml", "0", "1", "7", "-1", "", "JSON", "json ", "text,json", HOSTILE):
+            for command in (("scan", "--format"), ("scan", "--profile"), ("inspect", "--format"), ("hash", "--format"),
+                            ("rules", "--format"), ("convert", path, path, "--tied")):
+                with self.subTest(wrong=wrong, command=command):
+                    result = self.run_command(*command, wrong, *(() if command[0] in ("rules", "convert") else (path,)), code=USAGE)
+                    self.assertEqual(result.stdout, b"")
+                    self.assertIn(b"is not one of", result.stderr)
+                    for character in DECEPTIVE:
+                        self.assertNotIn(character, result.stderr.decode())
 
 
 class WriteTo(Case):
@@ -154,7 +191,7 @@ class WriteTo(Case):
         if not os.path.exists("/dev/full"):
             self.skipTest("no /dev/full")
         path = self.put("a.safetensors")
-        for command in (("scan",), ("scan", "--format", "jsonl"), ("inspect",)):
+        for command in (*(("scan", "--format", form) for form in forms()), ("inspect",)):
             with open("/dev/full", "wb") as full:
                 result = subprocess.run([COMMAND, *command, path], stdout=full, stderr=subprocess.PIPE)
             self.assertEqual(result.returncode, UNDECIDED)

@@ -192,7 +192,7 @@ class Content(Case):
                  ("pytorch-tar", tar.getvalue()), ("gguf", b"GGUF\3\0\0\0" + bytes(16)),
                  ("hdf5", b"\x89HDF\r\n\x1a\n" + bytes(90)),
                  ("keras-hdf5", bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(90) + b"layer_names"),
-                 ("numpy", b"\x93NUMPY\1\0" + bytes(90)), ("tflite", b"\x1c\0\0\0TFL3" + bytes(90)),
+                 ("tflite", b"\x1c\0\0\0TFL3" + bytes(90)),
                  ("onnx", onnx), ("tensorflow-savedmodel", saved), ("7z", b"7z\xbc\xaf\x27\x1c\0\4"),
                  ("gzip", b"\x1f\x8b\x08\0" + bytes(20)), ("zlib", b"x\x9c\xed\xc1\x01"),
                  ("unknown", bytes(range(200, 256)) * 3), ("executable", b"\x7fELF\2\1\1" + bytes(50)))

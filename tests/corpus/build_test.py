@@ -74,7 +74,7 @@ class Build(CorpusCase):
         self.assertEqual(tree(self.out)["other/accept/one.x"], b"x")
         with open(os.path.join(self.out, "manifest.json"), encoding="ascii") as file:
             formats = json.load(file)["formats"]
-        self.assertEqual(formats["other"], {"suffix": ".x", "checker": "scan", "errors": []})
+        self.assertEqual(formats["other"], {"suffix": ".x", "checker": "scan", "errors": [], "rows": {}})
         self.assertEqual(set(formats), {"other", "safetensors"})
 
     def test_twice_gives_the_same_and_does_nothing(self):

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "lib/formats/registry.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
@@ -208,6 +209,17 @@ TEST(CorpusTest, ReferenceVerdictAndError) {
       EXPECT_EQ(report.reference_error(), Text(reference.at("error"))) << path;
     if (!reference.at("rule").is_null() && report.verdict() == Verdict::kRejected)
       EXPECT_TRUE(Has(report, Text(reference.at("rule")))) << path;
+  }
+}
+
+// Else nothing shows what it accepts and refuses, and no fuzz target knows it.
+TEST(CorpusTest, EveryProvenFormatHasACorpus) {
+  std::set<std::string, std::less<>> rows;
+  for (const auto& folder : Manifest().at("formats").as_object()) {
+    for (const auto& row : folder.value().at("rows").as_object()) rows.emplace(row.key());
+  }
+  for (const internal::Format& format : internal::Formats()) {
+    EXPECT_EQ(rows.contains(format.name), format.examine != nullptr) << format.name;
   }
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "lib/checkpoint/shelf.h"
+#include "lib/checkpoint/strided.h"
 #include "lib/checkpoint/to_save.h"
 #include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/torch/pickle_file.h"
@@ -94,6 +95,13 @@ std::string Rich() {
   return BuildFile(header + "}", 80);
 }
 
+// Text that may be a pickle: a stream of it is kept, and looked at before its end.
+std::string LongText() {
+  std::string text = "(";
+  for (int i = 0; i < 30'000; ++i) text += "I1\n";
+  return text;
+}
+
 // What is left of a report when it need not be copied.
 struct Outcome {
   Verdict verdict;
@@ -153,7 +161,7 @@ TEST(MemoryTest, EveryAllocationOfAScanMayFail) {
   std::string bad = good;
   bad[bad.find("\"U8\"") + 1] = 'X';
   for (const std::string& file : {good, bad, std::string("GGUF and more"), std::string("text"),
-                                  std::string("GGUF") + std::string(9000, '\0')}) {
+                                  std::string("GGUF") + std::string(9000, '\0'), LongText()}) {
     FailEach([&] {
       MemorySource source(AsBytes(file));
       return OutcomeOf(Scan(source, "x"));
@@ -172,6 +180,17 @@ TEST(MemoryTest, EveryAllocationOfAScanMayFail) {
       return Outcome{verdict, undecided, Rule::kIoOutOfMemory};
     });
   }
+  int refused = 0;
+  FailEach([&] {
+    tensorgate_stream* stream = tensorgate_stream_create("x.gguf", nullptr);
+    refused += stream == nullptr ? 1 : 0;
+    tensorgate_stream_feed(stream, good.data(), good.size());
+    tensorgate_report* report = tensorgate_stream_finish(stream, 1);
+    const auto verdict = static_cast<Verdict>(tensorgate_report_verdict(report));
+    tensorgate_report_free(report);
+    return Outcome{verdict, verdict == Verdict::kUndecided, Rule::kIoOutOfMemory};
+  });
+  EXPECT_GT(refused, 0);
 }
 
 TEST(MemoryTest, EveryAllocationOfACheckpointMayFail) {
@@ -462,9 +481,16 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     std::ranges::copy(all->bytes(i), std::back_inserter(expected));
   }
-  const int failed = FailEach([&]() -> Outcome {
+  // In small steps, too, whose memory is that of malloc.
+  constexpr tensorgate::internal::ReorderLimits kSmall{
+      .block = 50'000, .segment = 2000, .buckets = 2000, .bucket = 200};
+  bool small = false;
+  const auto read_all = [&]() -> Outcome {
     try {
-      if (!shelf) shelf.emplace(data, 0, tensors);
+      if (!shelf) {
+        shelf.emplace(data, 0, tensors, nullptr,
+                      small ? kSmall : tensorgate::internal::ReorderLimits());
+      }
       const Result<void> read = ReadFully(*shelf, 0, bytes);
       // What memory was missing for is whole the next time.
       if (!read) return told(read);
@@ -474,8 +500,25 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
     } catch (const std::bad_alloc&) {
       return {Verdict::kUndecided, true, Rule::kIoOutOfMemory};
     }
-  });
-  EXPECT_GT(failed, 20);
+  };
+  EXPECT_GT(FailEach(read_all), 20);
+  small = true;
+  EXPECT_GT(FailEach(read_all), 20);
+  // Each by itself.
+  EXPECT_GT(FailEach([&]() -> Outcome {
+              try {
+                tensorgate::internal::StridedReader reader(data, tensors[1]);
+                const Result<void> read = reader.Read(0, std::span(bytes).first(320));
+                if (read) {
+                  EXPECT_TRUE(std::ranges::equal(std::span(bytes).first(320),
+                                                 std::span(expected).subspan(320, 320)));
+                }
+                return told(read);
+              } catch (const std::bad_alloc&) {
+                return {Verdict::kUndecided, true, Rule::kIoOutOfMemory};
+              }
+            }),
+            3);
 }
 
 // Threads that cannot be started are done without.

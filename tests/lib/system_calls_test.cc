@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "lib/base/guarded.h"
+#include "lib/checkpoint/shelf.h"
 #include "lib/source/new_file.h"
 #include "lib/source/spool.h"
 #include "tensorgate/checkpoint.h"
@@ -513,6 +514,39 @@ TEST_F(SystemCallsTest, OfASpool) {
     if (done) EXPECT_TRUE(back == bytes_);
   });
   for (const Call call : {kWrite, kRead, kStatus}) EXPECT_GT(errors[call], 0) << call;
+}
+
+// Strided tensors that are put in order by a temporary file, or each read by itself where that fails.
+TEST_F(SystemCallsTest, OfAShelf) {
+  internal::CheckpointData data;
+  data.parts.emplace_back();
+  data.parts[0].source = std::make_unique<MemorySource>(bytes_);
+  const TensorRef columns{
+      .type = DType::kU8, .shape = {60, 50}, .stride = {1, 300}, .range = {0, 14'760}};
+  const TensorRef rows{
+      .type = DType::kU8, .shape = {2, 700}, .stride = {9000, 1}, .range = {7, 9700}};
+  std::vector<std::byte> expected, read(60 * 50 + 2 * 700);
+  for (std::size_t i = 0; i < 60; ++i) {
+    for (std::size_t j = 0; j < 50; ++j) expected.push_back(bytes_[i + 300 * j]);
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    for (std::size_t j = 0; j < 700; ++j) expected.push_back(bytes_[7 + 9000 * i + j]);
+  }
+  // Rows that are longer than a bucket are written at once.
+  const internal::ReorderLimits limits{
+      .block = 4000, .segment = 2000, .buckets = 600, .bucket = 100};
+  const auto body = [&]() -> Result<void> {
+    internal::Shelf shelf(data, 0, {columns, rows}, nullptr, limits);
+    return ReadFully(shelf, 0, read);
+  };
+  const auto prepare = [&] { std::ranges::fill(read, std::byte{}); };
+  int fallbacks = 0;
+  const auto errors = FailEach(prepare, body, [&](bool done, Call call) {
+    if (done) EXPECT_TRUE(read == expected);
+    if (call == kWrite) ++fallbacks;
+  });
+  EXPECT_EQ(errors[kWrite], 0);  // none is one: it is done without the file
+  EXPECT_GT(fallbacks, 20);
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ class Formats(unittest.TestCase):
         self.assertTrue(readers)
         for reader in readers:
             self.assertLessEqual(reader.formats, formats.keys(), reader)
-        self.assertEqual(_policy.ALLOWABLE, {"joblib", "npz", "numpy", "pytorch-tar", "torchscript"})
+        self.assertEqual(_policy.ALLOWABLE, {"joblib", "npz", "pytorch-tar", "torchscript"})
 
     def test_names_in_words(self):
         formats = tensorgate._native.formats()

@@ -35,8 +35,8 @@ except ImportError:
 READS = {"pickle.load": {"pickle"}, "pickle._load": {"pickle"}}
 ALLOWED = {}
 if numpy:
-    READS["numpy.load"] = {"pickle"}
-    ALLOWED["numpy.load"] = {"numpy", "npz"}
+    READS["numpy.load"] = {"pickle", "numpy"}
+    ALLOWED["numpy.load"] = {"npz"}
 if joblib:
     READS["joblib.load"] = {"pickle"}
     ALLOWED["joblib.load"] = {"joblib"}
@@ -106,7 +106,7 @@ def samples():
              "pytorch-tar": tar()}
     if numpy:
         objects = numpy.array([evil], dtype=object)
-        files |= {"numpy": saved(numpy.save, objects), "npz": saved(numpy.savez, a=objects)}
+        files |= {"numpy": saved(numpy.save, numpy.arange(3)), "npz": saved(numpy.savez, a=objects)}
     if torch:
         files |= {"pytorch-zip": saved(torch.save, {"a": torch.ones(2)}), "pytorch-legacy": legacy({"a": torch.ones(2)}),
                   "torchscript": torchscript()}

@@ -300,12 +300,24 @@ class Numpy(Guarded):
             self.assertEqual(numpy.load(plain, "r", True).tolist(), [0, 1, 2])
             with open(plain, "rb") as file:
                 self.assertEqual(numpy.load(file, allow_pickle=True).tolist(), [0, 1, 2])
-            with self.refused("numpy"):
+            with self.refused("numpy/descr-object"):
                 numpy.load(objects, allow_pickle=True)
-            with self.refused("numpy"):
+            with self.refused("numpy/descr-object"):
                 numpy.load(objects, None, True)
-        with tensorgate.guard(allow=["numpy"]):
+        with self.assertRaisesRegex(ValueError, "allow takes"):
+            tensorgate.guard(allow=["numpy"])
+        with tensorgate.guard(allow=[digest(objects.read_bytes())]):
             self.assertEqual(numpy.load(objects, allow_pickle=True).tolist(), [{}])
+
+    def test_what_strict_refuses_is_loaded_without_pickles(self):
+        """Two arrays in one file, as numpy.save's own documentation shows."""
+        path = self.folder / "x.npy"
+        with open(path, "wb") as file:
+            numpy.save(file, numpy.arange(3))
+            numpy.save(file, numpy.arange(2))
+        self.assertEqual(tensorgate.check(path).verdict, "rejected")
+        with tensorgate.guard(), open(path, "rb") as file:
+            self.assertEqual(numpy.load(file, allow_pickle=True).tolist(), [0, 1, 2])
 
     def test_a_pickle_by_another_name(self):
         path = self.put(EVIL, "x.npy")

@@ -144,7 +144,7 @@ class Closed(Guarded):
             self.not_loaded(lambda: numpy.lib.format.read_array(file, allow_pickle=True))
         with open(self.folder / "x.npz", "rb") as file:
             self.not_loaded(lambda: numpy.lib.npyio.NpzFile(file, allow_pickle=True)["a"])
-        for allow in ([], ["numpy"]):
+        for allow in ([], ["joblib"]):
             with tensorgate.guard(allow=allow), numpy.load(self.folder / "x.npz", allow_pickle=True) as archive, \
                     self.refused("npz"):
                 archive["a"]

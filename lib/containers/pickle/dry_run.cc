@@ -67,10 +67,8 @@ bool IsMagic(std::string_view number) {
   return number.starts_with(kMagic) && number.find_first_not_of('\0', kMagic.size()) == number.npos;
 }
 
-bool IsQuoted(std::string_view text) {
-  return text.size() >= 2 && text.front() == text.back() &&
-         (text.front() == '\'' || text.front() == '"');
-}
+// What begins with anything but a quote never was a line of STRING.
+bool IsQuoted(std::string_view text) { return text.size() >= 2 && text.front() == text.back(); }
 
 }  // namespace
 
@@ -125,21 +123,25 @@ bool DryRun::Execute() {
     case Op::kPop:
       return Pop();
     case Op::kDup:
-      return Has(1) && Push(Item(Top(1)));
+      if (!Has(1)) return false;
+      return Push(Item(Top(1)));
     case Op::kInt:
     case Op::kLong:
       // Before a zero byte INT may have nothing.
-      return (IsInteger(decoder_.text()) ||
-              (op == Op::kInt && decoder_.text().empty() && decoder_.number_ended())) &&
-             Push({.kind = decoder_.text().size() < kMagicDigits ? Kind::kPlain : Kind::kMagic});
+      if (!IsInteger(decoder_.text()) &&
+          !(op == Op::kInt && decoder_.text().empty() && decoder_.number_ended())) {
+        return false;
+      }
+      return Push({.kind = decoder_.text().size() < kMagicDigits ? Kind::kPlain : Kind::kMagic});
     case Op::kLong1:
     case Op::kLong4:
       return Push({.kind = IsMagic(decoder_.text()) ? Kind::kMagic : Kind::kPlain});
     case Op::kFloat:
-      return IsFloat(decoder_.text()) && Generic();
+      if (!IsFloat(decoder_.text())) return false;
+      return Generic();
     case Op::kString:
-      return IsQuoted(decoder_.text()) &&
-             Push(Keep(Kind::kText, decoder_.text().substr(1, decoder_.text().size() - 2)));
+      if (!IsQuoted(decoder_.text())) return false;
+      return Push(Keep(Kind::kText, decoder_.text().substr(1, decoder_.text().size() - 2)));
     case Op::kGet:
       return Get(Index());
     case Op::kBinGet:
@@ -277,7 +279,8 @@ bool DryRun::Change(std::optional<std::size_t> count) {
   const bool takes = target.kind == Kind::kList
                          ? appends || sets
                          : target.kind == (sets ? Kind::kDict : Kind::kSet) && !appends;
-  return (takes || *count == 0) && Drop(*count);
+  if (!takes && *count != 0) return false;
+  return Drop(*count);
 }
 
 bool DryRun::Build() {
@@ -302,11 +305,15 @@ bool DryRun::Global(bool called) {
   const Item named = Named(std::string(decoder_.text()).append(".").append(decoder_.name()));
   if (decoder_.name().empty()) return false;
   // One unpickler looks for the mark after it has found the class.
-  return called ? TakeMark() && Call(named) : Push(named);
+  if (called && !TakeMark()) return false;
+  return called ? Call(named) : Push(named);
 }
 
 // What a number stands for is known to the process that loads alone, and in most it is nothing: only its call counts.
-bool DryRun::Extension(std::uint64_t code) { return code != 0 && Push({.kind = Kind::kNamed}); }
+bool DryRun::Extension(std::uint64_t code) {
+  if (code == 0) return false;
+  return Push({.kind = Kind::kNamed});
+}
 
 bool DryRun::StackGlobal() {
   if (!Has(2)) return false;
@@ -315,7 +322,8 @@ bool DryRun::StackGlobal() {
   const bool known = module.text != 0 && name.text != 0;
   const Item named =
       Named(known ? std::string(TextOf(module)).append(".").append(TextOf(name)) : "");
-  return Drop(2) && Push(named);
+  Drop(2);
+  return Push(named);
 }
 
 // Of a text with escapes only the unpickler knows what it says.
@@ -340,7 +348,8 @@ std::optional<std::uint64_t> DryRun::Index() {
 
 bool DryRun::Get(std::optional<std::uint64_t> index) {
   const auto found = index ? memo_.find(*index) : memo_.end();
-  return found != memo_.end() && Push(found->second);
+  if (found == memo_.end()) return false;
+  return Push(found->second);
 }
 
 bool DryRun::Put(std::optional<std::uint64_t> index) {

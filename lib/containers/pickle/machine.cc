@@ -71,8 +71,8 @@ bool Machine::Ended() {
 bool Machine::Charge(std::uint64_t count) {
   charged_ += std::min<std::uint64_t>(count, UINT32_MAX);
   const std::uint64_t allowed = kFreeWork + (at_ - begin_);
-  return charged_ <= allowed ||
-         Tell(Rule::kPickleExpansion, {.found = charged_, .allowed = allowed});
+  if (charged_ <= allowed) return true;
+  return Tell(Rule::kPickleExpansion, {.found = charged_, .allowed = allowed});
 }
 
 Outcome Machine::Run(std::size_t begin) {

@@ -123,8 +123,8 @@ bool Machine::CheckResult(const Value& root) {
   const std::uint64_t most = kFreeExpansion + kExpansion * std::uint64_t{at_ - begin_};
   const auto check = [&](const Value& value) {
     if (!walk.Run(value)) return false;
-    return walk.weight() <= most ||
-           Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
+    if (walk.weight() <= most) return true;
+    return Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
   };
   if (!check(root) || !std::ranges::all_of(consumed_.span(), check)) return false;
   KeyCheck keys(values_, interrupt_);

@@ -242,7 +242,6 @@ std::vector<DataRange> Examination::Unread() const {
 }
 
 void Examination::OnData(std::span<const DataRange> read, std::span<const DataFacts> facts) {
-  if (read.empty()) return;
   BytesAboveOne above_one;
   for (std::size_t i = 0; i < read.size(); ++i) {
     builder_.AddBytesRead(read[i].bytes.length);

@@ -87,6 +87,86 @@ TEST_P(InflateTest, DamagedAnywhere) {
   EXPECT_GT(damaged, 10);
 }
 
+// Bits from the lowest of each byte on; the codes of a block from their highest.
+class BitWriter {
+ public:
+  BitWriter& Number(unsigned value, unsigned bits) {
+    for (unsigned i = 0; i < bits; ++i) Put(value >> i & 1);
+    return *this;
+  }
+  BitWriter& Code(std::string_view bits) {
+    for (const char bit : bits) Put(bit == '1' ? 1 : 0);
+    return *this;
+  }
+  std::vector<std::byte> bytes;
+
+ private:
+  void Put(unsigned bit) {
+    if (count_ % 8 == 0) bytes.push_back({});
+    bytes.back() |= static_cast<std::byte>(bit << count_++ % 8);
+  }
+  std::size_t count_ = 0;
+};
+
+// A last block with codes of its own, whose lengths are written as 0: "00", 1: "01", 16: "10", 18: "11".
+BitWriter Dynamic(unsigned literals = 257, unsigned distances = 1) {
+  BitWriter block;
+  block.Number(1, 1).Number(2, 2);
+  block.Number(literals - 257, 5).Number(distances - 1, 5).Number(18 - 4, 4);
+  for (const unsigned length : {2, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2})
+    block.Number(length, 3);
+  return block;
+}
+BitWriter& Zeros(BitWriter& block, unsigned count) {
+  return block.Code("11").Number(count - 11, 7);
+}
+
+struct Ended {
+  InflateEnd end;
+  std::string text;
+  bool operator==(const Ended&) const = default;
+};
+Ended Unpacked(const BitWriter& block, std::size_t room = 100) {
+  std::vector<std::byte> output(room);
+  const Inflated inflated = Inflate(block.bytes, output);
+  return {inflated.end, std::string(AsText(output).substr(0, inflated.produced))};
+}
+
+// Python's zlib says the same of each.
+TEST(InflateCodesTest, OfOneSymbolOrNone) {
+  // The only literal is the end of the block; there are no distances.
+  BitWriter only = Dynamic();
+  Zeros(Zeros(only, 138), 118).Code("0100");
+  BitWriter ended = only, other = only;
+  EXPECT_EQ(Unpacked(ended.Code("0")), Ended(InflateEnd::kDone));
+  EXPECT_EQ(Unpacked(other.Number(0xFFFFFF, 24)), Ended(InflateEnd::kDamaged));
+  // The end and the length 3, of which no distance can follow.
+  BitWriter pair = Dynamic(258);
+  Zeros(Zeros(pair, 138), 118).Code("010100");
+  ended = other = pair;
+  EXPECT_EQ(Unpacked(ended.Code("0")), Ended(InflateEnd::kDone));
+  EXPECT_EQ(Unpacked(other.Code("1").Number(0, 24)), Ended(InflateEnd::kDamaged));
+}
+
+TEST(InflateCodesTest, OfMoreThanThereAre) {
+  EXPECT_EQ(Unpacked(Dynamic(286, 30)), Ended(InflateEnd::kCut));
+  EXPECT_EQ(Unpacked(Dynamic(287, 30)), Ended(InflateEnd::kDamaged));
+  EXPECT_EQ(Unpacked(Dynamic(286, 31)), Ended(InflateEnd::kDamaged));
+}
+
+TEST(InflateCodesTest, ARepetitionOfNothing) {
+  BitWriter block = Dynamic();
+  EXPECT_EQ(Unpacked(block.Code("10").Number(0, 32)), Ended(InflateEnd::kDamaged));
+}
+
+TEST(InflateCodesTest, StoredBytesAndTheRoomForThem) {
+  BitWriter block;
+  block.Number(1, 8).Number(3, 16).Number(0xFFFC, 16).Number('a', 8).Number('b', 8).Number('c', 8);
+  EXPECT_EQ(Unpacked(block), Ended(InflateEnd::kDone, "abc"));
+  EXPECT_EQ(Unpacked(block, 3), Ended(InflateEnd::kDone, "abc"));
+  EXPECT_EQ(Unpacked(block, 2), Ended(InflateEnd::kFull, "ab"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Codes, InflateTest, ::testing::Values(kDynamic, kFixed));
 
 }  // namespace

@@ -276,5 +276,55 @@ TEST(NameCheckTest, TimeIsBoundedByTheBytes) {
   for (const auto* names : {&nested, &prefixes, &cases, &wide}) EXPECT_LT(SecondsFor(*names), 20);
 }
 
+// Of names that are not UTF-8, as archives may have them: cut in a character, they are others.
+TEST(FoldedTest, NamesThatEndWithinACharacter) {
+  for (const Folding folding : {Folding::kForms, Folding::kLooks}) {
+    Characters characters(folding);
+    for (const auto& [a, b] : {std::pair("x\xC3", "x\xC3\xA9"), {"x\xE2\x80", "x\xE2\x80\x8B"}}) {
+      EXPECT_NE(CompareFolded(a, b, characters), 0);
+      EXPECT_EQ(CompareFolded(a, b, characters) < 0, CompareFolded(b, a, characters) > 0);
+    }
+    EXPECT_EQ(CompareFolded("x\xC3\xA9", "x\xC3\x89", characters), 0);
+  }
+}
+
+// FNV-1a, as names are looked up by.
+std::uint32_t HashOf(std::string_view name) {
+  std::uint64_t state = 0xCBF29CE484222325;
+  for (const char c : name) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  return static_cast<std::uint32_t>(state * 0x9E3779B97F4A7C15 >> 32);
+}
+
+// So many names whose hashes meet in a table of `capacity` places.
+std::vector<std::string> Meeting(std::string_view begin, std::size_t count,
+                                 std::uint32_t capacity) {
+  std::vector<std::string> names;
+  for (int i = 0; names.size() < count; ++i) {
+    std::string name = std::string(begin) + std::to_string(i);
+    if ((HashOf(name) & (capacity - 1)) == 0) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+TEST(NameCheckTest, ChosenHashesChangeNothing) {
+  std::vector<std::string> names = Meeting("n", 150, 256);
+  EXPECT_TRUE(Check(names, kTensorNames).empty());
+  names.insert(names.end(), {"dir", "dir/x", "Some", "sOme"});
+  const std::vector<NameFinding> found = Check(names, kTensorNames);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(Find(found, Rule::kNameCollision)->name, 153u);
+  EXPECT_EQ(Find(found, Rule::kNameFolder)->name, 151u);
+}
+
+TEST(NameCheckTest, ChosenHashesOfFoldersChangeNothing) {
+  std::vector<std::string> names = Meeting("n", 90, 512);
+  for (const std::string& folder : Meeting("f", 90, 512)) names.push_back(folder + "/x");
+  EXPECT_TRUE(Check(names, kTensorNames).empty());
+  names.insert(names.end(), {"dir", "dir/x"});
+  const std::vector<NameFinding> found = Check(names, kTensorNames);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(Find(found, Rule::kNameFolder)->name, 181u);
+}
+
 }  // namespace
 }  // namespace tensorgate::internal

@@ -27,6 +27,22 @@ void ExpectTraits(const std::vector<Case>& cases, const NameUse& use) {
   for (const auto& [name, traits] : cases) EXPECT_EQ(TraitsOf(name, use), traits) << name;
 }
 
+// The table is made while compiling.
+TEST(NameFormTest, HeadsHaveSlotsOfTheirOwn) {
+  EXPECT_EQ(name_form::HeadWord("con"), 0x006E6F63u);
+  EXPECT_EQ(name_form::HeadWord("lpt9"), 0x3974706Cu);
+  for (const std::string_view head : name_form::kHeads) {
+    const std::uint32_t word = name_form::HeadWord(head);
+    EXPECT_EQ(name_form::kHeadTable.at(name_form::HeadSlot(word)), word) << head;
+  }
+}
+
+// Of formats that report an absolute name themselves.
+TEST(NameFormTest, PathsWhoseRootHasARule) {
+  ExpectTraits({{"", 0}, {"/", Bit(kDots)}, {"/a", 0}, {"//a", Bit(kDots)}, {"..", 0}},
+               kSafetensorsNames);
+}
+
 TEST(NameFormTest, Paths) {
   ExpectTraits({{"", 0},
                 {"c:x", Bit(kDrive)},

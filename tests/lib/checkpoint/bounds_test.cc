@@ -2,9 +2,11 @@
 // lie in it, and however many share its bytes.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
@@ -13,6 +15,7 @@
 #include "lib/base/bytes.h"
 #include "lib/checkpoint/reorder.h"
 #include "lib/checkpoint/shelf.h"
+#include "lib/checkpoint/strided.h"
 #include "lib/checkpoint/sweep.h"
 #include "lib/checkpoint/to_save.h"
 #include "lib/tensor/elements.h"
@@ -120,6 +123,70 @@ TEST(ElementsTest, AreEachInOneBlock) {
   }
 }
 
+// Two axes that overlap, of far more places than are listed at once: no such file is read here.
+TEST(ElementsTest, OfARangeOfManyTerabytes) {
+  constexpr std::uint64_t kRows = 2, kColumns = 70'000, kRow = 1'000'000'000, kColumn = 900'000'000;
+  const TensorRef tensor{.type = DType::kU8,
+                         .shape = {kRows, kColumns},
+                         .stride = {kRow, kColumn},
+                         .range = {0, kRow + (kColumns - 1) * kColumn + 1}};
+  const Gather gather = GatherOf(tensor);
+  constexpr std::uint64_t kBlock = 1 << 20;
+  const Elements elements(gather, kBlock);
+  for (int round = 0; round < 100; ++round) {
+    const std::uint64_t at = Below(kRows) * kRow + Below(kColumns) * kColumn;
+    const std::uint64_t begin = at / kBlock * kBlock;
+    std::vector<std::uint64_t> found, expected;
+    elements.Visit(begin, begin + kBlock, [&](const ElementRow& row) {
+      for (std::uint64_t i = 0; i < row.count; ++i) {
+        found.push_back(row.target.at + i * row.target.stride);
+      }
+    });
+    for (std::uint64_t i = 0; i < kRows * kColumns; ++i) {
+      const std::uint64_t source = i / kColumns * kRow + i % kColumns * kColumn;
+      if (source >= begin && source < begin + kBlock) expected.push_back(i);
+    }
+    std::ranges::sort(found);
+    ASSERT_EQ(found, expected) << at;
+  }
+}
+
+TEST(SweepTest, CostsNoMoreThanTheReads) {
+  // What lies together is read for itself, however much of it there is.
+  const TensorRef tensor{
+      .type = DType::kU8, .shape = {1 << 20}, .stride = {1}, .range = {5, 1 << 20}};
+  const Gather gather = GatherOf(tensor);
+  EXPECT_EQ(Sweep::Cost(gather), gather.cost());
+  EXPECT_EQ(Sweep::Cost(gather), (1 << 20) + Gather::kReadCost);
+}
+
+// Each group has a range of its own.
+TEST(SweepTest, GroupsOfWhatOverlaps) {
+  std::vector<Gather> gathers;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    TensorRef column{.type = DType::kU8, .shape = {1000, 1}, .stride = {10'000, 1}};
+    column.range = {i % 2 * 20'000'000 + i, 9'990'001};
+    gathers.push_back(GatherOf(column));
+  }
+  std::vector<const Gather*> all;
+  for (const Gather& gather : gathers) all.push_back(&gather);
+  const std::vector<std::uint32_t> groups = Sweep::Choose(all);
+  for (std::size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(groups[i], 1 + i % 2) << i;
+  EXPECT_EQ(Sweep::Choose(std::span(all).first(1)), std::vector<std::uint32_t>{0});
+}
+
+// Every plane of a tensor costs as much, also where it is larger than what is read at a time.
+TEST(StridedReaderTest, CostsAsManyPlanesAsThereAre) {
+  const CheckpointData data;
+  TensorRef plane{.type = DType::kU8, .shape = {5000, 5000}, .stride = {1, 5000}};
+  plane.range = {0, 25'000'000};
+  TensorRef planes{.type = DType::kU8, .shape = {3, 5000, 5000}, .stride = {0, 1, 5000}};
+  planes.range = plane.range;
+  const std::uint64_t cost = internal::StridedReader(data, plane).Cost();
+  EXPECT_GT(cost, 25'000'000u);
+  EXPECT_EQ(internal::StridedReader(data, planes).Cost(), 3 * cost);
+}
+
 TEST(SweepTest, GivesWhatTheOracleGives) {
   const std::vector<std::byte> file = Pattern(60'000);
   for (int round = 0; round < 300; ++round) {
@@ -168,7 +235,9 @@ TEST(ReorderTest, GivesWhatTheOracleGives) {
                                          .segment = 1 + Below(Below(2) == 0 ? 50 : 20'000),
                                          .buckets = 1 + Below(10'000),
                                          .bucket = 1 + Below(Below(2) == 0 ? 4 : 500)};
-    internal::Shelf shelf(data, 0, tensors, nullptr, limits);
+    const std::atomic<bool> cancel = false;
+    internal::Shelf shelf(data, 0, tensors, round % 2 == 0 ? &cancel : nullptr, limits);
+    EXPECT_EQ(shelf.Read(0, {}).value(), 0u);
     ASSERT_EQ(shelf.size(), expected.size());
     std::vector<std::byte> read(expected.size());
     ASSERT_TRUE(ReadFully(shelf, 0, read)) << round;
@@ -197,6 +266,53 @@ TEST(ReorderTest, EndsWhenItIsCancelledAndWhenThePartFails) {
       60'000, [](std::uint64_t, std::span<std::byte>) -> Result<std::size_t> { return 0; }));
   internal::Shelf shelf(cut, 0, {tensor});
   EXPECT_EQ(shelf.Read(0, std::span(&byte, 1)).error().rule, Rule::kIoShortRead);
+}
+
+// Writes over the beginning of what this process has in a temporary file.
+void Spoil(std::string_view bytes, off_t at) {
+  int spoiled = 0;
+  for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(each.path(), gone).string();
+    if (gone || !target.ends_with("(deleted)")) continue;
+    const int descriptor = std::stoi(each.path().filename().string());
+    if (::pwrite(descriptor, bytes.data(), bytes.size(), at) ==
+        static_cast<ssize_t>(bytes.size())) {
+      ++spoiled;
+    }
+  }
+  EXPECT_EQ(spoiled, 1);
+}
+
+// What others do to the temporary file is noticed, and each tensor read by itself.
+TEST(ReorderTest, ATemporaryFileThatIsChangedMeanwhile) {
+  if (!std::filesystem::exists("/proc/self/fd")) GTEST_SKIP() << "no /proc";
+  using namespace std::string_view_literals;
+  const std::vector<std::byte> file = Pattern(60'000);
+  const TensorRef tensor{
+      .type = DType::kU8, .shape = {200, 100}, .stride = {1, 300}, .range = {0, 29'900}};
+  const std::vector<std::byte> expected = Expected(tensor, file);
+  const internal::ReorderLimits limits{
+      .block = 1000, .segment = 30'000, .buckets = 500, .bucket = 500};
+  // A heading: where its bytes go, and how many they are.
+  const std::pair<std::string_view, off_t> changes[] = {{"\xff\xff\xff\xff"sv, 4},
+                                                        {"\xff\xff\xff\x7f"sv, 0},
+                                                        {"\x20\x4e\0\0"sv, 0},
+                                                        {"\x1f\x4e\0\0\2\0\0\0"sv, 0},
+                                                        {"\xe0\1\0\0"sv, 4}};
+  for (const auto& [bytes, at] : changes) {
+    std::uint64_t reads = 0;
+    const CheckpointData data = DataOf(std::make_unique<CallbackSource>(
+        file.size(), [&](std::uint64_t offset, std::span<std::byte> into) -> Result<std::size_t> {
+          if (++reads == 25) Spoil(bytes, at);
+          return internal::CopyBytes(std::span(file).subspan(offset), into);
+        }));
+    internal::Shelf shelf(data, 0, {tensor}, nullptr, limits);
+    std::vector<std::byte> read(expected.size());
+    ASSERT_TRUE(ReadFully(shelf, 0, read));
+    EXPECT_TRUE(read == expected);
+    EXPECT_GT(reads, 30u);  // once for the temporary file, and again
+  }
 }
 
 // Slow, but whole.

@@ -2,15 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "lib/base/utf8.h"
 #include "lib/json/writer.h"
+#include "lib/report/writers.h"
 #include "lib/rules/report_builder.h"
 #include "lib/source/system_error.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/scan.h"
 
 namespace tensorgate {
 namespace {
@@ -42,6 +48,30 @@ bool HoldsDeceptive(std::string_view text) {
     text.remove_prefix(point.length);
   }
   return false;
+}
+
+TEST(ReportBuilderTest, WhatEndedItIsReportedOnce) {
+  ReportBuilder builder({}, "x");
+  builder.Add(Rule::kLimitTime, 3);
+  builder.Add(Rule::kLimitTime, 4);
+  const Report report = builder.Finish();
+  ASSERT_EQ(report.findings().size(), 1u);
+  EXPECT_EQ(report.findings()[0].offset, 3u);
+}
+
+// Of a stream that was ended early, only numbers that count to its end are not known.
+TEST(ReportBuilderTest, ForgetsWhatCountsToTheEnd) {
+  ReportBuilder builder({}, "x");
+  builder.SetSize(100);
+  builder.Add(Rule::kStDataTrailing, 90, {.found = 10});
+  builder.Add(Rule::kStHeaderPastEnd, 90, {.found = 11});
+  Report report = builder.Finish();
+  ReportBuilder::ForgetEnd(report);
+  EXPECT_EQ(report.size(), std::nullopt);
+  ASSERT_EQ(report.findings().size(), 2u);
+  for (const Finding& finding : report.findings()) {
+    EXPECT_EQ(finding.has_found, finding.rule == Rule::kStHeaderPastEnd);
+  }
 }
 
 TEST(EscapeForText, EachKind) {
@@ -120,6 +150,20 @@ TEST(JsonWriter, CommasAndNesting) {
   json.MemberOrNull("c", "");
   json.EndObject();
   EXPECT_EQ(out, R"({"a":18446744073709551615,"b":[true,false,null,[],{}],"c":null})");
+}
+
+TEST(JsonWriter, BreaksLinesWhereAsked) {
+  std::string out;
+  internal::JsonWriter json(out);
+  json.BeginArray();
+  json.BreakLine();
+  json.Raw("{}");
+  json.BreakLine();
+  json.Number(1);
+  json.Null();
+  json.BreakLine();
+  json.EndArray();
+  EXPECT_EQ(out, "[\n{},\n1,null\n]");
 }
 
 TEST(GroupDigits, Groups) {
@@ -259,6 +303,62 @@ TEST(RenderJson, OutOfMemory) {
   const Report report = ReportBuilder::OutOfMemory({}, "unknown");
   EXPECT_THAT(RenderJson("x", report),
               HasSubstr(R"("verdict":"undecided","findings":[{"rule":"io/out-of-memory")"));
+}
+
+// A run over hostile paths and files, in one form.
+std::string WriteAll(const internal::ReportFormat& format, const internal::ReportRun& run,
+                     std::span<const std::string_view> paths) {
+  const std::unique_ptr<internal::ReportWriter> writer = format.make();
+  internal::ReportTotals totals;
+  std::string out = writer->Begin(run);
+  for (const std::string_view path : paths) {
+    const Report report = safetensors::CheckBytes(std::as_bytes(std::span(path)));
+    totals.Add(report);
+    out += writer->Add(path, report, {});
+  }
+  return out + writer->End(totals);
+}
+
+TEST(ReportFormats, EachShowsNothingDeceptive) {
+  constexpr std::string_view kHostile[] = {"a\n\r\x1b]0;\x07", "\xE2\x80\xAE\xC2\x85", "\xFF\xC0"};
+  std::set<std::string_view> names;
+  for (const internal::ReportFormat& format : internal::ReportFormats()) {
+    EXPECT_TRUE(names.insert(format.name).second) << format.name;
+    EXPECT_FALSE(format.help.empty());
+    for (const bool verbose : {false, true}) {
+      std::string out = WriteAll(format, {.verbose = verbose}, kHostile);
+      ASSERT_TRUE(out.ends_with("\n"));
+      EXPECT_GE(std::ranges::count(out, '\n'), 3) << format.name;
+      std::ranges::replace(out, '\n', ' ');
+      EXPECT_FALSE(HoldsDeceptive(out)) << format.name << out;
+    }
+  }
+  EXPECT_EQ(internal::ReportFormats().front().name, "text");
+}
+
+TEST(ReportFormats, EachKeepsNothingOfAnotherRun) {
+  constexpr std::string_view kPaths[] = {"a", "b"};
+  for (const internal::ReportFormat& format : internal::ReportFormats()) {
+    EXPECT_EQ(WriteAll(format, {}, kPaths), WriteAll(format, {}, kPaths)) << format.name;
+    // Of a run without reports there is a document, or nothing.
+    const std::string none = WriteAll(format, {}, {});
+    EXPECT_TRUE(none.empty() || none.ends_with("[\n]}\n")) << format.name << none;
+  }
+}
+
+TEST(ReportTotals, CountByVerdictAndClass) {
+  internal::ReportTotals totals;
+  for (const std::string_view bytes : {"", "GGUF", "hello"}) {
+    MemorySource source(std::as_bytes(std::span(bytes)));
+    totals.Add(Scan(source, "x.bin"));
+  }
+  totals.Add(safetensors::CheckBytes({}));
+  EXPECT_EQ(totals.files, 4u);
+  EXPECT_EQ(totals[Verdict::kUnsupported], 3u);
+  EXPECT_EQ(totals[Verdict::kRejected], 1u);
+  EXPECT_EQ(totals[Verdict::kAccepted], 0u);
+  EXPECT_EQ(totals[FileClass::kModel] + totals[FileClass::kOther], 3u);
+  EXPECT_EQ(totals[FileClass::kNotFetched], 0u);
 }
 
 TEST(Names, OfValuesThatNobodyDefined) {

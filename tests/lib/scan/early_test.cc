@@ -219,6 +219,24 @@ TEST(EarlyTest, NumbersThatCountToTheEndAreNotTold) {
   EXPECT_EQ(whole.findings()[0].found, 20u);
 }
 
+TEST(EarlyTest, OfWhatCannotBeReadNothingIsCertain) {
+  CallbackSource broken(
+      9000, [](std::uint64_t, std::span<std::byte>) -> Result<std::size_t> { return 0; });
+  EXPECT_FALSE(EarlyReport(broken, {}));
+}
+
+// What is trusted before is told, too, and changes nothing.
+TEST(EarlyTest, ARefusalAfterATrustedCall) {
+  CheckOptions trusting;
+  trusting.trusted = *TrustList::Parse("m.f reduce()");
+  const std::string file = "\x80\2cm\nf\n)R0cos\nsystem\n)R.";
+  MemorySource prefix(AsBytes(file));
+  const auto early = EarlyReport(prefix, trusting);
+  ASSERT_TRUE(early);
+  EXPECT_EQ(early->findings()[0].rule, Rule::kUseTrustedCall);
+  EXPECT_EQ(early->reason()->rule, Rule::kPickleGlobalOutside);
+}
+
 // Only strict: what the reference ignores may follow.
 TEST(EarlyTest, TheReferenceReadsToTheEnd) {
   MemorySource prefix(AsBytes("\x80\x02N.and more"sv));

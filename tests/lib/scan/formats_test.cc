@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "lib/base/bytes.h"
+#include "lib/formats/registry.h"
 #include "tensorgate/scan.h"
 
 namespace tensorgate {
@@ -65,20 +66,24 @@ TEST(FormatsTest, APickleThatIsCutInALineIsNone) {
   EXPECT_NE(FormatOf("cos\n."), "pickle");
 }
 
+std::string TarOf(std::string_view name, std::string_view after_the_sum, std::size_t size = 512) {
+  std::string block(512, '\0');
+  block.replace(0, name.size(), name);
+  block.replace(156, 1, "0");
+  block.replace(257, 5, "ustar");
+  unsigned sum = 8 * ' ';
+  for (const char c : block) sum += static_cast<unsigned char>(c);
+  std::string octal;
+  for (; sum != 0; sum /= 8) octal.insert(octal.begin(), static_cast<char>('0' + sum % 8));
+  octal.append(after_the_sum).resize(8);
+  block.replace(148, 8, octal);
+  block.resize(size, 'x');
+  return block;
+}
+
 TEST(FormatsTest, TarsByTheirSums) {
   const auto tar = [](std::string_view after_the_sum, std::size_t size = 512) {
-    std::string block(512, '\0');
-    block.replace(0, 4, "file");
-    block.replace(156, 1, "0");
-    block.replace(257, 5, "ustar");
-    unsigned sum = 8 * ' ';
-    for (const char c : block) sum += static_cast<unsigned char>(c);
-    std::string octal;
-    for (; sum != 0; sum /= 8) octal.insert(octal.begin(), static_cast<char>('0' + sum % 8));
-    octal.append(after_the_sum).resize(8);
-    block.replace(148, 8, octal);
-    block.resize(size, 'x');
-    return block;
+    return TarOf("file", after_the_sum, size);
   };
   for (const std::string_view after : {"\0 "sv, " "sv, "\0x"sv}) {
     EXPECT_EQ(FormatOf(tar(after)), "tar") << after;
@@ -121,6 +126,67 @@ TEST(FormatsTest, ArchivesThatAreFoundByTheirEnd) {
   EXPECT_EQ(FormatOf("GGUF" + empty), "gguf");
   EXPECT_EQ(FormatOf("hello\n"), "text");
   EXPECT_EQ(FormatOf("hello PK\5\6, too short"), "unknown");
+}
+
+const std::string kHdf5 = "\x89HDF\r\n\x1a\n", kCall = "cos\nsystem\n(S'x'\ntR.";
+
+TEST(FormatsTest, AnHdf5FileMayBeginLater) {
+  for (const std::size_t at : {0uz, 512uz, 1024uz, 2048uz, 4096uz, 8192uz}) {
+    const std::string front(at, '\xFF');
+    EXPECT_EQ(FormatOf(front + kHdf5), "hdf5") << at;
+    EXPECT_NE(FormatOf(front + "\xFF" + kHdf5), "hdf5") << at;
+  }
+  const std::string keras = std::string(1024, '\xFF') + kHdf5 + "keras_version";
+  EXPECT_EQ(FormatOf(keras), "keras-hdf5");
+}
+
+TEST(FormatsTest, RecognizedFormatsAreToldWhatElseTheyAre) {
+  const std::tuple<std::string, std::string_view, std::string_view> cases[] = {
+      {TarOf(kHdf5, "\0"sv), "hdf5", "a tar archive"},
+      {TarOf("GGUF", "\0"sv), "tar", ""},
+      {"GGUF" + std::string(20, '\xFF') + ListOf({"a.txt"}), "gguf", "a ZIP archive"},
+      {"GGUF" + std::string(508, '\xFF') + kHdf5, "gguf", "an HDF5 file"},
+      {"GGUF12345" + kCall, "gguf", "a pickle"},  // opcode G takes eight bytes
+      {"GGUF12345.", "gguf", ""}};
+  for (const auto& [file, format, also] : cases) {
+    const Report report = ScanText(file);
+    EXPECT_EQ(report.format(), format) << also;
+    EXPECT_EQ(report.verdict(), Verdict::kUnsupported) << also;
+    const Finding& last = report.findings().back();
+    EXPECT_EQ(last.rule == Rule::kScanAlsoFormat, !also.empty()) << also;
+    if (!also.empty()) EXPECT_EQ(report.FoundText(last), also);
+  }
+}
+
+// What is refused as safetensors is judged as the pickle that it is: opcode X takes five bytes.
+TEST(FormatsTest, APickleInTheLengthOfAHeader) {
+  const Report report = ScanText("X\5\0\0\0\0\0\0{x"s + kCall);
+  EXPECT_EQ(report.format(), "pickle");
+  EXPECT_EQ(report.verdict(), Verdict::kRejected);
+  EXPECT_EQ(FormatOf("X\5\0\0\0\0\0\0{x"s), "safetensors");
+}
+
+// A mark of a text is one only where text follows.
+TEST(FormatsTest, MarksOfTextsWithoutText) {
+  const std::string zeros(20, '\0');
+  for (const auto& [mark, format] :
+       {std::pair("<!DOCTYPE html>", "html"),
+        {"<svg>", "xml"},
+        {" {\"a\":1}", "json"},
+        {"version https://git-lfs.github.com/spec/v1\n", "git-lfs-pointer"}}) {
+    EXPECT_EQ(FormatOf(mark), format);
+    EXPECT_EQ(FormatOf(mark + zeros), "unknown") << mark;
+  }
+  EXPECT_EQ(FormatOf("RIFF1234WEBP"), "picture");
+  EXPECT_EQ(FormatOf("RIFF123\xFF"), "unknown");
+  EXPECT_EQ(FormatOf("RIFF\xFF"), "unknown");
+}
+
+TEST(FormatsTest, NamesOfWhatIsWritten) {
+  for (const char* name : {"a.safetensors", "A.SafeTensors", ".safetensors"})
+    EXPECT_TRUE(internal::IsNamedSafetensors(name)) << name;
+  for (const char* name : {"", "safetensors", "a.safetensors.index.json", "a.pt"})
+    EXPECT_FALSE(internal::IsNamedSafetensors(name)) << name;
 }
 
 TEST(FormatsTest, ArchivesByTheirMembers) {

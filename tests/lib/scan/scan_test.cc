@@ -166,7 +166,10 @@ TEST(Scan, WhatChangesIsUndecidedWhateverItIs) {
    private:
     MemorySource memory_;
   };
-  for (const std::string_view file : {"some text"sv, "GGUF and so on"sv, std::string_view(kGood)}) {
+  const std::string archive = "PK\5\6" + std::string(18, '\0');
+  for (const std::string_view file :
+       {"some text"sv, "GGUF and so on"sv, "\x80\2cjoblib.numpy_pickle\nX\n."sv,
+        std::string_view(archive), std::string_view(kGood)}) {
     Changing source(file);
     EXPECT_EQ(Scan(source, "x").findings()[0].rule, Rule::kIoChanged) << file;
   }

@@ -7,6 +7,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/second_readings/packed.h"
+#include "lib/second_readings/protobuf_walk.h"
 #include "lib/second_readings/tar.h"
 
 namespace tensorgate::internal {
@@ -42,6 +43,7 @@ std::string Found(const SecondReadings& readings) {
   if (readings.zip()) found += "zip:" + std::to_string(readings.zip()->directory) + " ";
   if (readings.hdf5()) found += "hdf5:" + std::to_string(*readings.hdf5()) + " ";
   if (!readings.compressed().empty()) found.append(readings.compressed()).append(" ");
+  if (readings.flatbuffer()) found += "flatbuffer ";
   if (readings.pickle().dangerous()) {
     found.append("calls ").append(readings.pickle().name()).append(" ");
   } else if (readings.pickle().names()) {
@@ -61,6 +63,7 @@ std::string InPieces(std::string_view file, std::size_t piece) {
   SecondReadings readings(Family::kSafetensors);
   for (std::size_t at = 0; at < file.size(); at += piece) {
     readings.Watch(AsBytes(file.substr(at, piece)));
+    readings.Watch({});
   }
   readings.EndOfStream();
   return Found(readings);
@@ -116,6 +119,8 @@ TEST(SecondReadingsTest, ZIP64) {
   ExpectFound(file(1, list, 0), "zip:500 ");     // by the offset
   ExpectFound(file(46, 0, record), "zip:500 ");  // where the locator points
   ExpectFound(file(45, 1, 0), "");
+  // A locator with nothing before it.
+  ExpectFound(Zip64End(0, 0, 0).substr(56) + EndRecord(0, 0), "");
   // Elsewhere in the file: the one before the locator is none.
   std::string moved = Zip64End(0, 56 + 20, 0).substr(0, 56) + "12345678901234567890" + Entry();
   moved +=
@@ -166,6 +171,80 @@ TEST(SecondReadingsTest, APickleAcrossLongTexts) {
   ExpectFound("\x8e" + Number(UINT64_MAX, 8) + "x", "");
 }
 
+TEST(SecondReadingsTest, AMobileModule) {
+  ExpectFound("\x10\0\0\0PTMF"s + std::string(20, '\0'), "flatbuffer ");
+  ExpectFound("\x1c\0\0\0PTMF"s + std::string(20, '\0'), "");  // a root after the file's end
+}
+
+SecondReadings Of(std::string_view file) {
+  SecondReadings readings(Family::kSafetensors);
+  MemorySource source(AsBytes(file));
+  EXPECT_TRUE(FindSecondReadings(readings, source));
+  return readings;
+}
+
+std::string Tar() {
+  std::string block(512, '\0');
+  block.replace(0, 4, "name");
+  block.replace(148, 4, "1241");  // in octal: the sum of the name and eight spaces
+  return block;
+}
+
+TEST(SecondReadingsTest, WhatAReportSaysOfAPickle) {
+  std::string many;
+  for (int i = 0; i < 50'000; ++i) many += "N0";
+  const std::pair<std::string, std::string> cases[] = {
+      {std::string(kCall), "call os.system"},
+      {"cos\nsystem\n.", "name os.system"},
+      {"\x82\1)R.", "call something whose name is computed"},
+      {"L119547037146038801333356L\n.",
+       "begin a legacy stream of PyTorch's, whose other pickles torch.load runs"},
+      {many, "go on in a way that unpicklers read differently, or for very long"},
+  };
+  for (const auto& [file, words] : cases) {
+    ReportBuilder builder({}, "safetensors");
+    Of(file).AddTo(builder);
+    const Report report = builder.Finish();
+    ASSERT_EQ(report.findings().size(), 1u) << words;
+    EXPECT_EQ(report.findings()[0].rule, Rule::kScanAlsoPickle);
+    EXPECT_EQ(report.FoundText(report.findings()[0]), words);
+  }
+}
+
+TEST(SecondReadingsTest, WhereTheFirstOneBegins) {
+  const std::string front(600, '\xFF');
+  EXPECT_EQ(Of("nothing").first(), std::nullopt);
+  EXPECT_EQ(Of(Tar()).first(), 0u);
+  EXPECT_EQ(Of("x\x9c\1\5\0\xfa\xffhello"s).first(), 0u);
+  EXPECT_EQ(Of("\x10\0\0\0PTMF"s + std::string(20, '\0')).first(), 4u);
+  EXPECT_EQ(Of("N0" + std::string(kCall)).first(), 20u);
+  EXPECT_EQ(Of(front + Entry() + EndRecord(46, 0)).first(), 600u);
+  EXPECT_EQ(Of(std::string(512, '\xFF') + kHdf5).first(), 512u);
+}
+
+TEST(SecondReadingsTest, AmbiguousIsWhatOnlyASecondReadingRefuses) {
+  const auto with = [](std::initializer_list<Rule> rules) {
+    ReportBuilder builder({}, "safetensors");
+    for (const Rule rule : rules) builder.Add(rule, 0);
+    return builder.Finish();
+  };
+  EXPECT_FALSE(IsProvenButAmbiguous(with({})));
+  EXPECT_FALSE(IsProvenButAmbiguous(with({Rule::kScanAlsoOnnx})));
+  EXPECT_TRUE(IsProvenButAmbiguous(with({Rule::kScanAlsoTar})));
+  EXPECT_TRUE(IsProvenButAmbiguous(with({Rule::kScanAlsoPickle})));
+  EXPECT_FALSE(IsProvenButAmbiguous(with({Rule::kStDataTrailing})));
+}
+
+TEST(ProtobufWalkTest, NothingFollowsTheLastByteThereCanBe) {
+  ProtobufWalk walk;
+  walk.Feed(
+      AsBytes("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"sv));  // field 1, of 2^64 - 1 bytes
+  EXPECT_TRUE(walk.going());
+  EXPECT_EQ(walk.position(), UINT64_MAX);
+  walk.Feed(AsBytes("\x08"sv));
+  EXPECT_FALSE(walk.going());
+}
+
 TEST(SecondReadingsTest, NoWriterHasSoManyOpcodes) {
   std::string file;
   for (int i = 0; i < 50'000; ++i) file += "N0";
@@ -207,6 +286,62 @@ TEST(PackedTest, WhatUnpacks) {
   while (blocks.size() < kPackedWindow) blocks += "\0\0\0\xff\xff"s;
   EXPECT_TRUE(unpacks(gzip + blocks.substr(0, kPackedWindow - gzip.size())));
   EXPECT_FALSE(unpacks(gzip + blocks.substr(0, 1000)));
+}
+
+// "ZF", a size of 19 characters, in some versions a space, and zlib data.
+TEST(PackedTest, WhatJoblibWroteBefore) {
+  const std::string stored = "\1\5\0\xfa\xffhello"s, header = "ZF0x5                ";
+  ASSERT_EQ(header.size(), 21u);
+  for (const std::string& front : {header, header + " ", "ZF" + std::string(19, 'a')}) {
+    EXPECT_EQ(PackedFormat(AsBytes(front + "x\x9c")), "zlib data");
+    EXPECT_EQ(PackedFormat(AsBytes(front + "\x48\x89")), "zlib data");  // of a smaller window
+    EXPECT_TRUE(Unpacks(AsBytes(front + "x\x9c" + stored)));
+    EXPECT_FALSE(Unpacks(AsBytes(front + "x\x9c" + stored.substr(0, 8))));
+    EXPECT_EQ(PackedFormat(AsBytes(front + "x")), "");
+    EXPECT_EQ(PackedFormat(AsBytes(front + "y\x9c")), "");
+    EXPECT_EQ(PackedFormat(AsBytes(front + "  x\x9c")), "");
+  }
+  for (std::size_t size = 0; size <= header.size(); ++size) {
+    EXPECT_EQ(PackedFormat(AsBytes(header.substr(0, size))), "") << size;
+  }
+  EXPECT_EQ(PackedFormat(AsBytes("ZF0x5               gx\x9c")), "");
+}
+
+// Deflate data of one block of the fixed codes: `text`, then its last byte many times, without an end.
+std::string Repeating(std::string_view text, std::size_t times) {
+  std::string packed;
+  std::size_t count = 0;
+  const auto put = [&](unsigned bit) {
+    if (count++ % 8 == 0) packed += '\0';
+    packed.back() = static_cast<char>(packed.back() | static_cast<char>(bit << ((count - 1) % 8)));
+  };
+  const auto code = [&](unsigned value, unsigned bits) {
+    while (bits-- > 0) put(value >> bits & 1);
+  };
+  code(0b110, 3);  // the last block, of the fixed codes
+  for (const char c : text) {
+    const unsigned byte = static_cast<unsigned char>(c);
+    byte < 144 ? code(0x30 + byte, 8) : code(0x190 + byte - 144, 9);
+  }
+  for (std::size_t i = 0; i < times; ++i) code(0b11000101'00000, 13);  // 258 bytes, from one before
+  return packed;
+}
+
+TEST(PackedTest, WhatGoesOnCountsIfAPickleDoes) {
+  const std::string text = "X\xff\xff\xff\x7fx", other = "\xff";
+  const auto unpacks = [](const std::string& packed) { return Unpacks(AsBytes("x\x9c" + packed)); };
+  // More than is unpacked: a megabyte.
+  EXPECT_TRUE(unpacks(Repeating(text, 4100)));
+  EXPECT_FALSE(unpacks(Repeating(other, 4100)));
+  EXPECT_FALSE(unpacks(Repeating(text, 4000)));  // cut
+  // More than the window has.
+  const std::string block = "\0\xff\xff\0\0"s;
+  const std::string more = block + text + std::string(65'535 - text.size(), 'x');
+  const std::string rest = block + std::string(65'535, 'x');
+  EXPECT_TRUE(unpacks((more + rest + rest).substr(0, kPackedWindow - 2)));
+  EXPECT_FALSE(unpacks((more + rest + rest).substr(0, kPackedWindow - 3)));
+  EXPECT_FALSE(
+      unpacks((block + other + more.substr(6) + rest + rest).substr(0, kPackedWindow - 2)));
 }
 
 TEST(TarTest, NumbersAsTarfileReadsThem) {

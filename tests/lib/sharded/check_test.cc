@@ -272,6 +272,17 @@ class Failing final : public Source {
   bool reads_;
 };
 
+// Where one format is asked for, no index of another is looked for.
+TEST_F(CheckpointCheckTest, AFolderOfAnotherFormat) {
+  Write(kIndex, TextOf({}));
+  for (const internal::Format* only : {&internal::TorchFormat(), &internal::SafetensorsFormat()}) {
+    const Report report = CheckPath(folder_, {}, false, only).report;
+    EXPECT_EQ(report.format(), only->shards->format);
+    EXPECT_EQ(FindingOf(report, Rule::kCpIndexMissing) != nullptr,
+              only == &internal::TorchFormat());
+  }
+}
+
 TEST_F(CheckpointCheckTest, AnIndexThatCannotBeRead) {
   const Result<internal::Folder> folder = internal::Folder::Open(folder_);
   ASSERT_TRUE(folder);

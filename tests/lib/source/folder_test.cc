@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -45,6 +46,40 @@ TEST_F(FolderTest, NamesBelowIt) {
   EXPECT_EQ(Try(*folder, std::string("sub\0/file", 9)), "io/open-failed");
   ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   EXPECT_EQ(Try(*folder, "fifo"), "io/not-regular");
+}
+
+TEST_F(FolderTest, AsDeepAsALinkMayLead) {
+  int below = open((folder_ / "sub").c_str(), O_RDONLY | O_DIRECTORY);
+  std::string path = "sub";
+  for (int depth = 2; depth <= 257; ++depth) {
+    ASSERT_EQ(mkdirat(below, "d", 0700), 0);
+    const int next = openat(below, "d", O_RDONLY | O_DIRECTORY);
+    close(std::exchange(below, next));
+    close(openat(below, "m", O_WRONLY | O_CREAT, 0600));
+    path += "/d";
+    // The folder itself is one of the 256.
+    const std::string link = "link" + std::to_string(depth);
+    fs::create_symlink(path + "/m", folder_ / link);
+    if (depth < 254) continue;
+    const Result<Folder> folder = Folder::Open(folder_);
+    ASSERT_TRUE(folder);
+    EXPECT_EQ(Try(*folder, link), depth <= 255 ? "opened" : "io/open-failed") << depth;
+  }
+  close(below);
+}
+
+TEST_F(FolderTest, LinksThatAreFollowedAnywhere) {
+  ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  fs::create_symlink("../fifo", folder_ / "sub/to-fifo");
+  fs::create_symlink("../sub", folder_ / "sub/to-folder");
+  fs::create_symlink("none", folder_ / "sub/to-none");
+  fs::create_symlink(folder_ / "sub/file", folder_ / "sub/to-file");
+  const Result<Folder> folder = Folder::Open(folder_ / "sub");
+  ASSERT_TRUE(folder);
+  EXPECT_EQ(Try(*folder, "to-fifo", true), "io/not-regular");
+  EXPECT_EQ(Try(*folder, "to-folder", true), "io/not-regular");
+  EXPECT_EQ(Try(*folder, "to-none", true), "io/open-failed");
+  EXPECT_EQ(Try(*folder, "to-file", true), "opened");
 }
 
 TEST_F(FolderTest, ALinkToAFileInTheFolder) {

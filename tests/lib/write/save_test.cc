@@ -45,6 +45,24 @@ Status ErrorOf(std::span<const TensorData> tensors, const SaveOptions& options =
   return file ? Status{} : file.error();
 }
 
+// In memory as in a file: what loaders would take for an archive is not written.
+TEST(SaveTest, NothingThatIsAnotherFormatToo) {
+  std::string archive = "PK\1\2" + std::string(42, '\0') + "PK\5\6" + std::string(18, '\0');
+  archive[46 + 12] = 46;  // the size of the list of members
+  const TensorData tensor{
+      .name = "a", .dtype = DType::kU8, .shape = {archive.size()}, .data = AsBytes(archive)};
+  const std::uint64_t size = *SerializedSize(std::span(&tensor, 1), {});
+  for (const bool into : {false, true}) {
+    std::vector<std::byte> memory(size);
+    const Status error = into ? SerializeInto(std::span(&tensor, 1), memory, {}).error()
+                              : ErrorOf(std::span(&tensor, 1));
+    EXPECT_EQ(error.rule, Rule::kSaveSecondFormat);
+    EXPECT_EQ(error.offset, size - archive.size());
+  }
+  archive[0] = 'p';
+  EXPECT_TRUE(Serialize(std::span(&tensor, 1), {}));
+}
+
 TEST(SaveTest, EveryFileIsAcceptedAndHoldsWhatWasGiven) {
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     mutator::Random random(seed);

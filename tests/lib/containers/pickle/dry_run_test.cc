@@ -85,7 +85,8 @@ TEST(DryRunTest, EndsWhereEveryUnpicklerFails) {
            "t"sv,
            "e"sv,
            "cos\nsystem\no"sv,
-           "(o"sv,  // no mark, no class
+           "(o"sv,
+           "(No"sv,  // no mark, no class
            "0"sv,
            "2"sv,
            "."sv,
@@ -106,7 +107,9 @@ TEST(DryRunTest, EndsWhereEveryUnpicklerFails) {
            "I\n"sv,
            "L\n"sv,
            "Fabc\n"sv,
-           "F\n"sv,  // numbers
+           "F\n"sv,
+           "F1.5x\n"sv,
+           "F--1\n"sv,  // numbers
            "Sabc\n"sv,
            "S'abc\n"sv,
            "S'\n"sv,  // texts
@@ -151,6 +154,8 @@ TEST(DryRunTest, GoesOnWhereOneUnpicklerDoes) {
            "I010\n"sv,
            "L12L\n"sv,
            "F1.5\n"sv,
+           "F+1.5\n"sv,
+           "I+1\n"sv,
            "F-inf\n"sv,
            "F nan\n"sv,
            "FInfinity\n"sv,
@@ -227,6 +232,16 @@ TEST(DryRunTest, Names) {
   // One with escapes may be anything.
   EXPECT_TRUE(Follow("Vos\nVsyste\\u006d\n\x93.", 100).names());
   EXPECT_EQ(Follow("Vos\nVsyste\\u006d\n\x93)R", 100).name(), "");
+  EXPECT_EQ(Follow("V\\u006fs\nVsystem\n\x93)R", 100).name(), "");
+  // So many texts are kept, no more: a name that is made of later ones is not shown.
+  const auto after = [](std::size_t texts) {
+    std::string front;
+    for (std::size_t i = 0; i < texts; ++i) front += "\x8c\1a0";
+    return Follow(front + "\x8c\2os\x8c\6system\x93)R", front.size() + 100);
+  };
+  EXPECT_EQ(after(4000).name(), "os.system");
+  EXPECT_EQ(after(5000).name(), "");
+  EXPECT_TRUE(after(5000).dangerous());
   // Of long names the beginning is kept.
   EXPECT_EQ(Follow("c" + std::string(1000, 'm') + "\nn\n.", 64).name().size(), 258u);
 }
@@ -272,6 +287,7 @@ TEST(DryRunTest, AnArgumentThatCrossesItsFrame) {
   EXPECT_EQ(OutcomeOf(frame + "NN0L\"0\n."), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NX\xff\xff\xff\xff\xff\xff."), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NN0L\x22"), kUnclear);
+  EXPECT_EQ(OutcomeOf(frame + "NN0c,x\ny\n."), kUnclear);
   // A frame in a frame that goes on after it.
   EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\3\0\0\0\0\0\0\0\xff\xffNN."s), kUnclear);
   EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\2\0\0\0\0\0\0\0N0N."s), kComplete);

@@ -78,6 +78,8 @@ TEST(SurveyTest, NamesThroughTheMemo) {
       {name + "q\3h\3U\1a\x93"s, "os a, 2/0"},
       {name + "p4000000000\ng4000000000\nU\1a\x93"s, "os a, 2/0"},
       {name + "q\2h\1U\1a\x93"s, "?, 2/0"},
+      // One that was far becomes near.
+      {name + "q\4" + "0NNNNNq\6h\4U\1a\x93"s, "os a, 6/0"},
       // Nothing to remember, and what stood there stays.
       {"q\0h\0U\1a\x93"s, "?, 1/0"},
       {name + "q\0"s + "0q\0h\0U\1a\x93"s, "os a, 1/0"},
@@ -117,6 +119,12 @@ TEST(SurveyTest, ManyFarEntries) {
   }
   const Case cases[] = {{bytes + "j\0\0\0\x80U\1a\x93"s, "?, 2/0"}};
   Check(cases);
+  // As many as there may be, and one of them again.
+  const std::string most = bytes.substr(0, 4 + 5 * 65'536);
+  const Case kept[] = {{most + "j\0\0\0\x80U\1a\x93"s, "os a, 2/0"},
+                       {most + "r\0\0\0\x80j\0\0\0\x80U\1a\x93"s, "os a, 2/0"},
+                       {most + "r\0\0\1\x80j\0\0\0\x80U\1a\x93"s, "?, 2/0"}};
+  Check(kept);
 }
 
 // Only an unpickler knows what they say.
@@ -192,11 +200,15 @@ TEST(SurveyTest, ArraysThatJoblibWrites) {
       {Wrapper("U\1x\x85", Dtype("f8")), "? "},
       {Wrapper("K\2\x85", Dtype("f")), "? "},
       {Wrapper("K\2\x85", Dtype("fx")), "? "},
+      {Wrapper("K\2\x85", Dtype("V999999999")), "1999999998 "},
+      {Wrapper("K\2\x85", Dtype("V1000000000")), "? "},
+      {Wrapper("K\2\x85", "cnumpy\ndtype\nU\2f8\x85RK\1b"), "16 "},
       {Wrapper("J\xFF\xFF\xFF\xFF\x85", Dtype("f8")), "? "},
       {Wrapper("J\xFF\xFF\xFF\x7FJ\xFF\xFF\xFF\x7FJ\xFF\xFF\xFF\x7F\x87", Dtype("f8")), "? "},
       // Of another class of this name, or one that is not built.
       {"cos\nNumpyArrayWrapper\n)\x81}b", ""},
       {"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81", ""},
+      {"cjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}b", ""},
       {"csklearn.externals.joblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}b", "? "},
       {"ccopy_reg\n_reconstructor\n(cjoblib.numpy_pickle\nNumpyArrayWrapper\nc__builtin__"
        "\nobject\nNtR}b",

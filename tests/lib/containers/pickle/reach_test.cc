@@ -100,6 +100,11 @@ TEST(ReachTest, AfterACallTheStackIsNoMatter) {
   EXPECT_EQ(Told("cos\nsystem\n)Ra."), "nc.15");
   EXPECT_EQ(Told("cos\nsystem\n)Ru0tee."), "nc.19");
   EXPECT_EQ(Told("cos\nsystem\na."), "n11");
+  // Quotes of either kind, but of one.
+  EXPECT_EQ(Told("S'a'\n."), ".6");
+  EXPECT_EQ(Told("S\"a\"\n."), ".6");
+  EXPECT_EQ(Told("S\"a'\n."), "0");
+  EXPECT_EQ(Told("Saa\n."), "0");
 }
 
 TEST(ReachTest, Limits) {

@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "lib/base/names.h"
 #include "tensorgate/safetensors.h"
 #include "tests/lib/formats/safetensors/build.h"
 
@@ -201,6 +203,34 @@ TEST(RarePathsTest, TheReferenceCountsTheLastOfEqualNames) {
 }
 
 // Of equal names the reference reads the last; ranges of the others may lie anywhere.
+// Names whose hashes somebody chose are compared one by one, and what they have is found all the same.
+TEST(RarePathsTest, NamesOfChosenHashes) {
+  std::vector<std::string> names;
+  for (int i = 0; names.size() < 200; ++i) {
+    std::string name = "n" + std::to_string(i);
+    if (tensorgate::internal::HashName(name) % 512 == 0) names.push_back(std::move(name));
+  }
+  const auto report_of = [&](std::initializer_list<const char*> more) {
+    std::vector<std::string> all = names;
+    all.insert(all.end(), more.begin(), more.end());
+    std::string header = "{";
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      header += (i == 0 ? "" : ",") + TensorEntry(all[i], "U8", "1", i, i + 1);
+    }
+    return CheckBytes(AsBytes(BuildFile(header + "}", all.size())));
+  };
+  EXPECT_EQ(report_of({}).verdict(), Verdict::kAccepted);
+  const auto collides = [](const Report& report) {
+    return std::ranges::count(report.findings(), Rule::kNameCollision, &Finding::rule) != 0;
+  };
+  EXPECT_FALSE(collides(report_of({"x", "Same", "sNAME"})));
+  EXPECT_TRUE(collides(report_of({"x", "Same", "sAME"})));
+  const Report twice = report_of({"x", "y", "x"});
+  EXPECT_EQ(twice.verdict(), Verdict::kRejected);
+  EXPECT_EQ(twice.findings()[0].rule, Rule::kStNameDuplicate);
+  EXPECT_EQ(twice.Subject(twice.findings()[0]), "x");
+}
+
 TEST(RarePathsTest, AnEmptyTensorThatTheReferenceDoesNotRead) {
   const auto notes = [](const std::string& lost) {
     const Report report =

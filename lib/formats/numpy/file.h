@@ -1,0 +1,23 @@
+// An .npy file, judged and opened: a checkpoint of one tensor.
+#ifndef TENSORGATE_FORMATS_NUMPY_FILE_H_
+#define TENSORGATE_FORMATS_NUMPY_FILE_H_
+
+#include <memory>
+#include <string_view>
+
+#include "tensorgate/model_file.h"
+#include "tensorgate/report.h"
+#include "tensorgate/source.h"
+
+namespace tensorgate::numpy {
+
+/// The name of the tensor: the format has none, and an empty one is not a key.
+inline constexpr std::string_view kTensorName = "array";
+
+/// The verdict; `opened`, if given, gets an accepted file. Never throws.
+Report Examine(Source& source, const CheckOptions& options,
+               std::unique_ptr<const ModelFile>* opened);
+
+}  // namespace tensorgate::numpy
+
+#endif  // TENSORGATE_FORMATS_NUMPY_FILE_H_
