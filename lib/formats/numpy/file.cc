@@ -74,7 +74,7 @@ Result<void> Read(Examination& examination, Source& source) {
   const auto facts = tensorgate::internal::ReadData(source, ranges, builder.interrupt());
   if (!facts) return std::unexpected(facts.error());
   examination.OnData(*facts);
-  return source.Unchanged();
+  return source.CheckUnchanged();
 }
 
 }  // namespace

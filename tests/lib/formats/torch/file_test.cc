@@ -58,8 +58,11 @@ TEST(TorchFileTest, SaysWhereEachTensorLies) {
       {"list.2.0", {}, {}, 3, 1, 12, 4},
       {"__dict__.attribute", {}, {}, 3, 1, 12, 4},
   };
-  ASSERT_EQ(file.size(), std::size(rows));
-  for (std::size_t i = 0; i < file.size(); ++i) {
+  ASSERT_EQ(file.tensor_count(), std::size(rows));
+  std::size_t in_turn = 0;
+  for (const Tensor& tensor : file.tensors()) EXPECT_EQ(tensor.name, rows[in_turn++].name);
+  EXPECT_EQ(in_turn, std::size(rows));
+  for (std::size_t i = 0; i < file.tensor_count(); ++i) {
     const Row& row = rows[i];
     const Tensor tensor = file.tensor(i);
     EXPECT_EQ(tensor.name, row.name);
@@ -83,7 +86,7 @@ TEST(TorchFileTest, SaysWhereEachTensorLies) {
     EXPECT_FALSE(tensor.expanded()) << row.name;
   }
   EXPECT_EQ(file.Find("list.0"), std::nullopt);
-  EXPECT_EQ(file.storages(), 1u);
+  EXPECT_EQ(file.storage_count(), 1u);
   EXPECT_EQ(file.storage(0).element_bytes, 4u);
   EXPECT_EQ(file.storage(0).location, "cpu");
   EXPECT_EQ(file.location(0), "cpu");
@@ -112,7 +115,7 @@ TEST(TorchFileTest, WithoutARootNothingIsLookedFor) {
 
 TEST(TorchFileTest, CountsAnUntypedStorageInBytes) {
   const File file = Opened("tensor-untyped.pt");
-  ASSERT_EQ(file.storages(), 1u);
+  ASSERT_EQ(file.storage_count(), 1u);
   EXPECT_EQ(file.storage(0).element_bytes, 1u);
   EXPECT_EQ(file.storage(0).location, "cuda:0");
   EXPECT_EQ(file.storage(0).range.length, 8u);
@@ -124,7 +127,7 @@ TEST(TorchFileTest, CountsAnUntypedStorageInBytes) {
 
 TEST(TorchFileTest, NamesATensorInNoContainer) {
   const File file = Opened("root-tensor.pt");
-  ASSERT_EQ(file.size(), 1u);
+  ASSERT_EQ(file.tensor_count(), 1u);
   EXPECT_EQ(file.name(0), "tensor");
   EXPECT_EQ(file.ValuesJson(), R"({"tensor":"tensor"})");
 }
@@ -222,7 +225,7 @@ struct Given final : Source {
     return tensorgate::internal::CopyBytes(AsBytes(bytes).subspan(static_cast<std::size_t>(offset)),
                                            into);
   }
-  Result<void> Unchanged() override {
+  Result<void> CheckUnchanged() override {
     if (changed) return std::unexpected(Status{.rule = Rule::kIoChanged});
     return {};
   }
