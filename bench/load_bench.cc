@@ -209,7 +209,7 @@ Way ReadEachWay(const std::string& path) {
     return Timed([&] {
       const Checkpoint checkpoint = Open(path);
       auto all = std::make_unique<std::vector<tensorgate::Buffer>>();
-      for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+      for (std::size_t i = 0; i < checkpoint.tensor_count(); ++i) {
         auto read = checkpoint.Read(i);
         if (!read) Die("reading");
         all->push_back(std::move(*read));
@@ -225,7 +225,7 @@ Way MapWay(const std::string& path, bool touch) {
       const Checkpoint checkpoint = Open(path);
       auto mapping = checkpoint.Map(0);
       if (!mapping) Die("mapping");
-      for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+      for (std::size_t i = 0; i < checkpoint.tensor_count(); ++i) {
         const auto bytes = mapping->bytes(checkpoint.tensor(i)->range);
         sink = touch ? Touch(bytes) : static_cast<unsigned>(bytes.size());
       }
@@ -380,7 +380,7 @@ void Memory(const std::string& path) {
   row("`Read`, tensor by tensor", [&](const Measure& measure) {
     const Checkpoint checkpoint = Open(path);
     std::vector<tensorgate::Buffer> all;
-    for (std::size_t i = 0; i < checkpoint.size(); ++i)
+    for (std::size_t i = 0; i < checkpoint.tensor_count(); ++i)
       all.push_back(std::move(*checkpoint.Read(i)));
     measure();
   });

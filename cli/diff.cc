@@ -11,9 +11,8 @@
 #include "cli/json_document.h"
 #include "cli/output.h"
 #include "lib/base/bytes.h"
-#include "lib/digest/content_hash.h"
-#include "lib/write/file_layout.h"
 #include "tensorgate/buffer.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 
@@ -86,8 +85,7 @@ class DiffRun {
   }
 
   Result<void> Data(const TensorData& a, const TensorData& b) {
-    const std::uint64_t bytes =
-        TENSORGATE_TRY(safetensors::internal::TensorBytes(a.dtype, a.shape));
+    const std::uint64_t bytes = TENSORGATE_TRY(DataBytes(a));
     if (block_.size() == 0) {
       block_ = TENSORGATE_TRY(Buffer::Allocate(2 * kBlock));
     }
@@ -218,7 +216,7 @@ int RunDiff(const Options& options) {
   DiffRun comparison(*inputs[0], *inputs[1]);
   Result<void> compared = comparison.Run(options.metadata);
   for (const auto& input : inputs) {
-    if (compared) compared = input->Unchanged();
+    if (compared) compared = input->CheckUnchanged();
     if (!compared) {
       return NotCompared(output, {{input->path, ReadFailed(*input, compared.error(), options)}},
                          options);

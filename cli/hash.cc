@@ -5,7 +5,7 @@
 #include "cli/input.h"
 #include "cli/json_document.h"
 #include "cli/output.h"
-#include "lib/digest/content_hash.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
 
@@ -56,7 +56,7 @@ int RunHash(const Options& options) {
   if (!input) return Refuse(output, path, input.error(), {}, options);
   Result<ContentHash> hash = HashContent((*input)->contents.tensors);
   if (hash) {
-    const Result<void> unchanged = (*input)->Unchanged();
+    const Result<void> unchanged = (*input)->CheckUnchanged();
     if (!unchanged) hash = std::unexpected(unchanged.error());
   }
   if (!hash) return Refuse(output, path, ReadFailed(**input, hash.error(), options), {}, options);

@@ -93,10 +93,10 @@ Refusal WhyOfNoUse(const std::string& path, const Report& report, const Options&
   return {std::move(judged), Status{.rule = report.reason()->rule}, Message(report)};
 }
 
-Result<void> Input::Unchanged() {
-  if (checkpoint) return checkpoint->Unchanged();
+Result<void> Input::CheckUnchanged() {
+  if (checkpoint) return checkpoint->CheckUnchanged();
   for (const auto& source : sources) {
-    TENSORGATE_TRY(source->Unchanged());
+    TENSORGATE_TRY(source->CheckUnchanged());
   }
   return {};
 }

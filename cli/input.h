@@ -32,7 +32,7 @@ struct Input {
   std::vector<Repaired> repaired;  // the shards that strict refuses
 
   /// `io/changed` if the files are known to have changed since they were opened.
-  Result<void> Unchanged();
+  Result<void> CheckUnchanged();
 };
 
 /// A file with which a command does nothing.

@@ -14,10 +14,10 @@
 #include "cli/inspect_table.h"
 #include "cli/json_document.h"
 #include "cli/output.h"
-#include "lib/digest/digest.h"
 #include "lib/scan/judge.h"
 #include "lib/source/store.h"
 #include "tensorgate/checkpoint.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/model_file.h"
 #include "tensorgate/render.h"
 #include "tensorgate/scan.h"
@@ -97,7 +97,7 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
     return Refuse(output, path, refusal, {}, options);
   }
   std::vector<Listed> files;
-  for (std::size_t i = 0; i < checkpoint->parts(); ++i) {
+  for (std::size_t i = 0; i < checkpoint->part_count(); ++i) {
     const Part part = checkpoint->part(i);
     files.push_back({part.file, checkpoint->report().shards()[i].name});
   }

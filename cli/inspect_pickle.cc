@@ -71,7 +71,7 @@ int InspectPickle(const Options& options) {
   if (const std::optional<Rule> ended = interrupt.Ended()) {
     shown = std::unexpected(Status{.rule = *ended});
   }
-  if (shown) shown = (*source)->Unchanged();
+  if (shown) shown = (*source)->CheckUnchanged();
   if (!shown) return failed(shown.error());
   ExitCode code = listing.code();
   if (!listing.shown() && code == kDone) {

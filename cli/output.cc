@@ -98,7 +98,7 @@ unsigned Output::Width() const {
   return size.ws_col;
 }
 
-internal::FileIdentity Output::identity() const {
+FileIdentity Output::identity() const {
   struct stat status;
   if (!file_ || ::fstat(file_->descriptor(), &status) != 0) return {};
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};

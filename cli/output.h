@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "lib/source/new_file.h"
-#include "lib/source/walk.h"
+#include "tensorgate/walk.h"
 
 namespace tensorgate::cli {
 
@@ -30,7 +30,7 @@ class Output {
   /// Columns of the terminal; 0 if it is none.
   unsigned Width() const;
   /// The unfinished file, which no scan should visit.
-  internal::FileIdentity identity() const;
+  FileIdentity identity() const;
   /// Puts the file in place. False, with a message on standard error, if not all could be written.
   bool Finish();
 

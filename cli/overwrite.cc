@@ -13,16 +13,15 @@
 
 #include "lib/formats/registry.h"
 #include "lib/source/new_file.h"
-#include "lib/source/walk.h"
-#include "lib/write/shard_files.h"
 #include "tensorgate/render.h"
+#include "tensorgate/save.h"
 #include "tensorgate/shards.h"
+#include "tensorgate/walk.h"
 
 namespace tensorgate::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using internal::FileIdentity;
 
 // Of the regular file that is there, links followed. What is none cannot be replaced.
 std::optional<FileIdentity> IdentityOf(const std::string& path) {
@@ -135,9 +134,9 @@ bool Overwrites(std::span<const std::string> read, std::span<const std::string> 
 }
 
 bool Removes(std::span<const std::string> read, const std::string& target) {
-  if (!internal::ShardNames::Fits(target)) return false;
+  if (!ShardNames::Fits(target)) return false;
   const fs::path real = RealPath(target);
-  const internal::ShardNames names(internal::FileNameOf(target));
+  const ShardNames names(internal::FileNameOf(target));
   for (const std::string& each : read) {
     const fs::path input = RealPath(each);
     const std::string name = input.filename();

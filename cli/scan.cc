@@ -14,13 +14,10 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "lib/digest/digest.h"
 #include "lib/report/writers.h"
-#include "lib/sharded/check.h"
-#include "lib/source/folder.h"
-#include "lib/source/walk.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/scan.h"
-#include "tensorgate/shards.h"
+#include "tensorgate/walk.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -33,8 +30,7 @@ class Scanner {
 
  private:
   bool Path(const std::string& path);
-  bool File(const std::string& path, int folder, Result<std::unique_ptr<Source>> file);
-  Report JudgeIndex(const std::string& path, int folder, Source& file);
+  bool File(FoundFile& file);
   bool StandardInput();
   bool Add(const std::string& path, bool named, const Report& report, const std::string& digest);
   bool FlushesEach() const;
@@ -50,31 +46,20 @@ class Scanner {
 
 bool Scanner::Path(const std::string& path) {
   if (path == "-") return StandardInput();
-  const internal::WalkOptions walk{options_.check.follow_links, output_.identity()};
-  return internal::Walk(
-      path, walk,
-      [this](const std::string& found, int folder, Result<std::unique_ptr<Source>> file) {
-        return File(found, folder, std::move(file));
-      });
+  const WalkOptions walk{options_.check.follow_links, output_.identity()};
+  return Walk(path, walk, [this](FoundFile& file) { return File(file); });
 }
 
 // The line of an index speaks of the whole checkpoint; its shards have lines of their own as well.
-Report Scanner::JudgeIndex(const std::string& path, int folder, Source& file) {
-  const Result<internal::Folder> holding =
-      folder < 0 ? internal::Folder::Holding(path, options_.check.follow_links)
-                 : internal::Folder::FromDescriptor(folder, options_.check.follow_links);
-  if (!holding) return ScanFailure(holding.error(), options_.check);
-  return sharded::CheckIndex(*holding, *sharded::ShardsOf(path), file, CheckNow(options_)).report;
-}
-
-bool Scanner::File(const std::string& path, int folder, Result<std::unique_ptr<Source>> file) {
-  const bool named = folder < 0;
-  if (!file) return Add(path, named, ScanFailure(file.error(), options_.check), {});
-  if (IsNamedIndex(path)) return Add(path, named, JudgeIndex(path, folder, **file), {});
-  if (!options_.digest) return Add(path, named, Scan(**file, path, CheckNow(options_)), {});
-  DigestSource source(**file);
-  const Report report = Scan(source, path, CheckNow(options_));
-  return Add(path, named, report, HasHeaderDigest(report) ? source.Hex() : std::string());
+bool Scanner::File(FoundFile& file) {
+  const CheckOptions check = CheckNow(options_);
+  if (!options_.digest || !file.source()) {
+    return Add(file.path(), file.named(), file.Scan(check), {});
+  }
+  DigestSource source(**file.source());
+  const Report report = file.Scan(source, check);
+  return Add(file.path(), file.named(), report,
+             HasHeaderDigest(report) ? source.Hex() : std::string());
 }
 
 // False once the deadline has passed without a byte.

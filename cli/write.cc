@@ -17,15 +17,13 @@
 #include "cli/json_document.h"
 #include "cli/output.h"
 #include "cli/overwrite.h"
-#include "lib/digest/content_hash.h"
 #include "lib/formats/registry.h"
 #include "lib/sharded/check.h"
 #include "lib/source/new_file.h"
-#include "lib/write/file_layout.h"
-#include "lib/write/save_shards.h"
-#include "lib/write/shard_files.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/render.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/save.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
@@ -61,7 +59,7 @@ class RewriteCommand {
   Metadata metadata_;
   Entries seen_;  // of all inputs, which hold their texts
   // Of sanitize, if the input is an index or its folder: what is written is one, too.
-  std::vector<internal::ShardData> shards_;
+  std::vector<ShardData> shards_;
   std::size_t metadata_entries_ = 0;
   std::size_t not_copied_ = 0;  // files and folders beside the shards
   std::size_t left_out_ = 0;    // metadata entries
@@ -128,7 +126,7 @@ void RewriteCommand::TakeShards() {
   tensors_ = input.contents.tensors;
   auto tensor = tensors_.begin();
   for (std::size_t i = 0; i < input.shards.size(); ++i) {
-    internal::ShardData& shard = shards_.emplace_back();
+    ShardData& shard = shards_.emplace_back();
     shard.name = input.shards[i];
     ours.insert(shard.name.substr(0, shard.name.find('/')));
     const internal::ToSave::Part& part = input.contents.parts[i];
@@ -175,7 +173,7 @@ bool RewriteCommand::TargetFits() const {
                stderr);
     return false;
   }
-  if (options_.max_shard_bytes == 0 || internal::ShardNames::Fits(target_)) return true;
+  if (options_.max_shard_bytes == 0 || ShardNames::Fits(target_)) return true;
   std::fputs("tensorgate: OUT must be a folder, or end in .safetensors\n", stderr);
   return false;
 }
@@ -187,7 +185,7 @@ Result<void> RewriteCommand::Save() {
   save.max_shard_bytes = options_.max_shard_bytes;
   save.sync = !options_.no_sync;
   if (!shards_.empty()) {
-    return internal::SaveShards(options_.target, internal::FileNameOf(target_), shards_, save);
+    return SaveShards(options_.target, internal::FileNameOf(target_), shards_, save);
   }
   return tensorgate::Save(target_, tensors_, save);
 }
@@ -197,12 +195,12 @@ std::vector<std::string> RewriteCommand::Files() const {
   if (options_.max_shard_bytes == 0) return {target_};
   std::vector<std::uint64_t> bytes;
   for (const TensorData& tensor : tensors_) {
-    bytes.push_back(safetensors::internal::TensorBytes(tensor.dtype, tensor.shape).value_or(0));
+    bytes.push_back(DataBytes(tensor).value_or(0));
   }
-  const std::size_t count = internal::SplitIntoShards(bytes, options_.max_shard_bytes).size();
+  const std::size_t count = SplitIntoShards(bytes, options_.max_shard_bytes).size();
   if (count == 1) return {target_};
   const std::string folder = target_.substr(0, target_.rfind('/') + 1);
-  const internal::ShardNames names(internal::FileNameOf(target_));
+  const ShardNames names(internal::FileNameOf(target_));
   std::vector<std::string> files;
   for (std::size_t i = 0; i < count; ++i) files.push_back(folder + names.Shard(i, count));
   return files;
@@ -216,7 +214,7 @@ bool RewriteCommand::OverwritesInputs() const {
     for (const std::string& shard : input->shards) read.push_back(folder + shard);
   }
   std::vector<std::string> written = Files();
-  for (const internal::ShardData& shard : shards_) {
+  for (const ShardData& shard : shards_) {
     written.push_back(options_.target + "/" + shard.name);
   }
   return Overwrites(read, written) || (options_.max_shard_bytes != 0 && Removes(read, target_));
@@ -311,7 +309,7 @@ int RewriteCommand::Run() {
   }
   if (OverwritesInputs()) return kUsage;
   for (const TensorData& tensor : tensors_) {
-    data_bytes_ += safetensors::internal::TensorBytes(tensor.dtype, tensor.shape).value_or(0);
+    data_bytes_ += DataBytes(tensor).value_or(0);
   }
   const Result<void> saved = Save();
   if (!saved) error_ = saved.error();

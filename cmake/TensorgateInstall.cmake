@@ -13,9 +13,23 @@ install(TARGETS tensorgate EXPORT tensorgate_targets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/lib/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-  FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "digest.h" EXCLUDE)
 install(EXPORT tensorgate_targets NAMESPACE tensorgate:: FILE tensorgateTargets.cmake
   DESTINATION "${package_dir}")
+
+# find_package(tensorgate COMPONENTS digest)
+set(TENSORGATE_PACKAGE_DIGEST OFF)
+if(TARGET tensorgate_digest)
+  set(TENSORGATE_PACKAGE_DIGEST ON)
+  install(TARGETS tensorgate_digest EXPORT tensorgate_digest_targets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(FILES "${PROJECT_SOURCE_DIR}/lib/include/tensorgate/digest.h"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/tensorgate")
+  install(EXPORT tensorgate_digest_targets NAMESPACE tensorgate:: FILE tensorgateDigestTargets.cmake
+    DESTINATION "${package_dir}")
+endif()
 
 get_target_property(library_type tensorgate TYPE)
 if(library_type STREQUAL "STATIC_LIBRARY")

@@ -16,7 +16,7 @@ namespace {
 // No byte is two storages': what a loader allocates for them is no more than the file.
 void CheckStorages(const torch::File& file, std::uint64_t size) {
   std::vector<ByteRange> ranges;
-  for (std::size_t i = 0; i < file.storages(); ++i) ranges.push_back(file.storage(i).range);
+  for (std::size_t i = 0; i < file.storage_count(); ++i) ranges.push_back(file.storage(i).range);
   std::ranges::sort(ranges, {}, &ByteRange::offset);
   std::uint64_t end = 0;
   for (const ByteRange& range : ranges) {
@@ -29,7 +29,7 @@ void CheckStorages(const torch::File& file, std::uint64_t size) {
 // Names, and what each has besides, are a bounded multiple of the file.
 void CheckCost(const torch::File& file, std::uint64_t size) {
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < file.size(); ++i) {
+  for (std::size_t i = 0; i < file.tensor_count(); ++i) {
     bytes += file.name(i).size() + 16 * file.tensor(i).shape.size();
   }
   FUZZ_ASSERT(bytes <= (1u << 20) + 16 * size);
@@ -37,7 +37,7 @@ void CheckCost(const torch::File& file, std::uint64_t size) {
 
 void CheckTensors(const torch::File& file, std::uint64_t size) {
   FUZZ_ASSERT(file.file_size() == size);
-  for (std::size_t i = 0; i < std::min<std::size_t>(file.size(), 1000); ++i) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(file.tensor_count(), 1000); ++i) {
     const torch::Tensor tensor = file.tensor(i);
     const auto inside = [](const ByteRange& inner, const ByteRange& outer) {
       return inner.offset >= outer.offset && inner.length <= outer.length &&
@@ -47,7 +47,7 @@ void CheckTensors(const torch::File& file, std::uint64_t size) {
     FUZZ_ASSERT(inside(tensor.range, tensor.storage_range));
     FUZZ_ASSERT(tensor.shape.size() == tensor.stride.size() && tensor.shape.size() <= kMaxRank);
     if (tensor.contiguous()) FUZZ_ASSERT(tensor.bytes() == tensor.range.length);
-    FUZZ_ASSERT(tensor.storage < file.storages());
+    FUZZ_ASSERT(tensor.storage < file.storage_count());
     FUZZ_ASSERT(file.Find(tensor.name) == i);
   }
   FUZZ_ASSERT(!file.ValuesJson().empty());

@@ -87,7 +87,7 @@ void CheckWritten(const Given& given, std::span<const std::byte> bytes) {
     FUZZ_ASSERT(std::ranges::equal(range, std::get<std::span<const std::byte>>(tensor.data)));
   }
   const Metadata metadata = given.options.metadata.value_or(Metadata());
-  FUZZ_ASSERT(file->metadata_size() == metadata.size());
+  FUZZ_ASSERT(file->metadata_count() == metadata.size());
   for (std::size_t i = 0; i < metadata.size(); ++i) {
     FUZZ_ASSERT(file->metadata(i).key == metadata[i].first);
     FUZZ_ASSERT(file->metadata(i).value == metadata[i].second);
@@ -107,8 +107,8 @@ void CheckRewriting(std::span<const std::byte> bytes) {
                        .data = SourceData{&source, tensor.range().offset}});
   }
   SaveOptions options;
-  if (file->metadata_size() != 0) options.metadata.emplace();
-  for (std::size_t i = 0; i < file->metadata_size(); ++i) {
+  if (file->metadata_count() != 0) options.metadata.emplace();
+  for (std::size_t i = 0; i < file->metadata_count(); ++i) {
     options.metadata->emplace_back(file->metadata(i).key, file->metadata(i).value);
   }
   const auto once = Serialize(tensors, options);

@@ -125,7 +125,7 @@ inline void CheckFile(const safetensors::File& file, std::uint64_t size) {
     FUZZ_ASSERT(found && found->name() == tensor.name() && found->range() == tensor.range());
   }
   FUZZ_ASSERT(at == size);
-  for (std::size_t i = 0; i < file.metadata_size(); ++i) {
+  for (std::size_t i = 0; i < file.metadata_count(); ++i) {
     const safetensors::MetadataEntry entry = file.metadata(i);
     FUZZ_ASSERT(file.FindMetadata(entry.key) == entry.value);
     if (i == 100) break;  // each look-up is linear

@@ -100,7 +100,7 @@ NameTraits PathTraits(std::string_view name, bool own_rules) {
   if (IsDrive(name)) traits |= Bit(NameTrait::kDrive);
   if (name.contains('\\')) traits |= Bit(NameTrait::kBackslash);
   // The empty part that an absolute name begins with.
-  if (own_rules && !name.empty() && kSeparators.Has(name[0])) name.remove_prefix(1);
+  if (own_rules && kSeparators.Has(name[0])) name.remove_prefix(1);
   ForEachPart(name, kSeparators,
               [&](std::string_view part) { traits |= PartTraits(part, own_rules); });
   return traits;

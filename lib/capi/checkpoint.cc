@@ -140,7 +140,7 @@ tensorgate_checkpoint* tensorgate_open_callback(uint64_t size, tensorgate_read_f
 void tensorgate_checkpoint_free(tensorgate_checkpoint* checkpoint) { delete checkpoint; }
 
 size_t tensorgate_tensor_count(const tensorgate_checkpoint* checkpoint) {
-  return checkpoint->checkpoint.size();
+  return checkpoint->checkpoint.tensor_count();
 }
 
 int tensorgate_find(const tensorgate_checkpoint* checkpoint, const char* name, size_t name_length,
@@ -153,21 +153,20 @@ int tensorgate_find(const tensorgate_checkpoint* checkpoint, const char* name, s
 int tensorgate_tensor_at(const tensorgate_checkpoint* checkpoint, size_t index,
                          tensorgate_tensor* tensor, tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
-    const Result<TensorRef> found = checkpoint->checkpoint.tensor(index);
-    if (!found) return std::unexpected(found.error());
+    const TensorRef found = TENSORGATE_TRY(checkpoint->checkpoint.tensor(index));
     tensorgate_tensor full{};
-    full.name = ToText(found->name);
+    full.name = ToText(found.name);
     full.dtype =
-        found->type.dtype ? static_cast<tensorgate_dtype>(*found->type.dtype) : TENSORGATE_NO_DTYPE;
-    full.type_name = ToText(found->type.name);
-    full.block_elements = found->type.block_elements;
-    full.block_bytes = found->type.block_bytes;
-    full.rank = found->shape.size();
-    full.elements = found->elements();
-    full.bytes = found->bytes();
-    full.part = found->part;
-    full.offset = found->range.offset;
-    full.length = found->range.length;
+        found.type.dtype ? static_cast<tensorgate_dtype>(*found.type.dtype) : TENSORGATE_NO_DTYPE;
+    full.type_name = ToText(found.type.name);
+    full.block_elements = found.type.block_elements;
+    full.block_bytes = found.type.block_bytes;
+    full.rank = found.shape.size();
+    full.elements = found.elements();
+    full.bytes = found.bytes();
+    full.part = found.part;
+    full.offset = found.range.offset;
+    full.length = found.range.length;
     if (tensorgate::capi::Deliver(full, tensor) == 0) return Misuse(Rule::kUseWrongSize);
     return {};
   });
@@ -176,10 +175,9 @@ int tensorgate_tensor_at(const tensorgate_checkpoint* checkpoint, size_t index,
 int tensorgate_shape(const tensorgate_checkpoint* checkpoint, size_t index, uint64_t* shape,
                      size_t room, tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
-    const Result<TensorRef> found = checkpoint->checkpoint.tensor(index);
-    if (!found) return std::unexpected(found.error());
-    if (found->shape.size() > room) return Misuse(Rule::kUseWrongSize, room);
-    if (shape != nullptr) std::ranges::copy(found->shape, shape);
+    const TensorRef found = TENSORGATE_TRY(checkpoint->checkpoint.tensor(index));
+    if (found.shape.size() > room) return Misuse(Rule::kUseWrongSize, room);
+    if (shape != nullptr) std::ranges::copy(found.shape, shape);
     return {};
   });
 }
@@ -187,29 +185,28 @@ int tensorgate_shape(const tensorgate_checkpoint* checkpoint, size_t index, uint
 int tensorgate_stride(const tensorgate_checkpoint* checkpoint, size_t index, uint64_t* stride,
                       size_t room, tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
-    Result<TensorRef> found = checkpoint->checkpoint.tensor(index);
-    if (!found) return std::unexpected(found.error());
-    const std::size_t rank = found->shape.size();
+    TensorRef found = TENSORGATE_TRY(checkpoint->checkpoint.tensor(index));
+    const std::size_t rank = found.shape.size();
     if (rank > room) return Misuse(Rule::kUseWrongSize, room);
-    if (found->stride.empty()) {
-      found->stride.assign(rank, 1);
+    if (found.stride.empty()) {
+      found.stride.assign(rank, 1);
       for (std::size_t i = rank; i-- > 1;) {
         // A dimension of 0 may stand beside any others: the product means nothing there.
-        found->stride[i - 1] = found->elements() == 0 ? 1 : found->stride[i] * found->shape[i];
+        found.stride[i - 1] = found.elements() == 0 ? 1 : found.stride[i] * found.shape[i];
       }
     }
-    if (stride != nullptr) std::ranges::copy(found->stride, stride);
+    if (stride != nullptr) std::ranges::copy(found.stride, stride);
     return {};
   });
 }
 
 size_t tensorgate_metadata_count(const tensorgate_checkpoint* checkpoint) {
-  return checkpoint->checkpoint.metadata_size();
+  return checkpoint->checkpoint.metadata_count();
 }
 
 int tensorgate_metadata_at(const tensorgate_checkpoint* checkpoint, size_t index,
                            tensorgate_text* key, tensorgate_text* value) {
-  if (index >= checkpoint->checkpoint.metadata_size()) return 0;
+  if (index >= checkpoint->checkpoint.metadata_count()) return 0;
   const auto entry = checkpoint->checkpoint.metadata(index);
   if (key != nullptr) *key = ToText(entry.key);
   if (value != nullptr) *value = TextOf(entry.value);
@@ -224,12 +221,12 @@ int tensorgate_metadata_find(const tensorgate_checkpoint* checkpoint, const char
 }
 
 size_t tensorgate_part_count(const tensorgate_checkpoint* checkpoint) {
-  return checkpoint->checkpoint.parts();
+  return checkpoint->checkpoint.part_count();
 }
 
 int tensorgate_part_at(const tensorgate_checkpoint* checkpoint, size_t index,
                        tensorgate_part* part) {
-  if (index >= checkpoint->checkpoint.parts()) return 0;
+  if (index >= checkpoint->checkpoint.part_count()) return 0;
   const tensorgate::Part found = checkpoint->checkpoint.part(index);
   tensorgate_part full{};
   full.path = ToText(found.path);
@@ -238,7 +235,7 @@ int tensorgate_part_at(const tensorgate_checkpoint* checkpoint, size_t index,
 }
 
 int tensorgate_unchanged(const tensorgate_checkpoint* checkpoint, tensorgate_error** error) {
-  return Run(error, [&] { return checkpoint->checkpoint.Unchanged(); });
+  return Run(error, [&] { return checkpoint->checkpoint.CheckUnchanged(); });
 }
 
 const char* tensorgate_dtype_name(tensorgate_dtype dtype) {
@@ -261,9 +258,8 @@ int tensorgate_read(const tensorgate_checkpoint* checkpoint, size_t index, void*
                     size_t length, const tensorgate_load_options* options,
                     tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
-    const auto memory = Memory(into, length);
-    if (!memory) return std::unexpected(memory.error());
-    return checkpoint->checkpoint.ReadInto(index, *memory, ToLoadOptions(options));
+    const auto memory = TENSORGATE_TRY(Memory(into, length));
+    return checkpoint->checkpoint.ReadInto(index, memory, ToLoadOptions(options));
   });
 }
 
@@ -275,9 +271,8 @@ int tensorgate_read_many(const tensorgate_checkpoint* checkpoint,
     std::vector<tensorgate::Destination> all;
     all.reserve(count);
     for (const tensorgate_destination& each : std::span(destinations, count)) {
-      const auto memory = Memory(each.into, each.length);
-      if (!memory) return std::unexpected(memory.error());
-      all.push_back({each.index, *memory});
+      const auto memory = TENSORGATE_TRY(Memory(each.into, each.length));
+      all.push_back({each.index, memory});
     }
     return checkpoint->checkpoint.LoadInto(all, ToLoadOptions(options));
   });
@@ -305,7 +300,7 @@ void tensorgate_loaded_free(tensorgate_loaded* loaded) { delete loaded; }
 tensorgate_mapping* tensorgate_map(const tensorgate_checkpoint* checkpoint, size_t part,
                                    tensorgate_error** error) {
   return Make<tensorgate_mapping>(error, [&]() -> Result<tensorgate::Mapping> {
-    if (part >= checkpoint->checkpoint.parts()) return Misuse(Rule::kUseNotMappable, part);
+    if (part >= checkpoint->checkpoint.part_count()) return Misuse(Rule::kUseNotMappable, part);
     return checkpoint->checkpoint.Map(part);
   });
 }
@@ -323,20 +318,18 @@ int tensorgate_plan_slice(const tensorgate_checkpoint* checkpoint, size_t index,
                           tensorgate_slice* slice, uint64_t* shape, size_t room,
                           tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
-    const auto chosen = ToSubscripts(subscripts, count);
-    if (!chosen) return std::unexpected(chosen.error());
-    const Result<SlicePlan> plan = checkpoint->checkpoint.PlanSlice(index, *chosen);
-    if (!plan) return std::unexpected(plan.error());
+    const auto chosen = TENSORGATE_TRY(ToSubscripts(subscripts, count));
+    const SlicePlan plan = TENSORGATE_TRY(checkpoint->checkpoint.PlanSlice(index, chosen));
     tensorgate_slice full{};
-    full.rank = plan->shape.size();
-    full.bytes = plan->bytes;
-    full.reads = plan->reads;
-    full.read_bytes = plan->read_bytes;
+    full.rank = plan.shape.size();
+    full.bytes = plan.bytes;
+    full.reads = plan.reads;
+    full.read_bytes = plan.read_bytes;
     if (slice != nullptr && tensorgate::capi::Deliver(full, slice) == 0) {
       return Misuse(Rule::kUseWrongSize);
     }
     if (shape != nullptr) {
-      std::ranges::copy(std::span(plan->shape).first(std::min(room, plan->shape.size())), shape);
+      std::ranges::copy(std::span(plan.shape).first(std::min(room, plan.shape.size())), shape);
     }
     return {};
   });
@@ -347,11 +340,9 @@ int tensorgate_read_slice(const tensorgate_checkpoint* checkpoint, size_t index,
                           size_t length, const tensorgate_load_options* options,
                           tensorgate_error** error) {
   return Run(error, [&]() -> Result<void> {
-    const auto memory = Memory(into, length);
-    if (!memory) return std::unexpected(memory.error());
-    const auto chosen = ToSubscripts(subscripts, count);
-    if (!chosen) return std::unexpected(chosen.error());
-    return checkpoint->checkpoint.ReadSliceInto(index, *chosen, *memory, ToLoadOptions(options));
+    const auto memory = TENSORGATE_TRY(Memory(into, length));
+    const auto chosen = TENSORGATE_TRY(ToSubscripts(subscripts, count));
+    return checkpoint->checkpoint.ReadSliceInto(index, chosen, memory, ToLoadOptions(options));
   });
 }
 

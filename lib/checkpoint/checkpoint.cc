@@ -20,10 +20,10 @@ namespace {
 std::expected<Checkpoint, Report> OpenOne(std::string path, Result<std::unique_ptr<Source>> source,
                                           const CheckOptions& options) {
   if (!source) return std::unexpected(NotRead(source.error(), {}, options));
-  auto part = CheckpointData::OpenPart(std::move(path), *std::move(source), options);
-  if (!part) return std::unexpected(std::move(part.error()));
+  auto part =
+      TENSORGATE_TRY(CheckpointData::OpenPart(std::move(path), *std::move(source), options));
   std::vector<PartData> parts;
-  parts.push_back(std::move(*part));
+  parts.push_back(std::move(part));
   return CheckpointData::Make(std::move(parts));
 }
 
@@ -37,10 +37,9 @@ std::expected<Checkpoint, Report> OpenShards(const std::string& path, const Chec
   parts.reserve(checked.shards.size());
   for (sharded::CheckedShard& shard : checked.shards) {
     Judged judged{std::move(shard.report), std::move(shard.file)};
-    auto part = CheckpointData::MakePart(checked.folder + shard.name, std::move(shard.source),
-                                         std::move(judged), options);
-    if (!part) return std::unexpected(std::move(part.error()));
-    parts.push_back(std::move(*part));
+    auto part = TENSORGATE_TRY(CheckpointData::MakePart(
+        checked.folder + shard.name, std::move(shard.source), std::move(judged), options));
+    parts.push_back(std::move(part));
   }
   return CheckpointData::MakeWhole(path, std::move(parts), std::move(checked.report));
 }
@@ -145,6 +144,10 @@ Result<TensorRef> CheckpointData::Tensor(std::size_t index) const {
   if (index >= size()) {
     return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor, .found = index});
   }
+  return At(index);
+}
+
+TensorRef CheckpointData::At(std::size_t index) const {
   const std::size_t part = PartOf(index);
   TensorRef tensor = parts[part].file->tensor(index - first[part]);
   tensor.part = part;
@@ -164,8 +167,8 @@ Result<void> PartData::Read(std::uint64_t offset, std::span<std::byte> into) con
   return Do([&] { return ReadFully(*source, offset, into); });
 }
 
-Result<void> PartData::Unchanged() const {
-  return Do([&] { return source->Unchanged(); });
+Result<void> PartData::CheckUnchanged() const {
+  return Do([&] { return source->CheckUnchanged(); });
 }
 
 }  // namespace internal
@@ -207,10 +210,10 @@ std::expected<Checkpoint, Report> Checkpoint::Open(std::unique_ptr<Source> sourc
   });
 }
 
-std::size_t Checkpoint::size() const { return data_->size(); }
+std::size_t Checkpoint::tensor_count() const { return data_->size(); }
 
 std::string_view Checkpoint::name(std::size_t index) const {
-  if (index >= size()) std::abort();
+  if (index >= tensor_count()) std::abort();
   return data_->NameOf(index);
 }
 
@@ -222,6 +225,8 @@ Result<TensorRef> Checkpoint::tensor(std::size_t index) const {
   }
 }
 
+TensorRef Checkpoint::TensorAt(std::size_t index) const { return data_->At(index); }
+
 std::optional<std::size_t> Checkpoint::Find(std::string_view name) const {
   return data_->Find(name);
 }
@@ -230,12 +235,12 @@ std::string_view Checkpoint::path() const {
   return data_->report ? std::string_view(data_->path) : data_->parts.front().path;
 }
 
-std::size_t Checkpoint::metadata_size() const {
+std::size_t Checkpoint::metadata_count() const {
   return data_->parts.front().file->metadata_count();
 }
 
 MetadataEntry Checkpoint::metadata(std::size_t index) const {
-  if (index >= metadata_size()) std::abort();
+  if (index >= metadata_count()) std::abort();
   return data_->parts.front().file->metadata(index);
 }
 
@@ -243,10 +248,10 @@ std::optional<MetadataValue> Checkpoint::FindMetadata(std::string_view key) cons
   return data_->parts.front().file->FindMetadata(key);
 }
 
-std::size_t Checkpoint::parts() const { return data_->parts.size(); }
+std::size_t Checkpoint::part_count() const { return data_->parts.size(); }
 
 Part Checkpoint::part(std::size_t index) const {
-  if (index >= parts()) std::abort();
+  if (index >= part_count()) std::abort();
   const PartData& part = data_->parts[index];
   return {.path = part.path,
           .size = part.source->size(),
@@ -259,9 +264,9 @@ const Report& Checkpoint::report() const {
   return data_->report ? *data_->report : *data_->parts.front().report;
 }
 
-Result<void> Checkpoint::Unchanged() const {
+Result<void> Checkpoint::CheckUnchanged() const {
   for (const PartData& part : data_->parts) {
-    if (const Result<void> unchanged = part.Unchanged(); !unchanged) return unchanged;
+    TENSORGATE_TRY(part.CheckUnchanged());
   }
   return {};
 }

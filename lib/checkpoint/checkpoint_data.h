@@ -31,7 +31,7 @@ struct PartData {
   // Both may fail with its number in the status.
   /// Fills `into`. May be called by many threads; a source that is not concurrent is locked.
   Result<void> Read(std::uint64_t offset, std::span<std::byte> into) const;
-  Result<void> Unchanged() const;
+  Result<void> CheckUnchanged() const;
 
  private:
   template <typename Call>
@@ -76,6 +76,8 @@ struct CheckpointData {
   Result<void> CheckRepeats(std::uint64_t bytes, const LoadOptions& options) const;
   /// `use/no-such-tensor` if there is none. Throws std::bad_alloc.
   Result<TensorRef> Tensor(std::size_t index) const;
+  /// The same of a number that is below size().
+  TensorRef At(std::size_t index) const;
 };
 
 /// Whether tensors can be given out as they lie in files.

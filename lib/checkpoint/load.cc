@@ -63,8 +63,7 @@ class Places {
     }
     for (const Strided& each : strided_) {
       tensors[each.index] = At(memory, each.position, each.tensor.bytes());
-      const Result<void> added = transfer.AddTensor(each.tensor, tensors[each.index]);
-      if (!added) return added;
+      TENSORGATE_TRY(transfer.AddTensor(each.tensor, tensors[each.index]));
     }
     return {};
   }
@@ -102,15 +101,12 @@ Result<void> Checkpoint::ReadInto(std::size_t index, std::span<std::byte> into,
 
 Result<Buffer> Checkpoint::Read(std::size_t index, const LoadOptions& options) const {
   return Guarded([&]() -> Result<Buffer> {
-    const Result<TensorRef> tensor = data_->Tensor(index);
-    if (!tensor) return std::unexpected(tensor.error());
-    const Result<void> fits = data_->CheckRepeats(tensor->bytes(), options);
-    if (!fits) return std::unexpected(fits.error());
-    const bool aligned = tensor->range.offset % AlignmentOf(*tensor) == 0;
-    Result<Buffer> buffer = Buffer::Allocate(tensor->bytes(), aligned ? tensor->range.offset : 0);
+    const TensorRef tensor = TENSORGATE_TRY(data_->Tensor(index));
+    TENSORGATE_TRY(data_->CheckRepeats(tensor.bytes(), options));
+    const bool aligned = tensor.range.offset % AlignmentOf(tensor) == 0;
+    Result<Buffer> buffer = Buffer::Allocate(tensor.bytes(), aligned ? tensor.range.offset : 0);
     if (!buffer) return buffer;
-    const Result<void> read = ReadInto(index, buffer->bytes(), options);
-    if (!read) return std::unexpected(read.error());
+    TENSORGATE_TRY(ReadInto(index, buffer->bytes(), options));
     return buffer;
   });
 }
@@ -118,7 +114,7 @@ Result<Buffer> Checkpoint::Read(std::size_t index, const LoadOptions& options) c
 Result<void> Checkpoint::ReadRange(std::size_t part, std::uint64_t offset,
                                    std::span<std::byte> into, const LoadOptions& options) const {
   return Guarded([&]() -> Result<void> {
-    if (part >= parts()) {
+    if (part >= part_count()) {
       return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor, .found = part});
     }
     const std::uint64_t size = data_->parts[part].source->size();
@@ -142,12 +138,10 @@ Result<void> Checkpoint::LoadInto(std::span<const Destination> into,
     Transfer transfer(*data_, options);
     std::uint64_t all = 0;
     for (const auto& [index, bytes] : sorted) {
-      const Result<TensorRef> tensor = data_->Tensor(index);
-      if (!tensor) return std::unexpected(tensor.error());
-      if (bytes.size() != tensor->bytes()) return WrongSize(bytes.size());
+      const TensorRef tensor = TENSORGATE_TRY(data_->Tensor(index));
+      if (bytes.size() != tensor.bytes()) return WrongSize(bytes.size());
       all = internal::SaturatingAdd(all, std::uint64_t{bytes.size()});
-      const Result<void> added = transfer.AddTensor(*tensor, bytes);
-      if (!added) return added;
+      TENSORGATE_TRY(transfer.AddTensor(tensor, bytes));
     }
     const Result<void> fits = data_->CheckRepeats(all, options);
     return fits ? transfer.Run() : fits;
@@ -159,17 +153,14 @@ Result<Loaded> Checkpoint::Load(std::span<const std::size_t> which,
   return Guarded([&]() -> Result<Loaded> {
     Places places;
     for (const std::size_t index : which) {
-      Result<TensorRef> tensor = data_->Tensor(index);
-      if (!tensor) return std::unexpected(tensor.error());
-      places.Add(std::move(*tensor));
+      TensorRef tensor = TENSORGATE_TRY(data_->Tensor(index));
+      places.Add(std::move(tensor));
     }
     const std::uint64_t all = places.LayOut();
-    const Result<void> fits = data_->CheckRepeats(all, options);
-    if (!fits) return std::unexpected(fits.error());
-    Result<Buffer> buffer = Buffer::Allocate(all);
-    if (!buffer) return std::unexpected(buffer.error());
+    TENSORGATE_TRY(data_->CheckRepeats(all, options));
+    Buffer buffer = TENSORGATE_TRY(Buffer::Allocate(all));
     Loaded loaded;
-    loaded.buffer_ = std::move(*buffer);
+    loaded.buffer_ = std::move(buffer);
     Transfer transfer(*data_, options);
     Result<void> done = places.AddTo(transfer, loaded.buffer_.bytes(), loaded.tensors_);
     if (done) done = transfer.Run();
@@ -180,7 +171,7 @@ Result<Loaded> Checkpoint::Load(std::span<const std::size_t> which,
 
 Result<Loaded> Checkpoint::LoadAll(const LoadOptions& options) const {
   return Guarded([&] {
-    std::vector<std::size_t> which(size());
+    std::vector<std::size_t> which(tensor_count());
     for (std::size_t i = 0; i < which.size(); ++i) which[i] = i;
     return Load(which, options);
   });

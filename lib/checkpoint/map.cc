@@ -7,7 +7,7 @@ namespace tensorgate {
 
 Result<Mapping> Checkpoint::Map(std::size_t part, const MapOptions& options) const {
   return internal::Guarded([&]() -> Result<Mapping> {
-    if (part >= parts()) {
+    if (part >= part_count()) {
       return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor, .found = part});
     }
     const internal::PartData& data = data_->parts[part];
@@ -17,7 +17,7 @@ Result<Mapping> Checkpoint::Map(std::size_t part, const MapOptions& options) con
     if (descriptor < 0) return std::unexpected(Status{.rule = Rule::kUseNotMappable});
     Result<Mapping> mapping = Mapping::MapFile(descriptor, data.source->size(), options);
     if (!mapping) return mapping;
-    TENSORGATE_TRY(data.Unchanged());
+    TENSORGATE_TRY(data.CheckUnchanged());
     return mapping;
   });
 }

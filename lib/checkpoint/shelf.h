@@ -32,7 +32,7 @@ class Shelf final : public Source {
   std::uint64_t offset(std::size_t tensor) const { return offsets_[tensor]; }
   std::uint64_t size() const override { return offsets_.back(); }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
-  Result<void> Unchanged() override { return data_.parts[part_].Unchanged(); }
+  Result<void> CheckUnchanged() override { return data_.parts[part_].CheckUnchanged(); }
 
  private:
   Result<void> Fill();

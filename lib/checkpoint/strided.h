@@ -54,7 +54,7 @@ class StridedSource final : public Source {
       : data_(data), part_(tensor.part), size_(tensor.bytes()), reader_(data, std::move(tensor)) {}
   std::uint64_t size() const override { return size_; }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
-  Result<void> Unchanged() override { return data_.parts[part_].Unchanged(); }
+  Result<void> CheckUnchanged() override { return data_.parts[part_].CheckUnchanged(); }
 
  private:
   const CheckpointData& data_;

@@ -34,24 +34,21 @@ Result<ToSave> ToSaveOf(const Checkpoint& checkpoint) {
   std::uint64_t all = 0;
   std::vector<TensorRef> strided;
   std::vector<std::size_t> which;  // of the tensors
-  contents.tensors.reserve(checkpoint.size());
-  for (std::size_t i = 0; i < checkpoint.size(); ++i) {
-    Result<TensorRef> tensor = checkpoint.tensor(i);
-    if (!tensor) return std::unexpected(tensor.error());
-    all = SaturatingAdd(all, tensor->bytes());
-    if (!tensor->type.dtype) return NoDType(i);
+  contents.tensors.reserve(checkpoint.tensor_count());
+  for (TensorRef tensor : checkpoint.tensors()) {
+    all = SaturatingAdd(all, tensor.bytes());
+    if (!tensor.type.dtype) return NoDType(contents.tensors.size());
     TensorData made{
-        .name = std::string(tensor->name), .dtype = *tensor->type.dtype, .shape = tensor->shape};
-    if (tensor->stride.empty()) {
-      made.data = SourceData{checkpoint.part(tensor->part).source, tensor->range.offset};
+        .name = std::string(tensor.name), .dtype = *tensor.type.dtype, .shape = tensor.shape};
+    if (tensor.stride.empty()) {
+      made.data = SourceData{checkpoint.part(tensor.part).source, tensor.range.offset};
     } else {
-      which.push_back(i);
-      strided.push_back(*std::move(tensor));
+      which.push_back(contents.tensors.size());
+      strided.push_back(std::move(tensor));
     }
     contents.tensors.push_back(std::move(made));
   }
-  const Result<void> fits = data.CheckRepeats(all, {});
-  if (!fits) return std::unexpected(fits.error());
+  TENSORGATE_TRY(data.CheckRepeats(all, {}));
   contents.views.emplace(data, std::move(strided));
   for (std::size_t i = 0; i < which.size(); ++i) {
     contents.tensors[which[i]].data = contents.views->places()[i];

@@ -169,7 +169,7 @@ Result<void> Transfer::CheckUnchanged() {
   const auto repeated = std::ranges::unique(parts_);
   parts_.erase(repeated.begin(), repeated.end());
   for (const std::size_t part : parts_) {
-    TENSORGATE_TRY(data_.parts[part].Unchanged());
+    TENSORGATE_TRY(data_.parts[part].CheckUnchanged());
   }
   return {};
 }

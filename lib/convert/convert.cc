@@ -11,8 +11,6 @@
 #include "lib/scan/judge.h"
 #include "lib/sharded/check.h"
 #include "lib/source/folder.h"
-#include "lib/write/save_shards.h"
-#include "lib/write/shard_files.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/safetensors.h"
 #include "tensorgate/save.h"
@@ -25,8 +23,6 @@ using internal::CheckpointData;
 using internal::Folder;
 using internal::PlannedFile;
 using internal::PlannedTensor;
-using internal::ShardData;
-using internal::ShardNames;
 using internal::Views;
 
 constexpr std::size_t kCompared = 1 << 20;
@@ -186,7 +182,7 @@ class Converter {
         .sync = options_.sync, .cancel = options_.cancel, .progress = options_.progress};
     if (to_folder_) {
       const std::string index = sharded_ ? ShardNames(kTarget).Index() : std::string();
-      return internal::SaveShards(to_, index, shards, save);
+      return SaveShards(to_, index, shards, save);
     }
     save.metadata = shards[0].metadata;
     return Save(to_, shards[0].tensors, save);
@@ -205,7 +201,7 @@ class Converter {
   Done Verify() {
     const std::expected<Checkpoint, Report> made = Checkpoint::OpenPath(result_.path);
     if (!made) return Error(made.error());
-    if (made->size() != result_.tensors) return Error(Rule::kConvertVerifyFailed);
+    if (made->tensor_count() != result_.tensors) return Error(Rule::kConvertVerifyFailed);
     for (std::size_t part = 0; part < files_.size(); ++part) {
       for (std::size_t i = 0; i < files_[part].tensors.size(); ++i) {
         const PlannedTensor& planned = files_[part].tensors[i];

@@ -1,14 +1,12 @@
-#include "lib/digest/content_hash.h"
-
 #include <algorithm>
+#include <new>
 #include <numeric>
 #include <variant>
 
-#include "lib/base/bytes.h"
 #include "lib/digest/sha256.h"
-#include "lib/json/writer.h"
-#include "lib/write/file_layout.h"
 #include "tensorgate/buffer.h"
+#include "tensorgate/digest.h"
+#include "tensorgate/render.h"
 
 namespace tensorgate {
 namespace {
@@ -36,9 +34,7 @@ std::string HashLine(const TensorData& tensor, const std::string& sha256) {
     if (i != 0) line += ',';
     line += std::to_string(tensor.shape[i]);
   }
-  line += "] ";
-  internal::AppendAsciiJsonString(line, tensor.name);
-  return line;
+  return line + "] " + QuoteJson(tensor.name);
 }
 
 std::vector<std::uint32_t> SortedByName(std::span<const TensorData> tensors) {
@@ -48,31 +44,46 @@ std::vector<std::uint32_t> SortedByName(std::span<const TensorData> tensors) {
   return sorted;
 }
 
-Result<ContentHash> HashContent(std::span<const TensorData> tensors) {
+namespace {
+
+Result<void> AddTensor(Sha256& hash, const TensorData& tensor, std::size_t number,
+                       std::span<std::byte> block) {
+  if (const auto* memory = std::get_if<std::span<const std::byte>>(&tensor.data)) {
+    hash.Add(*memory);
+    return {};
+  }
+  const auto* source = std::get_if<SourceData>(&tensor.data);
+  if (source == nullptr) {
+    return std::unexpected(Status{.rule = Rule::kSaveMisuse, .found = number});
+  }
+  const std::uint64_t bytes = TENSORGATE_TRY(DataBytes(tensor));
+  return AddSource(hash, *source, bytes, block);
+}
+
+Result<ContentHash> Hash(std::span<const TensorData> tensors) {
   ContentHash hashes;
   Buffer block = TENSORGATE_TRY(Buffer::Allocate(kBlock));
   Sha256 hash;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const TensorData& tensor = tensors[i];
-    Result<void> added;
-    if (const auto* memory = std::get_if<std::span<const std::byte>>(&tensor.data)) {
-      hash.Add(*memory);
-    } else if (const auto* source = std::get_if<SourceData>(&tensor.data)) {
-      const Result<std::uint64_t> bytes =
-          safetensors::internal::TensorBytes(tensor.dtype, tensor.shape);
-      added = bytes ? AddSource(hash, *source, *bytes, block.bytes())
-                    : Result<void>(std::unexpected(bytes.error()));
-    } else {
-      added = std::unexpected(Status{.rule = Rule::kSaveMisuse, .found = i});
-    }
-    if (!added) return std::unexpected(added.error());
+    TENSORGATE_TRY(AddTensor(hash, tensors[i], i, block.bytes()));
     hashes.tensors.push_back(hash.Hex());
   }
   for (const std::uint32_t i : SortedByName(tensors)) {
-    hash.Add(internal::AsBytes(HashLine(tensors[i], hashes.tensors[i]) + '\n'));
+    const std::string line = HashLine(tensors[i], hashes.tensors[i]) + '\n';
+    hash.Add(std::as_bytes(std::span(line)));
   }
   hashes.content = hash.Hex();
   return hashes;
+}
+
+}  // namespace
+
+Result<ContentHash> HashContent(std::span<const TensorData> tensors) {
+  try {
+    return Hash(tensors);
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
+  }
 }
 
 }  // namespace tensorgate

@@ -67,6 +67,12 @@ void Serialize(std::string& out, std::string_view text) {
   }
 }
 
+std::string SerializeValid(std::string_view text) {
+  std::string out;
+  Serialize(out, ValidUtf8Length(text) == text.size() ? std::string(text) : ReplaceInvalid(text));
+  return out;
+}
+
 std::string Base64(std::string_view bytes) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -88,21 +94,14 @@ std::string Base64(std::string_view bytes) {
 
 void AppendJsonString(std::string& out, std::string_view text) {
   if (IsPlain(text)) return Serialize(out, text);
-  std::string written;
-  if (ValidUtf8Length(text) == text.size()) {
-    Serialize(written, text);
-  } else {
-    Serialize(written, ReplaceInvalid(text));
-  }
-  AppendWithout(out, written, IsDeceptive);
+  AppendWithout(out, SerializeValid(text), IsDeceptive);
 }
 
 void AppendPlainJsonString(std::string& out, std::string_view text) { Serialize(out, text); }
 
 void AppendAsciiJsonString(std::string& out, std::string_view text) {
-  std::string written;
-  Serialize(written, text);
-  AppendWithout(out, written, [](std::uint32_t code_point) { return code_point >= 0x7F; });
+  AppendWithout(out, SerializeValid(text),
+                [](std::uint32_t code_point) { return code_point >= 0x7F; });
 }
 
 void JsonWriter::Separate() {

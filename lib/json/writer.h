@@ -20,7 +20,7 @@ void AppendJsonString(std::string& out, std::string_view text);
 /// For files; nothing here is fit to be shown. Throws std::bad_alloc.
 void AppendPlainJsonString(std::string& out, std::string_view text);
 
-/// The same in ASCII alone: everything from DEL on is \uXXXX. Throws std::bad_alloc.
+/// In ASCII alone: everything from DEL on is \uXXXX. Bytes that are not UTF-8 become U+FFFD. Throws std::bad_alloc.
 void AppendAsciiJsonString(std::string& out, std::string_view text);
 
 /// Objects and arrays in the order in which they are written; commas are its business, nesting the

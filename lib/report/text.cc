@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "lib/base/utf8.h"
+#include "lib/json/writer.h"
 #include "lib/report/message.h"
 #include "lib/rules/report_builder.h"
 #include "lib/source/system_error.h"
@@ -193,6 +194,16 @@ std::string EscapeForText(std::string_view text, std::size_t max) {
   std::string out;
   try {
     AppendEscaped(out, text, max, '\0');
+  } catch (const std::bad_alloc&) {
+    out.clear();
+  }
+  return out;
+}
+
+std::string QuoteJson(std::string_view text) {
+  std::string out;
+  try {
+    internal::AppendAsciiJsonString(out, text);
   } catch (const std::bad_alloc&) {
     out.clear();
   }

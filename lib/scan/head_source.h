@@ -51,7 +51,7 @@ class HeadSource final : public Source {
     if (count) bytes_read_ += *count;
     return count;
   }
-  Result<void> Unchanged() override { return inner_.Unchanged(); }
+  Result<void> CheckUnchanged() override { return inner_.CheckUnchanged(); }
 
  private:
   Source& inner_;

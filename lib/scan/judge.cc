@@ -20,7 +20,7 @@ Report JudgeDetected(HeadSource& source, std::string_view name, const CheckOptio
   if (const std::optional<Rule> ended = source.ended()) {
     return NotRead(Status{.rule = *ended}, source.size(), options);
   }
-  if (const Result<void> same = source.Unchanged(); !same) {
+  if (const Result<void> same = source.CheckUnchanged(); !same) {
     return NotRead(same.error(), source.size(), options);
   }
   return Unsupported(detected->kind, source.size(), source.bytes_read(), options, detected->also);

@@ -89,7 +89,7 @@ bool Check::ReadIndex(Source& source) {
   if (builder_.HasError()) return false;
   index_.bytes.Resize(static_cast<std::size_t>(size));
   Result<void> read = internal::ReadFully(source, 0, index_.bytes.span(), builder_.interrupt());
-  if (read) read = source.Unchanged();
+  if (read) read = source.CheckUnchanged();
   if (!read) {
     builder_.Add(read.error());
     return false;

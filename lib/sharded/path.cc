@@ -5,6 +5,7 @@
 #include "lib/rules/report_builder.h"
 #include "lib/sharded/check.h"
 #include "lib/source/folder.h"
+#include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
 namespace tensorgate::sharded {
@@ -99,8 +100,9 @@ std::string IndexOf(const std::string& path) {
 
 namespace tensorgate {
 
-CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options) {
-  sharded::Checked checked = sharded::CheckPath(path, options);
+namespace {
+
+CheckpointCheck ToCheck(sharded::Checked checked, const CheckOptions& options) {
   try {
     CheckpointCheck result{std::move(checked.report), {}};
     result.shards.reserve(checked.shards.size());
@@ -111,6 +113,23 @@ CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& opt
   } catch (const std::bad_alloc&) {
     return {ReportBuilder::OutOfMemory(options, internal::SafetensorsFormat().shards->format), {}};
   }
+}
+
+}  // namespace
+
+CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options) {
+  return ToCheck(sharded::CheckPath(path, options), options);
+}
+
+CheckpointCheck CheckIndex(Source& index, const std::string& path, int folder,
+                           const CheckOptions& options) {
+  const internal::Format* named = sharded::ShardsOf(path);
+  const internal::Format& shards = named != nullptr ? *named : internal::SafetensorsFormat();
+  const Result<internal::Folder> holding =
+      folder < 0 ? internal::Folder::Holding(path, options.follow_links)
+                 : internal::Folder::FromDescriptor(folder, options.follow_links);
+  if (!holding) return {ScanFailure(holding.error(), options), {}};
+  return ToCheck(sharded::CheckIndex(*holding, shards, index, options), options);
 }
 
 }  // namespace tensorgate

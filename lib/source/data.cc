@@ -130,8 +130,7 @@ Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRang
     }
     return bytes;
   };
-  const Result<void> run = RunPieces(pieces.size(), total, !source.concurrent(), {}, work);
-  if (!run) return std::unexpected(run.error());
+  TENSORGATE_TRY(RunPieces(pieces.size(), total, !source.concurrent(), {}, work));
   std::vector<DataFacts> facts(ranges.size());
   for (const Part& part : parts) {
     DataFacts& whole = facts[part.of];

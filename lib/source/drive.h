@@ -16,7 +16,7 @@ Result<void> Drive(Parser& parser, Source& source, Interrupt& interrupt) {
       return read;
     parser.Filled(need.into.size());
   }
-  return source.Unchanged();
+  return source.CheckUnchanged();
 }
 
 template <typename Parser>

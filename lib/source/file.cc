@@ -109,7 +109,7 @@ Result<std::size_t> FileSource::Read(std::uint64_t offset, std::span<std::byte> 
   }
 }
 
-Result<void> FileSource::Unchanged() {
+Result<void> FileSource::CheckUnchanged() {
   FileSource now = TENSORGATE_TRY(FromDescriptor(descriptor_));
   // The inode cannot differ behind one descriptor on a sound system; network file systems are not
   // always.

@@ -1,30 +1,14 @@
-// Files and folders, in a stable order, each file opened where it was found. The only part of
-// scanning that depends on the system, besides Folder and FileSource.
+// Files and folders, in a stable order, each file opened where it was found; tensorgate::Walk judges them as well.
 #ifndef TENSORGATE_SOURCE_WALK_H_
 #define TENSORGATE_SOURCE_WALK_H_
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "tensorgate/source.h"
+#include "tensorgate/walk.h"
 
 namespace tensorgate::internal {
-
-/// What is never visited: the file that is being written.
-struct FileIdentity {
-  std::uint64_t device = 0, inode = 0;
-  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
-};
-
-struct WalkOptions {
-  /// Follow every symbolic link. Without it only those are followed that end at a regular file in the folder that was
-  /// named, each step of the way below it (beneath.h), or in the blobs/ of their own hub cache. A link to a folder is
-  /// not: what is in there has its lines already, or is elsewhere.
-  bool follow_links = false;
-  FileIdentity skip;
-};
 
 /// Called for each name of a file once: its path, which opens it as it stands; a descriptor of the folder it was
 /// found in, open until the visit is over, or -1 for the path that was named; and the open file or

@@ -25,7 +25,6 @@ using internal::Meter;
 using internal::NewFile;
 using internal::NewFileFolder;
 using internal::Refuse;
-using internal::ShardNames;
 using internal::SpecOf;
 using internal::WritePiece;
 using safetensors::internal::FileLayout;
@@ -99,7 +98,7 @@ Result<void> Writer::State::Begin() {
     split.resize(1);
     for (std::uint32_t i = 0; i < tensors.size(); ++i) split[0].push_back(i);
   } else {
-    split = internal::SplitIntoShards(bytes, most);
+    split = SplitIntoShards(bytes, most);
   }
   shards.resize(split.size());
   for (std::uint32_t i = 0; i < split.size(); ++i) {

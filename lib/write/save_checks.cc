@@ -4,7 +4,13 @@
 
 #include "lib/second_readings/second_readings.h"
 
-namespace tensorgate::internal {
+namespace tensorgate {
+
+Result<std::uint64_t> DataBytes(const TensorData& tensor) {
+  return safetensors::internal::TensorBytes(tensor.dtype, tensor.shape);
+}
+
+namespace internal {
 namespace {
 
 constexpr std::uint64_t kLeastAlignment = 8, kLargestAlignment = 1 << 20;
@@ -20,7 +26,7 @@ Result<void> CheckSaveOptions(const SaveOptions& options) {
 }
 
 Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number) {
-  const Result<std::uint64_t> size = safetensors::internal::TensorBytes(tensor.dtype, tensor.shape);
+  const Result<std::uint64_t> size = DataBytes(tensor);
   if (!size) return Refuse(size.error().rule, number);
   const auto* memory = std::get_if<std::span<const std::byte>>(&tensor.data);
   if (memory != nullptr && memory->size() != *size) return Refuse(Rule::kSaveWrongSize, number);
@@ -43,4 +49,5 @@ Result<FileLayout> LayOutFile(std::span<const TensorSpec> specs, const SaveOptio
                                         .as_given = options.order == TensorOrder::kAsGiven});
 }
 
-}  // namespace tensorgate::internal
+}  // namespace internal
+}  // namespace tensorgate

@@ -1,5 +1,4 @@
-#include "lib/write/save_shards.h"
-
+// A checkpoint of shards written anew: the files it had, and the index over them.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,8 +10,10 @@
 #include "lib/write/save_checks.h"
 #include "lib/write/shard_files.h"
 #include "lib/write/write.h"
+#include "tensorgate/save.h"
 
-namespace tensorgate::internal {
+namespace tensorgate {
+namespace internal {
 namespace {
 
 class ShardRewriter {
@@ -176,10 +177,12 @@ Result<void> ShardRewriter::Run(const std::string& folder, const std::string& in
 }
 
 }  // namespace
+}  // namespace internal
 
 Result<void> SaveShards(const std::string& folder, const std::string& index,
                         std::span<const ShardData> shards, const SaveOptions& options) {
-  return Guarded([&] { return ShardRewriter(shards, options).Run(folder, index); });
+  return internal::Guarded(
+      [&] { return internal::ShardRewriter(shards, options).Run(folder, index); });
 }
 
-}  // namespace tensorgate::internal
+}  // namespace tensorgate

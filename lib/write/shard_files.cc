@@ -3,8 +3,9 @@
 #include <utility>
 
 #include "lib/json/writer.h"
+#include "tensorgate/save.h"
 
-namespace tensorgate::internal {
+namespace tensorgate {
 namespace {
 
 constexpr std::size_t kDigits = 5;
@@ -30,16 +31,16 @@ bool Take(std::string_view& text, std::string_view prefix) {
 }  // namespace
 
 std::vector<std::vector<std::uint32_t>> SplitIntoShards(std::span<const std::uint64_t> bytes,
-                                                        std::uint64_t most) {
+                                                        std::uint64_t max_shard_bytes) {
   std::vector<std::vector<std::uint32_t>> shards;
   std::vector<std::uint32_t> open;
   std::uint64_t used = 0;
   for (std::uint32_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] > most) {
+    if (bytes[i] > max_shard_bytes) {
       shards.push_back({i});
       continue;
     }
-    if (bytes[i] > most - used) {
+    if (bytes[i] > max_shard_bytes - used) {
       shards.push_back(std::exchange(open, {}));
       used = 0;
     }
@@ -62,7 +63,7 @@ bool ShardNames::IsShard(std::string_view name) const {
          TakeNumber(name) && name == kSuffix;
 }
 
-std::string IndexText(std::uint64_t total_bytes, std::span<const IndexEntry> sorted) {
+std::string internal::IndexText(std::uint64_t total_bytes, std::span<const IndexEntry> sorted) {
   std::string text = "{\n  \"metadata\": {\n    \"total_size\": " + std::to_string(total_bytes) +
                      "\n  },\n  \"weight_map\": {";
   const char* separator = "\n    ";
@@ -76,4 +77,4 @@ std::string IndexText(std::uint64_t total_bytes, std::span<const IndexEntry> sor
   return text;
 }
 
-}  // namespace tensorgate::internal
+}  // namespace tensorgate

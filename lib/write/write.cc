@@ -175,7 +175,7 @@ Result<void> CheckSources(std::span<const TensorData> tensors) {
     const auto* data = std::get_if<SourceData>(&tensor.data);
     if (data == nullptr || data->source == asked) continue;
     asked = data->source;
-    TENSORGATE_TRY(asked->Unchanged());
+    TENSORGATE_TRY(asked->CheckUnchanged());
   }
   return {};
 }

@@ -91,7 +91,7 @@ nb::object Text(std::string_view text) {
 }
 
 nb::object Names(const CheckpointHandle& self, bool sorted) {
-  const std::size_t size = self.checkpoint.size();
+  const std::size_t size = self.checkpoint.tensor_count();
   nb::object list = nb::steal(PyList_New(static_cast<Py_ssize_t>(size)));
   if (!list.is_valid()) throw nb::python_error();
   for (std::size_t i = 0; i < size; ++i) {
@@ -115,11 +115,11 @@ nb::object ValueOf(const MetadataValue& value) {
 
 nb::object Metadata(const CheckpointHandle& self) {
   // An empty one is another thing than none.
-  if (self.checkpoint.parts() == 0 || !self.checkpoint.part(0).file->has_metadata()) {
+  if (self.checkpoint.part_count() == 0 || !self.checkpoint.part(0).file->has_metadata()) {
     return nb::none();
   }
   nb::dict dict;
-  for (std::size_t i = 0; i < self.checkpoint.metadata_size(); ++i) {
+  for (std::size_t i = 0; i < self.checkpoint.metadata_count(); ++i) {
     const MetadataEntry entry = self.checkpoint.metadata(i);
     dict[Text(entry.key)] = ValueOf(entry.value);
   }
@@ -169,7 +169,7 @@ void ReadInto(const CheckpointHandle& self, std::size_t index, nb::handle into) 
 std::tuple<Memory*, std::vector<std::size_t>> LoadAll(const CheckpointHandle& self) {
   auto memory = std::make_unique<Memory>(
       Interruptible([&](const LoadOptions& options) { return self.checkpoint.LoadAll(options); }));
-  std::vector<std::size_t> offsets(self.checkpoint.size());
+  std::vector<std::size_t> offsets(self.checkpoint.tensor_count());
   for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = memory->offset(i);
   return {memory.release(), std::move(offsets)};
 }
@@ -194,13 +194,13 @@ std::tuple<Memory*, std::vector<std::uint64_t>> ReadSlice(const CheckpointHandle
 }
 
 int DescriptorOf(const CheckpointHandle& self, std::size_t part) {
-  if (part >= self.checkpoint.parts()) throw nb::value_error("there is no such part");
+  if (part >= self.checkpoint.part_count()) throw nb::value_error("there is no such part");
   const Source* source = self.checkpoint.part(part).source;
   return source != nullptr ? source->descriptor() : -1;
 }
 
 std::uint64_t SizeOf(const CheckpointHandle& self, std::size_t part) {
-  if (part >= self.checkpoint.parts()) throw nb::value_error("there is no such part");
+  if (part >= self.checkpoint.part_count()) throw nb::value_error("there is no such part");
   return self.checkpoint.part(part).size;
 }
 
@@ -236,13 +236,13 @@ void BindCheckpoint(nb::module_& module) {
       .def("size", &SizeOf, nb::arg("part"), "Bytes of the file behind a part.")
       .def(
           "check_unchanged",
-          [](const CheckpointHandle& self) { Take(self.checkpoint.Unchanged()); },
+          [](const CheckpointHandle& self) { Take(self.checkpoint.CheckUnchanged()); },
           "Raises if a file is known to have changed since it was opened.")
       .def_prop_ro(
           "report",
           [](const CheckpointHandle& self) { return ReportHandle(self.checkpoint.report(), {}); },
           "Accepted; its warnings and notes.")
-      .def("__len__", [](const CheckpointHandle& self) { return self.checkpoint.size(); });
+      .def("__len__", [](const CheckpointHandle& self) { return self.checkpoint.tensor_count(); });
   module.def("open_path", &OpenPath, nb::arg("path").none(),
              "Opens a model file; raises what is wrong with it.");
   module.def("open_bytes", &OpenBytes, nb::arg("data").none(),

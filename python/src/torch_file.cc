@@ -225,11 +225,11 @@ using Place = std::pair<nb::object, std::size_t>;
 std::vector<Place> Load(const TorchFileHandle& self) {
   const torch::File& file = self.file();
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < file.storages(); ++i) {
+  for (std::size_t i = 0; i < file.storage_count(); ++i) {
     if (file.storage(i).range.length != 0) order.push_back(i);
   }
   std::ranges::sort(order, {}, [&](std::size_t i) { return file.storage(i).range.offset; });
-  std::vector<Place> places(file.storages(), Place(nb::none(), 0));
+  std::vector<Place> places(file.storage_count(), Place(nb::none(), 0));
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     std::uint64_t bytes = 0;
     while (end < order.size()) {
@@ -260,7 +260,7 @@ using StorageEntry = std::tuple<std::uint64_t, std::uint64_t, nb::object>;
 
 std::vector<StorageEntry> Storages(const TorchFileHandle& self) {
   std::vector<StorageEntry> all;
-  for (std::size_t i = 0; i < self.file().storages(); ++i) {
+  for (std::size_t i = 0; i < self.file().storage_count(); ++i) {
     const torch::Storage storage = self.file().storage(i);
     all.emplace_back(storage.range.offset, storage.range.length, Text(storage.location));
   }
@@ -293,7 +293,8 @@ void BindTorchFile(nb::module_& module) {
           "size", [](const TorchFileHandle& self) { return self.storages.part(0).size; },
           "Bytes of the file.")
       .def(
-          "check_unchanged", [](const TorchFileHandle& self) { Take(self.storages.Unchanged()); },
+          "check_unchanged",
+          [](const TorchFileHandle& self) { Take(self.storages.CheckUnchanged()); },
           "Raises if the file is known to have changed since it was opened.")
       .def_prop_ro(
           "report",

@@ -328,6 +328,27 @@ TEST(DeadlineTest, LongLoopsAskAgainAndAgain) {
   }
 }
 
+// Files that are just long enough to be asked within each loop: ended at every question, and by one that is answered no
+// only once.
+TEST(DeadlineTest, EndedAtEveryQuestionOfLongFiles) {
+  std::vector<std::string> members;
+  for (int i = 0; i < 9000; ++i) members.push_back("data/x" + std::to_string(i));
+  const Door door = Doors()[0];
+  for (const std::string& file :
+       {ManyTensors(9000, false), ManyTensors(9000, true), made::File("N", {}, members)}) {
+    EndEverywhere(door, file, {}, "a long file");
+    const Report plain = door.judge(file, {});
+    for (int n = 0, asked = n + 1; asked > n; ++n) {
+      asked = 0;
+      CheckOptions options;
+      options.keep_going = [&] { return asked++ != n; };
+      const Report report = door.judge(file, options);
+      const bool ended = Has(report, Rule::kUseCancelled);
+      ASSERT_EQ(report.verdict(), ended ? Verdict::kUndecided : plain.verdict()) << n;
+    }
+  }
+}
+
 // A sender of one byte every millisecond.
 class Trickle final : public Source {
  public:

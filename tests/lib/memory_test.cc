@@ -19,7 +19,6 @@
 #include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "lib/source/walk.h"
-#include "lib/write/save_shards.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/convert.h"
@@ -475,7 +474,7 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
   EXPECT_GT(FailEach([&] { return told(whole->LoadAll({.threads = 1})); }), 20);
   const auto& data = tensorgate::internal::CheckpointData::Of(*whole);
   std::vector<TensorRef> tensors;
-  for (std::size_t i = 0; i < whole->size(); ++i) tensors.push_back(*whole->tensor(i));
+  for (std::size_t i = 0; i < whole->tensor_count(); ++i) tensors.push_back(*whole->tensor(i));
   std::optional<tensorgate::internal::Shelf> shelf;
   std::vector<std::byte> bytes(tensors.size() * 320), expected;
   const Result<Loaded> all = whole->LoadAll();
@@ -545,7 +544,7 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
   EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
   options.max_shard_bytes = 3000;
   EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
-  const std::vector<tensorgate::internal::ShardData> shards = {
+  const std::vector<tensorgate::ShardData> shards = {
       {"one", {tensors[0]}, {}}, {"sub/two", {tensors[1]}, Metadata{{"key", "value"}}}};
   const std::string out = folder + "/out", index = "index";
   EXPECT_GT(FailEach([&] {

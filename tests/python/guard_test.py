@@ -487,7 +487,7 @@ class Processes(Guarded):
         self.assertEqual(self.run_it("script.py", "x"), (0, "getcwd x"))
         self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x"), (0, "RejectedError x"))
         self.assertEqual(self.run_it("-m", "tensorgate.guard", "-m", "script", "x"), (0, "RejectedError x"))
-        self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x", TENSORGATE_GUARD_ALLOW=f"numpy, {digest(EVIL)}"),
+        self.assertEqual(self.run_it("-m", "tensorgate.guard", "script.py", "x", TENSORGATE_GUARD_ALLOW=f"npz, {digest(EVIL)}"),
                          (0, "getcwd x"))
         self.assertEqual(self.run_it("-m", "tensorgate.guard")[0], 4)
 

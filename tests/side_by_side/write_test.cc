@@ -55,9 +55,9 @@ TEST(WriteTest, TheLibraryWritesTheReferencesBytes) {
     const auto file = safetensors::File::OpenBytes(reference);
     ASSERT_TRUE(file) << seed << " " << Message(file.error(), file.error().findings()[0]);
     if (options.metadata) {
-      ASSERT_EQ(file->metadata_size(), options.metadata->size());
+      ASSERT_EQ(file->metadata_count(), options.metadata->size());
       options.metadata->clear();
-      for (std::size_t i = 0; i < file->metadata_size(); ++i) {
+      for (std::size_t i = 0; i < file->metadata_count(); ++i) {
         options.metadata->emplace_back(file->metadata(i).key, file->metadata(i).value);
       }
     }

@@ -35,7 +35,7 @@ class NumpyFile final : public ModelFile {
     return 0;
   }
   void DescribeTensor(std::size_t, Describer& to) const override {
-    to.Add("descr", header_.descr, header_.dtype ? "" : header_.descr);
+    to.Add("descr", header_.descr, {});
     to.Add("fortran_order", header_.column_major, header_.column_major ? "Fortran order" : "");
   }
 
@@ -74,7 +74,7 @@ Result<void> Read(Examination& examination, Source& source) {
   const auto facts = tensorgate::internal::ReadData(source, ranges, builder.interrupt());
   if (!facts) return std::unexpected(facts.error());
   examination.OnData(*facts);
-  return source.Unchanged();
+  return source.CheckUnchanged();
 }
 
 }  // namespace

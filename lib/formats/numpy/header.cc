@@ -39,7 +39,7 @@ class Reader {
  private:
   bool Decode();
   bool ReadKeys();
-  void ReadElement(const Value& descr);
+  bool ReadElement(const Value& descr);
   void ReadOrder(const Value& order);
   void ReadShape(const Value& shape);
   void ReadSize(const Value& shape);
@@ -129,19 +129,23 @@ bool Reader::ReadKeys() {
   return std::ranges::all_of(keys_, [](const Key& key) { return key.value != nullptr; });
 }
 
-void Reader::ReadElement(const Value& descr) {
+// False: it has no size.
+bool Reader::ReadElement(const Value& descr) {
   header_.descr = Written(descr);
+  if (descr.kind == Kind::kString)
+    header_.descr = header_.descr.substr(1, header_.descr.size() - 2);
   const Descr element = ReadDescr(literal_, descr);
   header_.element_bytes = element.bytes;
   header_.dtype = element.dtype;
   AddElement(Rule::kNumpyDescrObject, element.object);
   AddElement(Rule::kNumpyDescrUnknown, element.unknown);
   AddElement(Rule::kNumpyFieldDuplicate, element.duplicate);
+  if (element.refused()) return false;
   AddElement(Rule::kNumpyDescrAlias, element.alias);
   AddElement(Rule::kNumpyDescrMachine, element.machine);
-  if (element.refused()) return;
   AddElement(Rule::kNumpyBigEndian, element.big_endian);
   if (!element.dtype) AddElement(Rule::kNumpyNoDtype, descr.begin);
+  return true;
 }
 
 void Reader::ReadOrder(const Value& order) {
@@ -187,7 +191,7 @@ void Reader::ReadSize(const Value& shape) {
 
 // What readers assume that look at fixed places.
 void Reader::CheckForm() {
-  const std::string descr = "{'descr': " + header_.descr;
+  const std::string descr = "{'descr': " + std::string(Written(*keys_[0].value));
   const std::string order = header_.column_major ? ", 'fortran_order': True, 'shape': ("
                                                  : ", 'fortran_order': False, 'shape': (";
   if (!text_.starts_with(descr + order) || !text_.ends_with('\n')) {
@@ -228,10 +232,10 @@ void Reader::Read() {
   if (literal_.loose) Add(Rule::kNumpyHeaderLoose, *literal_.loose);
   if (literal_.python2_long) Add(Rule::kNumpyPython2Long, *literal_.python2_long);
   if (!ReadKeys()) return;
-  ReadElement(*keys_[0].value);
+  const bool sized = ReadElement(*keys_[0].value);
   ReadOrder(*keys_[1].value);
   ReadShape(*keys_[2].value);
-  if (header_.shape.size() == keys_[2].value->count) ReadSize(*keys_[2].value);
+  if (sized && header_.shape.size() == keys_[2].value->count) ReadSize(*keys_[2].value);
   SetFacts();
   CheckForm();
 }

@@ -28,7 +28,7 @@ struct Version {
 };
 
 struct Header {
-  std::string descr;  ///< As it is written, for messages.
+  std::string descr;  ///< As it is written, a string without its quotes.
   std::uint64_t element_bytes = 0;
   std::optional<DType> dtype;  ///< Where safetensors has these numbers, little-endian.
   bool column_major = false;   ///< `fortran_order`: the first index changes fastest.

@@ -25,7 +25,7 @@ Result<void> ReadData(Examination& examination, Source& source) {
   const auto facts =
       TENSORGATE_TRY(tensorgate::internal::ReadData(source, ranges, examination.interrupt()));
   examination.OnData(ranges, facts);
-  return source.Unchanged();
+  return source.CheckUnchanged();
 }
 
 // Drives an examination by a source of random access.
@@ -147,7 +147,7 @@ std::optional<std::size_t> File::FindIndex(std::string_view name) const {
   return static_cast<std::size_t>(at - order.begin());
 }
 
-std::size_t File::metadata_size() const { return header_->metadata.size(); }
+std::size_t File::metadata_count() const { return header_->metadata.size(); }
 
 MetadataEntry File::metadata(std::size_t index) const {
   const internal::MetadataRecord& record = header_->metadata[index];

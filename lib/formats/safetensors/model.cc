@@ -31,7 +31,7 @@ class SafetensorsFile final : public ModelFile {
     return file_.FindIndex(name);
   }
 
-  std::size_t metadata_count() const override { return file_.metadata_size(); }
+  std::size_t metadata_count() const override { return file_.metadata_count(); }
   tensorgate::MetadataEntry metadata(std::size_t index) const override {
     const safetensors::MetadataEntry entry = file_.metadata(index);
     return {entry.key, entry.value};

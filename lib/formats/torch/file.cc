@@ -26,7 +26,7 @@ Result<void> ReadData(Examination& examination, Source& source) {
   const auto facts =
       TENSORGATE_TRY(tensorgate::internal::ReadData(source, *ranges, examination.interrupt()));
   examination.OnData(*ranges, facts);
-  return source.Unchanged();
+  return source.CheckUnchanged();
 }
 
 // One examination of `source`; `contents` gets what an accepted file has. A source of the caller's
@@ -123,7 +123,7 @@ std::expected<File, Report> File::OpenBytes(std::span<const std::byte> bytes,
   return Open(source, options);
 }
 
-std::size_t File::size() const { return contents_->tensors.size(); }
+std::size_t File::tensor_count() const { return contents_->tensors.size(); }
 
 std::string_view File::name(std::size_t index) const {
   return contents_->NameOf(contents_->tensors[index]);
@@ -162,7 +162,7 @@ std::optional<std::size_t> File::Find(std::string_view name) const {
                                [&](std::uint32_t i) { return contents_->NameOf(tensors[i]); });
 }
 
-std::size_t File::storages() const { return contents_->rebuild->storages().size(); }
+std::size_t File::storage_count() const { return contents_->rebuild->storages().size(); }
 
 Storage File::storage(std::size_t index) const {
   const StorageValue& value = contents_->rebuild->storages()[index];

@@ -29,8 +29,8 @@ class TorchFile final : public ModelFile {
  public:
   explicit TorchFile(File file) : file_(std::move(file)) {
     std::vector<std::pair<std::uint64_t, std::size_t>> order;
-    order.reserve(file_.size());
-    for (std::size_t i = 0; i < file_.size(); ++i) {
+    order.reserve(file_.tensor_count());
+    for (std::size_t i = 0; i < file_.tensor_count(); ++i) {
       order.emplace_back(file_.tensor(i).range.offset, i);
     }
     std::ranges::sort(order);
@@ -66,8 +66,8 @@ class TorchFile final : public ModelFile {
   bool shares_bytes() const override { return true; }
 
   void Describe(Describer& to) const override {
-    to.Add("storages", std::uint64_t{file_.storages()},
-           GroupDigits(file_.storages()) + " storages");
+    to.Add("storages", std::uint64_t{file_.storage_count()},
+           GroupDigits(file_.storage_count()) + " storages");
   }
   void DescribeTensor(std::size_t index, Describer& to) const override {
     const Tensor tensor = file_.tensor(order_[index]);
@@ -96,10 +96,10 @@ class TorchFile final : public ModelFile {
 class Storages final : public ModelFile {
  public:
   explicit Storages(std::unique_ptr<const ModelFile> model)
-      : model_(std::move(model)), file_(*model_->As<File>()), units_(file_.storages()) {
+      : model_(std::move(model)), file_(*model_->As<File>()), units_(file_.storage_count()) {
     for (std::size_t i = 0; i < units_.size(); ++i) units_[i] = file_.storage(i).element_bytes;
     // What has no dtype of its own is aligned for what is seen in it.
-    for (std::size_t i = 0; i < file_.size(); ++i) {
+    for (std::size_t i = 0; i < file_.tensor_count(); ++i) {
       const Tensor tensor = file_.tensor(i);
       std::uint64_t& unit = units_[tensor.storage];
       if (tensor.storage_range.length % tensor.element_bytes == 0) {

@@ -35,7 +35,7 @@ Report Check(Source& source, const CheckOptions& options) {
   Result<void> read = tensorgate::internal::ReadFully(source, 0, bytes.span(), builder.interrupt());
   if (read) {
     builder.AddBytesRead(size);
-    read = source.Unchanged();
+    read = source.CheckUnchanged();
   }
   if (!read) {
     builder.Add(read.error());

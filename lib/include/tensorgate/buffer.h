@@ -19,11 +19,12 @@
 #include <span>
 #include <utility>
 
+#include "tensorgate/export.h"
 #include "tensorgate/status.h"
 
 namespace tensorgate {
 
-class Buffer {
+class TENSORGATE_API Buffer {
  public:
   /// `size` bytes whose address is `offset` modulo the page (modulo 64, below 64 KiB).
   /// 0 is aligned for every dtype. Fails with `io/out-of-memory`.

@@ -2,7 +2,7 @@
 //
 //   auto checkpoint = tensorgate::Checkpoint::OpenPath("model.safetensors");
 //   if (!checkpoint) return;  // checkpoint.error() is the report
-//   for (std::size_t i = 0; i < checkpoint->size(); ++i) std::puts(std::string(checkpoint->name(i)).c_str());
+//   for (const tensorgate::TensorRef& tensor : checkpoint->tensors()) std::puts(std::string(tensor.name).c_str());
 //   if (auto index = checkpoint->Find("lm_head.weight")) {
 //     tensorgate::Result<tensorgate::Buffer> data = checkpoint->Read(*index);
 //     if (!data) std::puts(tensorgate::Message(data.error()).c_str());
@@ -45,6 +45,7 @@
 #include <vector>
 
 #include "tensorgate/buffer.h"
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/mapping.h"
 #include "tensorgate/model_file.h"
@@ -53,6 +54,7 @@
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 #include "tensorgate/tensor.h"
+#include "tensorgate/tensor_range.h"
 
 namespace tensorgate {
 
@@ -117,7 +119,7 @@ struct Part {
   Source* source = nullptr;         ///< Where its bytes come from: `descriptor()`, `memory()`.
 };
 
-class Checkpoint {
+class TENSORGATE_API Checkpoint {
  public:
   /// One file; or, by its index or the folder that holds it (see shards.h), all shards of
   /// a checkpoint as one: each is opened once and held, so that a thousand of them need a thousand
@@ -139,10 +141,14 @@ class Checkpoint {
   ~Checkpoint();
 
   /// Tensors of all parts; those of one part in the order of their data.
-  std::size_t size() const;
-  /// `index` must be below size(); a larger one ends the program.
+  std::size_t tensor_count() const;
+  /// All of them as `TensorRef`s, in that order.
+  auto tensors() const {
+    return TensorRange<Checkpoint, &Checkpoint::TensorAt>(*this, tensor_count());
+  }
+  /// `index` must be below tensor_count(); a larger one ends the program.
   std::string_view name(std::size_t index) const;
-  /// `use/no-such-tensor` if `index` is not below size().
+  /// `use/no-such-tensor` if `index` is not below tensor_count().
   Result<TensorRef> tensor(std::size_t index) const;
   std::optional<std::size_t> Find(std::string_view name) const;
 
@@ -150,14 +156,14 @@ class Checkpoint {
   std::string_view path() const;
 
   /// Of the first part.
-  std::size_t metadata_size() const;
-  /// `index` must be below metadata_size(); a larger one ends the program.
+  std::size_t metadata_count() const;
+  /// `index` must be below metadata_count(); a larger one ends the program.
   MetadataEntry metadata(std::size_t index) const;
   std::optional<MetadataValue> FindMetadata(std::string_view key) const;
 
   /// At least one; shards are in the order of their names.
-  std::size_t parts() const;
-  /// `index` must be below parts(); a larger one ends the program.
+  std::size_t part_count() const;
+  /// `index` must be below part_count(); a larger one ends the program.
   Part part(std::size_t index) const;
   const Report& report() const;
 
@@ -190,10 +196,11 @@ class Checkpoint {
   Result<Mapping> Map(std::size_t part, const MapOptions& options = {}) const;
 
   /// `io/changed` if a file of it is known to have changed since it was opened.
-  Result<void> Unchanged() const;
+  Result<void> CheckUnchanged() const;
 
  private:
   friend struct internal::CheckpointData;
+  TensorRef TensorAt(std::size_t index) const;
   explicit Checkpoint(std::unique_ptr<const internal::CheckpointData> data);
   std::unique_ptr<const internal::CheckpointData> data_;
 };

@@ -39,6 +39,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/status.h"
@@ -84,8 +85,9 @@ struct ConvertError {
 /// index, or else `pytorch_model.bin`. `to`: the file to be written, or the folder for it, in which one file is
 /// `model.safetensors`; shards need a folder. A folder that is not there is made if `from` is a folder or an index. Never
 /// throws.
-std::expected<Converted, ConvertError> Convert(const std::string& from, const std::string& to,
-                                               const ConvertOptions& options = {});
+TENSORGATE_API std::expected<Converted, ConvertError> Convert(const std::string& from,
+                                                              const std::string& to,
+                                                              const ConvertOptions& options = {});
 
 }  // namespace tensorgate
 

@@ -12,6 +12,8 @@
 #include <optional>
 #include <string_view>
 
+#include "tensorgate/export.h"
+
 namespace tensorgate {
 
 enum class DType : std::uint8_t {
@@ -42,15 +44,15 @@ enum class DType : std::uint8_t {
 inline constexpr int kDTypeCount = 22;
 
 /// Bits of one element: 4, 6, 8, 16, 32 or 64.
-unsigned Bits(DType dtype);
+TENSORGATE_API unsigned Bits(DType dtype);
 /// As the format spells it: "F8_E4M3".
-std::string_view Name(DType dtype);
+TENSORGATE_API std::string_view Name(DType dtype);
 /// By the format's spelling, which is case-sensitive.
-std::optional<DType> FindDType(std::string_view name);
+TENSORGATE_API std::optional<DType> FindDType(std::string_view name);
 
 /// What the elements of a tensor are: a dtype, or a type that only one format has, such as GGUF's blocks of quantized
 /// numbers. Elements are stored in blocks: 1 element in 4 bytes (F32), 2 in 1 (F4), 256 in 144 (Q4_K).
-struct ElementType {
+struct TENSORGATE_API ElementType {
   constexpr ElementType() = default;
   ElementType(DType from);  // NOLINT: a dtype is an element type
   /// `name` must outlive whatever has the type: a literal, or a text of the file.

@@ -9,7 +9,7 @@
 //
 // The risk, which reading does not have: the bytes are those of the file at the time they are
 // touched. Who writes to the file changes values under our eyes; who cuts it ends this process by
-// SIGBUS when a page behind the new end is touched; and nobody is told (`Checkpoint::Unchanged` can
+// SIGBUS when a page behind the new end is touched; and nobody is told (`Checkpoint::CheckUnchanged` can
 // be asked, before or after, as far as that goes). The checked header is not in the mapping, so names,
 // dtypes, shapes and ranges stay as they were proven. Where others may write to the file, read.
 //
@@ -24,6 +24,7 @@
 #include <span>
 #include <utility>
 
+#include "tensorgate/export.h"
 #include "tensorgate/status.h"
 #include "tensorgate/tensor.h"
 
@@ -37,7 +38,7 @@ struct MapOptions {
   bool populate = false;
 };
 
-class Mapping {
+class TENSORGATE_API Mapping {
  public:
   /// `size` bytes of an open file, which must be that long: `Checkpoint::Map` looks.
   static Result<Mapping> MapFile(int descriptor, std::uint64_t size, const MapOptions& options);

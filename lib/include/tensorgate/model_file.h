@@ -22,7 +22,9 @@
 #include <typeinfo>
 #include <variant>
 
+#include "tensorgate/export.h"
 #include "tensorgate/tensor.h"
+#include "tensorgate/tensor_range.h"
 
 namespace tensorgate {
 
@@ -36,7 +38,7 @@ struct MetadataEntry {
 
 /// Takes what a format says beyond tensors and metadata. Each `key` is a member of a JSON object, in small letters; `text`
 /// is for people: a part of a line, empty where only programs want it.
-class Describer {
+class TENSORGATE_API Describer {
  public:
   virtual ~Describer() = default;
   virtual void Add(std::string_view key, std::uint64_t value, std::string_view text) = 0;
@@ -47,12 +49,13 @@ class Describer {
   virtual void AddJson(std::string_view key, std::string_view json, std::string_view text) = 0;
 };
 
-class ModelFile {
+class TENSORGATE_API ModelFile {
  public:
   virtual ~ModelFile() = default;
 
   // Tensors, in the order of their data. An index must be below tensor_count().
   virtual std::size_t tensor_count() const = 0;
+  auto tensors() const { return TensorRange<ModelFile, &ModelFile::tensor>(*this, tensor_count()); }
   virtual std::string_view name(std::size_t index) const = 0;
   /// Its `part` is 0: only a checkpoint knows better. Throws std::bad_alloc.
   virtual TensorRef tensor(std::size_t index) const = 0;

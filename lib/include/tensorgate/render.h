@@ -16,26 +16,31 @@
 #include <string>
 #include <string_view>
 
+#include "tensorgate/export.h"
 #include "tensorgate/report.h"
 
 namespace tensorgate {
 
 /// This library's version, "1.2.3".
-std::string_view ToolVersion();
+TENSORGATE_API std::string_view ToolVersion();
 /// Changes when a rule is added, or one's order, severity or effect changes: 16 hexadecimal digits.
-std::string_view RulesVersion();
+TENSORGATE_API std::string_view RulesVersion();
 
 /// `text` fit to be shown: control, bidirectional and invisible characters and invalid UTF-8 as
 /// `\n`, `\x1b`,
 /// `\u{202e}`, the backslash as `\\`. Of more than `max` bytes the first are shown, and "...".
-std::string EscapeForText(std::string_view text, std::size_t max = SIZE_MAX);
+TENSORGATE_API std::string EscapeForText(std::string_view text, std::size_t max = SIZE_MAX);
+
+/// `text` as a string of JSON, its quotes included, in ASCII alone; bytes that are not UTF-8 become U+FFFD.
+TENSORGATE_API std::string QuoteJson(std::string_view text);
 
 /// 1234567 as "1,234,567".
-std::string GroupDigits(std::uint64_t number);
+TENSORGATE_API std::string GroupDigits(std::uint64_t number);
 
 /// One line; below it, indented, the errors and warnings with what is allowed, why it matters and
 /// how to fix it, and if `verbose` the notes. Ends with a line feed.
-std::string RenderText(std::string_view path, const Report& report, bool verbose = false);
+TENSORGATE_API std::string RenderText(std::string_view path, const Report& report,
+                                      bool verbose = false);
 
 /// What one object of JSON says beyond the report.
 struct JsonExtras {
@@ -45,7 +50,8 @@ struct JsonExtras {
 
 /// One object without a line feed, as docs/report.schema.json describes it. Every key is always
 /// there.
-std::string RenderJson(std::string_view path, const Report& report, const JsonExtras& extras = {});
+TENSORGATE_API std::string RenderJson(std::string_view path, const Report& report,
+                                      const JsonExtras& extras = {});
 
 }  // namespace tensorgate
 

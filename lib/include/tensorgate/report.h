@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/rules.h"
 
@@ -39,11 +40,12 @@ enum class FileClass : std::uint8_t {
   kNotFetched,  ///< It stands for a model that is elsewhere: a Git LFS pointer.
 };
 
-std::string_view Name(Verdict verdict);    ///< "accepted", "rejected", "undecided", "unsupported"
-std::string_view Name(Profile profile);    ///< "strict", "reference"
-std::string_view Name(Scope scope);        ///< "structure", "full"
-std::string_view Name(Severity severity);  ///< "note", "warning", "error"
-std::string_view Name(FileClass file_class);  ///< "model", "other", "not-fetched"
+TENSORGATE_API std::string_view Name(
+    Verdict verdict);  ///< "accepted", "rejected", "undecided", "unsupported"
+TENSORGATE_API std::string_view Name(Profile profile);       ///< "strict", "reference"
+TENSORGATE_API std::string_view Name(Scope scope);           ///< "structure", "full"
+TENSORGATE_API std::string_view Name(Severity severity);     ///< "note", "warning", "error"
+TENSORGATE_API std::string_view Name(FileClass file_class);  ///< "model", "other", "not-fetched"
 
 /// A rule that fired, and where. Offsets and lengths are in bytes from the start of the file.
 struct Finding {
@@ -71,7 +73,7 @@ struct ShardVerdict {
   std::optional<Rule> reason;  ///< The first error, where it is not accepted.
 };
 
-class Report {
+class TENSORGATE_API Report {
  public:
   Verdict verdict() const { return verdict_; }
   Profile profile() const { return profile_; }
@@ -139,9 +141,9 @@ class Report {
 };
 
 /// One sentence: what is wrong with what, found, allowed. Text from the file in it is escaped.
-std::string Message(const Report& report, const Finding& finding);
+TENSORGATE_API std::string Message(const Report& report, const Finding& finding);
 /// The whole report in one sentence: the message of its reason, or that the file is accepted.
-std::string Message(const Report& report);
+TENSORGATE_API std::string Message(const Report& report);
 
 }  // namespace tensorgate
 

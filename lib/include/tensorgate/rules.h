@@ -12,6 +12,8 @@
 #include <span>
 #include <string_view>
 
+#include "tensorgate/export.h"
+
 namespace tensorgate {
 
 enum class Severity : std::uint8_t {
@@ -63,10 +65,10 @@ struct RuleInfo {
   std::string_view fix;
 };
 
-std::span<const RuleInfo> AllRules();
-const RuleInfo& Info(Rule rule);
+TENSORGATE_API std::span<const RuleInfo> AllRules();
+TENSORGATE_API const RuleInfo& Info(Rule rule);
 /// nullptr if there is no such id.
-const RuleInfo* FindRule(std::string_view id);
+TENSORGATE_API const RuleInfo* FindRule(std::string_view id);
 
 }  // namespace tensorgate
 

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "tensorgate/dtype.h"
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
@@ -47,7 +48,7 @@ class Examination;
 using tensorgate::ByteRange;
 
 /// The dimensions of a tensor, read from the header's text as they are asked for: a view.
-class Shape {
+class TENSORGATE_API Shape {
  public:
   class Iterator {
    public:
@@ -85,7 +86,7 @@ class Shape {
 };
 
 /// One tensor: a view into the `File`.
-class Tensor {
+class TENSORGATE_API Tensor {
  public:
   /// Decoded, UTF-8; may be empty, hold control characters or look like a path.
   std::string_view name() const;
@@ -106,7 +107,7 @@ class Tensor {
 };
 
 /// All tensors in the order of their data: a view into the `File`.
-class TensorList {
+class TENSORGATE_API TensorList {
  public:
   class Iterator {
    public:
@@ -150,7 +151,7 @@ struct MetadataEntry {
   std::string_view value;
 };
 
-class File {
+class TENSORGATE_API File {
  public:
   /// Checks by the strict profile whatever `options.profile` says; fails with the report.
   static std::expected<File, Report> Open(Source& source, const CheckOptions& options = {});
@@ -165,13 +166,14 @@ class File {
 
   /// In the order of their data; those of equal (empty) range in the order of the header.
   TensorList tensors() const { return TensorList(header_.get()); }
+  std::size_t tensor_count() const { return tensors().size(); }
   std::optional<Tensor> Find(std::string_view name) const;
   /// Where it stands in tensors().
   std::optional<std::size_t> FindIndex(std::string_view name) const;
 
   /// Entries of `__metadata__`, in the order of the header.
-  std::size_t metadata_size() const;
-  /// `index` must be below metadata_size(); a larger one ends the program.
+  std::size_t metadata_count() const;
+  /// `index` must be below metadata_count(); a larger one ends the program.
   MetadataEntry metadata(std::size_t index) const;
   std::optional<std::string_view> FindMetadata(std::string_view key) const;
 
@@ -194,13 +196,14 @@ class File {
 };
 
 /// The verdict alone, by either profile. Never throws.
-Report Check(Source& source, const CheckOptions& options = {});
-Report CheckPath(const std::string& path, const CheckOptions& options = {});
-Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options = {});
+TENSORGATE_API Report Check(Source& source, const CheckOptions& options = {});
+TENSORGATE_API Report CheckPath(const std::string& path, const CheckOptions& options = {});
+TENSORGATE_API Report CheckBytes(std::span<const std::byte> bytes,
+                                 const CheckOptions& options = {});
 
 /// A check of bytes that come in order and whose number is not known before the end (a pipe, an
 /// upload). Keeps the header alone; what follows is counted.
-class StreamCheck {
+class TENSORGATE_API StreamCheck {
  public:
   explicit StreamCheck(const CheckOptions& options = {});
   StreamCheck(StreamCheck&&) noexcept;

@@ -42,6 +42,7 @@
 #include <vector>
 
 #include "tensorgate/dtype.h"
+#include "tensorgate/export.h"
 #include "tensorgate/source.h"
 #include "tensorgate/status.h"
 
@@ -102,7 +103,7 @@ struct SaveOptions {
 };
 
 /// Tensor by tensor, of any size; keeps names and shapes, and one block of data. For one thread at a time.
-class Writer {
+class TENSORGATE_API Writer {
  public:
   /// Opens the folder. Nothing is created before Finish or the first Write.
   static Result<Writer> Create(const std::string& path, SaveOptions options = {});
@@ -121,25 +122,71 @@ class Writer {
   Result<void> Finish();
 
  private:
-  struct State;
+  struct TENSORGATE_LOCAL State;
   explicit Writer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
 /// Create, Add and Finish in one.
-Result<void> Save(const std::string& path, std::span<const TensorData> tensors,
-                  const SaveOptions& options = {});
+TENSORGATE_API Result<void> Save(const std::string& path, std::span<const TensorData> tensors,
+                                 const SaveOptions& options = {});
+
+/// One file of many: its tensors, and metadata of its own.
+struct ShardData {
+  std::string
+      name;  ///< Below the folder, parts with '/' between, of which none is "", "." or "..".
+  std::vector<TensorData> tensors;
+  std::optional<Metadata> metadata;
+};
+
+/// Writes shards that are given, and the index of that name over them (""; none), into `folder`, which is made if it is not
+/// there, as are folders of shards. All are written before the first appears; then they appear one by one, the index last.
+/// What else is in the folder stays. Of `options` metadata and max_shard_bytes mean nothing; PushedData is refused.
+/// Status::found counts the tensors of all shards.
+TENSORGATE_API Result<void> SaveShards(const std::string& folder, const std::string& index,
+                                       std::span<const ShardData> shards,
+                                       const SaveOptions& options = {});
+
+/// Which tensors max_shard_bytes puts together: their numbers, shard by shard, in the order given. A shard is closed when the
+/// next tensor would make it larger than `max_shard_bytes`; a tensor that is larger by itself gets a shard of its own, before
+/// the one that is open. No tensors: one shard without any. Throws std::bad_alloc.
+TENSORGATE_API std::vector<std::vector<std::uint32_t>> SplitIntoShards(
+    std::span<const std::uint64_t> bytes, std::uint64_t max_shard_bytes);
+
+/// How the files of a sharded checkpoint are named, after the name of one file. Its members throw std::bad_alloc.
+class TENSORGATE_API ShardNames {
+ public:
+  /// `name` must end in ".safetensors".
+  explicit ShardNames(std::string_view name);
+  static bool Fits(std::string_view name) { return name.ends_with(kSuffix); }
+
+  /// "model-00002-of-00003.safetensors" for the shard number 1 of 3.
+  std::string Shard(std::size_t number, std::size_t count) const;
+  /// "model.safetensors.index.json"
+  std::string Index() const { return stem_ + std::string(kSuffix) + ".index.json"; }
+  /// `name` is that of a shard, whatever its numbers.
+  bool IsShard(std::string_view name) const;
+
+ private:
+  static constexpr std::string_view kSuffix = ".safetensors";
+  std::string stem_;
+};
+
+/// How many bytes the tensor has, by its dtype and shape. `save/shape-overflow` also where a 0 hides it, `save/sub-byte-row`:
+/// it cannot be written.
+TENSORGATE_API Result<std::uint64_t> DataBytes(const TensorData& tensor);
 
 /// The file's bytes in memory; `sync` and `max_shard_bytes` mean nothing here, PushedData is refused.
-Result<std::vector<std::byte>> Serialize(std::span<const TensorData> tensors,
-                                         const SaveOptions& options = {});
+TENSORGATE_API Result<std::vector<std::byte>> Serialize(std::span<const TensorData> tensors,
+                                                        const SaveOptions& options = {});
 /// How many bytes Serialize would return.
-Result<std::uint64_t> SerializedSize(std::span<const TensorData> tensors,
-                                     const SaveOptions& options = {});
+TENSORGATE_API Result<std::uint64_t> SerializedSize(std::span<const TensorData> tensors,
+                                                    const SaveOptions& options = {});
 /// Into memory of the caller's, which must have exactly that size (`save/wrong-size`); after an error what is in it means
 /// nothing.
-Result<void> SerializeInto(std::span<const TensorData> tensors, std::span<std::byte> into,
-                           const SaveOptions& options = {});
+TENSORGATE_API Result<void> SerializeInto(std::span<const TensorData> tensors,
+                                          std::span<std::byte> into,
+                                          const SaveOptions& options = {});
 
 }  // namespace tensorgate
 

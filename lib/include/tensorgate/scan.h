@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
@@ -24,12 +25,12 @@
 namespace tensorgate {
 
 /// `name`: the file's name or path, for its suffix; may be empty.
-Report Scan(Source& source, std::string_view name, const CheckOptions& options = {});
+TENSORGATE_API Report Scan(Source& source, std::string_view name, const CheckOptions& options = {});
 /// Never follows anything but `path` itself; refuses what is not a regular file without blocking. The
 /// report on the index of a sharded checkpoint speaks of all its shards (`CheckCheckpoint`).
-Report ScanPath(const std::string& path, const CheckOptions& options = {});
+TENSORGATE_API Report ScanPath(const std::string& path, const CheckOptions& options = {});
 /// The report on a file that could not be opened or read.
-Report ScanFailure(const Status& status, const CheckOptions& options = {});
+TENSORGATE_API Report ScanFailure(const Status& status, const CheckOptions& options = {});
 
 /// Bytes that come in order and whose number is not known before the end. What can only be judged as a
 /// whole (archives, pickles) is kept in a temporary file without a name in /var/tmp, which is on a disk where
@@ -42,7 +43,7 @@ Report ScanFailure(const Status& status, const CheckOptions& options = {});
 ///
 /// The deadline of `options` is that of the whole stream. A caller that waits for a sender must look at it
 /// as well, and call Finish(false) past it.
-class StreamScan {
+class TENSORGATE_API StreamScan {
  public:
   /// `name`: what the stream is called, for its suffix, as in Scan; may be empty.
   explicit StreamScan(const CheckOptions& options = {}, std::string name = {});
@@ -55,7 +56,7 @@ class StreamScan {
   Report Finish(bool at_end = true);
 
  private:
-  struct State;
+  struct TENSORGATE_LOCAL State;
   std::unique_ptr<State> state_;
 };
 

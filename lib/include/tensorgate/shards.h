@@ -22,8 +22,10 @@
 #include <string_view>
 #include <vector>
 
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
+#include "tensorgate/source.h"
 
 namespace tensorgate {
 
@@ -41,11 +43,17 @@ struct CheckpointCheck {
 
 /// `path`: the index, or the folder that holds it: `model.safetensors.index.json` or else the only one of safetensors
 /// files; where there is none, `pytorch_model.bin.index.json` or else the only one of PyTorch's checkpoints.
-CheckpointCheck CheckCheckpoint(const std::string& path, const CheckOptions& options = {});
+TENSORGATE_API CheckpointCheck CheckCheckpoint(const std::string& path,
+                                               const CheckOptions& options = {});
+
+/// The same of an index that is open already. Its shards are opened in `folder`, a descriptor that stays the caller's; -1: in
+/// the folder in which `path` is.
+TENSORGATE_API CheckpointCheck CheckIndex(Source& index, const std::string& path, int folder,
+                                          const CheckOptions& options = {});
 
 /// By its name, the path is that of an index: `*.safetensors.index.json`, or of PyTorch's checkpoints `*.bin.index.json`;
 /// with a variant `*.safetensors.index.VARIANT.json`. Shards have the suffix that stands before ".index".
-bool IsNamedIndex(std::string_view path);
+TENSORGATE_API bool IsNamedIndex(std::string_view path);
 
 }  // namespace tensorgate
 

@@ -21,6 +21,7 @@
 #include <span>
 #include <vector>
 
+#include "tensorgate/export.h"
 #include "tensorgate/status.h"
 #include "tensorgate/tensor.h"
 
@@ -64,7 +65,8 @@ struct SlicePlan {
 
 /// Fails with `use/bad-slice`, telling which subscript, or with `use/sub-byte-slice`. A `tensor` of
 /// the caller's own making whose range does not fit its shape is `use/no-such-tensor`.
-Result<SlicePlan> PlanSlice(const TensorRef& tensor, std::span<const Subscript> subscripts);
+TENSORGATE_API Result<SlicePlan> PlanSlice(const TensorRef& tensor,
+                                           std::span<const Subscript> subscripts);
 
 }  // namespace tensorgate
 

@@ -19,11 +19,12 @@
 #include <string>
 #include <utility>
 
+#include "tensorgate/export.h"
 #include "tensorgate/status.h"
 
 namespace tensorgate {
 
-class Source {
+class TENSORGATE_API Source {
  public:
   virtual ~Source() = default;
   /// Bytes in all, fixed for the life of the source.
@@ -31,7 +32,7 @@ class Source {
   /// Reads up to `into.size()` bytes at `offset`; returns how many came. 0 means there are no more.
   virtual Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) = 0;
   /// Asked once after the last read: an error if the bytes are known to have changed meanwhile.
-  virtual Result<void> Unchanged() { return {}; }
+  virtual Result<void> CheckUnchanged() { return {}; }
   /// Read() may be called by several threads at once.
   virtual bool concurrent() const { return false; }
   /// The open file behind it, which stays the source's: to map it, or to let the system copy from
@@ -43,10 +44,11 @@ class Source {
 
 /// Fills `into` from `offset` on, whatever the sizes in which the source delivers; `io/short-read`
 /// if it ends before.
-Result<void> ReadFully(Source& source, std::uint64_t offset, std::span<std::byte> into);
+TENSORGATE_API Result<void> ReadFully(Source& source, std::uint64_t offset,
+                                      std::span<std::byte> into);
 
 /// Bytes of the caller's, which must not change while they are read.
-class MemorySource final : public Source {
+class TENSORGATE_API MemorySource final : public Source {
  public:
   explicit MemorySource(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::uint64_t size() const override { return bytes_.size(); }
@@ -59,7 +61,7 @@ class MemorySource final : public Source {
 };
 
 /// A function of the caller's, with the total size.
-class CallbackSource final : public Source {
+class TENSORGATE_API CallbackSource final : public Source {
  public:
   using ReadFunction = std::function<Result<std::size_t>(std::uint64_t, std::span<std::byte>)>;
   CallbackSource(std::uint64_t size, ReadFunction read) : size_(size), read_(std::move(read)) {}
@@ -73,7 +75,7 @@ class CallbackSource final : public Source {
 
 /// A regular file, read by `pread`, never mapped. Anything else is refused as `io/not-regular`,
 /// without blocking.
-class FileSource final : public Source {
+class TENSORGATE_API FileSource final : public Source {
  public:
   /// Opens `path` for reading; a symbolic link is followed.
   static Result<FileSource> Open(const std::string& path);
@@ -93,7 +95,7 @@ class FileSource final : public Source {
   /// `io/changed` if size, time of change or identity differ from when it was opened. Only where a
   /// name of the file was added or removed meanwhile (somebody saved over it), the time of change of
   /// its inode is left out, since that alone moves it.
-  Result<void> Unchanged() override;
+  Result<void> CheckUnchanged() override;
   bool concurrent() const override { return true; }
   int descriptor() const override { return descriptor_; }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "tensorgate/export.h"
 #include "tensorgate/rules.h"
 
 namespace tensorgate {
@@ -29,7 +30,7 @@ template <typename T>
 using Result = std::expected<T, Status>;
 
 /// One sentence: what went wrong. Empty without memory for it.
-std::string Message(const Status& status);
+TENSORGATE_API std::string Message(const Status& status);
 
 }  // namespace tensorgate
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "tensorgate/dtype.h"
+#include "tensorgate/export.h"
 
 namespace tensorgate {
 
@@ -32,7 +33,7 @@ struct ByteRange {
   friend bool operator==(const ByteRange&, const ByteRange&) = default;
 };
 
-struct TensorRef {
+struct TENSORGATE_API TensorRef {
   /// Decoded, UTF-8; may be empty, hold control characters or look like a path.
   std::string_view name;
   ElementType type;

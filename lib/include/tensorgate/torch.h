@@ -5,8 +5,7 @@
 //     std::fputs(tensorgate::Message(file.error()).c_str(), stderr);
 //     return;
 //   }
-//   for (std::size_t i = 0; i < file->size(); ++i) {
-//     const tensorgate::torch::Tensor tensor = file->tensor(i);
+//   for (const tensorgate::torch::Tensor& tensor : file->tensors()) {
 //     std::printf("%.*s\n", int(tensor.name.size()), tensor.name.data());
 //   }
 //
@@ -34,10 +33,12 @@
 #include <vector>
 
 #include "tensorgate/dtype.h"
+#include "tensorgate/export.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
 #include "tensorgate/tensor.h"
+#include "tensorgate/tensor_range.h"
 
 namespace tensorgate::torch {
 
@@ -47,7 +48,7 @@ struct Contents;
 }  // namespace internal
 
 /// One tensor, by its path in the nested structure: `model.layers.0.weight`.
-struct Tensor {
+struct TENSORGATE_API Tensor {
   /// Keys and indices from the outermost container on, with dots between; "tensor" if the whole
   /// object is one. UTF-8; may be empty, hold control characters or look like a path.
   std::string_view name;
@@ -90,7 +91,7 @@ struct Storage {
   ByteRange range;
 };
 
-class File {
+class TENSORGATE_API File {
  public:
   /// Checks by the strict profile whatever `options.profile` says; fails with the report.
   static std::expected<File, Report> Open(Source& source, const CheckOptions& options = {});
@@ -104,17 +105,18 @@ class File {
   ~File();
 
   /// Tensors, in the order of the structure. One that stands in it twice is there twice.
-  std::size_t size() const;
-  /// `index` must be below size(); a larger one ends the program.
+  std::size_t tensor_count() const;
+  auto tensors() const { return TensorRange<File, &File::tensor>(*this, tensor_count()); }
+  /// `index` must be below tensor_count(); a larger one ends the program.
   std::string_view name(std::size_t index) const;
-  /// `index` must be below size(); a larger one ends the program. Throws std::bad_alloc.
+  /// `index` must be below tensor_count(); a larger one ends the program. Throws std::bad_alloc.
   Tensor tensor(std::size_t index) const;
   std::optional<std::size_t> Find(std::string_view name) const;
 
-  std::size_t storages() const;
-  /// `index` must be below storages().
+  std::size_t storage_count() const;
+  /// `index` must be below storage_count().
   Storage storage(std::size_t index) const;
-  /// As the writer told it: "cpu", "cuda:0". `index` must be below storages().
+  /// As the writer told it: "cpu", "cuda:0". `index` must be below storage_count().
   std::string_view location(std::size_t index) const;
 
   /// The structure as JSON: objects, arrays, texts, numbers. A tensor is {"tensor": its name}; what
@@ -136,9 +138,10 @@ class File {
 
 /// The verdict alone, by either profile. `reference` predicts torch.load(weights_only=True) of
 /// PyTorch 2.11. What begins like neither layout is judged as an archive. Never throws.
-Report Check(Source& source, const CheckOptions& options = {});
-Report CheckPath(const std::string& path, const CheckOptions& options = {});
-Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options = {});
+TENSORGATE_API Report Check(Source& source, const CheckOptions& options = {});
+TENSORGATE_API Report CheckPath(const std::string& path, const CheckOptions& options = {});
+TENSORGATE_API Report CheckBytes(std::span<const std::byte> bytes,
+                                 const CheckOptions& options = {});
 
 }  // namespace tensorgate::torch
 

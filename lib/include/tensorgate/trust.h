@@ -40,6 +40,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tensorgate/export.h"
+
 namespace tensorgate {
 
 namespace internal {
@@ -53,7 +55,7 @@ struct TrustError {
   std::string reason;
 };
 
-class TrustList {
+class TENSORGATE_API TrustList {
  public:
   TrustList() = default;
   /// At most 1,000 entries, 16 of one name, 64 arguments each.

@@ -457,7 +457,7 @@ TEST_F(BoundsTest, LoadingIntoMemory) {
       }
     }
     // One by one: each for itself.
-    for (std::size_t i = 0; i < checkpoint.size(); i += 1 + checkpoint.size() / 5) {
+    for (std::size_t i = 0; i < checkpoint.tensor_count(); i += 1 + checkpoint.tensor_count() / 5) {
       counts.Clear();
       const Result<Buffer> read = checkpoint.Read(i);
       ASSERT_TRUE(read);

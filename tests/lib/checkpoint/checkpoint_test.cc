@@ -55,12 +55,19 @@ TEST_F(CheckpointTest, ReadsEveryTensorInEveryWay) {
               .Read(offset, into.first(std::min<std::size_t>(7, into.size())));
         }))));
     for (const Checkpoint& checkpoint : ways) {
-      ASSERT_EQ(checkpoint.size(), Everything().size());
+      ASSERT_EQ(checkpoint.tensor_count(), Everything().size());
       const Result<Loaded> all = checkpoint.LoadAll();
       ASSERT_TRUE(all);
-      for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+      static_assert(std::ranges::forward_range<decltype(checkpoint.tensors())>);
+      EXPECT_EQ(checkpoint.tensors().size(), checkpoint.tensor_count());
+      auto in_turn = checkpoint.tensors().begin();
+      for (std::size_t i = 0; i < checkpoint.tensor_count(); ++i) {
         const Result<TensorRef> tensor = checkpoint.tensor(i);
         ASSERT_TRUE(tensor);
+        const TensorRef same = *in_turn++;
+        EXPECT_EQ(same.name, tensor->name);
+        EXPECT_EQ(same.range, tensor->range);
+        EXPECT_EQ(same.part, tensor->part);
         EXPECT_EQ(tensor->name, checkpoint.name(i));
         EXPECT_EQ(checkpoint.Find(tensor->name), i);
         const auto expected = BytesOf(file, *tensor);
@@ -76,7 +83,7 @@ TEST_F(CheckpointTest, ReadsEveryTensorInEveryWay) {
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(all->bytes(i).data()) % align, 0u);
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(read->bytes().data()) % align, 0u);
       }
-      EXPECT_TRUE(checkpoint.Unchanged());
+      EXPECT_TRUE(checkpoint.CheckUnchanged());
     }
   }
 }
@@ -88,15 +95,15 @@ TEST_F(CheckpointTest, ShowsPartsAndMetadata) {
   const std::string_view name = checkpoint.name(0);
   const Checkpoint moved = std::move(checkpoint);
   EXPECT_EQ(moved.name(0).data(), name.data());
-  ASSERT_EQ(moved.parts(), 1u);
+  ASSERT_EQ(moved.part_count(), 1u);
   const Part part = moved.part(0);
   EXPECT_EQ(part.path, path);
   EXPECT_EQ(part.size, file.size());
   EXPECT_GE(part.source->descriptor(), 0);
-  EXPECT_EQ(part.file->As<safetensors::File>()->tensors().size(), moved.size());
+  EXPECT_EQ(part.file->As<safetensors::File>()->tensors().size(), moved.tensor_count());
   EXPECT_EQ(&moved.report(), part.report);
   EXPECT_EQ(moved.report().verdict(), Verdict::kAccepted);
-  ASSERT_EQ(moved.metadata_size(), 1u);
+  ASSERT_EQ(moved.metadata_count(), 1u);
   EXPECT_EQ(moved.metadata(0).key, "k");
   EXPECT_EQ(moved.FindMetadata("k"), MetadataValue("v"));
   EXPECT_EQ(moved.Find("none"), std::nullopt);
@@ -185,7 +192,7 @@ TEST_F(CheckpointTest, AFileThatChangesIsAnErrorAndNotData) {
     EXPECT_EQ(RuleOf(checkpoint.ReadInto(0, a)), Rule::kIoChanged);
     EXPECT_EQ(checkpoint.Read(1).error().rule, Rule::kIoChanged);
     EXPECT_EQ(checkpoint.LoadAll().error().rule, Rule::kIoChanged);
-    EXPECT_EQ(RuleOf(checkpoint.Unchanged()), Rule::kIoChanged);
+    EXPECT_EQ(RuleOf(checkpoint.CheckUnchanged()), Rule::kIoChanged);
   }
   {
     const std::string path = Write("cut", file);

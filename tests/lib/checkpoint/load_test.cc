@@ -51,7 +51,7 @@ class LoadTest : public testing::FolderTest {
 
 TEST_F(LoadTest, AnyThreadsAndBlocksGiveTheSameBytes) {
   const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(Write("model", file_)));
-  std::vector<std::size_t> all(checkpoint.size()), some = {59, 3, 4, 5, 0, 30, 30, 58};
+  std::vector<std::size_t> all(checkpoint.tensor_count()), some = {59, 3, 4, 5, 0, 30, 30, 58};
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   for (const unsigned threads : {0u, 1u, 2u, 7u}) {
     for (const std::size_t block : {std::size_t{0}, std::size_t{5000}, std::size_t{8} << 20}) {
@@ -218,7 +218,7 @@ TEST_F(LoadTest, ManyThreadsUseOneCheckpoint) {
   std::vector<std::jthread> threads;
   for (std::size_t t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
-      for (std::size_t i = t; i < checkpoint.size(); i += 3) {
+      for (std::size_t i = t; i < checkpoint.tensor_count(); i += 3) {
         const Result<Buffer> read = checkpoint.Read(i, {.threads = 2, .block = 4096});
         EXPECT_TRUE(read && Same(read->bytes(), BytesOf(file_, *checkpoint.tensor(i))));
         const std::vector<Subscript> last = {Subscript::Range(-1, {})};
@@ -328,7 +328,7 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
     part.report = std::make_unique<const Report>(report);
   }
   const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
-  ASSERT_EQ(checkpoint.size(), 8u);
+  ASSERT_EQ(checkpoint.tensor_count(), 8u);
   const auto expected = [&](std::size_t index) {
     const TensorRef tensor = *checkpoint.tensor(index);
     EXPECT_EQ(tensor.part, index / 4);
@@ -349,7 +349,7 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
   const Result<Loaded> loaded = checkpoint.LoadAll(options);
   ASSERT_TRUE(loaded);
   EXPECT_EQ(done, all);
-  for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+  for (std::size_t i = 0; i < checkpoint.tensor_count(); ++i) {
     const std::vector<std::byte> bytes_of = expected(i);
     EXPECT_EQ(checkpoint.tensor(i)->bytes(), bytes_of.size());
     EXPECT_TRUE(Same(loaded->bytes(i), bytes_of)) << i;
@@ -357,7 +357,7 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
     const Result<Buffer> read = checkpoint.Read(i);
     EXPECT_TRUE(read && Same(read->bytes(), bytes_of)) << i;
   }
-  EXPECT_EQ(checkpoint.metadata_size(), 0u);
+  EXPECT_EQ(checkpoint.metadata_count(), 0u);
   EXPECT_EQ(checkpoint.FindMetadata("k"), std::nullopt);
 }
 
@@ -445,7 +445,7 @@ TEST_F(LoadTest, MappingsShowTheFile) {
   std::vector<std::byte> bytes(file_.size());
   ASSERT_TRUE(checkpoint.ReadRange(0, 0, bytes));
   EXPECT_TRUE(Same(bytes, AsBytes(file_)));
-  EXPECT_TRUE(checkpoint.Unchanged());
+  EXPECT_TRUE(checkpoint.CheckUnchanged());
 
   const Checkpoint memory = Opened(Checkpoint::OpenBytes(AsBytes(file_)));
   EXPECT_EQ(memory.Map(0)->bytes().data(), AsBytes(file_).data());

@@ -89,7 +89,7 @@ inline bool Holds(const safetensors::File& file, std::span<const std::byte> byte
                                    static_cast<std::size_t>(found->range().length));
     if (!std::equal(given.begin(), given.end(), got.begin(), got.end())) return false;
   }
-  if (file.metadata_size() != metadata.size()) return false;
+  if (file.metadata_count() != metadata.size()) return false;
   for (std::size_t i = 0; i < metadata.size(); ++i) {
     if (file.metadata(i).key != metadata[i].first) return false;
     if (file.metadata(i).value != metadata[i].second) return false;

@@ -88,8 +88,8 @@ TEST_F(TorchCheckpointTest, ReadsEveryViewInEveryWay) {
               .Read(offset, into.first(std::min<std::size_t>(7, into.size())));
         }))));
     for (const Checkpoint& checkpoint : ways) {
-      ASSERT_EQ(checkpoint.size(), Expected().size());
-      EXPECT_EQ(checkpoint.metadata_size(), 0u);
+      ASSERT_EQ(checkpoint.tensor_count(), Expected().size());
+      EXPECT_EQ(checkpoint.metadata_count(), 0u);
       EXPECT_EQ(checkpoint.part(0).file->As<safetensors::File>(), nullptr);
       ASSERT_NE(checkpoint.part(0).file->As<torch::File>(), nullptr);
       EXPECT_TRUE(checkpoint.report().format().starts_with("pytorch-"));
@@ -117,12 +117,12 @@ TEST_F(TorchCheckpointTest, ReadsEveryViewInEveryWay) {
         EXPECT_TRUE(
             std::ranges::equal(Numbers(slice->buffer.bytes()), std::span(view.numbers).last(row)));
       }
-      for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+      for (std::size_t i = 0; i < checkpoint.tensor_count(); ++i) {
         EXPECT_GE(checkpoint.tensor(i)->range.offset, before);
         before = checkpoint.tensor(i)->range.offset;
       }
       EXPECT_EQ(checkpoint.Find("nothing"), std::nullopt);
-      EXPECT_TRUE(checkpoint.Unchanged());
+      EXPECT_TRUE(checkpoint.CheckUnchanged());
     }
     const Result<Mapping> mapping = ways[1].Map(0);
     ASSERT_TRUE(mapping);
@@ -145,8 +145,8 @@ TEST_F(TorchCheckpointTest, EveryAcceptedFileOpensAndReads) {
     ASSERT_TRUE(file) << entry;
     if (entry.path().stem() == "dtype-unnamed") continue;
     const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(entry.path()));
-    EXPECT_EQ(checkpoint.size(), file->size()) << entry;
-    for (std::size_t i = 0; i < file->size(); ++i) {
+    EXPECT_EQ(checkpoint.tensor_count(), file->tensor_count()) << entry;
+    for (std::size_t i = 0; i < file->tensor_count(); ++i) {
       const auto index = checkpoint.Find(file->name(i));
       ASSERT_TRUE(index) << entry;
       const Result<Buffer> read = checkpoint.Read(*index);
@@ -179,7 +179,7 @@ TEST_F(TorchCheckpointTest, BytesWhoseBitsDoNotFit) {
       Opened(Checkpoint::OpenPath(TENSORGATE_CORPUS_DIR
                                   "/torch-checkpoint/accept/"
                                   "total-size-past-64-bits/pytorch_model-00002-of-00002.bin"));
-  ASSERT_EQ(checkpoint.size(), 4u);
+  ASSERT_EQ(checkpoint.tensor_count(), 4u);
   EXPECT_EQ(checkpoint.tensor(0)->bytes(), std::uint64_t{1} << 62);
   const auto expands = [](const auto& result) {
     return !result && result.error().rule == Rule::kUseExpands;
@@ -246,7 +246,7 @@ class Failing final : public Source {
     if (throws_) throw 1;
     return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
   }
-  Result<void> Unchanged() override {
+  Result<void> CheckUnchanged() override {
     if (*changed_) return std::unexpected(Status{.rule = Rule::kIoChanged});
     return {};
   }
@@ -298,7 +298,7 @@ TEST_F(TorchCheckpointTest, AFileThatChanges) {
     const Result<Loaded> all = checkpoint.LoadAll();
     ASSERT_FALSE(all);
     EXPECT_EQ(all.error().rule, Rule::kIoChanged);
-    EXPECT_FALSE(checkpoint.Unchanged());
+    EXPECT_FALSE(checkpoint.CheckUnchanged());
     const auto refused =
         Checkpoint::Open(std::make_unique<Failing>(file, &forever, &changed, false));
     ASSERT_FALSE(refused);
@@ -379,8 +379,8 @@ TEST_F(TorchCheckpointTest, StoragesAsTheyLie) {
   ways.push_back(Opened(internal::OpenStorages(Write("x.pt", file), {})));
   EXPECT_EQ(ways[1].path(), (folder_ / "x.pt").string());
   for (const Checkpoint& storages : ways) {
-    ASSERT_EQ(storages.size(), records.size());
-    EXPECT_EQ(storages.part(0).file->As<torch::File>()->size(), records.size());
+    ASSERT_EQ(storages.tensor_count(), records.size());
+    EXPECT_EQ(storages.part(0).file->As<torch::File>()->tensor_count(), records.size());
     EXPECT_EQ(storages.Find("f"), std::nullopt);
     for (std::size_t i = 0; i < records.size(); ++i) {
       EXPECT_EQ(storages.name(i), "");
@@ -399,7 +399,7 @@ TEST_F(TorchCheckpointTest, StoragesAsTheyLie) {
 TEST_F(TorchCheckpointTest, AStorageWithoutADtype) {
   const std::string file = Content("tensor-untyped.pt");
   const Checkpoint storages = Opened(internal::OpenStorages(internal::AsBytes(file)));
-  ASSERT_EQ(storages.size(), 1u);
+  ASSERT_EQ(storages.tensor_count(), 1u);
   EXPECT_EQ(storages.tensor(0)->type, DType::kU16);
   EXPECT_EQ(storages.tensor(0)->shape, (std::vector<std::uint64_t>{4}));
 }

@@ -122,7 +122,7 @@ using Tensors = std::map<std::string, std::tuple<DType, std::vector<std::uint64_
 Tensors TensorsOf(const std::string& path) {
   const Checkpoint made = testing::Opened(Checkpoint::OpenPath(path));
   Tensors tensors;
-  for (std::size_t i = 0; i < made.size(); ++i) {
+  for (std::size_t i = 0; i < made.tensor_count(); ++i) {
     const TensorRef tensor = *made.tensor(i);
     const Buffer buffer = *made.Read(i);
     std::string bytes;
@@ -136,7 +136,7 @@ Pairs MetadataOf(const std::string& path) {
   const auto file = safetensors::File::OpenPath(path);
   EXPECT_TRUE(file);
   Pairs metadata;
-  for (std::size_t i = 0; i < file->metadata_size(); ++i) {
+  for (std::size_t i = 0; i < file->metadata_count(); ++i) {
     metadata.emplace_back(file->metadata(i).key, file->metadata(i).value);
   }
   return metadata;
@@ -397,7 +397,7 @@ TEST_F(ConvertTest, AFolderOfShards) {
   EXPECT_EQ(all, 32u);
   const Checkpoint made = testing::Opened(Checkpoint::OpenPath(target()));
   EXPECT_TRUE(made.report().findings().empty());
-  EXPECT_EQ(made.parts(), 2u);
+  EXPECT_EQ(made.part_count(), 2u);
   EXPECT_TRUE(made.Find("a") && made.Find("b"));
 }
 
@@ -461,7 +461,7 @@ TEST(StridedSourceTest, HoldsNoMemoryOnceItIsRead) {
     for (std::uint64_t at = 0; at < kBytes; at += block.size()) {
       ASSERT_TRUE(ReadFully(*sources.back(), at, block));
     }
-    EXPECT_TRUE(sources.back()->Unchanged());
+    EXPECT_TRUE(sources.back()->CheckUnchanged());
   }
   EXPECT_LT(ResidentBytes() - before, kSources * kBytes / 2);
 }

@@ -85,6 +85,12 @@ TEST(EscapeForText, EachKind) {
   EXPECT_EQ(EscapeForText("\xFF\xC0\x80\xED\xA0\x80"), "\\xff\\xc0\\x80\\xed\\xa0\\x80");
 }
 
+TEST(QuoteJson, IsAsciiWhateverComes) {
+  EXPECT_EQ(QuoteJson("a\"b\n\xC3\xA9\xF0\x9F\x98\x80"), "\"a\\\"b\\n\\u00e9\\ud83d\\ude00\"");
+  EXPECT_EQ(QuoteJson("\xFFx\xC3"), "\"\\ufffdx\\ufffd\"");
+  EXPECT_EQ(QuoteJson(""), "\"\"");
+}
+
 TEST(EscapeForText, CutsBetweenCharacters) {
   EXPECT_EQ(EscapeForText("abcdef", 6), "abcdef");
   EXPECT_EQ(EscapeForText("abcdef", 5), "abcde...");

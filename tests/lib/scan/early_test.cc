@@ -229,7 +229,7 @@ TEST(EarlyTest, OfWhatCannotBeReadNothingIsCertain) {
 TEST(EarlyTest, ARefusalAfterATrustedCall) {
   CheckOptions trusting;
   trusting.trusted = *TrustList::Parse("m.f reduce()");
-  const std::string file = "\x80\2cm\nf\n)R0cos\nsystem\n)R.";
+  const std::string file = "\x80\2cm\nf\n)Rcos\nsystem\n)R\x86.";
   MemorySource prefix(AsBytes(file));
   const auto early = EarlyReport(prefix, trusting);
   ASSERT_TRUE(early);

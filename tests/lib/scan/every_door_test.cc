@@ -23,6 +23,7 @@
 #include "tensorgate/safetensors.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
+#include "tensorgate/walk.h"
 #include "tests/lib/formats/safetensors/build.h"
 #include "tests/lib/temp_folder.h"
 
@@ -219,6 +220,62 @@ TEST_F(EveryDoorTest, EveryFileOfTheCorpus) {
   EXPECT_GT(folders, 50);
   EXPECT_GT(opened_, 300);
   EXPECT_GT(used_, 100);
+}
+
+// A walk over the corpus says of each file what a scan of its path says, of an index as of all its shards.
+TEST_F(EveryDoorTest, AWalk) {
+  int files = 0, indexes = 0;
+  const bool whole = Walk(TENSORGATE_CORPUS_DIR, {}, [&](FoundFile& file) {
+    EXPECT_FALSE(file.named()) << file.path();
+    EXPECT_EQ(Of(file.Scan()), Of(ScanPath(file.path()))) << file.path();
+    ++files;
+    indexes += IsNamedIndex(file.path());
+    return true;
+  });
+  EXPECT_TRUE(whole);
+  EXPECT_GT(files, 1000);
+  EXPECT_GT(indexes, 50);
+}
+
+TEST_F(EveryDoorTest, AWalkOfOneFile) {
+  const std::string path = folder_ / "x.safetensors";
+  EXPECT_TRUE(Walk(path, {}, [&](FoundFile& file) {
+    EXPECT_TRUE(file.named());
+    EXPECT_EQ(Of(file.Scan()), Of(ScanPath(path)));
+    return true;
+  }));
+  std::ofstream(path, std::ios::binary) << testing::SmallFile();
+  int visits = 0;
+  const auto visit = [&](FoundFile& file) {
+    // Bytes may come by way of a source of the caller's.
+    std::size_t reads = 0;
+    CallbackSource counted((*file.source())->size(),
+                           [&](std::uint64_t offset, std::span<std::byte> into) {
+                             ++reads;
+                             return (*file.source())->Read(offset, into);
+                           });
+    EXPECT_EQ(Of(file.Scan(counted)), Of(ScanPath(path)));
+    EXPECT_GT(reads, 0u);
+    return ++visits < 2;
+  };
+  EXPECT_TRUE(Walk(path, {}, visit));
+  EXPECT_FALSE(Walk(folder_, {}, visit));
+}
+
+TEST_F(EveryDoorTest, AnOpenIndex) {
+  const std::string path =
+      TENSORGATE_CORPUS_DIR "/checkpoint/accept/format-same/model.safetensors.index.json";
+  Result<FileSource> index = FileSource::Open(path);
+  ASSERT_TRUE(index);
+  const Said said = Of(CheckCheckpoint(path).report);
+  EXPECT_EQ(said.verdict, "accepted");
+  EXPECT_EQ(Of(CheckIndex(*index, path, -1).report), said);
+  const int folder = ::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY);
+  EXPECT_EQ(Of(CheckIndex(*index, "elsewhere/model.safetensors.index.json", folder).report), said);
+  ::close(folder);
+  EXPECT_EQ(Of(CheckIndex(*index, "none/model.safetensors.index.json", -1).report).rule,
+            "io/open-failed");
+  EXPECT_EQ(Of(CheckIndex(*index, path, -2).report), said);
 }
 
 // The suffix of every format on the beginning of every format.

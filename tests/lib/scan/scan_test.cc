@@ -159,7 +159,9 @@ TEST(Scan, WhatChangesIsUndecidedWhateverItIs) {
     Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
       return memory_.Read(offset, into);
     }
-    Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+    Result<void> CheckUnchanged() override {
+      return std::unexpected(Status{.rule = Rule::kIoChanged});
+    }
 
    private:
     MemorySource memory_;

@@ -44,6 +44,7 @@ std::string Found(const SecondReadings& readings) {
   if (readings.hdf5()) found += "hdf5:" + std::to_string(*readings.hdf5()) + " ";
   if (!readings.compressed().empty()) found.append(readings.compressed()).append(" ");
   if (readings.flatbuffer()) found += "flatbuffer ";
+  if (readings.onnx()) found += "onnx ";
   if (readings.pickle().dangerous()) {
     found.append("calls ").append(readings.pickle().name()).append(" ");
   } else if (readings.pickle().names()) {
@@ -176,6 +177,29 @@ TEST(SecondReadingsTest, AMobileModule) {
   ExpectFound("\x1c\0\0\0PTMF"s + std::string(20, '\0'), "");  // a root after the file's end
 }
 
+TEST(SecondReadingsTest, CompressedDataOfAnyLength) {
+  for (const std::size_t after : {0uz, 30uz, 5000uz, 200'000uz}) {
+    const std::string file = "x\x9c\1\5\0\xfa\xffhello"s + std::string(after, '\0');
+    ExpectFound(file, "zlib data ");
+    EXPECT_EQ(Whole(file, Family::kOther), "zlib data ");
+    EXPECT_EQ(Whole(file, Family::kZip), "");
+    EXPECT_EQ(Whole(file, Family::kPickle), "");
+    ExpectFound("y" + file.substr(1), "");
+  }
+}
+
+// A message with a graph, field 7, that ends where the file does.
+TEST(SecondReadingsTest, AnOnnxModel) {
+  const std::string graph = "\x3A\1y", last = "\xf8\xff\xff\xff\x0f\1";  // field 2^29 - 1
+  ExpectFound("\x08\7" + graph, "onnx ");
+  ExpectFound("\x08\7" + graph + last, "onnx ");
+  ExpectFound("\x08\7\x42\1y"s, "");
+  ExpectFound("\x08\7" + graph + "\0\1"s, "");  // field 0
+  ExpectFound("\x08\7" + graph + "\x80\x80\x80\x80\x10\1"s, "");
+  ExpectFound("\x08\7" + graph + "\x08", "");
+  ExpectFound("\x08\7\x12\x88\x27" + std::string(5000, 'x') + graph, "onnx ");
+}
+
 SecondReadings Of(std::string_view file) {
   SecondReadings readings(Family::kSafetensors);
   MemorySource source(AsBytes(file));
@@ -211,9 +235,33 @@ TEST(SecondReadingsTest, WhatAReportSaysOfAPickle) {
   }
 }
 
+// Of the reference profile's loaders one looks for tar archives: torch.load.
+TEST(SecondReadingsTest, WhoseLoaderTakesATar) {
+  for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
+    for (const Family family : {Family::kSafetensors, Family::kZip, Family::kPickle}) {
+      SecondReadings readings(family);
+      const std::string tar = Tar();
+      MemorySource source(AsBytes(tar));
+      EXPECT_TRUE(FindSecondReadings(readings, source));
+      ReportBuilder builder({.profile = profile}, "x");
+      readings.AddTo(builder);
+      EXPECT_EQ(builder.HasError(), profile == Profile::kStrict || family == Family::kPickle);
+    }
+  }
+  ReportBuilder builder({}, "x");
+  Of("nothing").AddTo(builder);
+  EXPECT_FALSE(builder.HasError());
+}
+
 TEST(SecondReadingsTest, WhereTheFirstOneBegins) {
   const std::string front(600, '\xFF');
   EXPECT_EQ(Of("nothing").first(), std::nullopt);
+  EXPECT_EQ(Of("cos\nsystem\n.").first(), 0u);
+  // In a text a name alone is nothing.
+  SecondReadings text(Family::kOther);
+  MemorySource source(AsBytes("cos\nsystem\n."sv));
+  EXPECT_TRUE(FindSecondReadings(text, source));
+  EXPECT_EQ(text.first(), std::nullopt);
   EXPECT_EQ(Of(Tar()).first(), 0u);
   EXPECT_EQ(Of("x\x9c\1\5\0\xfa\xffhello"s).first(), 0u);
   EXPECT_EQ(Of("\x10\0\0\0PTMF"s + std::string(20, '\0')).first(), 4u);

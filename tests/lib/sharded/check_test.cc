@@ -266,7 +266,9 @@ class Failing final : public Source {
     if (reads_) return inner_.Read(offset, into);
     return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
   }
-  Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+  Result<void> CheckUnchanged() override {
+    return std::unexpected(Status{.rule = Rule::kIoChanged});
+  }
 
  private:
   MemorySource inner_;

@@ -30,6 +30,7 @@ TEST(ElementTypeTest, EachDTypeIsABlock) {
   }
   EXPECT_EQ(kQ4K.alignment(), 1u);
   EXPECT_EQ(ElementType("complex128", 1, 16).alignment(), 16u);
+  EXPECT_EQ(ElementType("three bytes", 1, 3).alignment(), 1u);
   EXPECT_NE(kQ4K, ElementType(DType::kU8));
 }
 
@@ -84,7 +85,7 @@ TEST(ElementTypeTest, BlocksComeAsBytes) {
   ASSERT_FALSE(saved);
   EXPECT_EQ(saved.error().rule, Rule::kUseNoDtype);
   // Metadata of any type; where there is none to be found by name, none is.
-  ASSERT_EQ(checkpoint.metadata_size(), 2u);
+  ASSERT_EQ(checkpoint.metadata_count(), 2u);
   EXPECT_EQ(checkpoint.metadata(1).value, MetadataValue(std::uint64_t{7}));
   EXPECT_EQ(checkpoint.FindMetadata("text"), std::nullopt);
   const ModelFile& file = *checkpoint.part(0).file;

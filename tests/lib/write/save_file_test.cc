@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "lib/write/save_shards.h"
 #include "tensorgate/save.h"
 #include "tests/lib/checkpoint/made_tensors.h"
 #include "tests/lib/temp_folder.h"
@@ -390,7 +389,9 @@ class ChangedSource final : public Source {
   Result<std::size_t> Read(std::uint64_t, std::span<std::byte> into) override {
     return into.size();
   }
-  Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+  Result<void> CheckUnchanged() override {
+    return std::unexpected(Status{.rule = Rule::kIoChanged});
+  }
 };
 
 TEST_F(SaveFileTest, WhatAWriterRefuses) {
@@ -549,10 +550,10 @@ TEST_F(ShardsTest, DuplicatesAreFoundAcrossShards) {
 // Files that keep their shards, written anew.
 class RewriteTest : public SaveFileTest {
  protected:
-  using Shards = std::vector<internal::ShardData>;
+  using Shards = std::vector<tensorgate::ShardData>;
   Result<void> Rewrite(const Shards& shards, const std::string& index = "index",
                        const SaveOptions& options = {}) {
-    return internal::SaveShards(out_, index, shards, options);
+    return tensorgate::SaveShards(out_, index, shards, options);
   }
   /// The error, of which nothing is left.
   Status Refused(const Shards& shards, const std::string& index = "index",

@@ -325,7 +325,7 @@ TEST(SaveTest, WhatIsPushedIsLeftOut) {
 }
 
 TEST(SaveTest, ShardsOfEveryNumberHaveNames) {
-  const internal::ShardNames names("m.safetensors");
+  const tensorgate::ShardNames names("m.safetensors");
   EXPECT_EQ(names.Shard(0, 1), "m-00001-of-00001.safetensors");
   EXPECT_EQ(names.Shard(99'999, 123'456), "m-100000-of-123456.safetensors");
   for (const char* shard : {"m-00001-of-00001.safetensors", "m-123456-of-000001.safetensors"}) {
@@ -342,7 +342,7 @@ TEST(SaveTest, ShardsOfEveryNumberHaveNames) {
 TEST(SaveTest, TensorsGoToShardsInOrder) {
   using Shards = std::vector<std::vector<std::uint32_t>>;
   const auto split = [](std::vector<std::uint64_t> bytes) {
-    return internal::SplitIntoShards(bytes, 10);
+    return tensorgate::SplitIntoShards(bytes, 10);
   };
   EXPECT_EQ(split({}), (Shards{{}}));
   EXPECT_EQ(split({11}), (Shards{{0}}));
@@ -358,7 +358,9 @@ TEST(SaveTest, ASourceThatChangedIsNotSaved) {
     Result<std::size_t> Read(std::uint64_t, std::span<std::byte> into) override {
       return into.size();
     }
-    Result<void> Unchanged() override { return std::unexpected(Status{.rule = Rule::kIoChanged}); }
+    Result<void> CheckUnchanged() override {
+      return std::unexpected(Status{.rule = Rule::kIoChanged});
+    }
   };
   Changing source;
   const TensorData tensor{.name = "x", .shape = {4}, .data = SourceData{&source, 0}};

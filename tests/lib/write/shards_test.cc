@@ -73,7 +73,7 @@ class ShardsTest : public testing::FolderTest {
   void ExpectAllReadable(const Checkpoint& checkpoint) {
     const Result<Loaded> all = checkpoint.LoadAll({.threads = 3, .block = 64});
     ASSERT_TRUE(all);
-    for (std::size_t i = 0; i < checkpoint.size(); ++i) {
+    for (std::size_t i = 0; i < checkpoint.tensor_count(); ++i) {
       const TensorRef tensor = checkpoint.tensor(i).value();
       const std::string& file = files_.at(map_.at(std::string(checkpoint.name(i))));
       const auto expected = BytesOf(file, tensor);
@@ -97,8 +97,8 @@ TEST_F(ShardsTest, OneNameSpace) {
        {folder_.string(), folder_.string() + "/", (folder_ / kIndex).string()}) {
     const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(path));
     EXPECT_EQ(checkpoint.path(), path);
-    EXPECT_EQ(checkpoint.size(), 12u);
-    EXPECT_EQ(checkpoint.parts(), 4u);
+    EXPECT_EQ(checkpoint.tensor_count(), 12u);
+    EXPECT_EQ(checkpoint.part_count(), 4u);
     EXPECT_EQ(checkpoint.report().format(), "safetensors-checkpoint");
     EXPECT_EQ(checkpoint.report().shards().size(), 4u);
     EXPECT_EQ(checkpoint.report().facts()->tensors, 12u);
@@ -218,10 +218,10 @@ TEST_F(ShardsTest, WhatOthersDoMeanwhile) {
   fs::remove(folder_ / ShardFile(2));
   fs::remove(folder_ / kIndex);
   ExpectAllReadable(checkpoint);
-  EXPECT_TRUE(checkpoint.Unchanged());
+  EXPECT_TRUE(checkpoint.CheckUnchanged());
   // Changed in place: noticed by the tensors of that shard alone.
   fs::resize_file(folder_ / ShardFile(0), 10);
-  EXPECT_EQ(checkpoint.Unchanged().error().rule, Rule::kIoChanged);
+  EXPECT_EQ(checkpoint.CheckUnchanged().error().rule, Rule::kIoChanged);
   EXPECT_FALSE(checkpoint.Read(*checkpoint.Find(TensorName(0, 0))));
   EXPECT_TRUE(checkpoint.Read(*checkpoint.Find(TensorName(1, 0))));
   EXPECT_FALSE(checkpoint.LoadAll());
@@ -232,9 +232,9 @@ TEST_F(ShardsTest, AFailureSaysWhichShard) {
   const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(folder_));
   fs::resize_file(folder_ / ShardFile(1), 10);
   const std::size_t lost = *checkpoint.Find(TensorName(1, 2));
-  for (const Status& status :
-       {checkpoint.Unchanged().error(), checkpoint.Read(lost).error(), checkpoint.LoadAll().error(),
-        checkpoint.Map(1).error(), checkpoint.ReadSlice(lost, {{Subscript::Index(0)}}).error()}) {
+  for (const Status& status : {checkpoint.CheckUnchanged().error(), checkpoint.Read(lost).error(),
+                               checkpoint.LoadAll().error(), checkpoint.Map(1).error(),
+                               checkpoint.ReadSlice(lost, {{Subscript::Index(0)}}).error()}) {
     EXPECT_TRUE(status.rule == Rule::kIoChanged || status.rule == Rule::kIoShortRead);
     EXPECT_EQ(checkpoint.part(status.part).path, (folder_ / ShardFile(1)).string());
   }
@@ -264,7 +264,7 @@ TEST_F(ShardsTest, AThousandShards) {
   {
     const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(folder_));
     EXPECT_EQ(OpenDescriptors(), before + 1000);
-    EXPECT_EQ(checkpoint.size(), 2000u);
+    EXPECT_EQ(checkpoint.tensor_count(), 2000u);
     ExpectAllReadable(checkpoint);
   }
   EXPECT_EQ(OpenDescriptors(), before);

@@ -48,6 +48,7 @@ TEST(DryRunTest, Calls) {
            "Vos\nS'system'\n\x93)R"sv,      // … of the texts of protocol 0
            "\x82\1)R"sv,
            "\x83\1\0)R"sv,
+           "\x84\xff\xff\xff\x7f)R"sv,
            "\x84\1\0\0\0)R"sv,                // EXT
            "cos\nenviron\n}b"sv,              // BUILD
            "cos\nenviron\nS'a'\nS'b'\ns"sv,   // SETITEM
@@ -129,7 +130,9 @@ TEST(DryRunTest, EndsWhereEveryUnpicklerFails) {
            "NQ"sv,
            "\x97"sv,  // what only the process can give
            "\x82\0)R"sv,
+           "\x84\0\0\0\0)R"sv,
            "\x84\xff\xff\xff\xff)R"sv,  // codes that are none
+           "Na"sv,
            "}Na"sv,
            "N}a"sv,
            "NNNs"sv,
@@ -176,6 +179,8 @@ TEST(DryRunTest, GoesOnWhereOneUnpicklerDoes) {
            "N\x85"sv,
            "]Na"sv,
            "](NNe"sv,
+           "]NNs"sv,
+           "(N(Ntt"sv,
            "}NNs"sv,
            "}(NNu"sv,
            "\x8f(N\x90"sv,

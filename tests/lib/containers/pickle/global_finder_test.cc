@@ -198,6 +198,7 @@ TEST(SurveyTest, ArraysThatJoblibWrites) {
       {Wrapper("N", Dtype("f8")), "? "},
       {Wrapper("K\2\x85", "N"), "? "},
       {Wrapper("U\1x\x85", Dtype("f8")), "? "},
+      {Wrapper("I\nI5\n\x86", Dtype("f8")), "? "},
       {Wrapper("K\2\x85", Dtype("f")), "? "},
       {Wrapper("K\2\x85", Dtype("fx")), "? "},
       {Wrapper("K\2\x85", Dtype("V999999999")), "1999999998 "},

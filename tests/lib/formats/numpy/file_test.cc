@@ -121,7 +121,7 @@ class Hostile final : public Source {
     if (reads_++ == fail_at_) return std::unexpected(Status{.rule = Rule::kIoReadFailed});
     return internal::CopyBytes(AsBytes(std::string_view(file_).substr(offset)), into);
   }
-  Result<void> Unchanged() override {
+  Result<void> CheckUnchanged() override {
     if (reads_ >= fail_at_ && changes_) return std::unexpected(Status{.rule = Rule::kIoChanged});
     return {};
   }
@@ -190,7 +190,7 @@ TEST(NumpyFileTest, OneTensorNamedArray) {
   const std::string file = Content("plain");
   const auto checkpoint = Checkpoint::OpenBytes(AsBytes(file));
   ASSERT_TRUE(checkpoint);
-  ASSERT_EQ(checkpoint->size(), 1u);
+  ASSERT_EQ(checkpoint->tensor_count(), 1u);
   const auto tensor = checkpoint->tensor(0);
   ASSERT_TRUE(tensor);
   EXPECT_EQ(tensor->name, "array");

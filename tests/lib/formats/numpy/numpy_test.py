@@ -92,24 +92,25 @@ class NumpyTest(unittest.TestCase):
         cls.random = random.Random(os.environ.get("TENSORGATE_NUMPY_SEED", "15"))
         cls.folder = tempfile.TemporaryDirectory()
         cls.path = pathlib.Path(cls.folder.name, "x.npy")
-        # A header may name more elements than there is memory for.
-        cls.limits = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (1 << 32, cls.limits[1]))
 
     @classmethod
     def tearDownClass(cls):
-        resource.setrlimit(resource.RLIMIT_AS, cls.limits)
         cls.folder.cleanup()
 
     def loaded(self, file):
         """The array, or None where NumPy refuses it."""
         self.path.write_bytes(file)
+        # A header may name more elements than there is memory for.
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 32, before[1]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 return numpy.load(self.path, allow_pickle=False)
             except Exception:  # Python's parser and NumPy raise a dozen kinds
                 return None
+            finally:
+                resource.setrlimit(resource.RLIMIT_AS, before)
 
     def compare(self, file, line):
         """Strict: the same array. The reference profile: the same answer."""

@@ -47,7 +47,7 @@ TEST(FileTest, ShowsMetadataAndHeader) {
   const std::string header = R"({"__metadata__":{"format":"pt","\u006b\n":"v\u0000w","":""}}  )";
   const std::string bytes = BuildFile(header);
   File file = Open(bytes);
-  ASSERT_EQ(file.metadata_size(), 3u);
+  ASSERT_EQ(file.metadata_count(), 3u);
   EXPECT_EQ(file.metadata(0).key, "format");
   EXPECT_EQ(file.FindMetadata("k\n"), std::string_view("v\0w", 3));
   EXPECT_EQ(file.FindMetadata(""), "");

@@ -184,7 +184,7 @@ class ChangingSource final : public Source {
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
     return memory_.Read(offset, into);
   }
-  Result<void> Unchanged() override {
+  Result<void> CheckUnchanged() override {
     if (asked_++ == 0) return {};
     return std::unexpected(Status{.rule = Rule::kIoChanged});
   }

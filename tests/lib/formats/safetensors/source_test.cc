@@ -69,10 +69,10 @@ TEST_F(SourceTest, AFileThatIsLinkedAndWrittenIsUndecided) {
   auto source = FileSource::Open(path);
   ASSERT_TRUE(source);
   std::filesystem::create_hard_link(path, folder_ / "link");
-  EXPECT_TRUE(source->Unchanged());
+  EXPECT_TRUE(source->CheckUnchanged());
   timespec times[2] = {{1, 0}, {1, 0}};
   ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
-  EXPECT_EQ(source->Unchanged().error().rule, Rule::kIoChanged);
+  EXPECT_EQ(source->CheckUnchanged().error().rule, Rule::kIoChanged);
 }
 
 // Where standard input is closed, the next file gets its number.
@@ -119,9 +119,9 @@ TEST_F(SourceTest, ADescriptorThatBecomesAnotherFileIsUndecided) {
   const auto after = [&](auto change) {
     const int descriptor = open(empty.c_str(), O_RDONLY);
     auto source = FileSource::FromDescriptor(descriptor);
-    EXPECT_TRUE(source && source->Unchanged());
+    EXPECT_TRUE(source && source->CheckUnchanged());
     change(descriptor);
-    const Result<void> same = source->Unchanged();
+    const Result<void> same = source->CheckUnchanged();
     close(descriptor);
     return same ? Rule{} : same.error().rule;
   };
@@ -166,7 +166,7 @@ TEST_F(SourceTest, FilesMove) {
   EXPECT_EQ(moved.size(), 2u);
   moved = std::move(*large);
   EXPECT_EQ(moved.size(), 5u);
-  EXPECT_TRUE(moved.Unchanged());
+  EXPECT_TRUE(moved.CheckUnchanged());
   std::array<std::byte, 8> bytes;
   EXPECT_EQ(moved.Read(0, bytes), 5u);
 }

@@ -47,7 +47,7 @@ TEST(TorchDamageTest, EverySingleByteChange) {
           EXPECT_EQ(opened.error().verdict(), Verdict::kRejected) << name << at;
           continue;
         }
-        for (std::size_t i = 0; i < opened->size(); ++i) {
+        for (std::size_t i = 0; i < opened->tensor_count(); ++i) {
           const torch::Tensor tensor = opened->tensor(i);
           EXPECT_LE(tensor.range.offset + tensor.range.length, file.size()) << name << at;
           EXPECT_GE(tensor.range.offset, tensor.storage_range.offset) << name << at;

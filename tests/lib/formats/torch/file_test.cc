@@ -1,6 +1,7 @@
 // What an accepted checkpoint says of its tensors, storages and values.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -57,8 +58,11 @@ TEST(TorchFileTest, SaysWhereEachTensorLies) {
       {"list.2.0", {}, {}, 3, 1, 12, 4},
       {"__dict__.attribute", {}, {}, 3, 1, 12, 4},
   };
-  ASSERT_EQ(file.size(), std::size(rows));
-  for (std::size_t i = 0; i < file.size(); ++i) {
+  ASSERT_EQ(file.tensor_count(), std::size(rows));
+  std::size_t in_turn = 0;
+  for (const Tensor& tensor : file.tensors()) EXPECT_EQ(tensor.name, rows[in_turn++].name);
+  EXPECT_EQ(in_turn, std::size(rows));
+  for (std::size_t i = 0; i < file.tensor_count(); ++i) {
     const Row& row = rows[i];
     const Tensor tensor = file.tensor(i);
     EXPECT_EQ(tensor.name, row.name);
@@ -82,7 +86,7 @@ TEST(TorchFileTest, SaysWhereEachTensorLies) {
     EXPECT_FALSE(tensor.expanded()) << row.name;
   }
   EXPECT_EQ(file.Find("list.0"), std::nullopt);
-  EXPECT_EQ(file.storages(), 1u);
+  EXPECT_EQ(file.storage_count(), 1u);
   EXPECT_EQ(file.storage(0).element_bytes, 4u);
   EXPECT_EQ(file.storage(0).location, "cpu");
   EXPECT_EQ(file.location(0), "cpu");
@@ -111,7 +115,7 @@ TEST(TorchFileTest, WithoutARootNothingIsLookedFor) {
 
 TEST(TorchFileTest, CountsAnUntypedStorageInBytes) {
   const File file = Opened("tensor-untyped.pt");
-  ASSERT_EQ(file.storages(), 1u);
+  ASSERT_EQ(file.storage_count(), 1u);
   EXPECT_EQ(file.storage(0).element_bytes, 1u);
   EXPECT_EQ(file.storage(0).location, "cuda:0");
   EXPECT_EQ(file.storage(0).range.length, 8u);
@@ -123,7 +127,7 @@ TEST(TorchFileTest, CountsAnUntypedStorageInBytes) {
 
 TEST(TorchFileTest, NamesATensorInNoContainer) {
   const File file = Opened("root-tensor.pt");
-  ASSERT_EQ(file.size(), 1u);
+  ASSERT_EQ(file.tensor_count(), 1u);
   EXPECT_EQ(file.name(0), "tensor");
   EXPECT_EQ(file.ValuesJson(), R"({"tensor":"tensor"})");
 }
@@ -172,6 +176,27 @@ TEST(TorchFileTest, MovesWithItsNames) {
   EXPECT_EQ(kept, name);
 }
 
+// A storage without bytes has no booleans; the others are counted, each once.
+TEST(TorchFileTest, BooleansOfEveryStorage) {
+  using testing::torch::View;
+  const std::string all =
+      testing::torch::Dict({{"none", View{{0}, {1}, 0, 0, 0, "BoolStorage"}.Code()},
+                            {"some", View{{3}, {1}, 0, 1, 3, "BoolStorage"}.Code()},
+                            {"other", View{{3}, {1}, 0, 2, 3, "ByteStorage"}.Code()}});
+  const auto full = [&](const std::string& some) {
+    const std::string file = testing::torch::File(all, {"", some, "\2\3\4"});
+    return CheckBytes(AsBytes(file), {.scope = Scope::kFull});
+  };
+  const Report good = full("\0\1\1"s), bad = full("\0\1\2"s);
+  EXPECT_EQ(good.verdict(), Verdict::kAccepted);
+  EXPECT_EQ(good.scope(), Scope::kFull);
+  EXPECT_EQ(bad.findings().size(), good.findings().size() + 1);
+  const auto found = std::ranges::find(bad.findings(), Rule::kTensorBoolValue, &Finding::rule);
+  ASSERT_NE(found, bad.findings().end());
+  EXPECT_EQ(bad.Subject(*found), "some");
+  EXPECT_EQ(found->found, 1u);
+}
+
 TEST(TorchFileTest, WhatIsNotThere) {
   const auto file = File::OpenPath(TENSORGATE_CORPUS_DIR "/torch/accept/none");
   ASSERT_FALSE(file);
@@ -200,7 +225,7 @@ struct Given final : Source {
     return tensorgate::internal::CopyBytes(AsBytes(bytes).subspan(static_cast<std::size_t>(offset)),
                                            into);
   }
-  Result<void> Unchanged() override {
+  Result<void> CheckUnchanged() override {
     if (changed) return std::unexpected(Status{.rule = Rule::kIoChanged});
     return {};
   }

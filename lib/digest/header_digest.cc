@@ -1,8 +1,7 @@
-#include "lib/digest/digest.h"
-
 #include <algorithm>
 
 #include "lib/digest/sha256.h"
+#include "tensorgate/digest.h"
 
 namespace tensorgate {
 namespace {
