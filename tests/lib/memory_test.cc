@@ -402,7 +402,7 @@ TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
   for (int i = 0; i < 1000 && !through; ++i) {
     bool good = false;
     const tensorgate::internal::Visit visit = [&](const std::string&, int,
-                                                  const Result<FileSource>& opened) {
+                                                  const Result<std::unique_ptr<Source>>& opened) {
       good |= opened.has_value();
       told += !opened;
       return true;
