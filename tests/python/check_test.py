@@ -347,7 +347,9 @@ class Slow(unittest.TestCase):
     def interrupted(self, script):
         """The script, sent SIGINT once it has said that it begins; seconds until it ended."""
         done = subprocess.Popen([sys.executable, "-c", "import tensorgate, sys, io, os, time\n" + script],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                # Of who runs the tests in the background it is ignored.
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.assertEqual(done.stdout.readline(), "begins\n")
         time.sleep(0.3)
         begun = time.monotonic()
