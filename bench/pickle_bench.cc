@@ -133,7 +133,7 @@ std::uint64_t DecodeAll(std::string_view bytes) {
 }
 
 std::uint64_t Check(std::string_view bytes) {
-  tensorgate::torch::Rebuild rebuild(tensorgate::torch::Form::kZip);
+  tensorgate::torch::internal::Rebuild rebuild(tensorgate::torch::internal::Form::kZip);
   tensorgate::pickle::Machine machine(tensorgate::internal::AsBytes(bytes), rebuild, {});
   const tensorgate::pickle::Outcome outcome = machine.Run();
   if (!outcome.complete) {

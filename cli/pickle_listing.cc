@@ -63,11 +63,11 @@ std::string EffectText(const OpcodeInfo& opcode) {
 
 // What a scan makes of a name: nothing, or the rule that refuses it.
 std::optional<Rule> RefusedBy(const pickle::NamedGlobal& global) {
-  const auto found = torch::FindGlobal(global.module, global.name);
+  const auto found = torch::internal::FindGlobal(global.module, global.name);
   if (!global.known || !found) return Rule::kPickleGlobalOutside;
   if (found->alias) return Rule::kPickleGlobalAlias;
-  const torch::GlobalInfo& info = torch::Globals()[found->index];
-  if (info.role == torch::Role::kRefused) return info.rule;
+  const torch::internal::GlobalInfo& info = torch::internal::Globals()[found->index];
+  if (info.role == torch::internal::Role::kRefused) return info.rule;
   return std::nullopt;
 }
 

@@ -13,7 +13,7 @@ namespace pickle = tensorgate::pickle;
 namespace torch = tensorgate::torch;
 
 // Each container once, however often it is shared.
-void CheckResult(const pickle::Values& values, const torch::Rebuild& rebuild,
+void CheckResult(const pickle::Values& values, const torch::internal::Rebuild& rebuild,
                  const pickle::Value& root) {
   std::vector<bool> seen(values.object_count());
   std::vector<pickle::Value> left = {root};
@@ -48,10 +48,10 @@ void CheckAll(const pickle::Values& values) {
   }
 }
 
-void CheckTensors(const pickle::Values& values, const torch::Rebuild& rebuild) {
-  for (const torch::TensorValue& tensor : rebuild.tensors()) {
+void CheckTensors(const pickle::Values& values, const torch::internal::Rebuild& rebuild) {
+  for (const torch::internal::TensorValue& tensor : rebuild.tensors()) {
     FUZZ_ASSERT(tensor.storage < rebuild.storages().size());
-    const torch::StorageValue& storage = rebuild.storages()[tensor.storage];
+    const torch::internal::StorageValue& storage = rebuild.storages()[tensor.storage];
     const auto shape = values.Items(tensor.shape), stride = values.Items(tensor.stride);
     FUZZ_ASSERT(shape.size() == stride.size() && shape.size() <= tensorgate::kMaxRank);
     double last = static_cast<double>(tensor.offset);
@@ -62,15 +62,16 @@ void CheckTensors(const pickle::Values& values, const torch::Rebuild& rebuild) {
       last += static_cast<double>(shape[i].bits) * static_cast<double>(stride[i].bits) -
               static_cast<double>(stride[i].bits);
     }
-    const double room = static_cast<double>(storage.bytes) / torch::Info(tensor.dtype).bytes;
+    const double room =
+        static_cast<double>(storage.bytes) / torch::internal::Info(tensor.dtype).bytes;
     // As doubles, so to within their rounding: what is far outside shows.
     if (!empty) FUZZ_ASSERT(last <= room * (1 + 1e-9));
   }
 }
 
 pickle::Outcome Run(std::span<const std::byte> bytes, const tensorgate::CheckOptions& options,
-                    torch::Form form) {
-  torch::Rebuild rebuild(form);
+                    torch::internal::Form form) {
+  torch::internal::Rebuild rebuild(form);
   pickle::Machine machine(bytes, rebuild, options);
   pickle::Outcome outcome = machine.Run();
   FUZZ_ASSERT(outcome.end <= bytes.size());
@@ -88,7 +89,8 @@ pickle::Outcome Run(std::span<const std::byte> bytes, const tensorgate::CheckOpt
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = tensorgate::fuzz::Bytes(data, size);
   tensorgate::fuzz::Choices choices(bytes);
-  for (const torch::Form form : {torch::Form::kZip, torch::Form::kLegacy}) {
+  for (const torch::internal::Form form :
+       {torch::internal::Form::kZip, torch::internal::Form::kLegacy}) {
     tensorgate::CheckOptions strict, reference;
     reference.profile = tensorgate::Profile::kReference;
     const pickle::Outcome first = Run(bytes, strict, form), again = Run(bytes, strict, form);
@@ -103,6 +105,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       FUZZ_ASSERT(first.complete && first.operations <= tighter.limits.pickle_operations);
   }
   tensorgate::MemorySource source(bytes);
-  tensorgate::fuzz::CheckContract(torch::CheckPickle(source, {}), size);
+  tensorgate::fuzz::CheckContract(torch::internal::CheckPickle(source, {}), size);
   return 0;
 }

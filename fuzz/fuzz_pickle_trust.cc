@@ -61,10 +61,10 @@ TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
   if (numpy) text += "numpy\n";
   const auto list = TrustList::Parse(text);
   FUZZ_ASSERT(list && list->empty() == (names.empty() && !numpy));
-  for (const torch::NumpyName& each : torch::NumpyNames()) {
+  for (const torch::internal::NumpyName& each : torch::internal::NumpyNames()) {
     const std::string name = std::string(each.module) + "." + std::string(each.name);
     if (numpy) names.insert(name);
-    if (torch::TakesRawMemory(each.module, each.name)) {
+    if (torch::internal::TakesRawMemory(each.module, each.name)) {
       FUZZ_ASSERT(!TrustList::Parse(name + " reduce(any)"));
     }
   }
@@ -73,7 +73,7 @@ TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
 
 // Every array and scalar of an accepted pickle has a dtype with a byte order, and as many bytes as it needs.
 void CheckNumpy(std::span<const std::byte> bytes, const CheckOptions& options) {
-  torch::Rebuild rebuild(torch::Form::kZip, options.trusted);
+  torch::internal::Rebuild rebuild(torch::internal::Form::kZip, options.trusted);
   pickle::Machine machine(bytes, rebuild, options);
   if (!machine.Run().complete) return;
   const pickle::Values& values = machine.values();
@@ -112,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CheckOptions options{.profile = profile, .max_findings = 1000};
     const auto judge = [&] {
       MemorySource source(bytes);
-      return torch::CheckPickle(source, options);
+      return torch::internal::CheckPickle(source, options);
     };
     const Report plain = judge();
     options.trusted = list;

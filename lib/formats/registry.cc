@@ -36,7 +36,7 @@ constexpr auto kTorch = Examine<torch::File, torch::Check, torch::internal::Make
 
 // It is proven to the last byte, and holds no tensors.
 Report ExaminePickle(Source& source, const CheckOptions& options, OpenedFile*) {
-  return torch::CheckPickle(source, options);
+  return torch::internal::CheckPickle(source, options);
 }
 
 // ---- Their data.

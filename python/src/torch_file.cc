@@ -89,11 +89,12 @@ class Builder {
         return nb::bytes(bytes.data(), bytes.size());
       }
       case Kind::kDtype:
-        return Member(torch::Info(static_cast<torch::ScalarType>(value.bits)).name);
+        return Member(
+            torch::internal::Info(static_cast<torch::internal::ScalarType>(value.bits)).name);
       case Kind::kLayout:
-        return Member(torch::LayoutName(value.bits));
+        return Member(torch::internal::LayoutName(value.bits));
       case Kind::kQscheme:
-        return Member(torch::QschemeName(value.bits));
+        return Member(torch::internal::QschemeName(value.bits));
       case Kind::kTensor:
         return Once(tensors_, value, [&] { return MakeTensor(value); });
       default:
@@ -128,9 +129,9 @@ class Builder {
   }
 
   nb::object MakeTensor(const Value& value) {
-    const torch::TensorValue& tensor =
+    const torch::internal::TensorValue& tensor =
         contents_.rebuild->tensors()[static_cast<std::size_t>(value.bits)];
-    return tensor_(tensor.storage, torch::Info(tensor.dtype).name, tensor.offset,
+    return tensor_(tensor.storage, torch::internal::Info(tensor.dtype).name, tensor.offset,
                    MakeTuple(values_.Items(tensor.shape)), MakeTuple(values_.Items(tensor.stride)),
                    tensor.requires_grad, tensor.is_parameter);
   }

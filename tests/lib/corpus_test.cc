@@ -53,7 +53,7 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
 Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
   if (path.ends_with(".pt")) return ScanPath(path, options);
   Result<FileSource> source = FileSource::Open(path);
-  return torch::CheckPickle(*source, options);
+  return torch::internal::CheckPickle(*source, options);
 }
 
 Report CheckCheckpointPath(const std::string& path, const CheckOptions& options) {

@@ -89,10 +89,10 @@ const std::vector<Door>& Doors() {
        [](std::string_view file, const CheckOptions& options) {
          return ReportOf(torch::File::OpenBytes(AsBytes(file), options));
        }},
-      {"torch::CheckPickle",
+      {"torch::internal::CheckPickle",
        [](std::string_view file, const CheckOptions& options) {
          MemorySource source(AsBytes(file));
-         return torch::CheckPickle(source, options);
+         return torch::internal::CheckPickle(source, options);
        }},
       {"Checkpoint",
        [](std::string_view file, const CheckOptions& options) {
@@ -374,7 +374,7 @@ TEST(DeadlineTest, ASlowSourceIsGivenUp) {
       },
       [](Source& source, const CheckOptions& options) { return torch::Check(source, options); },
       [](Source& source, const CheckOptions& options) {
-        return torch::CheckPickle(source, options);
+        return torch::internal::CheckPickle(source, options);
       }};
   const std::string pickle = "\x80\2" + Repeated("N0", 100'000) + ".";
   for (const auto& door : doors) {

@@ -216,7 +216,7 @@ TEST(MemoryTest, EveryAllocationForAPickleMayFail) {
   const std::string pickle = Content(TENSORGATE_CORPUS_DIR "/pickle/reject/bare-storage.pkl");
   FailEach([&] {
     MemorySource source(AsBytes(pickle));
-    return OutcomeOf(torch::CheckPickle(source, {}));
+    return OutcomeOf(torch::internal::CheckPickle(source, {}));
   });
   FailEach([&] { return OutcomeOf(torch::CheckPath("none")); });
   bool parsed = false;

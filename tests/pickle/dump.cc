@@ -30,7 +30,7 @@ std::string Hex(std::uint64_t bits) {
 
 class Dumper {
  public:
-  Dumper(const pickle::Values& values, const torch::Rebuild& rebuild)
+  Dumper(const pickle::Values& values, const torch::internal::Rebuild& rebuild)
       : values_(values), rebuild_(rebuild) {}
 
   std::string Text(const Value& value) const {
@@ -50,11 +50,13 @@ class Dumper {
       case Kind::kBytes:
         return "b" + Hex(values_.DecodeBytes(value));
       case Kind::kDtype:
-        return "t" + std::string(torch::Info(static_cast<torch::ScalarType>(value.bits)).name);
+        return "t" + std::string(
+                         torch::internal::Info(static_cast<torch::internal::ScalarType>(value.bits))
+                             .name);
       case Kind::kLayout:
-        return "l" + std::string(torch::LayoutName(value.bits));
+        return "l" + std::string(torch::internal::LayoutName(value.bits));
       case Kind::kQscheme:
-        return "q" + std::string(torch::QschemeName(value.bits));
+        return "q" + std::string(torch::internal::QschemeName(value.bits));
       case Kind::kTuple:
         return "(" + Items(value) + ")";
       case Kind::kSize:
@@ -114,22 +116,23 @@ class Dumper {
     for (const std::string& each : all) text += each + ",";
     return text + "}";
   }
-  std::string Tensor(const torch::TensorValue& tensor) const {
-    const torch::StorageValue& storage = rebuild_.storages()[tensor.storage];
+  std::string Tensor(const torch::internal::TensorValue& tensor) const {
+    const torch::internal::StorageValue& storage = rebuild_.storages()[tensor.storage];
     return std::string(tensor.is_parameter ? "Parameter" : "Tensor") + "<" +
-           std::string(torch::Info(tensor.dtype).name) + " " + std::to_string(tensor.offset) +
-           " (" + Items(tensor.shape) + ") (" + Items(tensor.stride) + ") " +
-           (tensor.requires_grad ? "True" : "False") + " " + Hex(storage.key) + " " +
-           std::to_string(storage.bytes) + ">";
+           std::string(torch::internal::Info(tensor.dtype).name) + " " +
+           std::to_string(tensor.offset) + " (" + Items(tensor.shape) + ") (" +
+           Items(tensor.stride) + ") " + (tensor.requires_grad ? "True" : "False") + " " +
+           Hex(storage.key) + " " + std::to_string(storage.bytes) + ">";
   }
 
   const pickle::Values& values_;
-  const torch::Rebuild& rebuild_;
+  const torch::internal::Rebuild& rebuild_;
 };
 
 }  // namespace
 
-std::string Dump(const pickle::Values& values, const torch::Rebuild& rebuild, const Value& value) {
+std::string Dump(const pickle::Values& values, const torch::internal::Rebuild& rebuild,
+                 const Value& value) {
   return Dumper(values, rebuild).Text(value);
 }
 

@@ -10,7 +10,7 @@
 namespace tensorgate::test {
 
 /// The grammar is that of dump() in compare_with_torch.py. Shared parts are written again and again: for small pickles.
-std::string Dump(const pickle::Values& values, const torch::Rebuild& rebuild,
+std::string Dump(const pickle::Values& values, const torch::internal::Rebuild& rebuild,
                  const pickle::Value& value);
 
 }  // namespace tensorgate::test

@@ -21,8 +21,8 @@ struct Judged {
 };
 
 Judged Judge(std::span<const std::byte> bytes, tensorgate::Profile profile,
-             tensorgate::torch::Form form) {
-  tensorgate::torch::Rebuild rebuild(form);
+             tensorgate::torch::internal::Form form) {
+  tensorgate::torch::internal::Rebuild rebuild(form);
   tensorgate::CheckOptions options;
   options.profile = profile;
   tensorgate::pickle::Machine machine(bytes, rebuild, options);
@@ -41,7 +41,8 @@ Judged Judge(std::span<const std::byte> bytes, tensorgate::Profile profile,
 
 int main(int count, char** arguments) {
   const bool legacy = count > 1 && std::string_view(arguments[1]) == "legacy";
-  const auto form = legacy ? tensorgate::torch::Form::kLegacy : tensorgate::torch::Form::kZip;
+  const auto form =
+      legacy ? tensorgate::torch::internal::Form::kLegacy : tensorgate::torch::internal::Form::kZip;
   std::vector<std::byte> bytes;
   std::array<char, 4> length;
   while (std::fread(length.data(), 1, length.size(), stdin) == length.size()) {

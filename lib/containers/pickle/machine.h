@@ -1,7 +1,7 @@
 // Runs one pickle without running anything: a typed stack, marks and memo over the 34 opcodes that PyTorch's restricted
 // unpickler executes. What a name means, and what a call of it makes, stands in the policy's table and nowhere else.
 //
-//   torch::Rebuild policy(…);                            // lib/formats/torch/rebuild.h
+//   torch::internal::Rebuild policy(…);                  // lib/formats/torch/rebuild.h
 //   pickle::Machine machine(bytes, policy, options);
 //   const pickle::Outcome outcome = machine.Run();
 //   for (const pickle::Fact& fact : outcome.facts) …      // the first of each rule

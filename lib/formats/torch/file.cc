@@ -14,6 +14,9 @@ using internal::Contents;
 using internal::Examination;
 using internal::Layout;
 using internal::NamedTensor;
+using internal::ScalarInfo;
+using internal::StorageValue;
+using internal::TensorValue;
 
 namespace {
 

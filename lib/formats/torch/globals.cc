@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 namespace {
 
 using enum Role;
@@ -121,4 +121,4 @@ std::optional<FoundGlobal> FindGlobal(std::string_view module, std::string_view 
   return std::nullopt;
 }
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal

@@ -11,7 +11,7 @@
 #include "lib/formats/torch/scalar.h"
 #include "tensorgate/rules.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 
 enum class Role : std::uint8_t {
   kRebuildTensor,              // storage, offset, size, stride
@@ -51,6 +51,6 @@ struct FoundGlobal {
 };
 std::optional<FoundGlobal> FindGlobal(std::string_view module, std::string_view name);
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal
 
 #endif  // TENSORGATE_FORMATS_TORCH_GLOBALS_H_

@@ -7,7 +7,7 @@
 #include "lib/base/checked.h"
 #include "lib/formats/torch/plain_calls.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 namespace {
 
 using enum NumpyRole;
@@ -97,7 +97,7 @@ bool Holds(Machine& machine, const Value& dtype, const Value& bytes, std::uint64
       std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
   const auto type = static_cast<std::size_t>(values.Items(dtype)[0].bits);
   std::uint64_t expected = kTypes[type].bytes;
-  if (internal::MultiplyOverflows(expected, count) || length != expected) return false;
+  if (tensorgate::internal::MultiplyOverflows(expected, count) || length != expected) return false;
   return type != kBool || std::ranges::all_of(text, [](char c) { return c == 0 || c == 1; });
 }
 
@@ -125,7 +125,7 @@ bool BuildArray(Machine& machine, const Value& target, Items state) {
     return false;
   const Items shape = values.Items(state[1]);
   if (shape.size() > kMaxDimensions) return false;
-  internal::ShapeSize<std::uint64_t> size;
+  tensorgate::internal::ShapeSize<std::uint64_t> size;
   for (const Value& dimension : shape) {
     if (!dimension.IsInt() || dimension.Int() < 0) return false;
     size.Multiply(dimension.bits);
@@ -183,4 +183,4 @@ bool IsBuilt(const pickle::Values& values, const Value& value) {
   return values.Items(value).size() > 1;
 }
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal

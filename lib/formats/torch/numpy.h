@@ -1,8 +1,8 @@
 // NumPy's dtypes, scalars and arrays, decoded by a closed schema: numbers of whole bytes in an explicit order, sizes that
 // agree exactly. For files whose list of trust has the line `numpy`; PyTorch's restricted unpickler refuses the names.
 //
-//   const auto name = torch::FindNumpy("numpy.core.multiarray", "scalar");
-//   if (name) made = torch::CallNumpy(machine, torch::NumpyNames()[*name].role, arguments);
+//   const auto name = torch::internal::FindNumpy("numpy.core.multiarray", "scalar");
+//   if (name) made = torch::internal::CallNumpy(machine, torch::internal::NumpyNames()[*name].role, arguments);
 //
 // As names of a user's list they cannot be trusted: the state of a dtype says which of an array's bytes are pointers, and
 // NumPy follows them.
@@ -16,7 +16,7 @@
 
 #include "lib/containers/pickle/machine.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 
 enum class NumpyRole : std::uint8_t {
   kDtype,        // name, False, True; then BUILD
@@ -46,6 +46,6 @@ bool BuildNumpy(pickle::Machine& machine, const pickle::Value& target, const pic
 /// It got its state. Of dtypes and arrays.
 bool IsBuilt(const pickle::Values& values, const pickle::Value& value);
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal
 
 #endif  // TENSORGATE_FORMATS_TORCH_NUMPY_H_

@@ -10,7 +10,7 @@
 #include "lib/second_readings/second_readings.h"
 #include "lib/source/read.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 namespace {
 
 constexpr std::string_view kFormat = "pickle";
@@ -30,7 +30,7 @@ Report Check(Source& source, const CheckOptions& options) {
                 {.found = size, .allowed = options.limits.header_bytes});
     return builder.Finish();
   }
-  internal::PodBuffer<std::byte> bytes;
+  tensorgate::internal::PodBuffer<std::byte> bytes;
   bytes.Resize(static_cast<std::size_t>(size));
   Result<void> read = tensorgate::internal::ReadFully(source, 0, bytes.span(), builder.interrupt());
   if (read) {
@@ -91,7 +91,7 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
     if (!survey.Add(event) || told) continue;
     const pickle::NamedGlobal& global = survey.global();
     if (global.known && (FindGlobal(global.module, global.name) ||
-                         internal::Trusts(trusted, global.module, global.name))) {
+                         tensorgate::internal::Trusts(trusted, global.module, global.name))) {
       continue;
     }
     builder.Add(Rule::kPickleGlobalOutside, base + event.offset,
@@ -107,4 +107,4 @@ Report CheckPickle(Source& source, const CheckOptions& options) {
   }
 }
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal

@@ -7,7 +7,7 @@
 #include "tensorgate/report.h"
 #include "tensorgate/source.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 
 /// What a machine found in `bytes`, with places from `base` on. Where it ended at a name or an opcode
 /// outside, every other name outside is told as well: one who wants to re-save must know them all.
@@ -17,6 +17,6 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
 /// The whole file is read; above Limits::header_bytes it is undecided. Never throws.
 Report CheckPickle(Source& source, const CheckOptions& options);
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal
 
 #endif  // TENSORGATE_FORMATS_TORCH_PICKLE_FILE_H_

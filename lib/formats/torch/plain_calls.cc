@@ -5,7 +5,7 @@
 
 #include "lib/base/utf8.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 namespace {
 
 using pickle::Kind;
@@ -74,7 +74,7 @@ std::optional<Value> Latin1(Machine& machine, Items arguments) {
   const std::string_view text = machine.values().Text(arguments[0]);
   if (!machine.Charge(text.size() / 8)) return std::nullopt;
   for (std::string_view rest = text; !rest.empty();) {
-    const internal::CodePoint point = internal::DecodeUtf8(rest);
+    const tensorgate::internal::CodePoint point = tensorgate::internal::DecodeUtf8(rest);
     if (point.length == 0 || point.value > 0xFF) return BadArgument(machine, arguments, 0);
     rest.remove_prefix(point.length);
   }
@@ -196,4 +196,4 @@ std::string_view QschemeName(std::uint64_t number) {
   return std::span(kQschemes)[static_cast<std::size_t>(number)];
 }
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal

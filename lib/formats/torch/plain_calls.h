@@ -9,7 +9,7 @@
 #include "lib/containers/pickle/machine.h"
 #include "lib/formats/torch/globals.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 
 /// Of one of the roles from kOrderedDict to kGetLayout. Nothing: a rule was told.
 std::optional<pickle::Value> CallPlain(pickle::Machine& machine, const GlobalInfo& info,
@@ -30,6 +30,6 @@ std::optional<pickle::Value> BadArgument(pickle::Machine& machine,
 std::string_view LayoutName(std::uint64_t number);
 std::string_view QschemeName(std::uint64_t number);
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal
 
 #endif  // TENSORGATE_FORMATS_TORCH_PLAIN_CALLS_H_

@@ -11,7 +11,7 @@
 #include "lib/formats/torch/trust.h"
 #include "tensorgate/tensor.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 namespace {
 
 using pickle::Kind;
@@ -223,8 +223,8 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   if (shape.size() > kMaxRank &&
       !machine.Tell(Rule::kTorchRank, {.found = shape.size(), .allowed = kMaxRank}))
     return false;
-  internal::ShapeSize<std::uint64_t> size;
-  internal::ViewReach<std::uint64_t> reach(tensor.offset);
+  tensorgate::internal::ShapeSize<std::uint64_t> size;
+  tensorgate::internal::ViewReach<std::uint64_t> reach(tensor.offset);
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (!IsUnsigned(shape[i]) || !IsUnsigned(stride[i])) {
       machine.Tell(Rule::kTorchCallArguments, {.found = i, .text = "size or stride"});
@@ -245,7 +245,8 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
     const Rule rule = size.zero ? Rule::kTorchViewOutsideEmpty : Rule::kTorchViewOutside;
     // Of the last element the number is counted from 0.
     const std::uint64_t needed =
-        size.zero ? reach.last() : internal::SaturatingAdd(reach.last(), std::uint64_t{1});
+        size.zero ? reach.last()
+                  : tensorgate::internal::SaturatingAdd(reach.last(), std::uint64_t{1});
     if (!machine.Tell(rule, {.found = needed, .allowed = room, .text = std::string(storage.key)}))
       return false;
   }
@@ -298,4 +299,4 @@ bool Rebuild::Finish(Machine& machine) {
   return UnifyStorages(machine);
 }
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal

@@ -1,9 +1,9 @@
 // What the names in a checkpoint mean: a schema of arguments for each call, tensors as views of storages, no code.
 //
-//   torch::Rebuild rebuild(torch::Form::kZip);
+//   torch::internal::Rebuild rebuild(torch::internal::Form::kZip);
 //   pickle::Machine machine(bytes, rebuild, options);
 //   const pickle::Outcome outcome = machine.Run();
-//   for (const torch::TensorValue& tensor : rebuild.tensors()) …  // a value of kind kTensor holds its number
+//   for (const torch::internal::TensorValue& tensor : rebuild.tensors()) …  // a value of kind kTensor holds its number
 //
 // Tensors are listed as they were rebuilt, also those that the result does not hold. Storages are listed once a key.
 // Texts are views of the pickle.
@@ -22,7 +22,7 @@
 #include "lib/formats/torch/scalar.h"
 #include "tensorgate/trust.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 
 /// How a container names storages.
 enum class Form : std::uint8_t {
@@ -102,6 +102,6 @@ class Rebuild final : public pickle::Policy {
   tensorgate::internal::PodBuffer<pickle::Value> hooks_;  // that must still be empty at the end
 };
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal
 
 #endif  // TENSORGATE_FORMATS_TORCH_REBUILD_H_

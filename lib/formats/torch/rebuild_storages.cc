@@ -8,7 +8,7 @@
 #include "lib/formats/torch/globals.h"
 #include "lib/formats/torch/rebuild.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 namespace {
 
 using pickle::Kind;
@@ -20,7 +20,7 @@ constexpr std::uint64_t kMostBytes = INT64_MAX;
 // Keys are compared with each other: in no profile they may be of any length.
 constexpr std::size_t kLongestKey = 4096;
 
-constexpr internal::CharacterSet kKey(
+constexpr tensorgate::internal::CharacterSet kKey(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
 
 // What torch.load restores (register_package in torch/serialization.py), where the machine has it: with an index or
@@ -119,7 +119,8 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
                  {.text = std::string(storage.location.substr(0, 256))});
     return false;
   }
-  if (internal::MultiplyOverflows(storage.bytes, std::uint64_t{Info(storage.dtype).bytes}) ||
+  if (tensorgate::internal::MultiplyOverflows(storage.bytes,
+                                              std::uint64_t{Info(storage.dtype).bytes}) ||
       storage.bytes > kMostBytes) {
     machine.Tell(Rule::kTorchStorageOverflow,
                  {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
@@ -131,11 +132,11 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
 // One entry a key. PyTorch gives every later use of a key what the first one made.
 bool Rebuild::UnifyStorages(Machine& machine) {
   const std::span<StorageValue> all = storages_.span();
-  internal::PodBuffer<std::uint32_t> hashes, places;
+  tensorgate::internal::PodBuffer<std::uint32_t> hashes, places;
   hashes.Resize(all.size());
   places.Resize(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
-    hashes[i] = internal::HashName(all[i].key.substr(0, 256));
+    hashes[i] = tensorgate::internal::HashName(all[i].key.substr(0, 256));
     places[i] = UINT32_MAX;
   }
   bool good = true;
@@ -149,7 +150,7 @@ bool Rebuild::UnifyStorages(Machine& machine) {
     }
     places[later] = first;
   };
-  internal::NameIndex index;
+  tensorgate::internal::NameIndex index;
   index.Build(hashes, [&](std::uint32_t i) { return all[i].key; }, told);
   if (!good) return false;
   std::uint32_t kept = 0;
@@ -166,4 +167,4 @@ bool Rebuild::UnifyStorages(Machine& machine) {
   return true;
 }
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal

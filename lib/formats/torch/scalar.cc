@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 namespace {
 
 using enum ScalarType;
@@ -71,4 +71,4 @@ static_assert(IsOrdered());
 std::span<const ScalarInfo> ScalarTypes() { return kTypes; }
 const ScalarInfo& Info(ScalarType type) { return kTypes[static_cast<std::size_t>(type)]; }
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal

@@ -9,7 +9,7 @@
 
 #include "tensorgate/dtype.h"
 
-namespace tensorgate::torch {
+namespace tensorgate::torch::internal {
 
 /// In the order of the table in scalar.cc.
 enum class ScalarType : std::uint8_t {
@@ -77,6 +77,6 @@ inline constexpr int kScalarTypeCount = 46;
 std::span<const ScalarInfo> ScalarTypes();
 const ScalarInfo& Info(ScalarType type);
 
-}  // namespace tensorgate::torch
+}  // namespace tensorgate::torch::internal
 
 #endif  // TENSORGATE_FORMATS_TORCH_SCALAR_H_

@@ -70,13 +70,13 @@ class EntryParser {
     if (full.size() > kLongestName) return Fail("a name of more than 256 bytes");
     call.module = full.substr(0, dot);
     call.name = full.substr(dot + 1);
-    if (torch::TakesRawMemory(call.module, call.name)) {
+    if (torch::internal::TakesRawMemory(call.module, call.name)) {
       return Fail(
           call.FullName() +
           " takes memory as the file describes it, pointers among it, so that no entry makes it "
           "safe; the line 'numpy' lets pass NumPy's scalars and arrays of numbers");
     }
-    if (!torch::FindGlobal(call.module, call.name)) return true;
+    if (!torch::internal::FindGlobal(call.module, call.name)) return true;
     return Fail(call.FullName() + " is PyTorch's own, which a list does not change");
   }
 
@@ -182,7 +182,7 @@ std::optional<std::size_t> FindTrusted(const TrustList& list, std::string_view m
 }
 
 bool Trusts(const TrustList& list, std::string_view module, std::string_view name) {
-  if (TrustAccess::Numpy(list) && torch::FindNumpy(module, name)) return true;
+  if (TrustAccess::Numpy(list) && torch::internal::FindNumpy(module, name)) return true;
   return FindTrusted(list, module, name).has_value();
 }
 

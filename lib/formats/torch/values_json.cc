@@ -18,6 +18,9 @@ namespace {
 
 using internal::AppendKey;
 using internal::Contents;
+using internal::LayoutName;
+using internal::QschemeName;
+using internal::ScalarType;
 using pickle::Kind;
 using pickle::Value;
 using tensorgate::internal::JsonWriter;

@@ -312,7 +312,7 @@ TEST(MachineTest, AsATreeItMayBeSoLarge) {
 }
 
 TEST(MachineTest, WorkThatNoOpcodePaidForIsLimited) {
-  torch::Rebuild rebuild(torch::Form::kZip);
+  torch::internal::Rebuild rebuild(torch::internal::Form::kZip);
   Machine machine({}, rebuild, {});
   EXPECT_TRUE(machine.Charge(kFreeWork));
   EXPECT_FALSE(machine.Charge(1));

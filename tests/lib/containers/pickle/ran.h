@@ -13,13 +13,13 @@ namespace tensorgate::pickle::testing {
 struct Ran {
   explicit Ran(std::string_view text, const CheckOptions& options = {}, std::size_t begin = 0)
       : bytes(text),
-        rebuild(torch::Form::kZip),
+        rebuild(torch::internal::Form::kZip),
         machine(internal::AsBytes(bytes), rebuild, options),
         outcome(machine.Run(begin)) {}
   /// The last that fired.
   Rule rule() const { return outcome.facts.back().rule; }
   std::string bytes;
-  torch::Rebuild rebuild;
+  torch::internal::Rebuild rebuild;
   Machine machine;
   Outcome outcome;
 };

@@ -64,7 +64,7 @@ Report Judge(const std::string& objects, std::string_view list = "numpy") {
   MemorySource source(internal::AsBytes(pickle));
   CheckOptions options;
   options.trusted = *TrustList::Parse(list);
-  return torch::CheckPickle(source, options);
+  return torch::internal::CheckPickle(source, options);
 }
 
 std::string ReasonOf(const Report& report) {

@@ -25,7 +25,7 @@ CheckOptions Trusting(std::string_view text, Profile profile = Profile::kStrict)
 
 Report Judge(std::string_view pickle, const CheckOptions& options) {
   MemorySource source(internal::AsBytes(pickle));
-  return torch::CheckPickle(source, options);
+  return torch::internal::CheckPickle(source, options);
 }
 
 // argparse.Namespace(), then its state.
