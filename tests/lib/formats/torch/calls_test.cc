@@ -15,7 +15,7 @@ using namespace std::string_literals;
 
 Report Judge(const std::string& pickle, Profile profile) {
   MemorySource source(tensorgate::internal::AsBytes(pickle));
-  return CheckPickle(source, {.profile = profile});
+  return internal::CheckPickle(source, {.profile = profile});
 }
 
 bool Has(const Report& report, Rule rule) {

@@ -256,19 +256,19 @@ TEST(TorchFileTest, SourcesThatFail) {
 TEST(TorchFileTest, SourcesOfAPickleThatFail) {
   Given source;
   source.bytes = "\x80\x02N."s;
-  EXPECT_EQ(CheckPickle(source, {}).verdict(), Verdict::kAccepted);
+  EXPECT_EQ(internal::CheckPickle(source, {}).verdict(), Verdict::kAccepted);
   source.changed = true;
-  const Report changed = CheckPickle(source, {});
+  const Report changed = internal::CheckPickle(source, {});
   EXPECT_EQ(changed.verdict(), Verdict::kUndecided);
   EXPECT_EQ(ReasonOf(changed), Rule::kIoChanged);
   EXPECT_EQ(changed.bytes_read(), 4u);
   source.fails = true;
-  const Report failed = CheckPickle(source, {});
+  const Report failed = internal::CheckPickle(source, {});
   EXPECT_EQ(failed.verdict(), Verdict::kUndecided);
   EXPECT_EQ(ReasonOf(failed), Rule::kIoReadFailed);
   EXPECT_EQ(failed.bytes_read(), 0u);
   source.throws = true;
-  EXPECT_EQ(ReasonOf(CheckPickle(source, {})), Rule::kIoReadFailed);
+  EXPECT_EQ(ReasonOf(internal::CheckPickle(source, {})), Rule::kIoReadFailed);
 }
 
 // HDF5's readers look for their signature at powers of two.
