@@ -211,16 +211,16 @@ READERS = {"tar": is_tar, "zip": is_zip, "hdf5": is_hdf5, "compressed": is_packe
 if torch is not None:
     READERS["miniz"] = is_miniz
 
-# What each format is anyway.
+# What each format is anyway; of a format that is not here, nothing.
 FAMILY = {
-    "safetensors": set(),
     "pytorch-zip": {"zip", "miniz"},
     "pytorch-legacy": {"pickle", "stream"},
     "pickle": {"pickle"},
+    "numpy": {"numpy"},
 }
 
 
 def others(data: bytes, format_name: str) -> list[str]:
     """The readers beyond the format's own family that say yes."""
-    family = FAMILY[format_name]
+    family = FAMILY.get(format_name, set())
     return [name for name, reader in READERS.items() if name not in family and reader(data)]
