@@ -13,7 +13,7 @@ NAME = "format.json"
 class Format(NamedTuple):
     suffix: str  # of the files, unless the recipe says another
     checker: str = "scan"  # which check the recipes speak of: one that tests/lib/corpus_test.cc knows
-    errors: tuple = ()  # kinds of error that the format's reference tells apart; empty: it does not
+    errors: tuple = ()  # kinds of error that the format's reference distinguishes; empty: none
     rows: dict = {}  # of the library's table of formats, each with its fuzz target's mutator ("": none)
 
 

@@ -87,7 +87,7 @@ struct Format {
   /// `header_sha256` of a report is of its first bytes: a length and the header.
   bool has_header_digest = false;
   /// The report of the reference profile, and what the format's reference reads, if it accepts; the file may be one that
-  /// strict refuses (sanitize --profile reference). Null: that cannot be told apart. Throws std::bad_alloc.
+  /// strict refuses (sanitize --profile reference). Null: the profile gives a verdict only. Throws std::bad_alloc.
   Report (*read_as_reference)(Source& source, const CheckOptions& options,
                               OpenedFile* read) = nullptr;
 };

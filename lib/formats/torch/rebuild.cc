@@ -19,8 +19,6 @@ using pickle::Machine;
 using pickle::Value;
 using Items = std::span<const Value>;
 
-constexpr std::uint64_t kMostBytes = INT64_MAX;
-
 std::size_t NumpyBegin() { return Globals().size(); }
 std::size_t TrustedBegin() { return NumpyBegin() + NumpyNames().size(); }
 
@@ -237,8 +235,8 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   // Bytes of the storage that are a whole element of the tensor's type; they are the same but for a tensor of v3.
   const std::uint64_t room = storage.bytes / item;
   tensor.elements = size.zero ? 0 : size.nonzero;
-  if (size.Overflow(item) || (!size.zero && tensor.elements > kMostBytes / item)) {
-    machine.Tell(Rule::kTorchTensorOverflow, {.allowed = kMostBytes});
+  if (size.Overflow(item) || (!size.zero && tensor.elements > kMaxBytes / item)) {
+    machine.Tell(Rule::kTorchTensorOverflow, {.allowed = kMaxBytes});
     return false;
   }
   if (!reach.Inside(room)) {

@@ -24,6 +24,9 @@
 
 namespace tensorgate::torch::internal {
 
+/// Bytes of a storage or a tensor, at most: PyTorch counts them in 64 bits with a sign.
+inline constexpr std::uint64_t kMaxBytes = INT64_MAX;
+
 /// How a container names storages.
 enum class Form : std::uint8_t {
   kZip,     ///< ('storage', type, key, location, numel)

@@ -16,7 +16,6 @@ using pickle::Machine;
 using pickle::Value;
 using Items = std::span<const Value>;
 
-constexpr std::uint64_t kMostBytes = INT64_MAX;
 // Keys are compared with each other: in no profile they may be of any length.
 constexpr std::size_t kLongestKey = 4096;
 
@@ -121,7 +120,7 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   }
   if (tensorgate::internal::MultiplyOverflows(storage.bytes,
                                               std::uint64_t{Info(storage.dtype).bytes}) ||
-      storage.bytes > kMostBytes) {
+      storage.bytes > kMaxBytes) {
     machine.Tell(Rule::kTorchStorageOverflow,
                  {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
     return false;

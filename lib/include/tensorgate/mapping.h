@@ -8,9 +8,9 @@
 //   std::printf("%zu bytes, none of them read\n", bytes.size());
 //
 // The risk, which reading does not have: the bytes are those of the file at the time they are
-// touched. Who writes to the file changes values under our eyes; who cuts it ends this process by
-// SIGBUS when a page behind the new end is touched; and nobody is told (`Checkpoint::CheckUnchanged` can
-// be asked, before or after, as far as that goes). The checked header is not in the mapping, so names,
+// touched. If another process writes to the file, values change; if it truncates the file,
+// touching a page past the new end raises SIGBUS, which ends this process. Nothing reports either;
+// `Checkpoint::CheckUnchanged` can be asked, before or after, as far as the file's timestamps show it. The checked header is not in the mapping, so names,
 // dtypes, shapes and ranges stay as they were proven. Where others may write to the file, read.
 //
 // Private: nothing that is written to it reaches the file. Tensors lie as they do in the file, which
