@@ -18,7 +18,7 @@ int Refuse(const Options& options, const ConvertError& error) {
   if (!error.report) {
     std::string message = Message(error.status);
     if (!error.tensor.empty()) message += " (tensor " + EscapeForText(error.tensor, 200) + ")";
-    TellError(path, error.status, message);
+    AddError(path, error.status, message);
     return CodeOf(error.status);
   }
   std::fputs(RenderText(path, *error.report, options.verbose).c_str(), stderr);

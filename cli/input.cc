@@ -133,7 +133,7 @@ Refusal ReadFailed(const Input& input, const Status& status, const Options& opti
   return {input.report, status};
 }
 
-void TellError(const std::string& path, const Status& status, std::string_view message) {
+void AddError(const std::string& path, const Status& status, std::string_view message) {
   const RuleInfo& info = Info(status.rule);
   std::string text = fmt::format("tensorgate: {}: {}: {}\n", EscapeForText(path), info.id,
                                  message.empty() ? Message(status) : message);
@@ -145,7 +145,7 @@ void WriteRefusal(Output& output, const std::string& path, const Refusal& refusa
   output.Write(RenderText(path, refusal.report, verbose));
   if (!refusal.error) return;
   output.Flush();
-  TellError(path, *refusal.error, refusal.message);
+  AddError(path, *refusal.error, refusal.message);
 }
 
 }  // namespace tensorgate::cli

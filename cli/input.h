@@ -57,7 +57,7 @@ std::expected<std::unique_ptr<Input>, Refusal> OpenInput(const std::string& path
 Refusal ReadFailed(const Input& input, const Status& status, const Options& options);
 
 /// `status` on standard error, and what can be done about it. `message`: instead of its rule's, which is fit to be shown.
-void TellError(const std::string& path, const Status& status, std::string_view message = {});
+void AddError(const std::string& path, const Status& status, std::string_view message = {});
 /// The report as text, and on standard error why an accepted file is of no use.
 void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose);
 

@@ -164,9 +164,9 @@ void AddProfile(CLI::App& app, Options& options, const std::string& meaning) {
 }
 
 TrustList ReadTrust(const std::string& path) {
-  constexpr std::uint64_t kMost = 1'000'000;
+  constexpr std::uint64_t kMax = 1'000'000;
   const Result<std::unique_ptr<Source>> source = internal::OpenPath(path);
-  if (!source || (*source)->size() > kMost) {
+  if (!source || (*source)->size() > kMax) {
     throw CLI::ValidationError("--trust", path + ": no readable file of at most 1 MB");
   }
   std::string text(static_cast<std::size_t>((*source)->size()), '\0');

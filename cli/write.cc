@@ -47,7 +47,7 @@ class RewriteCommand {
   std::vector<std::string> Files() const;
   bool OverwritesInputs() const;
   int Refuse();
-  void TellRepaired(const std::string& path, const Report& report);
+  void AddRepaired(const std::string& path, const Report& report);
   void WriteText();
   using Reported = std::pair<const std::string*, const Report*>;
   void WriteJson(const std::vector<Reported>& reports, bool written);
@@ -275,7 +275,7 @@ int RewriteCommand::Refuse() {
   return output_.Finish() ? code : kUndecided;
 }
 
-void RewriteCommand::TellRepaired(const std::string& path, const Report& report) {
+void RewriteCommand::AddRepaired(const std::string& path, const Report& report) {
   for (const Finding& finding : report.findings()) {
     if (finding.severity != Severity::kError) continue;
     output_.Write(fmt::format("{}: repaired: {}: {}\n", EscapeForText(path), Info(finding.rule).id,
@@ -285,8 +285,8 @@ void RewriteCommand::TellRepaired(const std::string& path, const Report& report)
 
 void RewriteCommand::WriteText() {
   for (const auto& input : inputs_) {
-    if (input->shards.empty()) TellRepaired(input->path, input->report);
-    for (const Input::Repaired& shard : input->repaired) TellRepaired(shard.path, shard.report);
+    if (input->shards.empty()) AddRepaired(input->path, input->report);
+    for (const Input::Repaired& shard : input->repaired) AddRepaired(shard.path, shard.report);
   }
   output_.Write(fmt::format(
       "{}: written: {} tensors, {} bytes of data, {} metadata entries{}\n", EscapeForText(target_),
@@ -317,7 +317,7 @@ int RewriteCommand::Run() {
     const Result<void> verified = Verify();
     if (!verified) error_ = verified.error();
   }
-  if (error_) TellError(target_, *error_);
+  if (error_) AddError(target_, *error_);
   if (options_.format == Format::kJson) {
     std::vector<Reported> reports;
     for (const auto& input : inputs_) {

@@ -12,7 +12,7 @@ using namespace tensorgate;
 
 namespace {
 
-constexpr std::uint64_t kMostBytes = 1 << 20;
+constexpr std::uint64_t kMaxBytes = 1 << 20;
 
 void CheckError(tensorgate_error* error) {
   FUZZ_ASSERT(error != nullptr);
@@ -42,7 +42,7 @@ void CheckSlice(const tensorgate_checkpoint* model, std::size_t index, unsigned 
     return CheckError(error);
   }
   FUZZ_ASSERT(error == nullptr);
-  if (slice.rank > 16 || slice.bytes > kMostBytes) return;
+  if (slice.rank > 16 || slice.bytes > kMaxBytes) return;
   std::uint64_t elements = 1;
   for (std::size_t i = 0; i < slice.rank; ++i) elements *= shape[i];
   FUZZ_ASSERT(elements * bits == slice.bytes * 8);
@@ -65,7 +65,7 @@ void CheckTensor(const tensorgate_checkpoint* model, std::size_t index,
   FUZZ_ASSERT(tensor.offset <= file.size() && tensor.length <= file.size() - tensor.offset);
   const auto expected = file.subspan(static_cast<std::size_t>(tensor.offset),
                                      static_cast<std::size_t>(tensor.length));
-  if (tensor.bytes > kMostBytes) return;
+  if (tensor.bytes > kMaxBytes) return;
   std::vector<std::byte> read(static_cast<std::size_t>(tensor.bytes));
   FUZZ_ASSERT(tensorgate_read(model, index, read.data(), read.size(), nullptr, nullptr) == 1);
   // What is not safetensors may have strides.

@@ -19,7 +19,7 @@ using namespace tensorgate;
 namespace {
 
 // A few bytes may become megabytes, within what the converter allows: that would only slow the engine down.
-constexpr std::uint64_t kMostBytes = 1 << 18;
+constexpr std::uint64_t kMaxBytes = 1 << 18;
 
 // The input under a path, in memory.
 class InputFile {
@@ -116,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ConvertOptions options{.dry_run = true, .sync = false};
   const auto planned = Convert(input.path(), target, options);
   FUZZ_ASSERT(!std::filesystem::exists(target));
-  if (planned && planned->bytes > kMostBytes) return 0;
+  if (planned && planned->bytes > kMaxBytes) return 0;
   options.dry_run = false;
   options.verify = size % 2 == 0;
   const auto converted = Convert(input.path(), target, options);

@@ -90,14 +90,14 @@ void CheckNumpy(std::span<const std::byte> bytes, const CheckOptions& options) {
   }
 }
 
-std::size_t CheckTold(const Report& report, const std::set<std::string>& names) {
-  std::size_t told = 0;
+std::size_t CheckReported(const Report& report, const std::set<std::string>& names) {
+  std::size_t reported = 0;
   for (const Finding& finding : report.findings()) {
     if (finding.rule != Rule::kUseTrustedCall) continue;
     FUZZ_ASSERT(names.contains(std::string(report.Subject(finding))));
-    ++told;
+    ++reported;
   }
-  return told;
+  return reported;
 }
 
 }  // namespace
@@ -119,11 +119,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Report trusting = judge();
     CheckNumpy(bytes, options);
     if (profile == Profile::kStrict) fuzz::CheckContract(trusting, size);
-    const std::size_t told = CheckTold(trusting, names);
+    const std::size_t reported = CheckReported(trusting, names);
     if (plain.verdict() == Verdict::kAccepted) {
-      FUZZ_ASSERT(told == 0 && fuzz::Fingerprint(plain) == fuzz::Fingerprint(trusting));
+      FUZZ_ASSERT(reported == 0 && fuzz::Fingerprint(plain) == fuzz::Fingerprint(trusting));
     } else if (trusting.verdict() == Verdict::kAccepted) {
-      FUZZ_ASSERT(told > 0);
+      FUZZ_ASSERT(reported > 0);
     }
   }
   return 0;

@@ -58,14 +58,14 @@ class Given {
     std::uint64_t bits = Bits(tensor.dtype);
     for (const std::uint64_t dimension : tensor.shape) bits *= dimension;
     // As many bytes as the shape needs, or, where that is too many, not.
-    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(bits / 8, kMost));
+    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(bits / 8, kMax));
     tensor.data = std::span<const std::byte>(kData).first(count);
     return tensor;
   }
 
-  static constexpr std::size_t kMost = 1 << 16;
+  static constexpr std::size_t kMax = 1 << 16;
   static inline const std::vector<std::byte> kData = [] {
-    std::vector<std::byte> data(kMost);
+    std::vector<std::byte> data(kMax);
     for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::byte>(i * 7 >> 2);
     return data;
   }();

@@ -81,16 +81,16 @@ class Builder {
   }
   void Lie(std::string& text, Choices& choices) const {
     const auto [place, width] = fields_[static_cast<std::size_t>(choices.Below(fields_.size()))];
-    const std::uint64_t told = At(text, place, width);
+    const std::uint64_t stated = At(text, place, width);
     const auto [other, other_width] =
         fields_[static_cast<std::size_t>(choices.Below(fields_.size()))];
-    const std::uint64_t values[] = {told + 1,
-                                    told - 1,
+    const std::uint64_t values[] = {stated + 1,
+                                    stated - 1,
                                     0,
                                     ~std::uint64_t{0},
                                     At(text, other, other_width),
                                     std::uint64_t{1} << choices.Below(64),
-                                    told ^ 0x20};
+                                    stated ^ 0x20};
     const std::uint64_t value = values[choices.Below(std::size(values))];
     for (unsigned i = 0; i < width; ++i) text[place + i] = static_cast<char>(value >> (8 * i));
   }
@@ -106,10 +106,10 @@ class Builder {
     for (unsigned i = 0; i < width; ++i) text_ += static_cast<char>(value >> (8 * i));
   }
   // What entry and local header both tell; a descriptor tells the checksum and the sizes instead of the latter.
-  void Common(const Member& member, bool told) {
+  void Common(const Member& member, bool stated) {
     Put(0, 2), Put(member.descriptor ? 0x0808 : 0x0800, 2), Put(0, 2), Put(0, 4);
-    Put(told ? tensorgate::internal::Crc32(0, AsBytes(member.data)) : 0, 4);
-    Put(told ? member.data.size() : 0, 4), Put(told ? member.data.size() : 0, 4),
+    Put(stated ? tensorgate::internal::Crc32(0, AsBytes(member.data)) : 0, 4);
+    Put(stated ? member.data.size() : 0, 4), Put(stated ? member.data.size() : 0, 4),
         Put(member.name.size(), 2);
   }
   void Local(const Member& member) {

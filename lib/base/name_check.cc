@@ -10,7 +10,7 @@
 namespace tensorgate::internal {
 namespace {
 
-constexpr std::uint64_t kMostBytes = std::uint64_t{128} << 20;
+constexpr std::uint64_t kMaxBytes = std::uint64_t{128} << 20;
 // Of one name: what is longer is read in one go, and no system has such.
 constexpr std::size_t kLongest = 1 << 20;
 // How much is looked at between two looks at the deadline: in names, of which long ones count as many.
@@ -131,7 +131,7 @@ void Check::Look() {
   for (std::uint32_t i = 0; i < count_; ++i) {
     const std::string_view name = At(i);
     bytes += names_(i).size();
-    if (bytes > kMostBytes) {
+    if (bytes > kMaxBytes) {
       count_ = i;
       break;
     }

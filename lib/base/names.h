@@ -144,9 +144,9 @@ class NameIndex {
   /// ascending order of `later`; the index holds the first. Throws std::bad_alloc. Time n log n
   /// whatever the names: many equal hashes switch to sorting. `on_alike(later, earlier)`: the hashes of
   /// two names are equal and the names are not, or, once, that hashes were given up.
-  template <typename NameAt, typename Told, typename Alike = Nothing>
-  void Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at, const Told& on_duplicate,
-             const Alike& on_alike = {});
+  template <typename NameAt, typename OnDuplicate, typename Alike = Nothing>
+  void Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
+             const OnDuplicate& on_duplicate, const Alike& on_alike = {});
 
   template <typename NameAt>
   std::optional<std::uint32_t> Find(std::string_view name, std::uint32_t hash,
@@ -168,8 +168,8 @@ class NameIndex {
   }
 
  private:
-  template <typename NameAt, typename Told>
-  void BuildSorted(std::uint32_t count, const NameAt& at, const Told& on_duplicate);
+  template <typename NameAt, typename OnDuplicate>
+  void BuildSorted(std::uint32_t count, const NameAt& at, const OnDuplicate& on_duplicate);
 
   // The upper bits of the hash, then index + 1 in as many bits as the number of names needs; 0 is
   // free. Open addressing, linear, from the slot that the hash's lower bits say.

@@ -11,9 +11,9 @@
 TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
-template <typename NameAt, typename Told, typename Alike>
+template <typename NameAt, typename OnDuplicate, typename Alike>
 void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
-                      const Told& on_duplicate, const Alike& on_alike) {
+                      const OnDuplicate& on_duplicate, const Alike& on_alike) {
   const auto count = static_cast<std::uint32_t>(hashes.size());
   if (count == 0) return;
   const std::size_t capacity = std::bit_ceil(std::size_t{count} + count / 2 + 1);
@@ -58,8 +58,9 @@ void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
   }
 }
 
-template <typename NameAt, typename Told>
-void NameIndex::BuildSorted(std::uint32_t count, const NameAt& at, const Told& on_duplicate) {
+template <typename NameAt, typename OnDuplicate>
+void NameIndex::BuildSorted(std::uint32_t count, const NameAt& at,
+                            const OnDuplicate& on_duplicate) {
   sorted_.Resize(count);
   const std::span<std::uint32_t> sorted = sorted_.span();
   for (std::uint32_t i = 0; i < count; ++i) sorted[i] = i;

@@ -55,7 +55,7 @@ class PodBuffer {
   }
   /// The same for about so many, in whole large pages: for blocks that are filled at once, and do not stay.
   void Expect(std::size_t capacity) {
-    Reserve(capacity < kMost ? WithWholeHugePages(capacity * sizeof(T)) / sizeof(T) : capacity);
+    Reserve(capacity < kMax ? WithWholeHugePages(capacity * sizeof(T)) / sizeof(T) : capacity);
   }
   /// New elements have no value. Throws std::bad_alloc.
   void Resize(std::size_t size) {
@@ -103,11 +103,11 @@ class PodBuffer {
   }
 
  private:
-  static constexpr std::size_t kMost = static_cast<std::size_t>(-1) / 2 / sizeof(T);
+  static constexpr std::size_t kMax = static_cast<std::size_t>(-1) / 2 / sizeof(T);
 
   [[gnu::noinline, gnu::cold]] void Grow() { Reallocate(capacity_ + capacity_ / 2 + 16); }
   void Reallocate(std::size_t capacity) {
-    if (capacity > kMost) throw std::bad_alloc();
+    if (capacity > kMax) throw std::bad_alloc();
     void* data = std::realloc(data_, capacity * sizeof(T));
     if (data == nullptr) throw std::bad_alloc();
     data_ = static_cast<T*>(data);

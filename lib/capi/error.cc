@@ -39,12 +39,12 @@ void Put(tensorgate_error** error, Make&& make) noexcept {
 
 }  // namespace
 
-void Tell(tensorgate_error** error, const Status& status) noexcept {
+void AddFinding(tensorgate_error** error, const Status& status) noexcept {
   Put(error,
       [&] { return std::make_unique<tensorgate_error>(status, Message(status), std::nullopt); });
 }
 
-void Tell(tensorgate_error** error, const TrustError& reason) noexcept {
+void AddFinding(tensorgate_error** error, const TrustError& reason) noexcept {
   Put(error, [&] {
     if (reason.line == 0) throw std::bad_alloc();
     return std::make_unique<tensorgate_error>(
@@ -53,7 +53,7 @@ void Tell(tensorgate_error** error, const TrustError& reason) noexcept {
   });
 }
 
-void Tell(tensorgate_error** error, Report report, std::string path) noexcept {
+void AddFinding(tensorgate_error** error, Report report, std::string path) noexcept {
   Put(error, [&] {
     auto made = std::make_unique<tensorgate_error>();
     const Finding& reason = *report.reason();  // nothing is refused without one

@@ -110,9 +110,9 @@ inline tensorgate_text ToText(std::string_view view) {
 }
 
 /// Puts `status` into `*error`, if the caller wants it.
-void Tell(tensorgate_error** error, const Status& status) noexcept;
-void Tell(tensorgate_error** error, const TrustError& reason) noexcept;
-void Tell(tensorgate_error** error, Report report, std::string path) noexcept;
+void AddFinding(tensorgate_error** error, const Status& status) noexcept;
+void AddFinding(tensorgate_error** error, const TrustError& reason) noexcept;
+void AddFinding(tensorgate_error** error, Report report, std::string path) noexcept;
 
 /// Runs a call that fails with a status; 1 if it did not.
 template <typename Call>
@@ -120,10 +120,10 @@ int Run(tensorgate_error** error, Call&& call) noexcept {
   try {
     const Result<void> done = call();
     if (done) return 1;
-    Tell(error, done.error());
+    AddFinding(error, done.error());
   } catch (...) {
     // Only running out of memory throws here: what the caller's functions return are numbers.
-    Tell(error, Status{.rule = Rule::kIoOutOfMemory});
+    AddFinding(error, Status{.rule = Rule::kIoOutOfMemory});
   }
   return 0;
 }
@@ -134,9 +134,9 @@ Handle* Make(tensorgate_error** error, Call&& call, const About&... about) noexc
   try {
     auto made = call();
     if (made) return new Handle{std::move(*made)};
-    Tell(error, std::move(made.error()), about...);
+    AddFinding(error, std::move(made.error()), about...);
   } catch (...) {
-    Tell(error, Status{.rule = Rule::kIoOutOfMemory});
+    AddFinding(error, Status{.rule = Rule::kIoOutOfMemory});
   }
   return nullptr;
 }

@@ -31,8 +31,8 @@ std::vector<Sweep::Item> Sorted(std::vector<Sweep::Item> items) {
 }  // namespace
 
 std::uint64_t Pass::BlockOf(std::uint64_t length) {
-  constexpr std::uint64_t kLeast = std::uint64_t{4} << 20, kMost = std::uint64_t{32} << 20;
-  return std::clamp(length / 4096, kLeast, kMost);
+  constexpr std::uint64_t kMin = std::uint64_t{4} << 20, kMax = std::uint64_t{32} << 20;
+  return std::clamp(length / 4096, kMin, kMax);
 }
 
 std::uint64_t Pass::blocks() const { return RoundedUpQuotient(range_.length, block_); }

@@ -21,7 +21,7 @@ Transfer::Transfer(const CheckpointData& data, const LoadOptions& options)
 
 void Transfer::Touch(std::size_t part, std::uint64_t bytes) {
   if (parts_.empty() || parts_.back() != part) parts_.push_back(part);
-  all_ += bytes;
+  total_ += bytes;
   alone_ |= !data_.parts[part].source->concurrent();
 }
 
@@ -64,7 +64,7 @@ Result<void> Transfer::Run() {
   NumberPieces();
   const std::uint64_t pieces = blocks_.size() + task_pieces_ + sweep_blocks_;
   const ParallelOptions parallel = {options_.threads, options_.progress, options_.cancel};
-  const Result<void> read = RunPieces(pieces, all_, alone_, parallel,
+  const Result<void> read = RunPieces(pieces, total_, alone_, parallel,
                                       [this](std::uint64_t number) { return Do(number); });
   return read ? CheckUnchanged() : read;
 }

@@ -79,7 +79,7 @@ class Transfer {
   std::vector<Together> together_;
   std::uint64_t task_pieces_ = 0, sweep_blocks_ = 0;
   std::vector<std::size_t> parts_;
-  std::uint64_t all_ = 0;
+  std::uint64_t total_ = 0;
   std::uint64_t window_ = 0;
   bool alone_ = false;
   Windows windows_;

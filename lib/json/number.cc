@@ -139,7 +139,7 @@ bool SerdeReadsFinite(std::string_view number) {
                          SaturatingAdd32(parts.exponent, negative ? -exponent : exponent));
 }
 
-std::optional<std::size_t> TameExponents(std::span<char> text) {
+std::optional<std::size_t> ClampExponents(std::span<char> text) {
   constexpr std::size_t kLongExponent = 9;
   const std::string_view view(text.data(), text.size());
   TokenCursor cursor(view);

@@ -18,7 +18,7 @@ bool SerdeReadsFinite(std::string_view number);
 /// judges each by SerdeReadsFinite and overwrites the exponents of the finite ones (negative ones by
 /// -999999999, others by zero), so that they can be read and are still finite. Returns where a
 /// number stands that is not finite; nothing is changed behind it.
-std::optional<std::size_t> TameExponents(std::span<char> text);
+std::optional<std::size_t> ClampExponents(std::span<char> text);
 
 }  // namespace tensorgate::json
 

@@ -148,7 +148,7 @@ Report ReportBuilder::Finish() {
   return std::move(report_);
 }
 
-void ReportBuilder::AddLast(Report& report, Rule rule, const Detail& detail) {
+void ReportBuilder::AppendAfterFinish(Report& report, Rule rule, const Detail& detail) {
   const Level level = LevelIn(Info(rule), report.profile_);
   if (report.fatal_ || level == Level::kOff || level == Level::kError) return;
   Finding finding;

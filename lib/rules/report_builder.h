@@ -60,7 +60,7 @@ class ReportBuilder {
   Report Finish();
 
   /// Adds a finding that is no error, of a rule behind all others, to a report that is finished.
-  static void AddLast(Report& report, Rule rule, const Detail& detail);
+  static void AppendAfterFinish(Report& report, Rule rule, const Detail& detail);
   /// Of a stream that was ended early: its size is not known, nor how many bytes lie between a place and
   /// its end.
   static void ForgetEnd(Report& report);

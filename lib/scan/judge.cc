@@ -99,7 +99,7 @@ bool IsDecided(const Report& report, std::span<const std::byte> head, std::uint6
 
 Report WithSuffix(Report report, std::string_view name) {
   if (NamesOther(report.format(), name)) {
-    ReportBuilder::AddLast(report, Rule::kScanSuffix, {.found_text = report.format()});
+    ReportBuilder::AppendAfterFinish(report, Rule::kScanSuffix, {.found_text = report.format()});
   }
   return report;
 }

@@ -73,7 +73,7 @@ class Check {
   Report::Facts facts_;
   std::uint64_t named_bytes_ = 0;                     // of tensors, once for each name
   std::optional<std::optional<std::string>> format_;  // of the first shard
-  bool format_told_ = false;
+  bool format_reported_ = false;
 };
 
 bool Check::ReadIndex(Source& source) {
@@ -228,8 +228,8 @@ void Check::CompareFormat(const CheckedShard& shard, std::size_t place) {
   if (const auto* text = value ? std::get_if<std::string_view>(&*value) : nullptr) format = *text;
   if (!format_) {
     format_ = format;
-  } else if (*format_ != format && !format_told_) {
-    format_told_ = true;
+  } else if (*format_ != format && !format_reported_) {
+    format_reported_ = true;
     builder_.Add(
         Rule::kCpFormatMixed, place,
         {.subject = shard.name, .found_text = format ? std::string_view(*format) : "not stated"});

@@ -42,8 +42,8 @@ void Comparison::AddName(std::uint32_t shard, std::string_view name, bool is_nam
   }
 }
 
-void Comparison::Twice(std::string_view name, std::uint32_t shard, std::uint32_t other,
-                       ReportBuilder& builder) {
+void Comparison::ReportDuplicate(std::string_view name, std::uint32_t shard, std::uint32_t other,
+                                 ReportBuilder& builder) {
   builder.Add(Rule::kCpTensorTwice, index_.PlaceOf(index_.shards[shard]).begin,
               {.subject = name, .found_text = ShardOf(other)});
 }
@@ -67,7 +67,7 @@ void Comparison::Finish(ReportBuilder& builder) {
     const std::string_view name = index_.NameOf(entry);
     if (!index_.repeated.empty() && index_.repeated[i]) continue;
     if (found_[i]) {
-      if (elsewhere_[i] != kNoShard) Twice(name, entry.shard, elsewhere_[i], builder);
+      if (elsewhere_[i] != kNoShard) ReportDuplicate(name, entry.shard, elsewhere_[i], builder);
     } else if (added_[entry.shard]) {
       builder.Add(
           Rule::kCpTensorAbsent, entry.place,
@@ -80,7 +80,7 @@ void Comparison::Finish(ReportBuilder& builder) {
   names.Build(
       unlisted_hashes_, [this](std::uint32_t i) { return NameOf(i); },
       [&](std::uint32_t later, std::uint32_t first) {
-        Twice(NameOf(later), unlisted_[later].shard, unlisted_[first].shard, builder);
+        ReportDuplicate(NameOf(later), unlisted_[later].shard, unlisted_[first].shard, builder);
       });
   const std::uint32_t shard = unlisted_[0].shard;
   builder.Add(Rule::kCpTensorUnlisted, index_.PlaceOf(index_.shards[shard]).begin,

@@ -36,8 +36,8 @@ class Comparison {
   }
   void AddName(std::uint32_t shard, std::string_view name, bool is_named);
   void AddNested(ReportBuilder& builder);
-  void Twice(std::string_view name, std::uint32_t shard, std::uint32_t other,
-             ReportBuilder& builder);
+  void ReportDuplicate(std::string_view name, std::uint32_t shard, std::uint32_t other,
+                       ReportBuilder& builder);
 
   Index& index_;
   std::vector<bool> added_;                       // by shard

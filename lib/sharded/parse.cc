@@ -64,7 +64,7 @@ std::optional<Failure> FailureOf(const json::ParseEnd& end, const IndexHandler& 
   return failure;
 }
 
-void Tell(const Failure& failure, const Index& index, ReportBuilder& builder) {
+void AddFinding(const Failure& failure, const Index& index, ReportBuilder& builder) {
   const std::size_t valid = internal::ValidUtf8Length(index.text());
   // A limit that stopped the parse says nothing of what follows: not even that it is UTF-8.
   if (valid < index.text().size() && Info(failure.rule).effect == Effect::kReport) {
@@ -218,7 +218,7 @@ bool ParseIndex(Index& index, ReportBuilder& builder) {
   }
   if (!failure && index.entries.empty()) failure = Failure{.rule = Rule::kCpWeightMapEmpty};
   if (failure) {
-    Tell(*failure, index, builder);
+    AddFinding(*failure, index, builder);
     return false;
   }
   NameShards(index, events);

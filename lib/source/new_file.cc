@@ -172,8 +172,8 @@ Result<void> NewFile::WriteAt(std::uint64_t offset, std::span<const std::byte> b
 
 Result<void> NewFile::WriteAt(std::uint64_t offset,
                               std::span<const std::span<const std::byte>> pieces) {
-  std::array<iovec, kMostPieces> vectors{};
-  const std::size_t count = std::min(pieces.size(), kMostPieces);
+  std::array<iovec, kMaxPieces> vectors{};
+  const std::size_t count = std::min(pieces.size(), kMaxPieces);
   for (std::size_t i = 0; i < count; ++i) {
     vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
   }

@@ -53,9 +53,9 @@ class NewFile {
   /// While it is open; else -1.
   int descriptor() const { return file_.get(); }
   Result<void> WriteAt(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// Pieces that follow each other in the file: the first kMostPieces in one call, as far as the system takes them.
+  /// Pieces that follow each other in the file: the first kMaxPieces in one call, as far as the system takes them.
   Result<void> WriteAt(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces);
-  static constexpr std::size_t kMostPieces = 64;
+  static constexpr std::size_t kMaxPieces = 64;
   /// Has the kernel copy from the file `from`, which shares blocks where the file system can. Returns how many bytes
   /// it copied: fewer than `length` where it cannot or the source ends; go on by reading and writing.
   Result<std::uint64_t> CopyAt(std::uint64_t offset, int from, std::uint64_t from_offset,

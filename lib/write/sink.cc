@@ -86,7 +86,7 @@ Result<void> FileSink::Gather(std::span<const std::byte> bytes) {
     pieces_.push_back(bytes.first(count));
     gathered_ += count;
     bytes = bytes.subspan(count);
-    if (position() % kGather == 0 || pieces_.size() == NewFile::kMostPieces) {
+    if (position() % kGather == 0 || pieces_.size() == NewFile::kMaxPieces) {
       TENSORGATE_TRY(WriteGathered());
     }
   }

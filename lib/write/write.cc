@@ -14,7 +14,7 @@ constexpr std::uint64_t kStep = 16 << 20;
 constexpr std::uint64_t kPage = 4096;
 
 // Finished shards stay nameless until all are, as long as the process may have so many files open.
-constexpr std::size_t kMostOpenShards = 200;
+constexpr std::size_t kMaxOpenShards = 200;
 
 std::uint64_t StepOf(std::uint64_t left) { return std::min(left, kStep); }
 
@@ -109,7 +109,7 @@ Result<void> Meter::Add(std::uint64_t count) {
   done_ += count;
   const bool cancelled =
       options_->cancel != nullptr && options_->cancel->load(std::memory_order_relaxed);
-  if (cancelled || (options_->progress && !options_->progress(done_, all_))) {
+  if (cancelled || (options_->progress && !options_->progress(done_, total_))) {
     return std::unexpected(Status{.rule = Rule::kUseCancelled});
   }
   return {};
@@ -145,7 +145,7 @@ Result<void> WriteShard(std::string_view head, std::span<const WritePiece> piece
   Result<void> written = WriteFile(head, pieces, sink, meter);
   if (written) written = CheckFile(file);
   if (written && options.sync) written = file.Sync();
-  if (written && shards > kMostOpenShards) written = file.Close();
+  if (written && shards > kMaxOpenShards) written = file.Close();
   return written;
 }
 

@@ -17,13 +17,13 @@ namespace tensorgate::internal {
 /// What progress and cancellation know of a saving.
 class Meter {
  public:
-  Meter(const SaveOptions& options, std::uint64_t all) : options_(&options), all_(all) {}
+  Meter(const SaveOptions& options, std::uint64_t total) : options_(&options), total_(total) {}
   /// So many bytes more are written.
   Result<void> Add(std::uint64_t count);
 
  private:
   const SaveOptions* options_;
-  std::uint64_t all_, done_ = 0;
+  std::uint64_t total_, done_ = 0;
 };
 
 /// A tensor of one file.

@@ -148,7 +148,7 @@ file object raises is passed on.
 `name` is a name for the report and for its suffix, by which something unrecognizable is
 refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
 accepts. `limits` caps what is accepted, by name (see below). `trust` lets a pickle use the functions
-and classes of that list as well; each is told as `use/trusted-call`, and who loads such a file runs
+and classes of that list as well; each is reported as `use/trusted-call`, and who loads such a file runs
 their code.
 
 Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is

@@ -247,9 +247,10 @@ TEST(MemoryTest, EveryAllocationOfATextForCMayFail) {
     const bool failed = fail_after < 0;
     fail_after = -1;
     ASSERT_EQ(found, 1);
-    const bool told = std::string_view(finding.message).contains("unknown dtype X8");
-    EXPECT_TRUE(told || Info(Rule::kStDtypeUnknown).summary == finding.message) << finding.message;
-    summary |= !told;
+    const bool reported = std::string_view(finding.message).contains("unknown dtype X8");
+    EXPECT_TRUE(reported || Info(Rule::kStDtypeUnknown).summary == finding.message)
+        << finding.message;
+    summary |= !reported;
     EXPECT_TRUE(text.empty() || text.ends_with('\n')) << i;
     EXPECT_TRUE(json.empty() || json.ends_with('}')) << i;
     // Asked again with memory, the message is there.
@@ -269,7 +270,7 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
   const std::string file = Rich();
   const std::string path = std::filesystem::temp_directory_path() / "tensorgate-memory-saved";
   std::filesystem::remove(path);
-  const auto told = [](bool done, tensorgate_error* error) {
+  const auto reported = [](bool done, tensorgate_error* error) {
     Outcome outcome{done ? Verdict::kAccepted : Verdict::kUndecided, !done, Rule::kIoOutOfMemory};
     EXPECT_EQ(error == nullptr, done);
     if (!done) {
@@ -284,7 +285,7 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               auto* model = tensorgate_open_memory(file.data(), file.size(), nullptr, &error);
               const bool opened = model != nullptr;
               tensorgate_checkpoint_free(model);
-              return told(opened, error);
+              return reported(opened, error);
             }),
             5);
   const std::string list = "argparse.Namespace newobj() build(dict)";
@@ -293,7 +294,7 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               auto* trusted = tensorgate_trust_list_parse(list.data(), list.size(), &error);
               const bool parsed = trusted != nullptr;
               tensorgate_trust_list_free(trusted);
-              return told(parsed, error);
+              return reported(parsed, error);
             }),
             1);
   auto* model = tensorgate_open_memory(file.data(), file.size(), nullptr, nullptr);
@@ -303,7 +304,7 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               auto* loaded = tensorgate_load(model, nullptr, 0, nullptr, &error);
               const bool done = loaded != nullptr;
               tensorgate_loaded_free(loaded);
-              return told(done, error);
+              return reported(done, error);
             }),
             5);
   EXPECT_GT(FailEach([&] {
@@ -311,7 +312,7 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               std::byte two[2];
               const tensorgate_destination into{0, two, sizeof two};
               const bool done = tensorgate_read_many(model, &into, 1, nullptr, &error) != 0;
-              return told(done, error);
+              return reported(done, error);
             }),
             1);
   EXPECT_GT(FailEach([&] {
@@ -325,7 +326,7 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
                   tensorgate_writer_add_from(writer, {"name", 4}, model, 3, &error) != 0 &&
                   tensorgate_writer_finish(writer, &error) != 0;
               tensorgate_writer_free(writer);
-              return told(done, error);
+              return reported(done, error);
             }),
             5);
   EXPECT_TRUE(CheckPath(path).verdict() == Verdict::kAccepted);
@@ -374,12 +375,12 @@ TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
   write("unused.safetensors", "");
   // Where memory ran out for one shard, the whole says so of that shard.
   const auto outcome = [](const Report& report) {
-    Outcome told = OutcomeOf(report);
-    if (told.has_findings && told.first == Rule::kCpShardUndecided) {
+    Outcome reported = OutcomeOf(report);
+    if (reported.has_findings && reported.first == Rule::kCpShardUndecided) {
       EXPECT_EQ(report.FoundText(report.findings()[0]), "io/out-of-memory");
-      told.first = Rule::kIoOutOfMemory;
+      reported.first = Rule::kIoOutOfMemory;
     }
-    return told;
+    return reported;
   };
   for (const char* other : {"b", "a"}) {  // accepted; a tensor is not where the index says
     write("b.safetensors", BuildFile("{" + TensorEntry(other, "U8", "2", 0, 2) + "}", 2));
@@ -397,14 +398,14 @@ TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
   const std::string folder = temp.path();
   const std::string file = folder + "/a-name-that-is-too-long-for-a-short-string";
   ASSERT_NE(std::fclose(std::fopen(file.c_str(), "w")), EOF);
-  int told = 0, thrown = 0;
+  int reported = 0, thrown = 0;
   bool through = false;
   for (int i = 0; i < 1000 && !through; ++i) {
     bool good = false;
     const tensorgate::internal::Visit visit = [&](const std::string&, int,
                                                   const Result<std::unique_ptr<Source>>& opened) {
       good |= opened.has_value();
-      told += !opened;
+      reported += !opened;
       return true;
     };
     fail_after = i;
@@ -419,7 +420,7 @@ TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
     }
   }
   EXPECT_TRUE(through);
-  EXPECT_GT(told, 0);
+  EXPECT_GT(reported, 0);
   EXPECT_GT(thrown, 0);
 }
 
@@ -427,7 +428,7 @@ TEST(MemoryTest, EveryAllocationOfAReadMayFail) {
   const std::string file = Rich();
   const auto whole = Checkpoint::OpenBytes(AsBytes(file));
   ASSERT_TRUE(whole);
-  const auto told = [](const auto& result) {
+  const auto reported = [](const auto& result) {
     return result ? Outcome{Verdict::kAccepted, false, Rule{}}
                   : Outcome{Verdict::kUndecided, true, result.error().rule};
   };
@@ -442,12 +443,12 @@ TEST(MemoryTest, EveryAllocationOfAReadMayFail) {
   const Subscript odd[] = {Subscript::Range({}, {}, -1)};
   LoadOptions options;
   options.threads = 3;
-  EXPECT_GT(FailEach([&] { return told(whole->tensor(3)); }), 0);
-  EXPECT_GT(FailEach([&] { return told(whole->Read(3)); }), 2);
-  EXPECT_GT(FailEach([&] { return told(whole->Load(which, options)); }), 5);
-  EXPECT_GT(FailEach([&] { return told(whole->LoadAll(options)); }), 5);
-  EXPECT_GT(FailEach([&] { return told(whole->PlanSlice(3, odd)); }), 3);
-  EXPECT_GT(FailEach([&] { return told(whole->ReadSlice(3, odd)); }), 5);
+  EXPECT_GT(FailEach([&] { return reported(whole->tensor(3)); }), 0);
+  EXPECT_GT(FailEach([&] { return reported(whole->Read(3)); }), 2);
+  EXPECT_GT(FailEach([&] { return reported(whole->Load(which, options)); }), 5);
+  EXPECT_GT(FailEach([&] { return reported(whole->LoadAll(options)); }), 5);
+  EXPECT_GT(FailEach([&] { return reported(whole->PlanSlice(3, odd)); }), 3);
+  EXPECT_GT(FailEach([&] { return reported(whole->ReadSlice(3, odd)); }), 5);
 }
 
 // Views that overlap, read together; and a shelf that is asked again after it failed.
@@ -467,11 +468,11 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
   const std::string file = testing::torch::File(testing::torch::Dict(items), {storage});
   const auto whole = Checkpoint::OpenBytes(AsBytes(file));
   ASSERT_TRUE(whole);
-  const auto told = [](const auto& result) {
+  const auto reported = [](const auto& result) {
     return result ? Outcome{Verdict::kAccepted, false, Rule{}}
                   : Outcome{Verdict::kUndecided, true, result.error().rule};
   };
-  EXPECT_GT(FailEach([&] { return told(whole->LoadAll({.threads = 1})); }), 20);
+  EXPECT_GT(FailEach([&] { return reported(whole->LoadAll({.threads = 1})); }), 20);
   const auto& data = tensorgate::internal::CheckpointData::Of(*whole);
   std::vector<TensorRef> tensors;
   for (std::size_t i = 0; i < whole->tensor_count(); ++i) tensors.push_back(*whole->tensor(i));
@@ -493,10 +494,10 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
       }
       const Result<void> read = ReadFully(*shelf, 0, bytes);
       // What memory was missing for is whole the next time.
-      if (!read) return told(read);
+      if (!read) return reported(read);
       EXPECT_TRUE(bytes == expected);
       shelf.reset();
-      return told(read);
+      return reported(read);
     } catch (const std::bad_alloc&) {
       return {Verdict::kUndecided, true, Rule::kIoOutOfMemory};
     }
@@ -513,7 +514,7 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
                   EXPECT_TRUE(std::ranges::equal(std::span(bytes).first(320),
                                                  std::span(expected).subspan(320, 320)));
                 }
-                return told(read);
+                return reported(read);
               } catch (const std::bad_alloc&) {
                 return {Verdict::kUndecided, true, Rule::kIoOutOfMemory};
               }
@@ -523,7 +524,7 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
 
 // Threads that cannot be started are done without.
 TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
-  const auto told = [](const auto& result) {
+  const auto reported = [](const auto& result) {
     return result ? Outcome{Verdict::kAccepted, false, Rule{}}
                   : Outcome{Verdict::kUndecided, true, result.error().rule};
   };
@@ -537,13 +538,13 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
   SaveOptions options;
   options.metadata = Metadata{{"key", "value"}};
   options.sync = false;
-  EXPECT_GT(FailEach([&] { return told(Serialize(tensors, options)); }), 10);
+  EXPECT_GT(FailEach([&] { return reported(Serialize(tensors, options)); }), 10);
   const TempFolder temp;
   const std::string folder = temp.path();
   const std::string path = folder + "/model.safetensors";
-  EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
+  EXPECT_GT(FailEach([&] { return reported(Save(path, tensors, options)); }), 10);
   options.max_shard_bytes = 3000;
-  EXPECT_GT(FailEach([&] { return told(Save(path, tensors, options)); }), 10);
+  EXPECT_GT(FailEach([&] { return reported(Save(path, tensors, options)); }), 10);
   const std::vector<tensorgate::ShardData> shards = {
       {"one", {tensors[0]}, {}}, {"sub/two", {tensors[1]}, Metadata{{"key", "value"}}}};
   const std::string out = folder + "/out", index = "index";
@@ -554,7 +555,7 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
               EXPECT_EQ(std::filesystem::exists(out), saved.has_value());
               std::filesystem::remove_all(out);
               fail_after = armed;
-              return told(saved);
+              return reported(saved);
             }),
             10);
 }

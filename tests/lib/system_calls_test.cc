@@ -479,7 +479,7 @@ TEST_F(SystemCallsTest, OfAFileThatIsWrittenPieceByPiece) {
   const std::span<const std::byte> bytes(bytes_);
   std::vector<std::span<const std::byte>> pieces;
   std::string expected;
-  for (std::size_t i = 0; i < 2 * internal::NewFile::kMostPieces; ++i) {
+  for (std::size_t i = 0; i < 2 * internal::NewFile::kMaxPieces; ++i) {
     pieces.push_back(bytes.subspan(i, i % 7));
     expected += Text(pieces.back());
   }

@@ -57,8 +57,8 @@ TEST(Library, CraftedFiles) {
 TEST(Library, GeneratedFilesAgainstOracle) {
   const char* text = std::getenv("TENSORGATE_MUTATIONS");
   const std::uint64_t count = text != nullptr ? std::strtoull(text, nullptr, 10) : 20'000;
-  int told = 0;
-  for (std::uint64_t seed = 0; seed < count && told < 8; ++seed) {
+  int reported = 0;
+  for (std::uint64_t seed = 0; seed < count && reported < 8; ++seed) {
     const auto file = mutator::GenerateHeader(seed ^ 0x5EED000000000000);
     const auto expected = Examine(file, Profile::kReference);
     const Report reference = safetensors::CheckBytes(file, kByReference);
@@ -75,7 +75,7 @@ TEST(Library, GeneratedFilesAgainstOracle) {
     EXPECT_TRUE(same)
         << "seed " << seed << ", header: "
         << mutator::Split(reinterpret_cast<const std::uint8_t*>(file.data()), file.size()).header;
-    told += same ? 0 : 1;
+    reported += same ? 0 : 1;
   }
 }
 

@@ -10,7 +10,7 @@ namespace tensorgate::pickle {
 namespace {
 
 // Indices of the arena are 32 bits wide; far below that limits of a user stand.
-constexpr std::uint64_t kMostOperations = 200'000'000;
+constexpr std::uint64_t kMaxOperations = 200'000'000;
 // How many opcodes are executed between two looks at the deadline.
 constexpr std::uint64_t kPace = 4096;
 
@@ -39,15 +39,15 @@ Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOp
       interrupt_(options_),
       values_(internal::AsText(input)) {
   // What a state dict of this size needs. Room is reserved and not touched: it grows where a file needs more.
-  constexpr std::size_t kMostExpected = 16u << 20;
-  const std::size_t expected = std::min(input.size(), kMostExpected);
+  constexpr std::size_t kMaxExpected = 16u << 20;
+  const std::size_t expected = std::min(input.size(), kMaxExpected);
   memo_.Expect(expected / 24);
   values_.objects_.Expect(expected / 24);
   values_.pool_.Expect(expected / 8);
   policy.Expect(expected);
 }
 
-bool Machine::Tell(Rule rule, Fact fact) {
+bool Machine::AddFinding(Rule rule, Fact fact) {
   fact.rule = rule;
   const bool first = fact.again || std::ranges::none_of(outcome_.facts, [&](const Fact& each) {
                        return each.rule == rule;
@@ -64,7 +64,7 @@ bool Machine::Tell(Rule rule, Fact fact) {
 
 bool Machine::Ended() {
   const std::optional<Rule> rule = interrupt_.Ended();
-  if (rule) Tell(*rule);
+  if (rule) AddFinding(*rule);
   return rule.has_value();
 }
 
@@ -72,11 +72,11 @@ bool Machine::Charge(std::uint64_t count) {
   charged_ += std::min<std::uint64_t>(count, UINT32_MAX);
   const std::uint64_t allowed = kFreeWork + (at_ - begin_);
   if (charged_ <= allowed) return true;
-  return Tell(Rule::kPickleExpansion, {.found = charged_, .allowed = allowed});
+  return AddFinding(Rule::kPickleExpansion, {.found = charged_, .allowed = allowed});
 }
 
 Outcome Machine::Run(std::size_t begin) {
-  const std::uint64_t most = std::min(options_.limits.pickle_operations, kMostOperations);
+  const std::uint64_t most = std::min(options_.limits.pickle_operations, kMaxOperations);
   std::uint64_t pause = std::min(most, kPace);  // a limit or the deadline is looked at next
   Decoder decoder(input_, begin);
   Event event;
@@ -84,7 +84,7 @@ Outcome Machine::Run(std::size_t begin) {
   while (decoder.Next(event)) {
     at_ = event.offset;
     if (++outcome_.operations > pause) [[unlikely]] {
-      if (pause == most) Tell(Rule::kLimitPickleOperations, {.allowed = most});
+      if (pause == most) AddFinding(Rule::kLimitPickleOperations, {.allowed = most});
       if (pause == most || Ended()) break;
       pause = std::min(most, pause + kPace);
     }
@@ -97,17 +97,17 @@ Outcome Machine::Run(std::size_t begin) {
   }
   if (decoder.error() != DecodeError::kNone) {
     at_ = decoder.offset();
-    Tell(RuleOf(decoder.error()), {.found = decoder.found()});
+    AddFinding(RuleOf(decoder.error()), {.found = decoder.found()});
   }
   // Whatever ended it without a word, what was not looked at is not accepted.
-  if (!refused_) Tell(Rule::kLimitPickleOperations, {.allowed = outcome_.operations});
+  if (!refused_) AddFinding(Rule::kLimitPickleOperations, {.allowed = outcome_.operations});
   outcome_.root = {};
   outcome_.end = at_;
   return std::move(outcome_);
 }
 
 bool Machine::Execute(const Event& event) {
-  if (event.offset == begin_ && event.op != Op::kProto && !Tell(Rule::kPickleProtoMissing))
+  if (event.offset == begin_ && event.op != Op::kProto && !AddFinding(Rule::kPickleProtoMissing))
     return false;
   switch (event.op) {
     case Op::kBinGet:
@@ -189,8 +189,8 @@ bool Machine::Execute(const Event& event) {
     case Op::kNewObj:
       return Has(2) && NewObject();
     case Op::kProto:
-      if (event.offset != begin_ && !Tell(Rule::kPickleProtoLate)) return false;
-      return event.number == 2 || Tell(Rule::kPickleProtoVersion, {.found = event.number});
+      if (event.offset != begin_ && !AddFinding(Rule::kPickleProtoLate)) return false;
+      return event.number == 2 || AddFinding(Rule::kPickleProtoVersion, {.found = event.number});
     case Op::kStop:
       return Has(1) && Stop();
     default:
@@ -199,13 +199,13 @@ bool Machine::Execute(const Event& event) {
 }
 
 bool Machine::Refuse(const OpcodeInfo& opcode) {
-  Tell(RefusedBy(opcode.use), {.found = opcode.protocol, .text = std::string(opcode.name)});
+  AddFinding(RefusedBy(opcode.use), {.found = opcode.protocol, .text = std::string(opcode.name)});
   return false;  // in no profile is there a way to go on
 }
 
 bool Machine::Stop() {
   const std::size_t left = stack_.size() - 1 + marks_.size();
-  if (left != 0 && !Tell(Rule::kPickleLeftover, {.found = left})) return false;
+  if (left != 0 && !AddFinding(Rule::kPickleLeftover, {.found = left})) return false;
   outcome_.root = Top();
   return policy_.Finish(*this) && CheckResult(outcome_.root);
 }
@@ -213,7 +213,7 @@ bool Machine::Stop() {
 // ---- The stack.
 
 bool Machine::Underflow(std::size_t count) {
-  Tell(Rule::kPickleStackUnderflow, {.found = stack_.size() - floor_, .allowed = count});
+  AddFinding(Rule::kPickleStackUnderflow, {.found = stack_.size() - floor_, .allowed = count});
   return false;
 }
 
@@ -230,7 +230,7 @@ void Machine::PushMark() {
 
 std::optional<std::uint32_t> Machine::TakeMark() {
   if (marks_.empty()) {
-    Tell(Rule::kPickleMarkMissing);
+    AddFinding(Rule::kPickleMarkMissing);
     return std::nullopt;
   }
   const std::size_t count = stack_.size() - floor_;
@@ -253,7 +253,7 @@ bool Machine::Get(std::uint64_t index) {
     Push(far->second);
     return true;
   }
-  Tell(Rule::kPickleMemoUndefined, {.found = index});
+  AddFinding(Rule::kPickleMemoUndefined, {.found = index});
   return false;
 }
 
@@ -261,7 +261,7 @@ bool Machine::Put(std::uint64_t index) {
   if (!Has(1)) return false;
   if (index < memo_.size()) {
     Value& slot = memo_[static_cast<std::size_t>(index)];
-    if (slot.kind != Kind::kUndefined && !Tell(Rule::kPickleMemoRedefined, {.found = index}))
+    if (slot.kind != Kind::kUndefined && !AddFinding(Rule::kPickleMemoRedefined, {.found = index}))
       return false;
     slot = Top();
     return true;
@@ -277,7 +277,8 @@ bool Machine::Put(std::uint64_t index) {
 }
 
 bool Machine::PutFar(std::uint32_t index) {
-  if (!Tell(Rule::kPickleMemoIndex, {.found = index, .allowed = outcome_.operations})) return false;
+  if (!AddFinding(Rule::kPickleMemoIndex, {.found = index, .allowed = outcome_.operations}))
+    return false;
   far_memo_[index] = Top();
   return true;
 }
@@ -290,7 +291,7 @@ bool Machine::PushString(const Event& event, bool surrogates) {
     const bool surrogate =
         surrogates && internal::ValidUtf8Length(event.text, true) == event.text.size();
     const Rule rule = surrogate ? Rule::kPickleStringSurrogate : Rule::kPickleStringEncoding;
-    if (!Tell(rule, {.found = valid})) return false;
+    if (!AddFinding(rule, {.found = valid})) return false;
   }
   const std::size_t offset = event.end - event.text.size();
   Push({.kind = Kind::kString,
@@ -369,7 +370,7 @@ bool Machine::PushTuple(std::uint32_t count) {
 bool Machine::AppendItems(std::uint32_t count) {
   const Value target = stack_[stack_.size() - count - 1];
   if (target.kind != Kind::kList) {
-    Tell(Rule::kPickleAppendTarget, {.text = std::string(Name(target.kind))});
+    AddFinding(Rule::kPickleAppendTarget, {.text = std::string(Name(target.kind))});
     return false;
   }
   Append(target, stack_.span().subspan(stack_.size() - count));
@@ -380,11 +381,11 @@ bool Machine::AppendItems(std::uint32_t count) {
 bool Machine::SetItems(std::uint32_t count) {
   const Value target = stack_[stack_.size() - count - 1];
   if (!IsMapping(target.kind)) {
-    Tell(Rule::kPickleSetItemTarget, {.text = std::string(Name(target.kind))});
+    AddFinding(Rule::kPickleSetItemTarget, {.text = std::string(Name(target.kind))});
     return false;
   }
   if (count % 2 != 0) {
-    Tell(Rule::kPickleSetItemOdd, {.found = count});
+    AddFinding(Rule::kPickleSetItemOdd, {.found = count});
     return false;
   }
   const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
@@ -400,11 +401,11 @@ bool Machine::SetItems(std::uint32_t count) {
 bool Machine::CheckKey(const Value& key) {
   if (key.IsString()) return key.length < kShortKey || Charge(key.length / kShortKey);
   if (!IsHashable(values_, key)) {
-    Tell(Rule::kPickleKeyUnhashable, {.text = std::string(Name(key.kind))});
+    AddFinding(Rule::kPickleKeyUnhashable, {.text = std::string(Name(key.kind))});
     return false;
   }
   if (key.kind == Kind::kTuple && values_.object(key).flat) return CheckTuple(key);
-  return IsPlainKey(key) || Tell(Rule::kPickleKeyKind, {.text = std::string(Name(key.kind))});
+  return IsPlainKey(key) || AddFinding(Rule::kPickleKeyKind, {.text = std::string(Name(key.kind))});
 }
 
 bool Machine::CheckTuple(const Value& key) {
@@ -414,7 +415,7 @@ bool Machine::CheckTuple(const Value& key) {
   if (!Charge(bytes)) return false;
   const auto odd = std::ranges::find_if_not(items, IsPlainKey);
   return odd == items.end() ||
-         Tell(Rule::kPickleKeyKind, {.text = "tuple with " + std::string(Name(odd->kind))});
+         AddFinding(Rule::kPickleKeyKind, {.text = "tuple with " + std::string(Name(odd->kind))});
 }
 
 // ---- Names, calls, states.
@@ -423,10 +424,10 @@ bool Machine::PushGlobal(const Event& event) {
   bool alias = false;
   const std::optional<Value> global = policy_.Find(*this, event.text, event.name, alias);
   if (!global) {
-    Tell(Rule::kPickleGlobalOutside, {.text = FullName(event.text, event.name)});
+    AddFinding(Rule::kPickleGlobalOutside, {.text = FullName(event.text, event.name)});
     return false;
   }
-  if (alias && !Tell(Rule::kPickleGlobalAlias, {.text = FullName(event.text, event.name)}))
+  if (alias && !AddFinding(Rule::kPickleGlobalAlias, {.text = FullName(event.text, event.name)}))
     return false;
   Push(*global);
   return true;
@@ -434,11 +435,11 @@ bool Machine::PushGlobal(const Event& event) {
 
 bool Machine::CallTarget(const Value& function, const Value& arguments) {
   if (function.kind != Kind::kGlobal) {
-    Tell(Rule::kPickleCallTarget, {.text = std::string(Name(function.kind))});
+    AddFinding(Rule::kPickleCallTarget, {.text = std::string(Name(function.kind))});
     return false;
   }
   if (arguments.kind != Kind::kTuple) {
-    Tell(Rule::kPickleCallArguments, {.text = std::string(Name(arguments.kind))});
+    AddFinding(Rule::kPickleCallArguments, {.text = std::string(Name(arguments.kind))});
     return false;
   }
   return true;
@@ -484,7 +485,7 @@ bool Machine::Build() {
     if (IsMapping(state.kind) && !CheckKey(items[i])) return false;
   }
   if (!IsMapping(state.kind) || ((again || !named) && options_.profile == Profile::kStrict)) {
-    Tell(Rule::kPickleBuildState, {.text = std::string(Name(state.kind))});
+    AddFinding(Rule::kPickleBuildState, {.text = std::string(Name(state.kind))});
     return false;
   }
   // A copy: what is done to the state afterwards does not change them.

@@ -59,7 +59,7 @@ class Machine;
 /// An allowed function or class, by the policy's own number.
 using Global = std::uint16_t;
 
-/// What names mean. Each call either gives a value or tells the machine a rule (Machine::Tell) and gives none.
+/// What names mean. Each call either gives a value or tells the machine a rule (Machine::AddFinding) and gives none.
 class Policy {
  public:
   virtual ~Policy() = default;
@@ -92,7 +92,7 @@ class Machine {
 
   // For policies.
   /// A rule fired at the opcode that runs. False: it is an error in this profile, and the run ends.
-  bool Tell(Rule rule, Fact fact = {});
+  bool AddFinding(Rule rule, Fact fact = {});
   /// The deadline has passed, or the caller ended the check: its rule was told, and the run ends.
   bool Ended();
   /// Work that no opcode paid for; false: `pickle/expansion` was told.

@@ -66,11 +66,11 @@ class Walk {
   bool Enter(const Value& value) {
     if (!IsObject(value.kind)) {
       Count(kWeightOfValue + value.length, 0);
-      if (value.kind == Kind::kGlobal) return machine_.Tell(Rule::kPickleResultCallable);
-      return value.kind != Kind::kStorage || machine_.Tell(Rule::kTorchResultStorage);
+      if (value.kind == Kind::kGlobal) return machine_.AddFinding(Rule::kPickleResultCallable);
+      return value.kind != Kind::kStorage || machine_.AddFinding(Rule::kTorchResultStorage);
     }
     Visit& visit = visits_[static_cast<std::size_t>(value.bits)];
-    if (visit.state == Visit::kOpen) return machine_.Tell(Rule::kPickleCycle);
+    if (visit.state == Visit::kOpen) return machine_.AddFinding(Rule::kPickleCycle);
     if (visit.state == Visit::kDone) {
       Count(visit.weight, visit.nesting);
       return Deep(visit.nesting);
@@ -95,7 +95,7 @@ class Walk {
   bool Deep(std::uint32_t nesting) {
     const std::size_t deep = steps_.size() + nesting;
     if (deep <= kMaxNesting) return true;
-    return machine_.Tell(Rule::kPickleNesting, {.found = deep, .allowed = kMaxNesting});
+    return machine_.AddFinding(Rule::kPickleNesting, {.found = deep, .allowed = kMaxNesting});
   }
 
   void Leave() {
@@ -124,14 +124,14 @@ bool Machine::CheckResult(const Value& root) {
   const auto check = [&](const Value& value) {
     if (!walk.Run(value)) return false;
     if (walk.weight() <= most) return true;
-    return Tell(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
+    return AddFinding(Rule::kPickleExpansion, {.found = walk.weight(), .allowed = most});
   };
   if (!check(root) || !std::ranges::all_of(consumed_.span(), check)) return false;
   KeyCheck keys(values_, interrupt_);
   std::size_t looked_at = 0;  // since the deadline was
   for (const Value& object : walk.keyed().span()) {
     const std::optional<std::uint64_t> offset = keys.FindDuplicate(object);
-    if (offset && !Tell(Rule::kPickleDuplicateKey, {.offset = *offset})) return false;
+    if (offset && !AddFinding(Rule::kPickleDuplicateKey, {.offset = *offset})) return false;
     looked_at += values_.object(object).size;
     if (looked_at < kPace) continue;
     looked_at = 0;

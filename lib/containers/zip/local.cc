@@ -91,17 +91,17 @@ void Reader::OnMember() {
 
 void Reader::CheckLocal(const CommonFields& local, std::span<const std::byte> name,
                         std::span<const std::byte> extra_bytes, Member& member) {
-  const CommonFields& told = entries_told_[member_];
+  const CommonFields& stated = central_fields_[member_];
   const std::uint64_t at = member.local_offset;
   if (AsText(name) != archive_.NameOf(member)) {
     AddFor(Rule::kZipNameMismatch, at + kLocalHeader, member, {.found_text = AsText(name)});
   }
   const std::pair<std::uint16_t, std::uint16_t> fields[] = {
-      {local.flags, told.flags},
-      {local.method, told.method},
-      {local.version_needed, told.version_needed},
-      {local.time, told.time},
-      {local.date, told.date}};
+      {local.flags, stated.flags},
+      {local.method, stated.method},
+      {local.version_needed, stated.version_needed},
+      {local.time, stated.time},
+      {local.date, stated.date}};
   for (const auto& [here, there] : fields) {
     if (here == there) continue;
     AddFor(Rule::kZipLocalMismatch, at + 4, member, {.found = here, .allowed = there});
@@ -171,20 +171,21 @@ void Reader::CloseMember(const Member& member, std::span<const std::byte> betwee
   if (length > expected) {
     AddFor(Rule::kZipGap, end + expected, member, {.found = length - expected});
   }
-  const auto told = ReadDescriptor(between.first(std::min(between.size(), expected)), member.wide);
-  if (!told) {
+  const auto stated =
+      ReadDescriptor(between.first(std::min(between.size(), expected)), member.wide);
+  if (!stated) {
     if (length <= expected) AddFor(Rule::kZipDescriptorMissing, end, member, {.found = length});
     return;
   }
   const std::pair<std::uint64_t, std::uint64_t> sizes[] = {
-      {told->size, member.size}, {told->compressed_size, member.packed_size}};
+      {stated->size, member.size}, {stated->compressed_size, member.packed_size}};
   for (const auto& [here, there] : sizes) {
     if (here == there) continue;
     AddFor(Rule::kZipDescriptorMismatch, end, member, {.found = here, .allowed = there});
     return;
   }
-  if (told->crc != member.crc) {
-    AddFor(Rule::kZipChecksumsDiffer, end, member, {.found = told->crc, .allowed = member.crc});
+  if (stated->crc != member.crc) {
+    AddFor(Rule::kZipChecksumsDiffer, end, member, {.found = stated->crc, .allowed = member.crc});
   }
 }
 

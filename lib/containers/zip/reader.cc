@@ -14,8 +14,8 @@ constexpr std::uint32_t kPace = 4096;
 constexpr std::uint64_t kMax16 = 0xFFFF, kMax32 = 0xFFFFFFFF;
 
 // `told` in the narrow record: the value itself, or all ones where it stands in the wide one.
-bool Agrees(std::uint64_t told, std::uint64_t value, std::uint64_t ones) {
-  return told == ones || told == value;
+bool Agrees(std::uint64_t stated, std::uint64_t value, std::uint64_t ones) {
+  return stated == ones || stated == value;
 }
 
 }  // namespace
@@ -175,9 +175,9 @@ bool Reader::OnZip64(EndRecord& end, std::uint64_t locator_offset) {
     return false;
   }
   // The signature and the size itself are not counted in it.
-  if (wide->size_told != kZip64End - 12) {
+  if (wide->stated_size != kZip64End - 12) {
     builder_.Add(Rule::kZipZip64Size, locator_offset - kZip64End + 4,
-                 {.found = wide->size_told, .allowed = kZip64End - 12});
+                 {.found = wide->stated_size, .allowed = kZip64End - 12});
   }
   end = wide->record;
   return true;
@@ -224,8 +224,8 @@ void Reader::OnDirectory() {
   WantMember();
 }
 
-void Reader::AddEntry(const CentralEntry& told, std::size_t at) {
-  CentralEntry entry = told;
+void Reader::AddEntry(const CentralEntry& stated, std::size_t at) {
+  CentralEntry entry = stated;
   const std::uint64_t place = archive_.directory_offset + at;
   Member member{.name = static_cast<std::uint32_t>(at + kCentralEntry),
                 .name_length = entry.common.name_length,
@@ -239,7 +239,7 @@ void Reader::AddEntry(const CentralEntry& told, std::size_t at) {
   member.local_offset = entry.local_offset;
   CheckEntry(entry, member, place);
   archive_.members.PushBack(member);
-  entries_told_.PushBack(entry.common);
+  central_fields_.PushBack(entry.common);
 }
 
 // Values of all ones stand in the field instead, in this order; others must not. False: not so.

@@ -66,7 +66,7 @@ class Reader {
   std::uint64_t window_offset_ = 0;
   tensorgate::internal::PodBuffer<std::byte> window_;
   std::size_t member_ = 0;  // whose local header is wanted
-  tensorgate::internal::PodBuffer<CommonFields> entries_told_;
+  tensorgate::internal::PodBuffer<CommonFields> central_fields_;
 };
 
 }  // namespace tensorgate::zip::internal

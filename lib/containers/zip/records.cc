@@ -71,7 +71,7 @@ std::optional<Zip64End> ReadZip64End(std::span<const std::byte, kZip64End> bytes
                              .entries = Field<std::uint64_t, 32>(bytes),
                              .directory_size = Field<std::uint64_t, 40>(bytes),
                              .directory_offset = Field<std::uint64_t, 48>(bytes)},
-                  .size_told = Field<std::uint64_t, 4>(bytes)};
+                  .stated_size = Field<std::uint64_t, 4>(bytes)};
 }
 
 std::optional<CentralEntry> ReadCentralEntry(std::span<const std::byte, kCentralEntry> bytes) {

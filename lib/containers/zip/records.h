@@ -55,10 +55,10 @@ struct Locator {
   bool one_disk = false;
 };
 std::optional<Locator> ReadLocator(std::span<const std::byte, kLocator> bytes);
-/// `size_told`: the record's own size, 44 where nothing follows its fields.
+/// `stated_size`: the record's own size, 44 where nothing follows its fields.
 struct Zip64End {
   EndRecord record;
-  std::uint64_t size_told = 0;
+  std::uint64_t stated_size = 0;
 };
 std::optional<Zip64End> ReadZip64End(std::span<const std::byte, kZip64End> bytes);
 std::optional<CentralEntry> ReadCentralEntry(std::span<const std::byte, kCentralEntry> bytes);

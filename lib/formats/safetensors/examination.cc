@@ -65,7 +65,7 @@ void Examination::Filled(std::size_t count) {
       break;
     case Step::kRecognize:
       head_size_ = count;
-      TellLengthRule();
+      AddLengthRule();
       step_ = Step::kDone;
       break;
     case Step::kHeader:
@@ -128,7 +128,7 @@ void Examination::RefuseLength(Rule rule, std::uint64_t found, std::uint64_t all
   step_ = Step::kRecognize;
 }
 
-void Examination::TellLengthRule() {
+void Examination::AddLengthRule() {
   AddForeignHead();
   builder_.SetReferenceError(Info(refusal_->rule).reference_error);
   builder_.Add(refusal_->rule, 0, {.found = refusal_->found, .allowed = refusal_->allowed});
@@ -310,7 +310,7 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
     if (step_ == Step::kLength && position_ == kLengthBytes) {
       OnLength();
     } else if (step_ == Step::kRecognize && head_size_ == kHeadProbe) {
-      TellLengthRule();
+      AddLengthRule();
       step_ = Step::kDone;
     } else if (step_ == Step::kHeader) {
       if (header_->bytes.size() < filled_ + take + kSlack) {
@@ -353,10 +353,10 @@ void Examination::EndOfStream() {
   if (step_ == Step::kLength) {
     builder_.Add(Rule::kStFileTooSmall, position_, {.found = position_, .allowed = kLengthBytes});
   } else if (step_ == Step::kRecognize) {
-    TellLengthRule();
+    AddLengthRule();
   } else if (step_ == Step::kHeader) {
     refusal_ = LengthRefusal{Rule::kStHeaderPastEnd, length_, position_ - kLengthBytes};
-    TellLengthRule();
+    AddLengthRule();
   } else {
     OnSize();
     ProbeMagics();

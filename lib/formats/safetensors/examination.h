@@ -76,7 +76,7 @@ class Examination {
   void OnSize();
   void AllocateHeader(std::uint64_t have);
   void RefuseLength(Rule rule, std::uint64_t found, std::uint64_t allowed);
-  void TellLengthRule();
+  void AddLengthRule();
   bool AddForeignHead();
   void AddFailure(const ParseFailure& failure);
   void AddMagic(std::uint64_t offset, std::span<const std::byte> bytes, std::uint64_t limit);

@@ -126,7 +126,7 @@ ParsedHeader ParseHeader(Header& header, const Limits& limits, Interrupt& interr
     // Once: what is left of long exponents afterwards is none.
     const auto text =
         tensorgate::internal::AsWritableText(header.bytes.span()).subspan(0, header.size);
-    const std::optional<std::size_t> infinite = json::TameExponents(text);
+    const std::optional<std::size_t> infinite = json::ClampExponents(text);
     if (infinite) {
       TokenCursor cursor(header.text(), *infinite);
       const Token token = cursor.Next();

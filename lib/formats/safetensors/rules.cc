@@ -86,12 +86,12 @@ class Collector {
       }
     }
     places.Locate(header_.text());
-    for (const Pending& pending : pending_) Tell(pending, places);
+    for (const Pending& pending : pending_) AddFinding(pending, places);
     pending_.clear();
   }
 
  private:
-  void Tell(const Pending& pending, const Places& places) {
+  void AddFinding(const Pending& pending, const Places& places) {
     Detail detail{
         .found = pending.found, .allowed = pending.allowed, .found_text = pending.found_text};
     std::size_t offset = pending.offset;
@@ -342,7 +342,7 @@ class Counter {
       first_ = {
           .rule = rule_, .place = place_, .ordinal = ordinal, .found = found, .found_text = text};
   }
-  void Tell(Collector& out, std::optional<std::uint64_t> allowed = {}) {
+  void AddFinding(Collector& out, std::optional<std::uint64_t> allowed = {}) {
     if (count_ == 0) return;
     if (!first_.found) first_.found = count_;
     first_.allowed = allowed;
@@ -416,11 +416,11 @@ void TensorWarnings(const Header& header, Collector& out) {
     if (IsRare(tensor.dtype())) rare.Count(ordinal, {}, Name(tensor.dtype()));
   }
   for (Counter* counter : {&empty_name, &control, &path, &shared, &empty, &misaligned, &rare})
-    counter->Tell(out);
-  long_name.Tell(out, kLongName);
-  rank.Tell(out, kHighRank);
-  large.Tell(out, kLargeDimension);
-  above.Tell(out, kExactDouble);
+    counter->AddFinding(out);
+  long_name.AddFinding(out, kLongName);
+  rank.AddFinding(out, kHighRank);
+  large.AddFinding(out, kLargeDimension);
+  above.AddFinding(out, kExactDouble);
 }
 
 // Measured on the reference 0.8.0: a tensor costs it up to 960 bytes and 2 us, a metadata entry 230

@@ -91,7 +91,7 @@ void Examination::AfterContainer() {
   if (names && !builder_.HasError()) {
     NameTensors(*contents_, builder_);
   }
-  if (contents_->machine != nullptr) TellFacts();
+  if (contents_->machine != nullptr) AddFacts();
   if (builder_.HasError()) return;
   reading_ = true;
   readings_.Begin(contents_->file_size);
@@ -134,7 +134,7 @@ void Examination::AddBooleans(const BytesAboveOne& above_one) {
       above_one, named == tensors.end() ? std::string_view() : contents_->NameOf(*named), builder_);
 }
 
-void Examination::TellFacts() {
+void Examination::AddFacts() {
   Report::Facts facts{.header_bytes = contents_->pickle.size(),
                       .tensors = contents_->tensors.size()};
   const std::span<const TensorValue> tensors = contents_->rebuild->tensors();

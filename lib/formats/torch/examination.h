@@ -74,7 +74,7 @@ class Examination {
   std::unique_ptr<const Contents> TakeContents() { return std::move(contents_); }
 
  private:
-  void TellFacts();
+  void AddFacts();
   void AfterContainer();
   void AddBooleans(const BytesAboveOne& above_one);
 

@@ -231,10 +231,10 @@ void LegacyLayout::WantCount() {
 
 void LegacyLayout::OnCount() {
   const StorageValue& storage = contents_.rebuild->storages()[order_[next_]];
-  const std::uint64_t told = tensorgate::internal::LoadLittleEndian64(count_);
-  if (told != storage.numel) {
+  const std::uint64_t stated = tensorgate::internal::LoadLittleEndian64(count_);
+  if (stated != storage.numel) {
     builder_.Add(Rule::kTorchLegacyCount, at_,
-                 {.found = told, .allowed = storage.numel, .subject = storage.key});
+                 {.found = stated, .allowed = storage.numel, .subject = storage.key});
     step_ = Step::kDone;
     return;
   }

@@ -87,8 +87,8 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
   tensorgate::internal::Pace pace(kPace);
   for (pickle::Event event; decoder.Next(event) && event.op != pickle::Op::kStop;) {
     if (pace.Due() && builder.Ended()) return;
-    const bool told = event.offset <= outcome.end;
-    if (!survey.Add(event) || told) continue;
+    const bool stated = event.offset <= outcome.end;
+    if (!survey.Add(event) || stated) continue;
     const pickle::NamedGlobal& global = survey.global();
     if (global.known && (FindGlobal(global.module, global.name) ||
                          tensorgate::internal::Trusts(trusted, global.module, global.name))) {

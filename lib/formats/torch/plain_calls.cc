@@ -176,12 +176,13 @@ bool CheckTensorMetadata(Machine& machine, const Value& metadata) {
   const bool empty = metadata.kind == Kind::kNone ||
                      (IsMapping(metadata.kind) && machine.values().Items(metadata).empty() &&
                       machine.values().Attributes(metadata).kind == Kind::kUndefined);
-  if (!empty) machine.Tell(Rule::kTorchTensorMetadata, {.text = std::string(Name(metadata.kind))});
+  if (!empty)
+    machine.AddFinding(Rule::kTorchTensorMetadata, {.text = std::string(Name(metadata.kind))});
   return empty;
 }
 
 std::optional<Value> BadCall(Machine& machine, std::string subject, std::uint64_t found) {
-  machine.Tell(Rule::kTorchCallArguments, {.found = found, .text = std::move(subject)});
+  machine.AddFinding(Rule::kTorchCallArguments, {.found = found, .text = std::move(subject)});
   return std::nullopt;
 }
 

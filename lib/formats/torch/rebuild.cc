@@ -42,23 +42,23 @@ std::optional<Value> Rebuild::FindTrusted(Machine& machine, std::string_view mod
                                           std::string_view name) {
   if (tensorgate::internal::TrustAccess::Numpy(trusted_)) {
     if (const std::optional<std::size_t> place = FindNumpy(module, name)) {
-      TellTrusted(machine, *place, std::string(module) + "." + std::string(name));
+      AddTrusted(machine, *place, std::string(module) + "." + std::string(name));
       return Value::Of(Kind::kGlobal, NumpyBegin() + *place);
     }
   }
   const auto place = tensorgate::internal::FindTrusted(trusted_, module, name);
   if (!place) return std::nullopt;
-  TellTrusted(machine, NumpyNames().size() + *place,
-              tensorgate::internal::TrustAccess::Calls(trusted_)[*place].FullName());
+  AddTrusted(machine, NumpyNames().size() + *place,
+             tensorgate::internal::TrustAccess::Calls(trusted_)[*place].FullName());
   return Value::Of(Kind::kGlobal, TrustedBegin() + *place);
 }
 
 // Told where it is named: finding it alone imports its module.
-void Rebuild::TellTrusted(Machine& machine, std::size_t number, std::string full) {
+void Rebuild::AddTrusted(Machine& machine, std::size_t number, std::string full) {
   used_.resize(std::max(used_.size(), number + 1));
   if (used_[number]) return;
   used_[number] = true;
-  machine.Tell(Rule::kUseTrustedCall, {.text = std::move(full), .again = true});
+  machine.AddFinding(Rule::kUseTrustedCall, {.text = std::move(full), .again = true});
 }
 
 std::optional<Value> Rebuild::Numpy(Machine& machine, std::size_t place, const Value& arguments) {
@@ -94,7 +94,8 @@ std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
     case Role::kRebuildParameterWithState:
       return Parameter(machine, items, true);
     case Role::kRefused:
-      machine.Tell(info.rule, {.text = std::string(info.module) + "." + std::string(info.name)});
+      machine.AddFinding(info.rule,
+                         {.text = std::string(info.module) + "." + std::string(info.name)});
       return std::nullopt;
     default:
       return CallPlain(machine, info, items);
@@ -112,10 +113,10 @@ std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const V
   const bool empty = machine.values().Items(arguments).empty();
   const bool plain = role == Role::kOrderedDict || role == Role::kCounter || role == Role::kSet ||
                      role == Role::kByteArray;
-  if (!machine.Tell(Rule::kTorchNewObject, {.text = subject})) return std::nullopt;
+  if (!machine.AddFinding(Rule::kTorchNewObject, {.text = subject})) return std::nullopt;
   if (plain && empty) return CallPlain(machine, info, {});
-  machine.Tell(role == Role::kRefused ? info.rule : Rule::kTorchCallArguments,
-               {.text = std::move(subject)});
+  machine.AddFinding(role == Role::kRefused ? info.rule : Rule::kTorchCallArguments,
+                     {.text = std::move(subject)});
   return std::nullopt;
 }
 
@@ -145,7 +146,7 @@ bool Rebuild::Build(Machine& machine, const Value& target, const Value& state) {
   if (target.kind == Kind::kNumpyDtype || target.kind == Kind::kNdarray) {
     return BuildNumpy(machine, target, state);
   }
-  machine.Tell(Rule::kTorchBuildTarget, {.text = std::string(Name(target.kind))});
+  machine.AddFinding(Rule::kTorchBuildTarget, {.text = std::string(Name(target.kind))});
   return false;
 }
 
@@ -177,13 +178,14 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
     tensor.dtype = static_cast<ScalarType>(items[6].bits);
     // Types with a storage class of their own do not travel this way.
     if (!storage.untyped || !Info(tensor.dtype).storage.empty()) {
-      if (!machine.Tell(Rule::kTorchDtypeUnexpected,
-                        {.text = std::string(Info(tensor.dtype).name)}))
+      if (!machine.AddFinding(Rule::kTorchDtypeUnexpected,
+                              {.text = std::string(Info(tensor.dtype).name)}))
         return std::nullopt;
     }
   }
   if (!Info(tensor.dtype).tensors) {
-    machine.Tell(Rule::kTorchDtypeUnsupported, {.text = std::string(Info(tensor.dtype).name)});
+    machine.AddFinding(Rule::kTorchDtypeUnsupported,
+                       {.text = std::string(Info(tensor.dtype).name)});
     return std::nullopt;
   }
   // PyTorch gives a tensor of v3 its data after its flag, which autograd refuses.
@@ -201,8 +203,8 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
 bool Rebuild::Hooks(Machine& machine, const Value& hooks) {
   if (hooks.kind == Kind::kNone) return true;
   if (!IsMapping(hooks.kind)) {
-    machine.Tell(Rule::kTorchCallArguments,
-                 {.text = "backward_hooks: " + std::string(Name(hooks.kind))});
+    machine.AddFinding(Rule::kTorchCallArguments,
+                       {.text = "backward_hooks: " + std::string(Name(hooks.kind))});
     return false;
   }
   if (hooks_.empty() || hooks_[hooks_.size() - 1].bits != hooks.bits) hooks_.PushBack(hooks);
@@ -214,18 +216,18 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
               stride = machine.values().Items(tensor.stride);
   if (!machine.Charge(shape.size() / 8)) return false;
   if (shape.size() != stride.size()) {
-    machine.Tell(Rule::kTorchCallArguments,
-                 {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
+    machine.AddFinding(Rule::kTorchCallArguments,
+                       {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
     return false;
   }
   if (shape.size() > kMaxRank &&
-      !machine.Tell(Rule::kTorchRank, {.found = shape.size(), .allowed = kMaxRank}))
+      !machine.AddFinding(Rule::kTorchRank, {.found = shape.size(), .allowed = kMaxRank}))
     return false;
   tensorgate::internal::ShapeSize<std::uint64_t> size;
   tensorgate::internal::ViewReach<std::uint64_t> reach(tensor.offset);
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (!IsUnsigned(shape[i]) || !IsUnsigned(stride[i])) {
-      machine.Tell(Rule::kTorchCallArguments, {.found = i, .text = "size or stride"});
+      machine.AddFinding(Rule::kTorchCallArguments, {.found = i, .text = "size or stride"});
       return false;
     }
     size.Multiply(shape[i].bits);
@@ -236,7 +238,7 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   const std::uint64_t room = storage.bytes / item;
   tensor.elements = size.zero ? 0 : size.nonzero;
   if (size.Overflow(item) || (!size.zero && tensor.elements > kMaxBytes / item)) {
-    machine.Tell(Rule::kTorchTensorOverflow, {.allowed = kMaxBytes});
+    machine.AddFinding(Rule::kTorchTensorOverflow, {.allowed = kMaxBytes});
     return false;
   }
   if (!reach.Inside(room)) {
@@ -245,12 +247,14 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
     const std::uint64_t needed =
         size.zero ? reach.last()
                   : tensorgate::internal::SaturatingAdd(reach.last(), std::uint64_t{1});
-    if (!machine.Tell(rule, {.found = needed, .allowed = room, .text = std::string(storage.key)}))
+    if (!machine.AddFinding(rule,
+                            {.found = needed, .allowed = room, .text = std::string(storage.key)}))
       return false;
   }
   if (tensor.elements > room) {
-    machine.Tell(Rule::kTorchViewExpands,
-                 {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
+    machine.AddFinding(
+        Rule::kTorchViewExpands,
+        {.found = tensor.elements, .allowed = room, .text = std::string(storage.key)});
   }
   return true;
 }
@@ -270,7 +274,7 @@ std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool stat
                      (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
                       machine.values().Attributes(items[3]).kind == Kind::kUndefined);
   if (!empty) {
-    machine.Tell(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
+    machine.AddFinding(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
     return std::nullopt;
   }
   tensors_.PushBack(tensor);
@@ -288,7 +292,7 @@ bool Rebuild::Finish(Machine& machine) {
     const Value attributes = machine.values().Attributes(hooks);
     const std::size_t count =
         machine.values().Items(hooks).size() + (attributes.kind == Kind::kUndefined ? 0u : 1u);
-    if (count != 0 && !machine.Tell(Rule::kTorchTensorHooks, {.found = count})) return false;
+    if (count != 0 && !machine.AddFinding(Rule::kTorchTensorHooks, {.found = count})) return false;
   }
   for (const Value& value : numpy_.span()) {
     if (IsBuilt(machine.values(), value)) continue;

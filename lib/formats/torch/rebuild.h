@@ -88,7 +88,7 @@ class Rebuild final : public pickle::Policy {
   // A name of the user's list: NumPy's, then the entries' by the place of the name's first.
   std::optional<pickle::Value> FindTrusted(pickle::Machine& machine, std::string_view module,
                                            std::string_view name);
-  void TellTrusted(pickle::Machine& machine, std::size_t number, std::string full);
+  void AddTrusted(pickle::Machine& machine, std::size_t number, std::string full);
   std::optional<pickle::Value> Numpy(pickle::Machine& machine, std::size_t place,
                                      const pickle::Value& arguments);
   /// By an entry of the user's list; `place` is that of the name's first.

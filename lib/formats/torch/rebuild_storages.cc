@@ -59,15 +59,17 @@ std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
   const std::size_t length = form_ == Form::kZip ? 5 : 6;
   if (id.kind != Kind::kTuple || items.size() != length || !items[0].IsString() ||
       machine.values().Text(items[0]) != "storage") {
-    machine.Tell(Rule::kTorchPersistentId,
-                 {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
+    machine.AddFinding(
+        Rule::kTorchPersistentId,
+        {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
     return std::nullopt;
   }
   StorageValue storage;
   if (!ReadStorage(machine, items, storage)) return std::nullopt;
   // A view of a storage: no writer since PyTorch 0.4 has it, and two keys then share bytes.
   if (form_ == Form::kLegacy && items[5].kind != Kind::kNone) {
-    machine.Tell(Rule::kTorchPersistentId, {.found = 5, .text = std::string(Name(items[5].kind))});
+    machine.AddFinding(Rule::kTorchPersistentId,
+                       {.found = 5, .text = std::string(Name(items[5].kind))});
     return std::nullopt;
   }
   storages_.PushBack(storage);
@@ -76,8 +78,8 @@ std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
 
 bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   const auto bad = [&](std::size_t index) {
-    machine.Tell(Rule::kTorchPersistentId,
-                 {.found = index, .text = std::string(Name(id[index].kind))});
+    machine.AddFinding(Rule::kTorchPersistentId,
+                       {.found = index, .text = std::string(Name(id[index].kind))});
     return false;
   };
   const pickle::Values& values = machine.values();
@@ -86,8 +88,8 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   // In a legacy stream PyTorch asks the class for its dtype: an untyped one has none.
   const bool untyped = type.role == Role::kUntypedStorage && form_ != Form::kLegacy;
   if (type.role != Role::kStorage && !untyped) {
-    machine.Tell(Rule::kTorchStorageType,
-                 {.text = std::string(type.module) + "." + std::string(type.name)});
+    machine.AddFinding(Rule::kTorchStorageType,
+                       {.text = std::string(type.module) + "." + std::string(type.name)});
     return false;
   }
   if (!id[2].IsString()) return bad(2);
@@ -101,28 +103,29 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
              .bytes = id[4].bits,
              .offset = machine.at()};
   if (!IsKey(storage.key)) {
-    const bool tolerated =
-        machine.Tell(Rule::kTorchStorageKey, {.text = std::string(storage.key.substr(0, 256))});
+    const bool tolerated = machine.AddFinding(Rule::kTorchStorageKey,
+                                              {.text = std::string(storage.key.substr(0, 256))});
     if (!tolerated) return false;
     if (storage.key.size() > kLongestKey) {
-      machine.Tell(Rule::kLimitNameBytes, {.found = storage.key.size(), .allowed = kLongestKey});
+      machine.AddFinding(Rule::kLimitNameBytes,
+                         {.found = storage.key.size(), .allowed = kLongestKey});
       return false;
     }
   }
   if (storage.location == "meta") {
-    machine.Tell(Rule::kTorchStorageMeta, {.text = std::string(storage.key.substr(0, 256))});
+    machine.AddFinding(Rule::kTorchStorageMeta, {.text = std::string(storage.key.substr(0, 256))});
     return false;
   }
   if (!IsLocation(storage.location)) {
-    machine.Tell(Rule::kTorchStorageLocation,
-                 {.text = std::string(storage.location.substr(0, 256))});
+    machine.AddFinding(Rule::kTorchStorageLocation,
+                       {.text = std::string(storage.location.substr(0, 256))});
     return false;
   }
   if (tensorgate::internal::MultiplyOverflows(storage.bytes,
                                               std::uint64_t{Info(storage.dtype).bytes}) ||
       storage.bytes > kMaxBytes) {
-    machine.Tell(Rule::kTorchStorageOverflow,
-                 {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
+    machine.AddFinding(Rule::kTorchStorageOverflow,
+                       {.found = storage.numel, .text = std::string(storage.key.substr(0, 256))});
     return false;
   }
   return true;
@@ -139,18 +142,18 @@ bool Rebuild::UnifyStorages(Machine& machine) {
     places[i] = UINT32_MAX;
   }
   bool good = true;
-  const auto told = [&](std::uint32_t later, std::uint32_t first) {
+  const auto stated = [&](std::uint32_t later, std::uint32_t first) {
     const StorageValue &a = all[first], &b = all[later];
     const bool same = a.location == b.location && a.dtype == b.dtype && a.untyped == b.untyped &&
                       a.numel == b.numel;
     if (!same) {
-      good = machine.Tell(Rule::kTorchStorageDisagrees,
-                          {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
+      good = machine.AddFinding(Rule::kTorchStorageDisagrees,
+                                {.offset = b.offset, .text = std::string(b.key.substr(0, 256))});
     }
     places[later] = first;
   };
   tensorgate::internal::NameIndex index;
-  index.Build(hashes, [&](std::uint32_t i) { return all[i].key; }, told);
+  index.Build(hashes, [&](std::uint32_t i) { return all[i].key; }, stated);
   if (!good) return false;
   std::uint32_t kept = 0;
   for (std::uint32_t i = 0; i < all.size(); ++i) {

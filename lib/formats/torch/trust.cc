@@ -14,7 +14,7 @@ namespace {
 
 using pickle::Kind;
 
-constexpr std::size_t kMostEntries = 1000, kMostOfOneName = 16, kMostArguments = 64;
+constexpr std::size_t kMaxEntries = 1000, kMaxOfOneName = 16, kMaxArguments = 64;
 // A report tells this much of a name.
 constexpr std::size_t kLongestName = 256;
 constexpr std::string_view kBlank = " \t\r";
@@ -96,7 +96,7 @@ class EntryParser {
     call.reduce = word == "reduce";
     if (!call.reduce && word != "newobj") return Fail(kForm);
     const auto count = static_cast<std::size_t>(std::ranges::count(inside, ',')) + 1;
-    if (count > kMostArguments) return Fail("more than 64 arguments");
+    if (count > kMaxArguments) return Fail("more than 64 arguments");
     if (inside.empty()) return true;
     for (std::size_t i = 0; i < count; ++i) {
       Kinds kinds = 0;
@@ -145,11 +145,11 @@ std::expected<TrustList, TrustError> ParseList(std::string_view text) {
     EntryParser parser(content);
     std::optional<TrustedCall> call = parser.Parse();
     if (!call) return std::unexpected(TrustError{line, std::move(parser.reason)});
-    if (calls.size() == kMostEntries) {
+    if (calls.size() == kMaxEntries) {
       return std::unexpected(TrustError{line, "more than 1000 entries"});
     }
     const auto same = std::ranges::equal_range(calls, NameOf(*call), {}, NameOf);
-    if (same.size() == kMostOfOneName) {
+    if (same.size() == kMaxOfOneName) {
       return std::unexpected(TrustError{line, "more than 16 entries of one name"});
     }
     calls.insert(same.end(), std::move(*call));

@@ -263,7 +263,7 @@ TEST(ReportBuilderTest, UndecidedWinsAndWarningsDoNotReject) {
   EXPECT_EQ(both.Finish().verdict(), Verdict::kUndecided);
 }
 
-TEST(ReportBuilderTest, TheReferencesErrorIsToldByItsProfileAlone) {
+TEST(ReportBuilderTest, TheReferencesErrorIsReportedByItsProfileAlone) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     ReportBuilder builder({.profile = profile}, "test");
     builder.Add(Rule::kStDataPastEnd, 0);
@@ -298,7 +298,7 @@ TEST(ReportBuilderTest, AFindingOfAnotherReportHasNoText) {
 TEST(ReportBuilderTest, WhatIsAddedLastChangesNoVerdict) {
   const auto count = [](Rule rule, Profile profile) {
     Report report = ReportBuilder({.profile = profile}, "test").Finish();
-    ReportBuilder::AddLast(report, rule, {.found_text = "x"});
+    ReportBuilder::AppendAfterFinish(report, rule, {.found_text = "x"});
     for (const Finding& finding : report.findings()) {
       EXPECT_EQ(finding.severity, Severity::kWarning);
       EXPECT_EQ(report.FoundText(finding), "x");
@@ -309,7 +309,7 @@ TEST(ReportBuilderTest, WhatIsAddedLastChangesNoVerdict) {
   EXPECT_EQ(count(Rule::kStOffsetsHole, Profile::kStrict), 0u);    // an error
   EXPECT_EQ(count(Rule::kStSubByteRow, Profile::kReference), 0u);  // off
   Report fatal = ReportBuilder::Fatal({}, "test", Rule::kIoOutOfMemory);
-  ReportBuilder::AddLast(fatal, Rule::kStNameEmpty, {});
+  ReportBuilder::AppendAfterFinish(fatal, Rule::kStNameEmpty, {});
   EXPECT_EQ(fatal.findings().size(), 1u);
   EXPECT_EQ(fatal.findings()[0].rule, Rule::kIoOutOfMemory);
 }
@@ -339,7 +339,7 @@ TEST(ReportBuilderTest, TextsThatMoveKeepTheOrderOfWhatStandsAtOnePlace) {
   EXPECT_EQ(report.Subject(report.findings()[1]), "second");
 }
 
-TEST(ReportBuilderTest, AStatusTellsTheSystemsNumberOrTheFormats) {
+TEST(ReportBuilderTest, AStatusReportsTheSystemsNumberOrTheFormats) {
   const auto found = [](const Status& status) {
     ReportBuilder builder({}, "test");
     builder.SetSize(100);

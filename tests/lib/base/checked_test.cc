@@ -212,8 +212,8 @@ bool ReachAgrees(unsigned offset, std::initializer_list<Extent> extents, unsigne
     if (dimension != 0) last += std::uint64_t{dimension - 1} * stride;
   }
   const bool inside = empty ? offset <= elements : last < elements;
-  const std::uint64_t told = empty ? offset : std::min<std::uint64_t>(last, 255);
-  return reach.Inside(static_cast<std::uint8_t>(elements)) == inside && reach.last() == told;
+  const std::uint64_t reported = empty ? offset : std::min<std::uint64_t>(last, 255);
+  return reach.Inside(static_cast<std::uint8_t>(elements)) == inside && reach.last() == reported;
 }
 
 TEST(ViewReachTest, EveryViewOfOneDimensionAtEightBits) {

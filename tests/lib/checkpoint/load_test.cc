@@ -93,7 +93,7 @@ TEST_F(LoadTest, NeighborsComeInOneReadAndNothingElseIsRead) {
   EXPECT_EQ(loaded->bytes(0).data(), loaded->bytes(4).data());
 }
 
-TEST_F(LoadTest, ProgressIsToldInOrderAndEndsWithAll) {
+TEST_F(LoadTest, ProgressIsReportedInOrderAndEndsWithAll) {
   const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(Write("model", file_)));
   for (const unsigned threads : {1u, 3u}) {
     std::vector<std::uint64_t> done;

@@ -235,7 +235,7 @@ TEST(SliceTest, ATensorThatContradictsItselfIsRefused) {
   EXPECT_EQ(rule(tensor, {Subscript::Range(1000, 1002)}), Rule::kUseNoSuchTensor);
 }
 
-TEST(SliceTest, RefusalsTellTheSubscript) {
+TEST(SliceTest, RefusalsReportTheSubscript) {
   const TensorRef tensor = TensorOf(DType::kF32, {2, 3});
   const auto found = [&](std::vector<Subscript> subscripts) {
     const Result<SlicePlan> plan = PlanSlice(tensor, subscripts);

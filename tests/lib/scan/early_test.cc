@@ -211,7 +211,7 @@ TEST(EarlyTest, ATextThatIsAPickleSoFarIsAwaited) {
   ExpectSame(Stream(text, 4096).report, Whole(text), "a text");
 }
 
-TEST(EarlyTest, NumbersThatCountToTheEndAreNotTold) {
+TEST(EarlyTest, NumbersThatCountToTheEndAreNotReported) {
   const Report report = Stream("\x80\x02N." + std::string(200'000, 'x'), 1000).report;
   ASSERT_EQ(report.findings()[0].rule, Rule::kPickleTrailingBytes);
   EXPECT_FALSE(report.findings()[0].has_found);

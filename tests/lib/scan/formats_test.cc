@@ -43,7 +43,7 @@ TEST(FormatsTest, LengthsThatMayBeAHeaders) {
   EXPECT_EQ(FormatOf("\1\0\0\0\0\0\0\0{"sv), "safetensors");
 }
 
-TEST(FormatsTest, ASuffixOfAnotherFormatIsTold) {
+TEST(FormatsTest, ASuffixOfAnotherFormatIsReported) {
   const std::string good("\2\0\0\0\0\0\0\0{}", 10);
   for (const Finding& finding : ScanText(good, "x").findings())
     EXPECT_NE(finding.rule, Rule::kScanSuffix);
@@ -140,7 +140,7 @@ TEST(FormatsTest, AnHdf5FileMayBeginLater) {
   EXPECT_EQ(FormatOf(keras), "keras-hdf5");
 }
 
-TEST(FormatsTest, RecognizedFormatsAreToldWhatElseTheyAre) {
+TEST(FormatsTest, WhatElseARecognizedFileIsGetsReported) {
   const std::tuple<std::string, std::string_view, std::string_view> cases[] = {
       {TarOf(kHdf5, "\0"sv), "hdf5", "a tar archive"},
       {TarOf("GGUF", "\0"sv), "tar", ""},

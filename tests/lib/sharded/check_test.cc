@@ -73,7 +73,7 @@ TEST(IndexTest, NamesOfIndexes) {
 }
 
 // Of several alike the first is named, and how many there are.
-TEST(IndexTest, WhatIsToldOnce) {
+TEST(IndexTest, WhatIsReportedOnce) {
   const std::string text =
       TextOf({{"a", "y/a.safetensors"}, {"b", "x/b.safetensors"}, {"c", "c.safetensors"}},
              R"("metadata":{},"one":{"x":1},"two":2,)");
@@ -185,7 +185,7 @@ class CheckpointCheckTest : public testing::FolderTest {
   }
 };
 
-TEST_F(CheckpointCheckTest, ThreeFormatsAreToldOnce) {
+TEST_F(CheckpointCheckTest, ThreeFormatsAreReportedOnce) {
   for (const char* format : {"pt", "mlx", "tf"}) {
     Write(std::string(format) + ".safetensors",
           testing::BuildFile(R"({"__metadata__":{"format":")" + std::string(format) + "\"}," +

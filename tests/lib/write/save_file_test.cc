@@ -320,8 +320,8 @@ TEST_F(SaveFileTest, KilledInTheMiddleItLeavesTheOldFile) {
     static_cast<void>(SaveOne(tensor));
     _exit(0);
   }
-  char told = 0;
-  ASSERT_EQ(read(ends[0], &told, 1), 1);
+  char reported = 0;
+  ASSERT_EQ(read(ends[0], &reported, 1), 1);
   kill(child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);

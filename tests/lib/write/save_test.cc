@@ -385,17 +385,17 @@ TEST(SaveTest, ProgressAndCancellation) {
   const std::vector<TensorData> tensors = {
       {.name = "a", .shape = {bytes.size()}, .data = std::span<const std::byte>(bytes)},
       Zeros("b", DType::kU8, {10})};
-  std::vector<std::uint64_t> told;
+  std::vector<std::uint64_t> reported;
   SaveOptions options;
   options.progress = [&](std::uint64_t done, std::uint64_t all) {
     EXPECT_EQ(all, bytes.size() + 10);
-    told.push_back(done);
+    reported.push_back(done);
     return true;
   };
   ASSERT_TRUE(Serialize(tensors, options));
-  EXPECT_TRUE(std::ranges::is_sorted(told));
-  EXPECT_EQ(told.back(), bytes.size() + 10);
-  EXPECT_GE(told.size(), 3u);
+  EXPECT_TRUE(std::ranges::is_sorted(reported));
+  EXPECT_EQ(reported.back(), bytes.size() + 10);
+  EXPECT_GE(reported.size(), 3u);
   options.progress = [](std::uint64_t done, std::uint64_t) { return done < 20u << 20; };
   EXPECT_EQ(ErrorOf(tensors, options).rule, Rule::kUseCancelled);
   std::atomic<bool> cancel = true;

@@ -15,24 +15,24 @@ using namespace std::string_literals;
 std::string Surveyed(const std::string& bytes) {
   Decoder decoder(internal::AsBytes(bytes));
   GlobalFinder survey;
-  std::string told;
+  std::string reported;
   for (Event event; decoder.Next(event);) {
     if (!survey.Add(event)) continue;
     const NamedGlobal& global = survey.global();
-    told += global.known ? std::string(global.module) + " " + std::string(global.name) : "?";
-    told += ", ";
+    reported += global.known ? std::string(global.module) + " " + std::string(global.name) : "?";
+    reported += ", ";
   }
   EXPECT_TRUE(decoder.at_end()) << decoder.offset();
-  return told + std::to_string(survey.depth()) + "/" + std::to_string(survey.marks());
+  return reported + std::to_string(survey.depth()) + "/" + std::to_string(survey.marks());
 }
 
 struct Case {
   std::string bytes;
-  const char* told;
+  const char* reported;
 };
 
 void Check(std::span<const Case> cases) {
-  for (const Case& each : cases) EXPECT_EQ(Surveyed(each.bytes), each.told) << each.bytes;
+  for (const Case& each : cases) EXPECT_EQ(Surveyed(each.bytes), each.reported) << each.bytes;
 }
 
 TEST(SurveyTest, NamesByEveryOpcodeThatSpellsThem) {
@@ -153,17 +153,17 @@ TEST(SurveyTest, IndicesAreDecimal) {
 std::string Arrays(const std::string& bytes) {
   Decoder decoder(internal::AsBytes(bytes));
   GlobalFinder survey;
-  std::string told;
+  std::string reported;
   for (Event event; decoder.Next(event);) {
     survey.Add(event);
     if (!survey.array()) continue;
-    told += survey.array()->pickled ? "p" : "";
-    told += survey.array()->padded ? "+" : "";
-    told += survey.array()->bytes ? std::to_string(*survey.array()->bytes) : "?";
-    told += ' ';
+    reported += survey.array()->pickled ? "p" : "";
+    reported += survey.array()->padded ? "+" : "";
+    reported += survey.array()->bytes ? std::to_string(*survey.array()->bytes) : "?";
+    reported += ' ';
   }
   EXPECT_TRUE(decoder.at_end()) << decoder.offset();
-  return told;
+  return reported;
 }
 
 std::string Wrapper(const std::string& shape, const std::string& dtype,
@@ -215,7 +215,7 @@ TEST(SurveyTest, ArraysThatJoblibWrites) {
        "\nobject\nNtR}b",
        "? "},
   };
-  for (const auto& [bytes, told] : rows) EXPECT_EQ(Arrays(bytes), told) << bytes;
+  for (const auto& [bytes, reported] : rows) EXPECT_EQ(Arrays(bytes), reported) << bytes;
   // Shape and dtype out of the memo, and one wrapper after the other.
   const std::string first = Wrapper("K\3\x85q\1", Dtype("f8") + "q\2");
   EXPECT_EQ(Arrays(first + Wrapper("h\1", "h\2") + Wrapper("h\1", "N")), "24 24 ? ");

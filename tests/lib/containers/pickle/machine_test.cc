@@ -182,20 +182,20 @@ TEST(MachineTest, TheMemoFarAhead) {
             Rule::kPickleMemoUndefined);
 }
 
-TEST(MachineTest, FactsTellWhatWasFound) {
-  const auto told = [](const std::string& bytes) {
+TEST(MachineTest, FactsReportWhatWasFound) {
+  const auto reported = [](const std::string& bytes) {
     const Fact fact = Ran("\x80\x02" + bytes).outcome.facts.back();
     return std::string(Info(fact.rule).id) + " at " + std::to_string(fact.offset) + ": " +
            std::to_string(fact.found.value_or(0)) + ", " + std::to_string(fact.allowed.value_or(0));
   };
-  EXPECT_EQ(told("NN(N."), "pickle/leftover at 6: 3, 0");
-  EXPECT_EQ(told("N(N\x86"), "pickle/stack-underflow at 5: 1, 2");
+  EXPECT_EQ(reported("NN(N."), "pickle/leftover at 6: 3, 0");
+  EXPECT_EQ(reported("N(N\x86"), "pickle/stack-underflow at 5: 1, 2");
   // Without a place for the items of SETITEMS and APPENDS.
-  EXPECT_EQ(told("(NNu"), "pickle/stack-underflow at 5: 2, 3");
-  EXPECT_EQ(told("(NNe"), "pickle/stack-underflow at 5: 2, 3");
-  EXPECT_EQ(told("}(Nu"), "pickle/setitem-odd at 5: 1, 0");
-  EXPECT_EQ(told("N" + std::string(201, '\x85') + "."), "pickle/nesting at 204: 201, 200");
-  EXPECT_EQ(told("U\2a\xFF"), "pickle/string-encoding at 2: 1, 0");
+  EXPECT_EQ(reported("(NNu"), "pickle/stack-underflow at 5: 2, 3");
+  EXPECT_EQ(reported("(NNe"), "pickle/stack-underflow at 5: 2, 3");
+  EXPECT_EQ(reported("}(Nu"), "pickle/setitem-odd at 5: 1, 0");
+  EXPECT_EQ(reported("N" + std::string(201, '\x85') + "."), "pickle/nesting at 204: 201, 200");
+  EXPECT_EQ(reported("U\2a\xFF"), "pickle/string-encoding at 2: 1, 0");
   // Of rules that are off in a profile nothing is told, and of a warning only the first.
   EXPECT_TRUE(Ran("NN.", Reference()).outcome.facts.empty());
   const Ran twice("\x80\3\x80\4N.", Reference());

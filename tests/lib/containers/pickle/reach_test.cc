@@ -19,15 +19,15 @@ Reach Of(const std::string& bytes, const ReachLimits& limits = {}) {
 }
 
 // "n" names, "c" calls, "b" binary, "." stopped, "/" cut, and where it ends.
-std::string Told(const std::string& bytes, const ReachLimits& limits = {}) {
+std::string Reported(const std::string& bytes, const ReachLimits& limits = {}) {
   const Reach reach = Of(bytes, limits);
-  std::string told;
-  if (reach.names) told += 'n';
-  if (reach.calls) told += 'c';
-  if (reach.binary) told += 'b';
-  if (reach.stopped) told += '.';
-  if (reach.cut) told += '/';
-  return told + std::to_string(reach.end);
+  std::string reported;
+  if (reach.names) reported += 'n';
+  if (reach.calls) reported += 'c';
+  if (reach.binary) reported += 'b';
+  if (reach.stopped) reported += '.';
+  if (reach.cut) reported += '/';
+  return reported + std::to_string(reach.end);
 }
 
 TEST(ReachTest, NamesAndCalls) {
@@ -49,7 +49,7 @@ TEST(ReachTest, NamesAndCalls) {
       {"cos\n\n)R.", ".8"},
       {"\x8C\2osN\x93)R.", "b.9"},
   };
-  for (const auto& [bytes, told] : rows) EXPECT_EQ(Told(bytes), told) << bytes;
+  for (const auto& [bytes, reported] : rows) EXPECT_EQ(Reported(bytes), reported) << bytes;
 }
 
 TEST(ReachTest, WhatCannotBeReadOrExecuted) {
@@ -92,19 +92,19 @@ TEST(ReachTest, WhatCannotBeReadOrExecuted) {
       {"\x95\xFF\0\0\0\0\0\0\0N."s, "/0"},
       {"T\xFF\xFF\xFF\xFF", "0"},
   };
-  for (const auto& [bytes, told] : rows) EXPECT_EQ(Told(bytes), told) << bytes;
+  for (const auto& [bytes, reported] : rows) EXPECT_EQ(Reported(bytes), reported) << bytes;
 }
 
 // The walk may have begun in the middle of a pickle, above what it takes things from.
 TEST(ReachTest, AfterACallTheStackIsNoMatter) {
-  EXPECT_EQ(Told("cos\nsystem\n)Ra."), "nc.15");
-  EXPECT_EQ(Told("cos\nsystem\n)Ru0tee."), "nc.19");
-  EXPECT_EQ(Told("cos\nsystem\na."), "n11");
+  EXPECT_EQ(Reported("cos\nsystem\n)Ra."), "nc.15");
+  EXPECT_EQ(Reported("cos\nsystem\n)Ru0tee."), "nc.19");
+  EXPECT_EQ(Reported("cos\nsystem\na."), "n11");
   // Quotes of either kind, but of one.
-  EXPECT_EQ(Told("S'a'\n."), ".6");
-  EXPECT_EQ(Told("S\"a\"\n."), ".6");
-  EXPECT_EQ(Told("S\"a'\n."), "0");
-  EXPECT_EQ(Told("Saa\n."), "0");
+  EXPECT_EQ(Reported("S'a'\n."), ".6");
+  EXPECT_EQ(Reported("S\"a\"\n."), ".6");
+  EXPECT_EQ(Reported("S\"a'\n."), "0");
+  EXPECT_EQ(Reported("Saa\n."), "0");
 }
 
 TEST(ReachTest, Limits) {
@@ -113,10 +113,10 @@ TEST(ReachTest, Limits) {
   EXPECT_EQ(Of(many, {.opcodes = 7}).plain, 7u);
   EXPECT_EQ(Of("I1\nI2\nN", {}).plain, 1u);
   EXPECT_EQ(Of("I1\nI2\nN", {}).opcodes, 3u);
-  EXPECT_EQ(Told("I12345\n.", {.line = 5}), "/0");
-  EXPECT_EQ(Told("I12345\n.", {.line = 6}), ".8");
-  EXPECT_EQ(Told("cos\nsystem\n.", {.line = 6}), "/0");
-  EXPECT_EQ(Told("cos\nsystem\n.", {.line = 7}), "n.12");
+  EXPECT_EQ(Reported("I12345\n.", {.line = 5}), "/0");
+  EXPECT_EQ(Reported("I12345\n.", {.line = 6}), ".8");
+  EXPECT_EQ(Reported("cos\nsystem\n.", {.line = 6}), "/0");
+  EXPECT_EQ(Reported("cos\nsystem\n.", {.line = 7}), "n.12");
 }
 
 TEST(ReachTest, NamesHaveLettersOfAnyLanguage) {

@@ -13,7 +13,7 @@ namespace {
 using namespace std::string_literals;
 
 // "rule at offset: found, allowed", one a line.
-std::string Told(const Report& report) {
+std::string Reported(const Report& report) {
   std::string all;
   for (const Finding& finding : report.findings()) {
     all.append(Info(finding.rule).id).append(" at ").append(std::to_string(finding.offset));
@@ -24,16 +24,16 @@ std::string Told(const Report& report) {
   return all;
 }
 
-std::string Told(std::string_view bytes) {
+std::string Reported(std::string_view bytes) {
   MemorySource source(internal::AsBytes(bytes));
-  return Told(testing::CheckZip(source));
+  return Reported(testing::CheckZip(source));
 }
 
 // Nothing is told besides.
-TEST(ZipReaderTest, FindingsTellWhatWasFound) {
+TEST(ZipReaderTest, FindingsReportWhatWasFound) {
   const struct {
     const char* file;
-    const char* told;
+    const char* reported;
   } cases[] = {
       {"comment-archive", "zip/comment at 429: 6\n"},
       {"comment-member", "zip/comment at 242: 1\n"},
@@ -78,11 +78,11 @@ TEST(ZipReaderTest, FindingsTellWhatWasFound) {
       {"zip64-end-elsewhere", "zip/zip64-end at 389: 86, 333\n"},
       {"zip64-size", "zip/zip64-size at 337: 45, 44\n"},
   };
-  for (const auto& [file, told] : cases) {
+  for (const auto& [file, reported] : cases) {
     Result<FileSource> source =
         FileSource::Open(TENSORGATE_CORPUS_DIR "/zip/reject/"s + file + ".pt");
     ASSERT_TRUE(source) << file;
-    EXPECT_EQ(Told(testing::CheckZip(*source)), told) << file;
+    EXPECT_EQ(Reported(testing::CheckZip(*source)), reported) << file;
   }
 }
 
@@ -95,8 +95,8 @@ TEST(ZipReaderTest, EveryFileOfTheCorpus) {
       if (file.path().stem() == "crc-mismatch") continue;
       Result<FileSource> source = FileSource::Open(file.path().string());
       ASSERT_TRUE(source) << file.path();
-      const std::string told = Told(testing::CheckZip(*source));
-      EXPECT_EQ(told.empty(), folder == "accept") << file.path() << told;
+      const std::string reported = Reported(testing::CheckZip(*source));
+      EXPECT_EQ(reported.empty(), folder == "accept") << file.path() << reported;
       ++files;
     }
     EXPECT_GT(files, 30) << folder;
@@ -105,12 +105,12 @@ TEST(ZipReaderTest, EveryFileOfTheCorpus) {
 
 TEST(ZipReaderTest, ArchivesWithoutMembers) {
   const std::string end = "PK\5\6"s + std::string(18, '\0');
-  EXPECT_EQ(Told(end), "");
-  EXPECT_EQ(Told(end.substr(1)), "zip/end-missing at 21: 21\n");
+  EXPECT_EQ(Reported(end), "");
+  EXPECT_EQ(Reported(end.substr(1)), "zip/end-missing at 21: 21\n");
   // The list is told to be empty, and to begin where the end record does.
   std::string behind = "hidden" + end;
   behind[6 + 16] = 6;
-  EXPECT_EQ(Told(behind), "zip/prefix at 0: 6\n");
+  EXPECT_EQ(Reported(behind), "zip/prefix at 0: 6\n");
 }
 
 // Thirty bytes of local header up to the list, and nothing in them.
@@ -119,7 +119,7 @@ TEST(ZipReaderTest, TheSmallestMember) {
   end[8] = end[10] = 1;
   end[12] = 46;
   end[16] = 30;
-  EXPECT_EQ(Told("PK\3\4" + std::string(26, '\0') + "PK\1\2" + std::string(42, '\0') + end),
+  EXPECT_EQ(Reported("PK\3\4" + std::string(26, '\0') + "PK\1\2" + std::string(42, '\0') + end),
             "zip/name-unsafe at 76\n");
 }
 
@@ -133,7 +133,7 @@ TEST(ZipReaderTest, BehindTheEndNothingIsWanted) {
     EXPECT_FALSE(reader.usable());
     reader.Filled(0);
   }
-  EXPECT_EQ(Told(builder.Finish()), "zip/end-missing at 0: 0\n");
+  EXPECT_EQ(Reported(builder.Finish()), "zip/end-missing at 0: 0\n");
 }
 
 TEST(ZipReaderTest, TheListIsLimited) {
@@ -142,7 +142,7 @@ TEST(ZipReaderTest, TheListIsLimited) {
     Result<FileSource> file = FileSource::Open(TENSORGATE_CORPUS_DIR "/zip/accept/plain.pt");
     ASSERT_TRUE(file);
     options.limits.header_bytes = most;
-    EXPECT_EQ(Told(testing::CheckZip(*file, options)),
+    EXPECT_EQ(Reported(testing::CheckZip(*file, options)),
               most == 123 ? "" : "limit/header-bytes at 210: 123, 122\n");
   }
 }

@@ -80,11 +80,11 @@ TEST(FastPathTest, WhichDtypesAreRareAndWhichAreAligned) {
       header.resize((header.size() + 7) / 8 * 8, ' ');
       const Report report = CheckBytes(AsBytes(BuildFile(header, 8 + before + bytes)));
       EXPECT_EQ(report.verdict(), Verdict::kAccepted);
-      const auto told = [&](Rule rule) {
+      const auto reported = [&](Rule rule) {
         return std::ranges::count(report.findings(), rule, &Finding::rule);
       };
-      EXPECT_EQ(told(Rule::kStDtypeRare), rare.contains(Name(dtype))) << Name(dtype);
-      EXPECT_EQ(told(Rule::kStTensorMisaligned), bits >= 16 && before != 0) << Name(dtype);
+      EXPECT_EQ(reported(Rule::kStDtypeRare), rare.contains(Name(dtype))) << Name(dtype);
+      EXPECT_EQ(reported(Rule::kStTensorMisaligned), bits >= 16 && before != 0) << Name(dtype);
     }
   }
 }

@@ -19,7 +19,7 @@ using testing::TensorEntry;
 TEST(PlacesTest, WhatStopsTheParseIsShown) {
   const std::string before =
       R"({"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"__metadata__":{"z":"{"},)";
-  const auto told = [&](const std::string& entry, Rule rule, bool at_key) {
+  const auto reported = [&](const std::string& entry, Rule rule, bool at_key) {
     const Report report = CheckBytes(AsBytes(BuildFile(before + "\"z\":{" + entry + "}}", 1)));
     const Finding& finding = report.findings()[0];
     EXPECT_EQ(Info(finding.rule).id, Info(rule).id) << entry;
@@ -27,12 +27,12 @@ TEST(PlacesTest, WhatStopsTheParseIsShown) {
     EXPECT_EQ(finding.offset == 8 + before.size(), at_key) << entry << " " << finding.offset;
     return std::string(report.FoundText(finding));
   };
-  EXPECT_EQ(told(R"("dtype":"U8","shape":[])", Rule::kStFieldMissing, true), "data_offsets");
-  EXPECT_EQ(told(R"("dtype":15)", Rule::kStFieldType, false), "15");
-  EXPECT_EQ(told(R"("dtype":true)", Rule::kStFieldType, false), "true");
-  EXPECT_EQ(told(R"("shape":"x")", Rule::kStFieldType, false), "a string");
-  EXPECT_EQ(told(R"("shape":[1.5])", Rule::kStDimensionNotInteger, false), "1.5");
-  EXPECT_EQ(told(R"("data_offsets":[1])", Rule::kStOffsetsCount, false), "");
+  EXPECT_EQ(reported(R"("dtype":"U8","shape":[])", Rule::kStFieldMissing, true), "data_offsets");
+  EXPECT_EQ(reported(R"("dtype":15)", Rule::kStFieldType, false), "15");
+  EXPECT_EQ(reported(R"("dtype":true)", Rule::kStFieldType, false), "true");
+  EXPECT_EQ(reported(R"("shape":"x")", Rule::kStFieldType, false), "a string");
+  EXPECT_EQ(reported(R"("shape":[1.5])", Rule::kStDimensionNotInteger, false), "1.5");
+  EXPECT_EQ(reported(R"("data_offsets":[1])", Rule::kStOffsetsCount, false), "");
   const auto reason = [](const char* header) {
     const Report report = CheckBytes(AsBytes(BuildFile(header)));
     return std::string(report.FoundText(report.findings()[0]));

@@ -250,7 +250,7 @@ TEST(RarePathsTest, AnEmptyTensorThatTheReferenceDoesNotRead) {
 
 // 512 MiB or 2 s of the reference's draw no warning yet.
 TEST(RarePathsTest, AtTheBoundsOfWhatTheReferencePays) {
-  const auto told = [](const std::string& header) {
+  const auto reported = [](const std::string& header) {
     const Report report = CheckBytes(AsBytes(header));
     EXPECT_EQ(report.verdict(), Verdict::kAccepted);
     return std::ranges::count(report.findings(), Rule::kStReferenceCost, &Finding::rule);
@@ -262,13 +262,13 @@ TEST(RarePathsTest, AtTheBoundsOfWhatTheReferencePays) {
     for (std::uint64_t left = (mib << 20) / kTensorOf64 + 1; left > 0; --left)
       tensors +=
           (tensors.empty() ? "{" : ",") + TensorEntry(std::to_string(left), "U8", shape, 0, 0);
-    EXPECT_EQ(told(BuildFile(tensors + "}")), mib > 512) << mib;
+    EXPECT_EQ(reported(BuildFile(tensors + "}")), mib > 512) << mib;
   }
   for (const int entries : {1'250'000, 1'250'001}) {  // of 1.6 us
     std::string metadata = R"("":"")";
     for (int i = 1; i < entries; ++i)
       metadata.append(",\"").append(std::to_string(i)).append(R"(":"")");
-    EXPECT_EQ(told(BuildFile(R"({"__metadata__":{)" + metadata + "}}")), entries > 1'250'000);
+    EXPECT_EQ(reported(BuildFile(R"({"__metadata__":{)" + metadata + "}}")), entries > 1'250'000);
   }
 }
 

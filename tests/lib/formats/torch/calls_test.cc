@@ -112,7 +112,7 @@ TEST(CallsTest, PayForTheKeysThatTheyCopy) {
   }
 }
 
-TEST(CallsTest, TellWhichArgument) {
+TEST(CallsTest, NameTheArgument) {
   const Report report =
       Judge("\x80\2c_codecs\nencode\n"s + Text("a") + Text("ascii") + "\x86R.", Profile::kStrict);
   ASSERT_EQ(report.findings().size(), 1u);

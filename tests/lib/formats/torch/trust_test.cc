@@ -64,7 +64,7 @@ std::string Outside(const std::string& pickle, const CheckOptions& options) {
   return names;
 }
 
-TEST(TrustTest, EveryNameOutsideIsTold) {
+TEST(TrustTest, EveryNameOutsideIsReported) {
   const CheckOptions options = Trusting("m.trusted reduce()");
   const std::string names =
       "ca\nb\n"
@@ -84,7 +84,7 @@ TEST(TrustTest, EveryNameOutsideIsTold) {
   EXPECT_EQ(Outside("\x80\2N." + names, options), "");
 }
 
-TEST(TrustTest, WhatIsUsedIsTold) {
+TEST(TrustTest, WhatIsUsedIsReported) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     const CheckOptions options = Trusting("argparse.Namespace newobj() build(dict)", profile);
     const Report report = Judge(kMade + kState + ".", options);
@@ -157,7 +157,7 @@ TEST(TrustTest, NoTrustedNameIsAStorage) {
 }
 
 // Behind the first name outside the others are told, but not those of the list.
-TEST(TrustTest, NamesOfTheListAreNotToldAsOutside) {
+TEST(TrustTest, NamesOfTheListAreNotReportedAsOutside) {
   const Report report = Judge(
       "\x80\x02"s
       "cm\nf\ncargparse\nNamespace\ncm\ng\n."s,
@@ -327,12 +327,12 @@ TEST(TrustTest, ArraysOfNumPyAgreeWithTheirBytes) {
 }
 
 // Each name that the file uses is told once, and none of NumPy's as outside.
-TEST(TrustTest, NamesOfNumPyAreTold) {
+TEST(TrustTest, NamesOfNumPyAreReported) {
   const CheckOptions options = Trusting("numpy");
   const Report report = Judge(Array("K\3", "abc"), options);
-  std::string told;
-  for (const Finding& finding : report.findings()) told.append(report.Subject(finding)) += " ";
-  EXPECT_EQ(told, "numpy._core.multiarray._reconstruct numpy.ndarray numpy.dtype ");
+  std::string reported;
+  for (const Finding& finding : report.findings()) reported.append(report.Subject(finding)) += " ";
+  EXPECT_EQ(reported, "numpy._core.multiarray._reconstruct numpy.ndarray numpy.dtype ");
   EXPECT_EQ(Outside("\x80\2ca\nb\ncnumpy\ndtype\ncnumpy\nmatrix\n.", options),
             "2 a.b, 20 numpy.matrix, ");
 }
