@@ -316,6 +316,15 @@ void AddRules(CLI::App& app, Options& options) {
   rules->callback([&options] { options.command = Options::Command::kRules; });
 }
 
+void AddFormats(CLI::App& app, Options& options) {
+  CLI::App* formats =
+      app.add_subcommand("formats", "List the formats that are proven or recognized");
+  AddFormat(*formats, options,
+            {{"text", Format::kText}, {"json", Format::kJson}, {"markdown", Format::kMarkdown}});
+  AddOutput(*formats, options);
+  formats->callback([&options] { options.command = Options::Command::kFormats; });
+}
+
 void AddTextOrJson(CLI::App& app, Options& options) {
   AddFormat(app, options, {{"text", Format::kText}, {"json", Format::kJson}});
   AddOutput(app, options);
@@ -459,6 +468,7 @@ int ParseArguments(int count, char** given, Options& options) {
   AddInspect(app, options);
   AddConvert(app, options);
   AddRules(app, options);
+  AddFormats(app, options);
   AddHash(app, options);
   AddDiff(app, options);
   AddSanitize(app, options);

@@ -26,7 +26,8 @@ struct Options {
     kDiff,
     kSanitize,
     kSplit,
-    kMerge
+    kMerge,
+    kFormats
   } command = Command::kScan;
   Format format = Format::kText;
   const internal::ReportFormat* reports = internal::ReportFormats().data();  // scan: their form

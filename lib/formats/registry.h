@@ -86,6 +86,8 @@ struct Format {
   const ShardScheme* shards = nullptr;
   /// `header_sha256` of a report is of its first bytes: a length and the header.
   bool has_header_digest = false;
+  std::string_view proof = {};      ///< FormatInfo::proof
+  std::string_view reference = {};  ///< FormatInfo::reference
   /// The report of the reference profile, and what the format's reference reads, if it accepts; the file may be one that
   /// strict refuses (sanitize --profile reference). Null: the profile gives a verdict only. Throws std::bad_alloc.
   Report (*read_as_reference)(Source& source, const CheckOptions& options,
