@@ -35,7 +35,8 @@ GLOSSARY = [
     Entry("`tells`, `told` (of a file, a program)", "reports, records, states, recognizes",
           r"tells?|telling|told",
           r"(?:tells?|telling|told) (?:us|me|you)|(?:tells?|telling|told) (?:\S+ ){0,3}apart|told to (?!be)[a-z]+"
-          r"|(?:tells?|telling) (?:\S+ ){1,6}from|tell\(\)"),
+          r"|(?:tells?|telling) (?:\S+ ){1,6}from|tell\(\)"
+          r"|tells? (?:it|them|the (?:caller|parser|reader|compiler|kernel|loader)) (?:that|to|what|which|whether|how|where)"),
     Entry("`stands`, `stood` (in a place)", "is, appears",
           r"stands?|stood|standing",
           r"stand(?:s|ing)? (?:for|out|up|alone)|stood (?:for|out)"),
@@ -71,15 +72,17 @@ GLOSSARY = [
           r"so many|so much|as many as|how-manieth",
           r"so (?:many|much) (?:\w+ ){0,4}that|so much (?:as|for|so|the|more|less|better)"),
     Entry("`alone` (after a noun)", "only …, by itself",
-          r"alone", r"(?:left|leaves?|let|stands?|standing) (?:\w+ )?alone"),
+          r"alone",
+          r"(?:left|leaves?|let|stands?|standing) (?:\w+ )?alone"
+          r"|alone (?:cannot|proves?|imports?|changes?|would|could|(?:does|do|is|are|must|can|may) not)"),
     Entry("`nobody`, `no one`", "name the actor: no check, tensorgate does not", r"nobody|no one"),
     Entry("`out of` (of an origin)", "from",
           r"out of",
           r"out of (?:memory|range|bounds?|order|line|reach|date|place|scope|sync|space|sight|the (?:way|order|box))"
-          r"|(?:leads?|led|leading|links?|runs?|running|ran|gets?|goes|moves?|keeps?|kept|left|leaves?|failed|\d) out of"),
+          r"|copy out of meta tensor|(?:leads?|led|leading|links?|runs?|running|ran|gets?|goes|moves?|keeps?|kept|left|leaves?|failed|\d) out of"),
     Entry("`…, of which …`", "a sentence of its own",
           r"of (?:which|whose)",
-          r"(?:one|none|all|each|every|some|most|many|both|half|either|any|neither|two|three|\d) of (?:which|whose)"),
+          r"(?:first|last|rest|one|none|all|each|every|some|most|many|both|half|either|any|neither|two|three|\d) of (?:which|whose)"),
     Entry("`else`, `be it`, `shows it that`", "otherwise; whether …; shows that",
           r"(?:[.;:,(] |or )else(?= [\w\"])|, be it|(?:shows|has|have|sees) it that",
           r"else (?:if|std|return)"),
