@@ -8,7 +8,7 @@
 //   tensorgate::CheckOptions options;
 //   options.trusted = *trusted;
 //   const tensorgate::Report report = tensorgate::torch::CheckPath("model.pt", options);
-//   std::fputs(tensorgate::RenderText("model.pt", report, true).c_str(), stdout);
+//   std::fputs(tensorgate::RenderText("model.pt", report, {.verbose = true}).c_str(), stdout);
 //
 // One entry a line; from `#` on it is a comment:
 //
