@@ -86,6 +86,11 @@ GLOSSARY = [
     Entry("`else`, `be it`, `shows it that`", "otherwise; whether …; shows that",
           r"(?:[.;:,(] |or )else(?= [\w\"])|, be it|(?:shows|has|have|sees) it that",
           r"else (?:if|std|return)"),
+    Entry("British spelling", "American: recognize, behavior, license",
+          r"(?:un|re|de)?(?:recogni|seriali|optimi|minimi|maximi|initiali|normali|organi|summari|quanti|utili|speciali|canonicali|generali"
+          r"|synchroni|analy)s(?:e|es|ed|ing|ations?|ers?)|(?:behavi|col|neighb|fav|hon)ours?|licences?|modell(?:ed|ing)|labell(?:ed|ing)"
+          r"|centres?|artefacts?|judgements?",
+          r"analyses"),
 ]
 
 
@@ -225,7 +230,7 @@ def main(arguments):
         for line, words, entry in sorted(findings(name, text), key=lambda found: found[0]):
             counts[entry][not name.endswith(".md")] += 1
             if not counting:
-                print(f"{name}:{line}: \"{words}\": write {entry.instead}", file=sys.stderr)
+                print(f"{name}:{line}: not \"{words}\" but {entry.instead}", file=sys.stderr)
     if counting:
         for entry, (documents, others) in counts.items():
             print(f"{documents:5} in *.md {others:5} elsewhere  {entry.word}")

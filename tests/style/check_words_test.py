@@ -43,6 +43,8 @@ EXAMPLES = [
     (["it is a file; else nothing follows", "the first, or else the second", "each, be it large or small",
       "which shows it that way"],
      ["nothing else", "what else there is", "something else.", "puts(a); else std::puts(b)"]),
+    (["it is recognised", "uninitialised memory", "undefined behaviour", "its neighbours", "the licence"],
+     ["it is recognized", "an organism", "two analyses", "a promise", "the license"]),
 ]
 
 
