@@ -146,6 +146,8 @@ def of_python(text):
             part = text[begin:end]
             if token.type == tokenize.COMMENT:
                 parts.append(unquoted(part))
+            elif token.type != tokenize.STRING:  # the text between the braces of an f-string, since Python 3.12
+                parts.append(unquoted(part) if " " in part.strip() else blank(part))
             elif re.match(r'[rbRBuU]*("""|\'\'\')', part):
                 parts.append(unquoted(part))
             else:
