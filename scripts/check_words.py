@@ -106,8 +106,12 @@ def unquoted(text):
 
 
 def string(literal):
-    """A string is read by people if it has words: one word is a name, a key or a file."""
-    return unquoted(" " + literal[1:-1] + " ") if re.search(r"[a-z,.;:] [a-z]", literal) else blank(literal)
+    """A string is read by people if it has words: one word is a name, a key or a file. Adjacent strings are one text."""
+    quote = re.match(r"[A-Za-z]*(?:\"{3}|'{3}|[\"'])", literal).group()
+    length = len(quote.lstrip("rbfuRBFU"))
+    text = literal[len(quote):len(literal) - length]
+    read = unquoted(text) if length == 3 or re.search(r"[a-z,.;:] |[a-z,.;:]\n", text) else blank(text)
+    return " " * len(quote) + read + " " * length
 
 
 CPP = re.compile(
@@ -139,19 +143,19 @@ def of_python(text):
         starts.append(starts[-1] + len(line))
     parts, end = [], 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in (tokenize.COMMENT, tokenize.STRING) or token.type == getattr(tokenize, "FSTRING_MIDDLE", -1):
+        # Since Python 3.12 an f-string is several tokens: its quotes, and the text between its braces.
+        kind = tokenize.tok_name[token.type]
+        if kind in ("COMMENT", "STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END"):
             begin = starts[token.start[0] - 1] + token.start[1]
             parts.append(blank(text[end:begin]))
             end = starts[token.end[0] - 1] + token.end[1]
             part = text[begin:end]
-            if token.type == tokenize.COMMENT:
-                parts.append(unquoted(part))
-            elif token.type != tokenize.STRING:  # the text between the braces of an f-string, since Python 3.12
-                parts.append(unquoted(part) if " " in part.strip() else blank(part))
-            elif re.match(r'[rbRBuU]*("""|\'\'\')', part):
-                parts.append(unquoted(part))
-            else:
+            if kind == "STRING":
                 parts.append(string(part))
+            elif kind in ("FSTRING_START", "FSTRING_END"):
+                parts.append(" " * len(part))
+            else:
+                parts.append(unquoted(part) if kind == "COMMENT" or " " in part else blank(part))
     return "".join(parts) + blank(text[end:])
 
 

@@ -100,6 +100,8 @@ class Places(unittest.TestCase):
                             ('"""One.\n\nIt stands here.\n"""\n', [3]),
                             ("raise ValueError(f'it stands {here}')\n", [1]),
                             ("key = 'stands'\n", []),
+                            ("f('can stand '\n  f'for {it} and stand '\n  'for it')\n", []),
+                            ("f(f'of {it} so '\n  f'many bytes')\n", [1]),
                             ("x = None if x is None else 'it is None else'\n", []),
                             ("'''`stands` and ``it stands``'''\n", [])):
             with self.subTest(text):
