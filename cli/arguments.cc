@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -26,20 +25,6 @@ std::size_t Distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-std::vector<std::string> CommandNames(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  return names;
-}
-
-std::vector<std::string> OptionNames(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
-}
-
 // A name with a slash or a suffix is meant as a path even if nothing is there: the scan then says so.
 bool IsPath(const std::string& word) {
   struct stat status;
@@ -49,10 +34,9 @@ bool IsPath(const std::string& word) {
 
 }  // namespace
 
-const CLI::App* FindCommand(const CLI::App& app, std::string_view name) {
-  const std::vector<const CLI::App*> commands = app.get_subcommands({});
-  const auto found = std::ranges::find(commands, name, &CLI::App::get_name);
-  return found == commands.end() ? nullptr : *found;
+const CommandWords* FindCommand(std::span<const CommandWords> commands, std::string_view name) {
+  const auto found = std::ranges::find(commands, name, &CommandWords::name);
+  return found == commands.end() ? nullptr : &*found;
 }
 
 std::string Nearest(std::string_view word, const std::vector<std::string>& words) {
@@ -67,17 +51,20 @@ std::string Nearest(std::string_view word, const std::vector<std::string>& words
   return nearest;
 }
 
-std::optional<std::string> CompleteArguments(const CLI::App& app,
+std::optional<std::string> CompleteArguments(std::span<const CommandWords> commands,
                                              std::vector<std::string>& arguments) {
   const std::string first = arguments.front();
   if (first == "help") {
     arguments.erase(arguments.begin());
     arguments.resize(std::min<std::size_t>(arguments.size(), 1));
-    if (!arguments.empty() && FindCommand(app, arguments.front()) == nullptr) arguments.clear();
+    if (!arguments.empty() && FindCommand(commands, arguments.front()) == nullptr)
+      arguments.clear();
     arguments.emplace_back("--help");
-  } else if (FindCommand(app, first) == nullptr && (first == "-" || !first.starts_with('-'))) {
+  } else if (FindCommand(commands, first) == nullptr && (first == "-" || !first.starts_with('-'))) {
     if (!IsPath(first)) {
-      const std::string nearest = Nearest(first, CommandNames(app));
+      std::vector<std::string> names;
+      for (const CommandWords& command : commands) names.push_back(command.name);
+      const std::string nearest = Nearest(first, names);
       return fmt::format("there is no command or file \"{}\"{}", first,
                          nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest));
     }
@@ -86,30 +73,11 @@ std::optional<std::string> CompleteArguments(const CLI::App& app,
   return std::nullopt;
 }
 
-std::string Positionals(const CLI::App& command) {
-  std::string text;
-  for (const CLI::Option* option :
-       command.get_options([](const CLI::Option* each) { return each->get_positional(); })) {
-    text += (option->get_required() ? " " : " [") + option->get_name(true);
-    if (option->get_expected_max() > 2) text += "...";
-    if (!option->get_type_name().empty()) text += " " + option->get_type_name();
-    if (!option->get_required()) text += "]";
-  }
-  return text;
-}
-
-std::string UsageOf(const CLI::App& app, const std::vector<std::string>& arguments,
-                    std::string message) {
-  const CLI::App* command = FindCommand(app, arguments.front());
+std::string UnknownArgument(std::span<const CommandWords> commands,
+                            const std::vector<std::string>& arguments, std::string message) {
+  const CommandWords* command = FindCommand(commands, arguments.front());
   if (command == nullptr) return message;
-  return "usage: tensorgate " + command->get_name() + " [OPTIONS]" + Positionals(*command);
-}
-
-std::string UnknownArgument(const CLI::App& app, const std::vector<std::string>& arguments,
-                            std::string message) {
-  const CLI::App* command = FindCommand(app, arguments.front());
-  if (command == nullptr) return message;
-  const std::vector<std::string> known = OptionNames(*command);
+  const std::vector<std::string>& known = command->options;
   for (const std::string& argument : arguments) {
     const std::string name = argument.substr(0, argument.find('='));
     const bool is_known = std::ranges::find(known, name) != known.end();

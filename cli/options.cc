@@ -426,6 +426,30 @@ void AddMerge(CLI::App& app, Options& options) {
              "Merge several files, or the shards of a checkpoint, into one");
 }
 
+std::string Positionals(const CLI::App& command) {
+  std::string text;
+  for (const CLI::Option* option :
+       command.get_options([](const CLI::Option* each) { return each->get_positional(); })) {
+    text += (option->get_required() ? " " : " [") + option->get_name(true);
+    if (option->get_expected_max() > 2) text += "...";
+    if (!option->get_type_name().empty()) text += " " + option->get_type_name();
+    if (!option->get_required()) text += "]";
+  }
+  return text;
+}
+
+std::vector<CommandWords> WordsOf(const CLI::App& app) {
+  std::vector<CommandWords> words;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    CommandWords& one = words.emplace_back(command->get_name());
+    one.positionals = Positionals(*command);
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) one.options.push_back("--" + name);
+    }
+  }
+  return words;
+}
+
 // Positional arguments as people write them.
 class HelpFormatter : public CLI::Formatter {
   std::string make_usage(const CLI::App* app, std::string name) const override {
@@ -439,12 +463,10 @@ class HelpFormatter : public CLI::Formatter {
 };
 
 // The message may repeat an argument, which may come from a hostile file name.
-int WrongUsage(const std::string& message, const std::vector<std::string>& arguments,
-               const CLI::App& app) {
-  const CLI::App* command = FindCommand(app, arguments.front());
+int WrongUsage(const std::string& message, const CommandWords* command) {
   std::fprintf(stderr, "tensorgate: %s\nTry `tensorgate %s--help`.\n",
                EscapeForText(message, 500).c_str(),
-               command == nullptr ? "" : (command->get_name() + " ").c_str());
+               command == nullptr ? "" : (command->name + " ").c_str());
   return kUsage;
 }
 
@@ -479,21 +501,28 @@ int ParseArguments(int count, char** given, Options& options) {
     std::fputs(app.help().c_str(), stderr);
     return kUsage;
   }
-  const std::optional<std::string> misspelled = CompleteArguments(app, arguments);
-  if (misspelled) return WrongUsage(*misspelled, arguments, app);
+  const std::vector<CommandWords> words = WordsOf(app);
+  const std::optional<std::string> misspelled = CompleteArguments(words, arguments);
+  if (misspelled) return WrongUsage(*misspelled, nullptr);
+  const CommandWords* command = FindCommand(words, arguments.front());
+  const auto show_usage = [&](const char* message) {
+    if (command == nullptr) return WrongUsage(message, command);
+    return WrongUsage("usage: tensorgate " + command->name + " [OPTIONS]" + command->positionals,
+                      command);
+  };
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     // These judge one file, now.
     if (options.command != Options::Command::kScan) options.check = CheckNow(options);
   } catch (const CLI::ExtrasError& error) {
-    return WrongUsage(UnknownArgument(app, arguments, error.what()), arguments, app);
+    return WrongUsage(UnknownArgument(words, arguments, error.what()), command);
   } catch (const CLI::RequiredError& error) {
-    return WrongUsage(UsageOf(app, arguments, error.what()), arguments, app);
+    return show_usage(error.what());
   } catch (const CLI::ArgumentMismatch& error) {
-    return WrongUsage(UsageOf(app, arguments, error.what()), arguments, app);
+    return show_usage(error.what());
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return WrongUsage(error.what(), arguments, app);
+    return WrongUsage(error.what(), command);
   }
   return -1;
 }
