@@ -20,7 +20,7 @@ else()
   if(NOT BUILD_SHARED_LIBS AND NOT DEFINED Boost_USE_STATIC_LIBS)
     set(Boost_USE_STATIC_LIBS ON)
   endif()
-  find_package(Boost 1.75 REQUIRED CONFIG COMPONENTS json)
+  find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS json)
   set(TENSORGATE_BOOST_JSON Boost::json)
   if(BUILD_SHARED_LIBS AND NOT WIN32)
     # Without the macros of dynamic linking, which mean nothing here: so that shared and static are compiled alike, and
