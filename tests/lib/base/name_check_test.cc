@@ -154,7 +154,7 @@ TEST(NameCheckTest, Texts) {
     return found == nullptr ? "" : found->text;
   };
   EXPECT_EQ(text_of({"b", "a.B", "A.b"}, Rule::kNameCollision, kTensorNames),
-            "differs in case only from another tensor's name, a.B");
+            "differs only in case from another tensor's name, a.B");
   EXPECT_EQ(text_of({"\xC3\x84", "\xC3\xA4"}, Rule::kNameCollision, kMetadataKeys),
             "differs only in case and Unicode form from another metadata key, \xC3\x84");
   EXPECT_EQ(text_of({"a", "\xD0\xB0"}, Rule::kNameCollision, kShardNames),
