@@ -158,11 +158,11 @@ void Check::Collide(std::uint32_t later, std::uint32_t first) {
   const std::string_view name = At(later), other = At(first);
   if (name == other) return;  // the same name again is another rule's
   if (!collisions_.Count(later)) return;
-  collision_ = Other(DifferInCase(name, other) ? "differs only in case from"
-                     : CompareFolded(name, other, forms_) == 0
-                         ? "differs only in case and Unicode form from"
-                         : "looks the same as",
-                     first);
+  collision_ =
+      Other(DifferInCase(name, other)                 ? "differs only in case from"
+            : CompareFolded(name, other, forms_) == 0 ? "differs only in case and Unicode form from"
+                                                      : "looks the same as",
+            first);
 }
 
 void Check::Compare() {

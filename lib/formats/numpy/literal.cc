@@ -186,7 +186,8 @@ std::uint32_t Parser::Word() {
 std::expected<Literal, LiteralError> ParseLiteral(std::u32string_view text, bool python2) {
   // Python's parser takes no source with a NUL.
   if (const std::size_t nul = text.find(U'\0'); nul != text.npos) {
-    return std::unexpected(LiteralError{static_cast<std::uint32_t>(nul), "a character other than NUL"});
+    return std::unexpected(
+        LiteralError{static_cast<std::uint32_t>(nul), "a character other than NUL"});
   }
   return Parser(text, python2).Run();
 }
