@@ -250,7 +250,7 @@ void PickleListing::ShowGlobal(const pickle::NamedGlobal& global, std::uint64_t 
   }
   const std::string name =
       global.known ? EscapeForText(global.module, 256) + "." + EscapeForText(global.name, 256)
-                   : "a name that is computed";
+                   : "a computed name";
   const bool usual = !rule || *rule == Rule::kPickleGlobalOutside;
   output_.Write(fmt::format("{:>8}  {}  {}{}\n", offset, rule ? "outside" : "allowed", name,
                             usual ? "" : fmt::format("  {}", Info(*rule).id)));

@@ -158,11 +158,11 @@ void Check::Collide(std::uint32_t later, std::uint32_t first) {
   const std::string_view name = At(later), other = At(first);
   if (name == other) return;  // the same name again is another rule's
   if (!collisions_.Count(later)) return;
-  collision_ = Other(DifferInCase(name, other) ? "differs in case only from"
-                     : CompareFolded(name, other, forms_) == 0
-                         ? "is the same but for case and Unicode forms as"
-                         : "looks the same as",
-                     first);
+  collision_ =
+      Other(DifferInCase(name, other)                 ? "differs only in case from"
+            : CompareFolded(name, other, forms_) == 0 ? "differs only in case and Unicode form from"
+                                                      : "looks the same as",
+            first);
 }
 
 void Check::Compare() {
@@ -230,7 +230,7 @@ void Check::FindFoldersByOrder() {
 void Check::AddFolders() {
   if (inside_.count == 0) return;
   findings_.push_back({Rule::kNameFolder, inside_.first, inside_.count,
-                       Other("lies in a folder that would be the file of", folder_)});
+                       Other("is in a folder that would also be the file of", folder_)});
 }
 
 }  // namespace

@@ -12,17 +12,17 @@ namespace tensorgate::internal {
 namespace {
 
 constexpr std::array<NameTraitInfo, kNameTraitCount> kTraits = {{
-    {Rule::kNameReserved, "begins as a drive of Windows does"},
-    {Rule::kNameReserved, "has a part that is a device of Windows"},
-    {Rule::kNameReserved, "has a part that is empty or nothing but dots"},
+    {Rule::kNameReserved, "starts like a Windows drive"},
+    {Rule::kNameReserved, "has a part that is a Windows device"},
+    {Rule::kNameReserved, "has a part that is empty or only dots"},
     {Rule::kNameReserved, "has a part that ends in a dot or a space, which Windows drops"},
-    {Rule::kNameReserved, "holds a backslash, which is a separator on Windows"},
+    {Rule::kNameReserved, "contains a backslash, which separates folders on Windows"},
     {Rule::kNameReserved,
-     "becomes a drive, a device or another path once its characters are replaced by plain ones"},
-    {Rule::kNameMember, "has a part that every object of JavaScript or Python has"},
-    {Rule::kNameUnseen, "holds characters that are not seen"},
+     "becomes a drive, a device or another path once its characters are replaced with plain ones"},
+    {Rule::kNameMember, "has a part that every JavaScript or Python object has as a member"},
+    {Rule::kNameUnseen, "contains invisible characters"},
     {Rule::kNameNotNormal, "is not in Unicode's normal form C"},
-    {Rule::kNameLooksAlike, "has a word that looks like one of ASCII and is not"},
+    {Rule::kNameLooksAlike, "has a word that looks like ASCII but is not"},
 }};
 
 constexpr CharacterSet kSeparators("/\\");  // of some system

@@ -75,8 +75,8 @@ void Parse(std::string_view text, std::size_t max_depth, const After& after,
                    : error == bj::error::illegal_leading_surrogate ||
                            error == bj::error::illegal_trailing_surrogate ||
                            error == bj::error::expected_hex_digit
-                       ? "an escape that means no character"
-                       : "a character that does not belong here";
+                       ? "an invalid escape"
+                       : "an unexpected character";
     }
   }
   after(parser.handler(), end);

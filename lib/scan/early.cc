@@ -33,7 +33,7 @@ std::optional<Report> EarlyArchive(HeadSource& source, const CheckOptions& optio
   builder.AddBytesRead(source.size());
   builder.SetUnsupported(FileClass::kModel);
   builder.Add(Rule::kScanUnsupported, 0,
-              {.found_text = "an archive whose first member no checkpoint begins with"});
+              {.found_text = "an archive whose first member is not how a checkpoint starts"});
   return builder.Finish();
 }
 

@@ -27,12 +27,12 @@ constexpr std::size_t kOverlap = 7;
 // A name as a report shows it.
 std::string Act(const pickle::DryRun& pickle) {
   if (pickle.outcome() == pickle::DryRun::Outcome::kUnclear)
-    return "go on in a way that unpicklers read differently, or for very long";
+    return "continue in a way that unpicklers read differently, or run for very long";
   if (pickle.outcome() == pickle::DryRun::Outcome::kStream)
-    return "begin a legacy stream of PyTorch's, whose other pickles torch.load runs";
+    return "start a legacy PyTorch stream, whose other pickles torch.load runs";
   const std::string verb = pickle.dangerous() ? "call " : "name ";
   if (!pickle.name().empty()) return verb + std::string(pickle.name());
-  return verb + "something whose name is computed";
+  return verb + "a function or class whose name is computed";
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ struct Fault {
 
 constexpr std::array kFaults = {
     Fault{"://", "is a URL"},
-    Fault{"\\", "holds a backslash, which is a separator elsewhere"},
-    Fault{":", "holds a colon, which names a drive or a stream elsewhere"},
+    Fault{"\\", "contains a backslash, which separates folders on Windows"},
+    Fault{":", "contains a colon, which marks a drive or a stream on Windows"},
 };
 
 struct Oddity {
@@ -35,11 +35,10 @@ struct Oddity {
 };
 
 const std::array kOddities = {
-    Oddity{CharacterSet("%?#"),
-           "holds %, ? or #, which end a name or mean other characters in a URL"},
+    Oddity{CharacterSet("%?#"), "contains %, ? or #, which have a special meaning in a URL"},
     Oddity{CharacterSet("*[]{}"),
-           "holds *, brackets or braces, which match other names in a pattern"},
-    Oddity{CharacterSet("<>|\""), "holds a character that names of Windows do not have"},
+           "contains *, brackets or braces, which match other names in a pattern"},
+    Oddity{CharacterSet("<>|\""), "contains a character that Windows does not allow in file names"},
 };
 
 }  // namespace
@@ -49,15 +48,15 @@ std::string_view ShardNameOddity(std::string_view name) {
     if (std::ranges::any_of(name, [&](char c) { return oddity.holds.Has(c); })) return oddity.words;
   }
   if (name.starts_with('-') || name.starts_with('~')) {
-    return "begins with - or ~, which a command line takes for an option or a home folder";
+    return "starts with - or ~, which a command line takes for an option or a home folder";
   }
   const bool space = name.starts_with(' ') || name.contains("/ ");
-  return space ? "has a part that begins with a space, which is lost where names are listed" : "";
+  return space ? "has a part that starts with a space, which is lost in lists of names" : "";
 }
 
 std::string_view ShardNameFault(std::string_view name) {
   if (name.empty()) return "is empty";
-  if (HasDeceptive(name)) return "holds a control or invisible character";
+  if (HasDeceptive(name)) return "contains a control or invisible character";
   for (const Fault& fault : kFaults) {
     if (name.contains(fault.holds)) return fault.words;
   }

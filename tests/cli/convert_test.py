@@ -146,7 +146,7 @@ class Convert(Case):
         storage = Storage(0, "FloatStorage", 2)
         for view, record, word in (
                 (View(storage, 0, (1 << 40,), (0,)), bytes(8), b"repeats"),
-                (View(Storage(0, "ComplexDoubleStorage", 1), 0, (1,), (1,)), bytes(16), b"no such dtype")):
+                (View(Storage(0, "ComplexDoubleStorage", 1), 0, (1,), (1,)), bytes(16), b"convert/dtype")):
             result = self.convert(checkpoint({"w": view}, {0: record}), code=UNSUPPORTED)
             self.assertIn(word, result.stderr)
             self.assertIn(b"tensor w", result.stderr)
@@ -262,7 +262,7 @@ class Folder(Case):
         self.put("in/" + self.TWO, checkpoint({"head": View(Storage(0, "ComplexDoubleStorage", 1), 0, (1,), (1,))},
                                               {0: bytes(16)}))
         self.write_index({"z.w": self.ONE, "a.turned": self.ONE, "head": self.TWO})
-        self.refused(b"no such dtype", code=UNSUPPORTED)
+        self.refused(b"convert/dtype", code=UNSUPPORTED)
 
     def test_targets_of_shards(self):
         for name in ("x.safetensors", self.INDEX):

@@ -87,7 +87,7 @@ class Inspect(Case):
     def finds_none(self, content, name="file"):
         for option in ("--globals", "--opcodes"):
             result = self.run_command("inspect", option, self.put(name, content), code=UNSUPPORTED)
-            self.assertIn(b"no pickle here", result.stdout)
+            self.assertIn(b"contains no pickle", result.stdout)
             self.assertNotIn(b"accepted", result.stdout)
 
 
@@ -417,7 +417,7 @@ class None_(Inspect):
             with self.subTest(path=entry["path"]):
                 self.assertIn(result.returncode, (REJECTED, UNDECIDED, UNSUPPORTED))
                 if result.returncode == UNSUPPORTED:
-                    self.assertIn(b"no pickle here", result.stdout)
+                    self.assertIn(b"contains no pickle", result.stdout)
 
     def test_storages_are_data(self):
         # Of what is accepted each byte is known: a record is no pickle, whatever it begins with.

@@ -44,7 +44,7 @@ class InspectPickle(Case):
         text = self.shown("--globals", data, code=REJECTED)
         for name in "abcde":
             self.assertIn(f"outside  evil_mod.{name}\n", text)
-        self.assertIn("outside  a name that is computed", text)
+        self.assertIn("outside  a computed name", text)
         self.assertEqual(len(re.findall("^ +[0-9]+  outside  ", text, re.MULTILINE)), 6)
 
     def test_names_through_a_memo_that_no_writer_makes(self):

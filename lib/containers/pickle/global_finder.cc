@@ -13,7 +13,7 @@ constexpr std::size_t kMaxFar = 1 << 16;
 }  // namespace
 
 std::string FullName(const NamedGlobal& global) {
-  return global.known ? FullName(global.module, global.name) : "a name that is computed";
+  return global.known ? FullName(global.module, global.name) : "a computed name";
 }
 
 GlobalFinder::Item GlobalFinder::Pop() {

@@ -91,7 +91,7 @@ bool Parser::SkipLines() {
 bool Parser::Begin() {
   // literal_eval strips these.
   while (Peek() == ' ' || Peek() == '\t') ++at_;
-  if (!SkipLines() || Peek() == kEnd) return Fail("a dict at the beginning of a line") != 0;
+  if (!SkipLines() || Peek() == kEnd) return Fail("a dict at the start of a line") != 0;
   if (at_ != 0 || Peek() != '{') Loose(0);
   return true;
 }
@@ -104,10 +104,10 @@ bool Parser::Finish() {
   Loose(end);
   SkipBlanks();
   if (Peek() == '#') SkipComment();
-  if (Peek() != kEnd && !IsLineEnd(Peek())) return Fail("nothing but spaces after the dict") != 0;
+  if (Peek() != kEnd && !IsLineEnd(Peek())) return Fail("only spaces after the dict") != 0;
   // Where NumPy reads it a second time, blanks at the end are gone; of lines that end in CR they are not.
   const bool end_of_lines = SkipLines() || (python2_ && text_.find(U'\r') == text_.npos);
-  return (end_of_lines && Peek() == kEnd) || Fail("nothing but spaces after the dict") != 0;
+  return (end_of_lines && Peek() == kEnd) || Fail("only spaces after the dict") != 0;
 }
 
 // ---- Values.
@@ -126,7 +126,7 @@ std::uint32_t Parser::Expression() {
 
 std::uint32_t Parser::Container(Kind kind, char32_t close) {
   Value container{.kind = kind, .begin = Here()};
-  if (depth_ == kMaxDepth) return Fail("fewer brackets within each other");
+  if (depth_ == kMaxDepth) return Fail("less nesting");
   ++at_;
   ++depth_;
   if (!Items(container, close)) return 0;
@@ -186,7 +186,8 @@ std::uint32_t Parser::Word() {
 std::expected<Literal, LiteralError> ParseLiteral(std::u32string_view text, bool python2) {
   // Python's parser takes no source with a NUL.
   if (const std::size_t nul = text.find(U'\0'); nul != text.npos) {
-    return std::unexpected(LiteralError{static_cast<std::uint32_t>(nul), "no NUL"});
+    return std::unexpected(
+        LiteralError{static_cast<std::uint32_t>(nul), "a character other than NUL"});
   }
   return Parser(text, python2).Run();
 }

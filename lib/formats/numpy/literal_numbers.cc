@@ -59,7 +59,7 @@ bool Parser::Digits(std::uint32_t base, std::uint64_t& value) {
     if (Peek() == '_') Loose(Here());
   } while (Take('_'));
   if (overflows) value = UINT64_MAX;
-  return base != 10 || at_ - begin <= kMaxDigits || Fail("fewer digits") != 0;
+  return base != 10 || at_ - begin <= kMaxDigits || Fail("a shorter number") != 0;
 }
 
 bool Parser::Decimal(Value& value) {

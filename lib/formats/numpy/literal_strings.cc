@@ -128,7 +128,7 @@ bool Parser::Code(std::uint32_t digits) {
     if (DigitOf(Peek()) >= 16) return Fail("a hexadecimal digit") != 0;
     code = code * 16 + DigitOf(Peek());
   }
-  if (code > 0x10'FFFF) return Fail("a code point of Unicode") != 0;
+  if (code > 0x10'FFFF) return Fail("a Unicode code point") != 0;
   result_.strings.push_back(static_cast<char32_t>(code));
   return true;
 }

@@ -177,7 +177,7 @@ bool LegacyLayout::TakeKeys(const pickle::Values& values, const Value& root, std
   const std::span<const Value> items = values.Items(root);
   const bool valid = root.kind == Kind::kList && std::ranges::all_of(items, &Value::IsString);
   if (!valid) {
-    builder_.Add(Rule::kTorchLegacyKeys, at);
+    builder_.Add(Rule::kTorchLegacyKeys, at, {.found_text = "it is not a list of texts"});
     return false;
   }
   for (const Value& item : items) keys_.emplace_back(values.Text(item));

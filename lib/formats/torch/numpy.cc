@@ -61,7 +61,7 @@ bool IsFlag(const Value& value, std::uint64_t set) {
 }
 
 std::optional<Value> Dtype(Machine& machine, Items arguments) {
-  if (arguments.size() != 3) return BadCall(machine, "numpy.dtype", arguments.size());
+  if (arguments.size() != 3) return BadCount(machine, arguments.size());
   const std::string_view code = machine.values().Text(arguments[0]);
   const auto found = std::ranges::find(kTypes, code, &NumberType::code);
   if (!arguments[0].IsString() || found == kTypes.end()) return BadArgument(machine, arguments, 0);
@@ -103,7 +103,7 @@ bool Holds(Machine& machine, const Value& dtype, const Value& bytes, std::uint64
 
 std::optional<Value> Scalar(Machine& machine, Items arguments) {
   if (arguments.size() != 2 || !Holds(machine, arguments[0], arguments[1], 1))
-    return BadCall(machine, "numpy scalar", arguments.size());
+    return BadCall(machine, "a NumPy scalar", arguments.size());
   return machine.Make(Kind::kNumpyScalar, arguments);
 }
 
@@ -113,7 +113,7 @@ std::optional<Value> Reconstruct(Machine& machine, Items arguments, bool is_ndar
                      values.Items(arguments[1]).size() == 1 &&
                      Is(values.Items(arguments[1])[0], 0) && arguments[2].kind == Kind::kBytes &&
                      values.Text(arguments[2]) == "b";
-  if (!plain) return BadCall(machine, "numpy _reconstruct", arguments.size());
+  if (!plain) return BadCall(machine, "NumPy's _reconstruct", arguments.size());
   return machine.Make(Kind::kNdarray, {});
 }
 
@@ -166,7 +166,7 @@ std::optional<Value> CallNumpy(Machine& machine, NumpyRole role, Items arguments
       if (arguments.empty()) return Value::Of(Kind::kBytes);
       [[fallthrough]];
     default:
-      return BadCall(machine, "numpy", arguments.size());
+      return BadCall(machine, "a NumPy class", arguments.size());
   }
 }
 
@@ -175,7 +175,7 @@ bool BuildNumpy(Machine& machine, const Value& target, const Value& state) {
   const bool dtype = target.kind == Kind::kNumpyDtype;
   const bool good = state.kind == Kind::kTuple && (dtype ? BuildDtype(machine, target, items)
                                                          : BuildArray(machine, target, items));
-  if (!good) BadCall(machine, std::string(Name(target.kind)) + ", BUILD", items.size());
+  if (!good) BadCall(machine, "the state of " + std::string(Name(target.kind)), items.size());
   return good;
 }
 

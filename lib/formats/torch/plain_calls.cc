@@ -37,7 +37,9 @@ std::optional<Value> Pairs(Machine& machine, const GlobalInfo& info, Items argum
     const Value pair = machine.values().Items(list)[i];
     const Items items = machine.values().Items(pair);
     if ((pair.kind != Kind::kList && pair.kind != Kind::kTuple) || items.size() != 2) {
-      return BadCall(machine, std::string(info.name), i);
+      return BadCall(machine,
+                     "item " + std::to_string(i + 1) + " of the list for " + std::string(info.name),
+                     i);
     }
     if (!machine.CheckKey(items[0])) return std::nullopt;
     machine.Append(made, items);
@@ -84,7 +86,7 @@ std::optional<Value> Latin1(Machine& machine, Items arguments) {
 }
 
 std::optional<Value> Encode(Machine& machine, const GlobalInfo&, Items arguments) {
-  if (arguments.size() != 2) return BadCall(machine, "argument count", arguments.size());
+  if (arguments.size() != 2) return BadCount(machine, arguments.size());
   if (!arguments[0].IsString()) return BadArgument(machine, arguments, 0);
   if (!arguments[1].IsString() || machine.values().Text(arguments[1]) != "latin1") {
     return BadArgument(machine, arguments, 1);
@@ -96,7 +98,7 @@ std::optional<Value> ByteArrayOf(Machine& machine, const GlobalInfo&, Items argu
   if (arguments.empty()) return machine.Make(Kind::kByteArray, {});
   if (arguments.size() == 1 && arguments[0].kind == Kind::kBytes)
     return machine.Make(Kind::kByteArray, arguments);
-  if (arguments.size() > 2) return BadCall(machine, "argument count", arguments.size());
+  if (arguments.size() > 2) return BadCount(machine, arguments.size());
   if (arguments.size() == 1 || !arguments[0].IsString()) return BadArgument(machine, arguments, 0);
   if (!arguments[1].IsString() || machine.values().Text(arguments[1]) != "latin-1") {
     return BadArgument(machine, arguments, 1);
@@ -107,7 +109,7 @@ std::optional<Value> ByteArrayOf(Machine& machine, const GlobalInfo&, Items argu
 }
 
 std::optional<Value> ComplexOf(Machine& machine, const GlobalInfo&, Items arguments) {
-  if (arguments.size() != 2) return BadCall(machine, "argument count", arguments.size());
+  if (arguments.size() != 2) return BadCount(machine, arguments.size());
   for (std::size_t i = 0; i < 2; ++i) {
     if (arguments[i].kind != Kind::kFloat) return BadArgument(machine, arguments, i);
   }
@@ -115,7 +117,7 @@ std::optional<Value> ComplexOf(Machine& machine, const GlobalInfo&, Items argume
 }
 
 std::optional<Value> SizeOf(Machine& machine, const GlobalInfo&, Items arguments) {
-  if (arguments.size() != 1) return BadCall(machine, "argument count", arguments.size());
+  if (arguments.size() != 1) return BadCount(machine, arguments.size());
   if (arguments[0].kind != Kind::kTuple) return BadArgument(machine, arguments, 0);
   const Items sizes = machine.values().Items(arguments[0]);
   if (!machine.Charge(sizes.size())) return std::nullopt;
@@ -126,8 +128,7 @@ std::optional<Value> SizeOf(Machine& machine, const GlobalInfo&, Items arguments
 }
 
 std::optional<Value> Device(Machine& machine, const GlobalInfo&, Items arguments) {
-  if (arguments.empty() || arguments.size() > 2)
-    return BadCall(machine, "argument count", arguments.size());
+  if (arguments.empty() || arguments.size() > 2) return BadCount(machine, arguments.size());
   const bool known =
       std::ranges::find(kDevices, machine.values().Text(arguments[0])) != std::end(kDevices);
   if (!arguments[0].IsString() || !known) return BadArgument(machine, arguments, 0);
@@ -138,7 +139,7 @@ std::optional<Value> Device(Machine& machine, const GlobalInfo&, Items arguments
 }
 
 std::optional<Value> Layout(Machine& machine, const GlobalInfo&, Items arguments) {
-  if (arguments.size() != 1) return BadCall(machine, "argument count", arguments.size());
+  if (arguments.size() != 1) return BadCount(machine, arguments.size());
   const auto found = std::ranges::find(kLayouts, machine.values().Text(arguments[0]));
   if (!arguments[0].IsString() || found == std::end(kLayouts))
     return BadArgument(machine, arguments, 0);
@@ -186,8 +187,13 @@ std::optional<Value> BadCall(Machine& machine, std::string subject, std::uint64_
   return std::nullopt;
 }
 
+std::optional<Value> BadCount(Machine& machine, std::size_t count) {
+  return BadCall(machine, std::to_string(count) + (count == 1 ? " argument" : " arguments"), count);
+}
+
 std::optional<Value> BadArgument(Machine& machine, Items arguments, std::size_t index) {
-  return BadCall(machine, std::string(Name(arguments[index].kind)), index + 1);
+  const std::string kind(Name(arguments[index].kind));
+  return BadCall(machine, "argument " + std::to_string(index + 1) + " of type " + kind, index + 1);
 }
 
 std::string_view LayoutName(std::uint64_t number) {

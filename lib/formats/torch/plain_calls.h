@@ -22,6 +22,7 @@ bool CheckTensorMetadata(pickle::Machine& machine, const pickle::Value& metadata
 /// `torch/call-arguments` is told; always nothing.
 std::optional<pickle::Value> BadCall(pickle::Machine& machine, std::string subject,
                                      std::uint64_t found);
+std::optional<pickle::Value> BadCount(pickle::Machine& machine, std::size_t count);
 std::optional<pickle::Value> BadArgument(pickle::Machine& machine,
                                          std::span<const pickle::Value> arguments,
                                          std::size_t index);

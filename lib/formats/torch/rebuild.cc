@@ -106,7 +106,7 @@ std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const V
   if (type >= TrustedBegin()) {
     return Trusted(machine, type - TrustedBegin(), false, arguments);
   }
-  if (type >= NumpyBegin()) return BadCall(machine, "numpy, NEWOBJ", type - NumpyBegin());
+  if (type >= NumpyBegin()) return BadCall(machine, "NEWOBJ of a NumPy class", type - NumpyBegin());
   const GlobalInfo& info = Globals()[type];
   std::string subject = std::string(info.module) + "." + std::string(info.name);
   const Role role = info.role;
@@ -141,7 +141,7 @@ bool Rebuild::Build(Machine& machine, const Value& target, const Value& state) {
       machine.Append(target, std::span(&state, 1));
       return true;
     }
-    return BadCall(machine, call.FullName() + ", BUILD", parts.size() - 1).has_value();
+    return BadCall(machine, "the state of " + call.FullName(), parts.size() - 1).has_value();
   }
   if (target.kind == Kind::kNumpyDtype || target.kind == Kind::kNdarray) {
     return BuildNumpy(machine, target, state);
@@ -156,7 +156,7 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
   const std::size_t required = version == 1 ? 4 : version == 2 ? 6 : 7;
   const std::size_t optional = version == 1 ? 0 : 1;
   if (items.size() < required || items.size() > required + optional) {
-    return BadCall(machine, "argument count", items.size());
+    return BadCount(machine, items.size());
   }
   if (items[0].kind != Kind::kStorage) return BadArgument(machine, items, 0);
   if (!IsUnsigned(items[1])) return BadArgument(machine, items, 1);
@@ -204,7 +204,7 @@ bool Rebuild::Hooks(Machine& machine, const Value& hooks) {
   if (hooks.kind == Kind::kNone) return true;
   if (!IsMapping(hooks.kind)) {
     machine.AddFinding(Rule::kTorchCallArguments,
-                       {.text = "backward_hooks: " + std::string(Name(hooks.kind))});
+                       {.text = "backward_hooks of type " + std::string(Name(hooks.kind))});
     return false;
   }
   if (hooks_.empty() || hooks_[hooks_.size() - 1].bits != hooks.bits) hooks_.PushBack(hooks);
@@ -217,7 +217,9 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   if (!machine.Charge(shape.size() / 8)) return false;
   if (shape.size() != stride.size()) {
     machine.AddFinding(Rule::kTorchCallArguments,
-                       {.found = stride.size(), .allowed = shape.size(), .text = "stride"});
+                       {.found = stride.size(),
+                        .allowed = shape.size(),
+                        .text = "the number of strides differs from the number of dimensions"});
     return false;
   }
   if (shape.size() > kMaxRank &&
@@ -227,7 +229,9 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   tensorgate::internal::ViewReach<std::uint64_t> reach(tensor.offset);
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (!IsUnsigned(shape[i]) || !IsUnsigned(stride[i])) {
-      machine.AddFinding(Rule::kTorchCallArguments, {.found = i, .text = "size or stride"});
+      machine.AddFinding(
+          Rule::kTorchCallArguments,
+          {.found = i, .text = "a size or stride that is not a non-negative integer"});
       return false;
     }
     size.Multiply(shape[i].bits);
@@ -260,7 +264,7 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
 }
 
 std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool state) {
-  if (items.size() != (state ? 4 : 3)) return BadCall(machine, "argument count", items.size());
+  if (items.size() != (state ? 4 : 3)) return BadCount(machine, items.size());
   if (items[0].kind != Kind::kTensor) return BadArgument(machine, items, 0);
   if (items[1].kind != Kind::kBool) return BadArgument(machine, items, 1);
   TensorValue tensor = tensors_[static_cast<std::size_t>(items[0].bits)];

@@ -52,6 +52,15 @@ bool IsLocation(std::string_view location) {
 
 bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
 
+std::string IdWords(const Value& id, std::size_t count) {
+  if (id.kind != Kind::kTuple) return "of type " + std::string(Name(id.kind));
+  return "a tuple of " + std::to_string(count) + (count == 1 ? " item" : " items");
+}
+
+std::string ItemWords(Items id, std::size_t index) {
+  return "item " + std::to_string(index + 1) + " of type " + std::string(Name(id[index].kind));
+}
+
 }  // namespace
 
 std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
@@ -61,15 +70,14 @@ std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
       machine.values().Text(items[0]) != "storage") {
     machine.AddFinding(
         Rule::kTorchPersistentId,
-        {.found = items.size(), .allowed = length, .text = std::string(Name(id.kind))});
+        {.found = items.size(), .allowed = length, .text = IdWords(id, items.size())});
     return std::nullopt;
   }
   StorageValue storage;
   if (!ReadStorage(machine, items, storage)) return std::nullopt;
   // A view of a storage: no writer since PyTorch 0.4 has it, and two keys then share bytes.
   if (form_ == Form::kLegacy && items[5].kind != Kind::kNone) {
-    machine.AddFinding(Rule::kTorchPersistentId,
-                       {.found = 5, .text = std::string(Name(items[5].kind))});
+    machine.AddFinding(Rule::kTorchPersistentId, {.found = 5, .text = ItemWords(items, 5)});
     return std::nullopt;
   }
   storages_.PushBack(storage);
@@ -78,8 +86,7 @@ std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
 
 bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   const auto bad = [&](std::size_t index) {
-    machine.AddFinding(Rule::kTorchPersistentId,
-                       {.found = index, .text = std::string(Name(id[index].kind))});
+    machine.AddFinding(Rule::kTorchPersistentId, {.found = index, .text = ItemWords(id, index)});
     return false;
   };
   const pickle::Values& values = machine.values();

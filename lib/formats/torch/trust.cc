@@ -73,11 +73,11 @@ class EntryParser {
     if (torch::internal::TakesRawMemory(call.module, call.name)) {
       return Fail(
           call.FullName() +
-          " takes memory as the file describes it, pointers among it, so that no entry makes it "
-          "safe; the line 'numpy' lets pass NumPy's scalars and arrays of numbers");
+          " builds memory as the file describes it, including pointers, so no entry makes it safe; "
+          "the line 'numpy' allows NumPy's scalars and arrays of numbers");
     }
     if (!torch::internal::FindGlobal(call.module, call.name)) return true;
-    return Fail(call.FullName() + " is PyTorch's own, which a list does not change");
+    return Fail(call.FullName() + " is one of PyTorch's own names, which a list cannot change");
   }
 
   // `word(inside)` at the front.
@@ -125,7 +125,7 @@ class EntryParser {
           found |= Kinds{1} << static_cast<unsigned>(kind);
         }
       }
-      if (found == 0) return Fail("no such kind of value: '" + std::string(word) + "'");
+      if (found == 0) return Fail("unknown kind of value: '" + std::string(word) + "'");
       kinds |= found;
     }
     return true;

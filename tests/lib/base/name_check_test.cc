@@ -154,18 +154,18 @@ TEST(NameCheckTest, Texts) {
     return found == nullptr ? "" : found->text;
   };
   EXPECT_EQ(text_of({"b", "a.B", "A.b"}, Rule::kNameCollision, kTensorNames),
-            "differs in case only from another tensor's name, a.B");
+            "differs only in case from another tensor's name, a.B");
   EXPECT_EQ(text_of({"\xC3\x84", "\xC3\xA4"}, Rule::kNameCollision, kMetadataKeys),
-            "is the same but for case and Unicode forms as another metadata key, \xC3\x84");
+            "differs only in case and Unicode form from another metadata key, \xC3\x84");
   EXPECT_EQ(text_of({"a", "\xD0\xB0"}, Rule::kNameCollision, kShardNames),
             "looks the same as another shard's name, a");
   EXPECT_EQ(text_of({"a/b", "a"}, Rule::kNameFolder, kTensorNames),
-            "lies in a folder that would be the file of another tensor's name, a");
+            "is in a folder that would also be the file of another tensor's name, a");
   EXPECT_EQ(text_of({"a/b", "a"}, Rule::kNameFolder, kMetadataKeys), "");
   EXPECT_EQ(text_of({"c:x", "con"}, Rule::kNameReserved, kTensorNames),
-            "a tensor's name begins as a drive of Windows does");
+            "a tensor's name starts like a Windows drive");
   EXPECT_EQ(text_of({"x", "con", "c:x"}, Rule::kNameReserved, kRecordNames),
-            "a record's name has a part that is a device of Windows");
+            "a record's name has a part that is a Windows device");
 }
 
 // A name with several traits of one rule counts once.

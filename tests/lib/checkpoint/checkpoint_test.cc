@@ -144,7 +144,7 @@ TEST_F(CheckpointTest, MisuseIsAStatus) {
   EXPECT_EQ(RuleOf(checkpoint.ReadRange(1, 0, bytes)), Rule::kUseNoSuchTensor);
   EXPECT_EQ(RuleOf(checkpoint.ReadRange(0, file.size() - 16, bytes)), Rule::kUseNoSuchTensor);
   EXPECT_EQ(RuleOf(checkpoint.ReadRange(0, UINT64_MAX, bytes)), Rule::kUseNoSuchTensor);
-  EXPECT_EQ(Message(checkpoint.tensor(2).error()), "nothing has the number or the place 2");
+  EXPECT_EQ(Message(checkpoint.tensor(2).error()), "index or offset 2 is out of range");
 }
 
 TEST_F(CheckpointTest, NumbersOutOfRangeEndTheProgram) {

@@ -142,11 +142,11 @@ TEST(ParseTest, SaysWhyATextIsNotJson) {
   const std::string more = " and so on, as long as you please";
   for (const std::string& end : {std::string("\""), more}) {
     for (const char* escape : {R"("\udc00)", R"("\ud800\u0041)", R"("\u00g0)", R"("\ud800\ug000)"})
-      EXPECT_EQ(reason(escape + end), "an escape that means no character") << escape << end;
+      EXPECT_EQ(reason(escape + end), "an invalid escape") << escape << end;
     for (const char* escape : {R"("\x20)", R"("\ud800x)", R"("\ud800\n)"})
-      EXPECT_EQ(reason(escape + end), "a character that does not belong here") << escape << end;
+      EXPECT_EQ(reason(escape + end), "an unexpected character") << escape << end;
   }
-  EXPECT_EQ(reason("[1;2]"), "a character that does not belong here");
+  EXPECT_EQ(reason("[1;2]"), "an unexpected character");
   EXPECT_EQ(reason("[1,2]"), "");
 }
 

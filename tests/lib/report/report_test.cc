@@ -194,14 +194,14 @@ TEST(Message, OfAWholeReport) {
   EXPECT_EQ(accepted.reason(), nullptr);
   EXPECT_EQ(Message(accepted), "every check passed");
   EXPECT_EQ(Message(ReportBuilder::OutOfMemory({}, "unknown")),
-            "not enough memory to judge the file");
+            "not enough memory to check this file");
   // What an unsupported file is, is a note.
   ReportBuilder builder({}, "gguf");
   builder.SetUnsupported(FileClass::kModel);
   builder.Add(Rule::kScanUnsupported, 0, {.found_text = "a GGUF file"});
   const Report unsupported = builder.Finish();
   EXPECT_EQ(unsupported.reason(), &unsupported.findings()[0]);
-  EXPECT_EQ(Message(unsupported), "this is a GGUF file; there is no parser for it");
+  EXPECT_EQ(Message(unsupported), "this is a GGUF file; tensorgate has no parser for it");
 }
 
 TEST(Report, TheReasonIsTheFirstError) {

@@ -220,10 +220,10 @@ TEST(SecondReadingsTest, WhatAReportSaysOfAPickle) {
   const std::pair<std::string, std::string> cases[] = {
       {std::string(kCall), "call os.system"},
       {"cos\nsystem\n.", "name os.system"},
-      {"\x82\1)R.", "call something whose name is computed"},
+      {"\x82\1)R.", "call a function or class whose name is computed"},
       {"L119547037146038801333356L\n.",
-       "begin a legacy stream of PyTorch's, whose other pickles torch.load runs"},
-      {many, "go on in a way that unpicklers read differently, or for very long"},
+       "start a legacy PyTorch stream, whose other pickles torch.load runs"},
+      {many, "continue in a way that unpicklers read differently, or run for very long"},
   };
   for (const auto& [file, words] : cases) {
     ReportBuilder builder({}, "safetensors");

@@ -38,7 +38,7 @@ TEST(PlacesTest, WhatStopsTheParseIsShown) {
     return std::string(report.FoundText(report.findings()[0]));
   };
   EXPECT_EQ(reason(""), "it is empty");
-  EXPECT_EQ(reason("{;}"), "a character that does not belong here");
+  EXPECT_EQ(reason("{;}"), "an unexpected character");
 }
 
 // Of more findings than are kept, those of the first tensors.

@@ -118,7 +118,7 @@ TEST(CallsTest, NameTheArgument) {
   ASSERT_EQ(report.findings().size(), 1u);
   EXPECT_EQ(report.findings()[0].rule, Rule::kTorchCallArguments);
   EXPECT_EQ(report.findings()[0].found, 2u);
-  EXPECT_EQ(report.FoundText(report.findings()[0]), "str");
+  EXPECT_EQ(report.FoundText(report.findings()[0]), "argument 2 of type str");
 }
 
 std::string TensorOf(const std::string& key, const std::string& location) {

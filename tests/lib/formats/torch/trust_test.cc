@@ -75,10 +75,9 @@ TEST(TrustTest, EveryNameOutsideIsReported) {
       "ce\nf\n"
       "."
       "cg\nh\n"s;
-  EXPECT_EQ(Outside("\x80\2" + names, options),
-            "2 a.b, 55 c.d, 63 a name that is computed, 64 e.f, ");
+  EXPECT_EQ(Outside("\x80\2" + names, options), "2 a.b, 55 c.d, 63 a computed name, 64 e.f, ");
   EXPECT_EQ(Outside("\x80\2S'a'\n" + names, options),
-            "7 a.b, 60 c.d, 68 a name that is computed, 69 e.f, ");
+            "7 a.b, 60 c.d, 68 a computed name, 69 e.f, ");
   // Where the run ended for another reason, or at its STOP, what follows is not looked at.
   EXPECT_EQ(Outside("\x80\2h\7" + names, options), "");
   EXPECT_EQ(Outside("\x80\2N." + names, options), "");
