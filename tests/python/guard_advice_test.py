@@ -97,7 +97,7 @@ class Advice(Guarded):
 
     def test_what_is_called_is_named(self):
         for data in self.named():
-            self.assertIn("would run posix.system. Do not load it in another way either, such as weights_only=False",
+            self.assertIn("would run posix.system. Do not load it in any other way either, such as weights_only=False",
                           self.of_pickle(data))
 
     def test_joblib_and_numpy_with_pickles(self):

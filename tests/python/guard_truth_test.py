@@ -88,7 +88,7 @@ class Bounded(Guarded):
 
         self.assertEqual(run("10000").stdout, "5000\n")
         self.assertIn("spool_bytes", run("1000").stderr)
-        self.assertIn("is a whole number, not 'many'", run("many").stderr)
+        self.assertIn("must be a whole number, not 'many'", run("many").stderr)
 
 
 class Truth(Guarded):

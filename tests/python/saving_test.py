@@ -153,7 +153,7 @@ class Torch(Saving):
             warnings.simplefilter("ignore")
             nested = getattr(torch.nested, "nested_tensor", getattr(torch, "nested_tensor", None))
             cases = [(torch.eye(2).to_sparse(), "sparse"), (torch.eye(2).to_sparse_csr(), "sparse"),
-                     (torch.nn.LazyLinear(3).weight, "not initialised"), (nested([torch.ones(2), torch.ones(3)]), "nested"),
+                     (torch.nn.LazyLinear(3).weight, "not initialized"), (nested([torch.ones(2), torch.ones(3)]), "nested"),
                      (torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8), "qint8"),
                      (torch.ones(2, dtype=torch.complex128), "complex128"), (torch.ones(4, 4).t()[1:], "contiguous")]
             if torch.backends.mkldnn.is_available():
