@@ -94,10 +94,10 @@ ShardRewriter::~ShardRewriter() {
 
 Result<NewFileFolder> ShardRewriter::Open(const NewFileFolder& in, const std::string& name,
                                           bool follow_link) {
-  bool made = false;
+  bool created = false;
   made_.push_back({&in, name});  // before it is made: there may be no memory afterwards
-  Result<NewFileFolder> folder = in.Inner(name, follow_link, made);
-  if (!made) made_.pop_back();
+  Result<NewFileFolder> folder = in.Inner(name, follow_link, created);
+  if (!created) made_.pop_back();
   return folder;
 }
 
