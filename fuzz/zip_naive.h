@@ -121,8 +121,8 @@ class NaiveZip {
 
   std::string_view bytes_;
   std::vector<Member> members_;
-  std::uint64_t descriptor_ =
-      0;  // without signature, of the last member that was read; 0: it has none
+  // Without signature, of the last member that was read; 0: it has none
+  std::uint64_t descriptor_ = 0;
 };
 
 }  // namespace tensorgate::fuzz

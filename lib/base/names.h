@@ -18,8 +18,8 @@ namespace tensorgate::internal {
 
 struct NameScan {
   std::uint32_t hash;
-  bool
-      notable;  ///< Contains '/', "__", "uc" (of "constructor") or a byte from DEL on: look closer.
+  /// Contains '/', "__", "uc" (of "constructor") or a byte from DEL on: look closer.
+  bool notable;
 };
 
 template <typename Word>

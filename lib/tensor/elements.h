@@ -95,8 +95,8 @@ class Elements {
 
   std::uint64_t source_, target_, block_;
   std::vector<Axis> axes_;  // those before `depth_` are iterated one by one
-  std::vector<std::uint64_t>
-      reach_;  // of axes [i, …): distance from the first position to the last
+  // Of axes [i, …): distance from the first position to the last
+  std::vector<std::uint64_t> reach_;
   std::size_t depth_ = 0;
   // Elements of axes [depth_, …), sorted by their position in the file; empty: there is only one.
   std::vector<Place> places_;

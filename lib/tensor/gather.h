@@ -59,8 +59,8 @@ class Gather {
 
   struct Piece {
     ByteRange source;  // one read
-    std::uint64_t target =
-        0;  // position of its first byte in the result; with a window: of its first element
+    // Position of its first byte in the result; with a window: of its first element
+    std::uint64_t target = 0;
     std::uint64_t count = 1;  // with a window: steps along the first axis of the box
     std::uint64_t bytes = 0;  // of the result
   };

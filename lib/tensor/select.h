@@ -13,8 +13,8 @@ namespace tensorgate::internal {
 struct Axis {
   std::uint64_t count = 0;
   std::uint64_t source = 0;  // distance in the file, in bytes
-  std::uint64_t target =
-      0;  // distance in the result, in bytes; a negative one is its two's complement
+  // Distance in the result, in bytes; a negative one is its two's complement
+  std::uint64_t target = 0;
 };
 
 /// Element (i, j, …) is at `source + Σ i * axes.source` in the file and goes to `target + Σ i *

@@ -16,8 +16,8 @@ struct Tally {
   std::uint64_t reference_accepted = 0;
   std::uint64_t strict_accepted = 0;
   std::uint64_t named_reasons = 0;  ///< Rejections whose rule the oracle could name.
-  std::uint64_t undetermined =
-      0;  ///< Files for which the crate names one of several errors at random.
+  /// Files for which the crate names one of several errors at random.
+  std::uint64_t undetermined = 0;
 };
 
 /// The oracle is asked about files up to this size; it is slow.

@@ -55,8 +55,8 @@ struct Outcome {
   std::size_t begin = 0;  ///< Where the run started.
   std::size_t end = 0;    ///< After STOP; otherwise the offset of the opcode that was not executed.
   std::uint64_t operations = 0;
-  std::vector<Fact>
-      facts;  ///< In the order of offsets: the first of each rule, and those with `again`.
+  /// In the order of offsets: the first of each rule, and those with `again`.
+  std::vector<Fact> facts;
 };
 
 class Machine;
