@@ -47,8 +47,8 @@ class Shelf final : public Source {
   std::vector<std::uint64_t> offsets_;  // of the tensors, and the end of the last
   std::optional<Result<void>> filled_;
   Spool ordered_;
-  std::unique_ptr<Source> file_;  // the ordered bytes; null if there is no temporary file:
-  // Then the tensor that is being read.
+  std::unique_ptr<Source> file_;  // the ordered bytes; null if there is no temporary file
+  // Without a temporary file: the tensor that is being read.
   std::size_t reading_ = 0;
   std::optional<StridedReader> reader_;
 };

@@ -422,7 +422,7 @@ TENSORGATE_C_API void tensorgate_mapping_free(tensorgate_mapping* mapping);
 typedef enum tensorgate_subscript_kind {
   TENSORGATE_INDEX = 0,    /* `start`: one index of the dimension, which is removed. */
   TENSORGATE_RANGE = 1,    /* start:stop:step; has_start and has_stop say which ends are given. */
-  TENSORGATE_ELLIPSIS = 2, /* Stands for all dimensions not mentioned; at most once. */
+  TENSORGATE_ELLIPSIS = 2, /* All dimensions not mentioned; at most once. */
   TENSORGATE_NEW_AXIS = 3  /* An additional dimension of size 1 in the result. */
 } tensorgate_subscript_kind;
 

@@ -7,7 +7,7 @@
 
 namespace tensorgate::internal {
 
-/// `parser.Next()` says what it needs, `parser.Filled(count)` tells it that the bytes are there.
+/// `parser.Next()` says what it needs, `parser.Filled(count)` passes on the number of bytes read.
 /// `interrupt` is checked before each read. Finally asks the source whether it has changed.
 template <typename Parser>
 Result<void> Drive(Parser& parser, Source& source, Interrupt& interrupt) {

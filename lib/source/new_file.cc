@@ -24,8 +24,8 @@ std::unexpected<Status> Failure(Rule rule, int error, std::uint64_t offset = 0) 
   return std::unexpected(Status{.rule = rule, .system_error = error, .offset = offset});
 }
 
-// Hard to guess, so that nobody can occupy all such names. "", with errno set, if the system has no
-// random bytes.
+// Hard to guess, so that no other process can occupy all such names. "", with errno set, if the
+// system has no random bytes.
 std::string HiddenName(const std::string& name) {
   std::array<unsigned char, 8> random{};
   if (::getrandom(random.data(), random.size(), 0) != ssize_t{random.size()}) return {};

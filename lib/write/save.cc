@@ -45,7 +45,7 @@ struct Writer::State {
   NewFileFolder folder;
   std::vector<TensorData> tensors;
   std::vector<std::uint64_t> bytes, pushed;
-  bool begun = false;
+  bool started = false;
   std::optional<Status> broken;
   std::vector<Shard> shards;
   struct Place {
@@ -58,7 +58,7 @@ struct Writer::State {
   template <typename Tensor>
   Result<void> Add(Tensor&& tensor) {
     if (broken) return std::unexpected(*broken);
-    if (begun) return Refuse(Rule::kSaveMisuse);
+    if (started) return Refuse(Rule::kSaveMisuse);
     const std::uint64_t size = TENSORGATE_TRY(CheckedSize(tensor, tensors.size()));
     bytes.resize(tensors.size());  // removes a size that was added before memory ran out
     bytes.push_back(size);
@@ -84,7 +84,7 @@ struct Writer::State {
 };
 
 Result<void> Writer::State::Begin() {
-  begun = true;
+  started = true;
   std::vector<TensorSpec> specs;
   specs.reserve(tensors.size());
   for (const TensorData& tensor : tensors) specs.push_back(SpecOf(tensor));
@@ -233,7 +233,7 @@ Result<void> Writer::Write(std::string_view name, std::span<const std::byte> byt
   return Guarded([&]() -> Result<void> {
     State& state = *state_;
     if (state.broken) return std::unexpected(*state.broken);
-    if (!state.begun) {
+    if (!state.started) {
       TENSORGATE_TRY(state.Keep(state.Begin()));
     }
     const std::optional<std::uint32_t> number = state.Find(name);
@@ -261,7 +261,7 @@ Result<void> Writer::Finish() {
   State& state = *state_;
   if (state.broken) return std::unexpected(*state.broken);
   Result<void> done = Guarded([&]() -> Result<void> {
-    if (!state.begun) {
+    if (!state.started) {
       TENSORGATE_TRY(state.Begin());
     }
     TENSORGATE_TRY(state.CheckPushed());

@@ -107,7 +107,7 @@ bool Parser::EscapeSequence() {
   if (name >= '0' && name <= '7') return Octal();
   // \N{...} would need Python's table of character names.
   if (name == 'N') return Fail("an escape other than \\N") != 0;
-  // Any other backslash stands for itself.
+  // Any other backslash is kept.
   result_.strings.push_back('\\');
   ++at_;
   return true;

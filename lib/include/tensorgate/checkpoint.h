@@ -196,7 +196,7 @@ class TENSORGATE_API Checkpoint {
   Result<Slice> ReadSlice(std::size_t index, std::span<const Subscript> subscripts,
                           const LoadOptions& options = {}) const;
 
-  /// Reads many tensors into one block laid out like the files, so that neighboring tensors are
+  /// Reads many tensors into one block arranged like the files, so that neighboring tensors are
   /// read together. Needs memory for the tensors, and less than a page for each group of neighbors.
   Result<Loaded> Load(std::span<const std::size_t> which, const LoadOptions& options = {}) const;
   Result<Loaded> LoadAll(const LoadOptions& options = {}) const;

@@ -73,7 +73,7 @@ struct Finding {
 struct ShardVerdict {
   std::string name;  ///< As written in the index: raw and untrusted.
   Verdict verdict{};
-  std::optional<Rule> reason;  ///< The first error, where it is not accepted.
+  std::optional<Rule> reason;  ///< The first error, if it is not accepted.
 };
 
 class TENSORGATE_API Report {

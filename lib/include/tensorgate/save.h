@@ -21,7 +21,7 @@
 // mapped, by this or another process: readers keep the old one. A symbolic link is replaced by the
 // file; its target is not touched. The new file has the mode of the file it replaces (and its
 // owner, if the system allows it), or the default mode of new files. If the system has unnamed
-// files (Linux, most file systems), even SIGKILL leaves nothing behind; otherwise it can leave a
+// files (Linux, most file systems), even SIGKILL leaves no file; otherwise it can leave a
 // file named `.NAME.tensorgate-partial-` and 16 hexadecimal digits, which may be deleted.
 //
 // Errors: `save/...` if the arguments are invalid or the system refuses, where Status::found is the

@@ -31,7 +31,7 @@ struct Subscript {
   enum class Kind : std::uint8_t {
     kIndex,     ///< `start`: one index of the dimension, which is removed.
     kRange,     ///< `start:stop:step`.
-    kEllipsis,  ///< Stands for all dimensions not mentioned; at most once.
+    kEllipsis,  ///< All dimensions not mentioned; at most once.
     kNewAxis,   ///< An additional dimension of size 1 in the result.
   };
   Kind kind = Kind::kRange;

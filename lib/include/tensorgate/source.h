@@ -97,7 +97,8 @@ class TENSORGATE_API FileSource final : public Source {
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
   /// Fails with `io/changed` if size, timestamps or identity differ from those at opening. One
   /// exception: if a name of the file was added or removed since (for example because a program
-  /// saved over it), the inode's change time is ignored, since that alone changes it.
+  /// saved over it), the inode's change time is ignored, since removing or adding a name changes
+  /// it.
   Result<void> CheckUnchanged() override;
   bool concurrent() const override { return true; }
   int descriptor() const override { return descriptor_; }
