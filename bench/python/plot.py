@@ -11,7 +11,7 @@ OURS, THEIRS, FLOOR = "#2f6f4f", "#8a8f98", "#c9b26b"
 
 
 def bars(rows, title, unit, top):
-    """One chart: a bar a row, the number behind it."""
+    """One chart: one bar per row, followed by its number."""
     largest = max(value for _, value, _ in rows)
     parts = [f'<text x="10" y="{top + 14}" font-weight="bold">{html.escape(title)}</text>']
     for i, (label, value, colour) in enumerate(rows):

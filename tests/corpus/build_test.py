@@ -139,17 +139,17 @@ class Build(CorpusCase):
         result = self.check()
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
-    def test_check_tells_a_rule_that_never_fires(self):
+    def test_check_reports_a_rule_that_never_fires(self):
         os.remove(os.path.join(self.root, "safetensors/reject/bad.recipe"))
         result = self.check()
         self.assertEqual(result.returncode, 1)
         self.assertIn("safetensors/a: expected a recipe that triggers it", result.stderr)
 
-    def test_check_tells_a_rule_without_a_near_miss(self):
+    def test_check_reports_a_rule_without_a_near_miss(self):
         os.remove(os.path.join(self.root, "safetensors/accept/near.recipe"))
         self.assertIn("safetensors/a: expected an accepted near miss", self.check().stderr)
 
-    def test_check_tells_unknown_rules_and_wrong_errors(self):
+    def test_check_reports_unknown_rules_and_wrong_errors(self):
         self.write("safetensors/reject/bad.recipe", BAD.replace("safetensors/a", "safetensors/c") + "label here")
         self.assertIn("rule safetensors/c: expected one from the table of rules", self.check().stderr)
         self.write("safetensors/reject/bad.recipe", BAD.replace("InvalidOffset", "InvalidHeader") + "label here")
