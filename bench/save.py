@@ -52,8 +52,7 @@ def make_file(command, path, mib):
         at += each
     header = ("{" + ",".join(tensors) + "}").encode()
     # Write blocks that end at multiples of their size: a file written at unaligned positions gets small pages in the
-    # cache,
-    # and reading it costs more.
+    # cache, and reading it costs more.
     with open(path, "wb", buffering=0) as file:
         begin = len(header).to_bytes(8, "little") + header
         block = os.urandom(1 << 20)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares loading, saving and opening with other packages: prints Markdown, and the data for the pictures of bench/README.md.
+"""Compares loading, saving and opening with other packages: prints Markdown, and writes the data for bench/README.md's charts.
 
     pip install . numpy safetensors        # and torch, runai-model-streamer, fastsafetensors: whatever is installed is measured
     python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,sharded,import,checkpoint] [--json FILE] DIR
