@@ -1,4 +1,4 @@
-// The steps of an examination, and walks over headers that a parser would not have let through.
+// The steps of an examination, and walks over headers that a parser would have refused.
 #include "lib/formats/safetensors/examination.h"
 
 #include <gtest/gtest.h>
