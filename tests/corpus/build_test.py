@@ -110,7 +110,7 @@ class Build(CorpusCase):
         self.build()
         self.assertNotIn("safetensors/accept/one.safetensors", tree(self.out))
 
-    def test_nothing_else_lies_in_the_output(self):
+    def test_nothing_else_is_in_the_output(self):
         self.build()
         names = set(tree(self.out))
         self.assertEqual(names, {*self.manifest(), "manifest.json"})

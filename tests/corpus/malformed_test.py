@@ -5,7 +5,7 @@ import unittest
 from support import HEAD, CorpusCase, run
 
 BODIES = [
-    # (body, line within the body, what the message says)
+    # (body, line within the body, part of the message)
     ("`a`\nu8 256", 2, "256: expected an unsigned integer of 1 bytes"),
     ("u8 -1", 1, "-1: expected an unsigned integer of 1 bytes"),
     ("i8 128", 1, "expected an signed integer of 1 bytes"),
@@ -128,7 +128,7 @@ class Malformed(CorpusCase):
                 self.assertIn(text, str(error))
                 self.assertEqual(error.line, line)
 
-    def test_a_link_out_of_the_corpus_is_no_way_out(self):
+    def test_a_link_does_not_lead_out_of_the_corpus(self):
         outside = os.path.join(os.path.dirname(self.root), "outside.inc")
         os.symlink(outside, os.path.join(self.root, "link.inc"))
         self.assertIn("stays in the corpus", str(self.message_of('include "../../link.inc"')))
