@@ -441,7 +441,7 @@ static void ExpectRejectedAsSafetensors(tensorgate_report* report, int line) {
 
 /* A harmless pickle: accepted by calls that check any file, refused by calls that read only
  * safetensors. */
-static void TestSafetensorsAlone(const char* scratch) {
+static void TestSafetensorsOnly(const char* scratch) {
   static const char pickle[] = "\x80\x02K\1K\2K\3\x87.";
   const size_t size = sizeof pickle - 1;
   struct Remote remote = {(const unsigned char*)pickle, sizeof pickle - 1, 0};
@@ -529,7 +529,7 @@ int main(int argc, char** argv) {
   TestCallback();
   TestFiles(argv[1]);
   TestTrust();
-  TestSafetensorsAlone(argv[1]);
+  TestSafetensorsOnly(argv[1]);
   TestNonsense();
   printf("%d checks, %d failed\n", checks, failures);
   return failures == 0 ? 0 : 1;

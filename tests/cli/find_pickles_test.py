@@ -270,7 +270,7 @@ class Joblib(Inspect):
                 text = self.finds(self.dump([array, collections.OrderedDict()], protocol))
                 self.assertLess(text.index("posix.system"), text.index("OrderedDict"))
 
-    def test_sizes_that_nobody_has(self):
+    def test_impossible_sizes(self):
         for name, shape in (("f8", (1 << 62, 8)), ("f", (2,)), ("f8", ("x",)), ("f99999999999", (1,)), ("f8", (1 << 20,))):
             content = self.dump([System(), self.Wrapper(shape, self.Dtype(name))], 2, bytes(16))
             self.finds(content)
@@ -458,7 +458,7 @@ class Within(Inspect):
                 names, shown = self.globals(header + b"a" + first + second[:-1] + b".", code)
                 self.assertIn("posix.system" if hidden else "it is compressed (deflate)", names if hidden else shown)
 
-    def test_text_that_is_no_pickle(self):
+    def test_text_that_is_not_a_pickle(self):
         text = "basic\nconfig\n(if\nneeded\n.github\ndocs\ntests\n" * 20
         for protocol in (0, 2, 4):
             content = pickle.dumps([text, text.encode()], protocol)

@@ -101,7 +101,7 @@ class Sanitize(Case):
         self.assertEqual((told["metadata_entries"], told["metadata_left_out"]), (1, 1))
         self.run_command("sanitize", path, path, "--drop-metadata", "--keep-metadata", "x", code=USAGE)
 
-    def test_verify_tells_the_content(self):
+    def test_verify_reports_the_content(self):
         path = self.put("odd.safetensors", ODD)
         told, _ = self.sanitize(path, "--verify")
         lines = self.run_command("hash", path, code=ACCEPTED).stdout.split(b"\n")

@@ -264,7 +264,7 @@ TEST(ReportBuilderTest, UndecidedWinsAndWarningsDoNotReject) {
   EXPECT_EQ(both.Finish().verdict(), Verdict::kUndecided);
 }
 
-TEST(ReportBuilderTest, TheReferencesErrorIsReportedByItsProfileAlone) {
+TEST(ReportBuilderTest, OnlyTheReferenceProfileReportsTheReferencesError) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     ReportBuilder builder({.profile = profile}, "test");
     builder.Add(Rule::kStDataPastEnd, 0);
@@ -296,7 +296,7 @@ TEST(ReportBuilderTest, AFindingOfAnotherReportHasNoText) {
   EXPECT_EQ(report.FoundText(foreign), "");
 }
 
-TEST(ReportBuilderTest, WhatIsAddedLastChangesNoVerdict) {
+TEST(ReportBuilderTest, AFindingAfterFinishDoesNotChangeTheVerdict) {
   const auto count = [](Rule rule, Profile profile) {
     Report report = ReportBuilder({.profile = profile}, "test").Finish();
     ReportBuilder::AppendAfterFinish(report, rule, {.found_text = "x"});
@@ -328,7 +328,7 @@ TEST(ReportBuilderTest, LongSubjectsAreCutAndTextStaysBounded) {
   EXPECT_LT(report.findings()[0].text_begin, 100'000u);
 }
 
-TEST(ReportBuilderTest, TextsThatMoveKeepTheOrderOfWhatStandsAtOnePlace) {
+TEST(ReportBuilderTest, MovedTextsKeepTheOrderOfFindingsAtTheSameOffset) {
   ReportBuilder builder({.max_findings = 3}, "test");
   builder.Add(Rule::kStSizeMismatch, 5, {.subject = "first"});
   builder.Add(Rule::kStSizeMismatch, 5, {.subject = "second"});
@@ -357,7 +357,7 @@ TEST(ReportBuilderTest, AStatusReportsTheSystemsNumberOrTheFormats) {
             std::pair(std::uint64_t{5}, false));
 }
 
-TEST(ReportBuilderTest, WhatIsKeptKeepsItsTextWhenTheRestGoes) {
+TEST(ReportBuilderTest, KeptFindingsKeepTheirText) {
   ReportBuilder builder({.max_findings = 3}, "test");
   for (std::uint64_t i = 0; i < 2000; ++i) {
     const std::string name = std::to_string(i) + std::string(300, 'n');

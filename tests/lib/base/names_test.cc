@@ -120,7 +120,7 @@ struct Caseless {
   }
 };
 
-TEST(NameIndexTest, WhatIsNoText) {
+TEST(NameIndexTest, NamesThatAreNotText) {
   for (const bool collide : {false, true}) {
     PodBuffer<std::uint32_t> hashes;
     std::vector<Caseless> names;
@@ -172,7 +172,7 @@ TEST(NameIndexTest, OrdinaryNamesAreFoundByTheirHashes) {
   EXPECT_EQ(probes, 0u);
 }
 
-TEST(ScanNameTest, DoesNotDependOnWhatStandsAround) {
+TEST(ScanNameTest, DoesNotDependOnSurroundingBytes) {
   for (std::size_t length = 0; length < 70; ++length) {
     std::string name(length, '\0');
     for (std::size_t i = 0; i < length; ++i) name[i] = static_cast<char>('a' + i % 26);
@@ -220,7 +220,7 @@ TEST(ScanNameTest, TakesSingleCharactersAndTheLastPrintableOneForOrdinary) {
   }
 }
 
-TEST(ScanNameTest, HashesOfNamesThatDifferInCaseAloneAreEqual) {
+TEST(ScanNameTest, HashesOfNamesThatDifferOnlyInCaseAreEqual) {
   for (std::size_t length = 1; length < 50; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
       std::string name(length, 'n');

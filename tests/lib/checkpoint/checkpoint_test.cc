@@ -157,7 +157,7 @@ TEST_F(CheckpointTest, NumbersOutOfRangeEndTheProgram) {
   EXPECT_DEATH((void)checkpoint.part(1), "");
 }
 
-TEST_F(CheckpointTest, WhatIsRefusedDoesNotOpen) {
+TEST_F(CheckpointTest, RefusedFilesDoNotOpen) {
   std::string file = testing::SmallFile();
   file[file.find("\"U8\"") + 1] = 'X';
   const auto refused = Checkpoint::OpenBytes(AsBytes(file));

@@ -229,7 +229,7 @@ TEST_F(LoadTest, ManyThreadsUseOneCheckpoint) {
   }
 }
 
-TEST_F(LoadTest, MemoryLiesAsTheFileDoes) {
+TEST_F(LoadTest, MemoryIsPlacedLikeTheFile) {
   for (const std::size_t size :
        {1u, 1000u, 65'535u, 65'536u, 300'000u, 2u << 20, 3'000'000u, 33'500'000u}) {
     for (const std::size_t offset : {0u, 1u, 8u, 4095u, 4096u, 70'000u}) {

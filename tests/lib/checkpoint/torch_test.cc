@@ -161,7 +161,7 @@ TEST_F(TorchCheckpointTest, EveryAcceptedFileOpensAndReads) {
   EXPECT_GT(files, 20u);
 }
 
-TEST_F(TorchCheckpointTest, WhatIsRejectedDoesNotOpen) {
+TEST_F(TorchCheckpointTest, RejectedFilesDoNotOpen) {
   std::size_t files = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(TENSORGATE_CORPUS_DIR "/torch/reject")) {
@@ -404,7 +404,7 @@ TEST_F(TorchCheckpointTest, AStorageWithoutADtype) {
   EXPECT_EQ(storages.tensor(0)->shape, (std::vector<std::uint64_t>{4}));
 }
 
-TEST_F(TorchCheckpointTest, StoragesOfWhatIsNoCheckpoint) {
+TEST_F(TorchCheckpointTest, StoragesOfOtherFiles) {
   const auto refused = [&](const std::string& content) {
     const auto opened = internal::OpenStorages(internal::AsBytes(content), CheckOptions());
     EXPECT_FALSE(opened);

@@ -200,7 +200,7 @@ TEST_F(ConvertTest, TiedTensorsAreWrittenOnce) {
   Done(folder_ / "in.pt", target(), {.refuse_tied = true});
 }
 
-TEST_F(ConvertTest, OnlyWhatIsSelected) {
+TEST_F(ConvertTest, OnlyTheSelection) {
   const std::string w = Floats(1).Code();
   const std::string file = File(
       Dict({{"ema", Dict({{"v", w}})}, {"state_dict", Dict({{"w", w}})}, {"state_dictionary", w}}),
@@ -247,7 +247,7 @@ TEST_F(ConvertTest, WhatSafetensorsCannotHold) {
   ExpectRefused(File(Dict(views), {std::string(1 << 20, 'x')}), Rule::kConvertTooLarge, "168");
 }
 
-TEST_F(ConvertTest, WhatIsNoCheckpoint) {
+TEST_F(ConvertTest, FilesThatAreNotCheckpoints) {
   const View outside{.shape = {2}, .stride = {1}, .offset = 1, .elements = 2};
   ExpectReported(Put("in.pt", File(Dict({{"w", outside.Code()}}), {Counted(8)})),
                  Rule::kTorchViewOutside);
@@ -481,7 +481,7 @@ class FailingSource final : public Source {
 };
 
 // Two planes, in tiles of two and one step: forwards, and again from any position.
-TEST(StridedSourceTest, InTilesOfWhatIsLargerThanOne) {
+TEST(StridedSourceTest, LargeTensorsInTiles) {
   constexpr std::uint64_t kRow = 6 << 20, kFirst = 1 << 10;
   std::vector<std::byte> content(kFirst + 3 * kRow + 30);
   for (std::size_t i = 0; i < content.size(); ++i) content[i] = testing::PatternAt(i);

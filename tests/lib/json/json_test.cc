@@ -66,7 +66,7 @@ TEST(TokenCursorTest, WalksEveryKind) {
   EXPECT_EQ(skipping.SkipValue(root).begin, text.size() - 2);
 }
 
-TEST(TokenCursorTest, EndsInsideOfWhatIsNotJson) {
+TEST(TokenCursorTest, EndsInsideTextThatIsNotJson) {
   for (const std::string text : {"", "\"open", "\"open\\", "[1", "?", "{\"a\"", "nul", "\"\\"}) {
     TokenCursor cursor(text);
     for (int i = 0; i < 10; ++i) {
@@ -77,7 +77,7 @@ TEST(TokenCursorTest, EndsInsideOfWhatIsNotJson) {
   }
 }
 
-TEST(TokenCursorTest, SkipsWhatIsCutToItsEnd) {
+TEST(TokenCursorTest, SkipsTruncatedTextToItsEnd) {
   const std::string text = R"([1,{"a":[2)";
   TokenCursor cursor(text);
   EXPECT_FALSE(cursor.SkipValue(cursor.Next()));
@@ -166,7 +166,7 @@ TEST(WriterTest, NumbersAsTheyWereWritten) {
   EXPECT_EQ(out, "[184467440737095516160,-1.5]");
 }
 
-TEST(UnescapeTest, WhatIsCutStaysInside) {
+TEST(UnescapeTest, TruncatedTextStaysInside) {
   EXPECT_EQ(Unescape(""), "");
   EXPECT_EQ(Unescape("\""), "");
   EXPECT_EQ(Unescape(R"("a\")"), "a\\");

@@ -253,7 +253,7 @@ TEST(Message, EveryRule) {
   }
 }
 
-TEST(RenderText, NamesWhatIsUnsupported) {
+TEST(RenderText, NamesUnsupportedFormats) {
   ReportBuilder builder({}, "gguf");
   builder.SetUnsupported(FileClass::kModel);
   EXPECT_EQ(RenderText("x", builder.Finish()), "unsupported  x  (gguf, model)\n");
@@ -361,7 +361,7 @@ TEST(ReportTotals, CountByVerdictAndClass) {
   EXPECT_EQ(totals[FileClass::kNotFetched], 0u);
 }
 
-TEST(Names, OfValuesThatNobodyDefined) {
+TEST(Names, OfUndefinedValues) {
   EXPECT_EQ(Name(Verdict::kUnsupported), "unsupported");
   EXPECT_EQ(Name(Scope::kFull), "full");
   for (const std::string_view name :

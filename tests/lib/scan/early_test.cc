@@ -104,7 +104,7 @@ TEST(EarlyTest, EveryFileOfTheCorpusInPieces) {
 
 // What is certain after the beginning is the result for the whole file, wherever each file is
 // truncated.
-TEST(EarlyTest, WhatIsCertainOfABeginningIsTrueOfTheWhole) {
+TEST(EarlyTest, AnEarlyReportAgreesWithTheWhole) {
   int certain = 0;
   ForEachFile([&](const std::string& path, std::string_view file, const CheckOptions& options) {
     const Report whole = Whole(file, options);
@@ -121,7 +121,7 @@ TEST(EarlyTest, WhatIsCertainOfABeginningIsTrueOfTheWhole) {
   EXPECT_GT(certain, 400);
 }
 
-TEST(EarlyTest, AByteBehindTheDataIsTheLastOneThatIsWanted) {
+TEST(EarlyTest, OneByteAfterTheDataIsEnough) {
   const std::string file = testing::SmallFile();
   const std::string without = BuildFile("{\"__metadata__\":{}}  ");
   for (const std::string& each : {file, without}) {

@@ -30,7 +30,7 @@ TEST(FormatsTest, NamesAreReadInAnyCase) {
     EXPECT_EQ(ScanText("1234567", name).file_class(), FileClass::kModel) << name;
 }
 
-TEST(FormatsTest, WhatIsUnknownAndWhatIsNot) {
+TEST(FormatsTest, UnknownAndKnownFormats) {
   EXPECT_EQ(ScanText("\xF0\xF1\xF2").findings()[0].rule, Rule::kScanUnknown);
   EXPECT_EQ(ScanText("GGUF\3\0\0\0"sv).findings()[0].rule, Rule::kScanUnsupported);
   for (const char* text : {"a\tb", "a\nb", "a\rb", "a\fb"}) EXPECT_EQ(FormatOf(text), "text");
@@ -62,7 +62,7 @@ TEST(FormatsTest, ProtobufsOfOnnx) {
   EXPECT_NE(FormatOf("\x08\x07\x11\x01\x3A\x01yz"sv), "onnx");  // a type that is not used
 }
 
-TEST(FormatsTest, APickleThatIsCutInALineIsNone) {
+TEST(FormatsTest, APickleTruncatedInALineIsNotOne) {
   EXPECT_EQ(FormatOf("cos\nsystem\n."), "pickle");
   EXPECT_NE(FormatOf("cos\n."), "pickle");
 }
@@ -183,7 +183,7 @@ TEST(FormatsTest, MarksOfTextsWithoutText) {
   EXPECT_EQ(FormatOf("RIFF\xFF"), "unknown");
 }
 
-TEST(FormatsTest, NamesOfWhatIsWritten) {
+TEST(FormatsTest, NamesOfWrittenFormats) {
   for (const char* name : {"a.safetensors", "A.SafeTensors", ".safetensors"})
     EXPECT_TRUE(internal::IsNamedSafetensors(name)) << name;
   for (const char* name : {"", "safetensors", "a.safetensors.index.json", "a.pt"})

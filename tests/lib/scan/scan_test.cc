@@ -256,7 +256,7 @@ TEST(Stream, WithANameAgreesWithFiles) {
   }
 }
 
-TEST(Stream, WhatIsKeptHasALimit) {
+TEST(Stream, SpooledBytesHaveALimit) {
   const std::string zip = "PK\3\4" + std::string(9000, '\0');
   // Taken for safetensors until its header has arrived.
   const std::string late = std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' ');
@@ -274,7 +274,7 @@ TEST(Stream, WhatIsKeptHasALimit) {
   }
 }
 
-TEST(Stream, AtTheLimitOfWhatIsKept) {
+TEST(Stream, AtTheLimitOfSpooledBytes) {
   const std::string zip = "PK\3\4" + std::string(96, '\0');
   EXPECT_EQ(Stream(zip, 100, true, {.limits = {.file_bytes = 100}}).verdict(),
             ScanText(zip, "").verdict());
@@ -288,7 +288,7 @@ TEST(Stream, AtTheLimitOfWhatIsKept) {
   }
 }
 
-TEST(Stream, WhatIsRefusedEarlyHasNoSize) {
+TEST(Stream, AnEarlyRefusalHasNoSize) {
   EXPECT_EQ(Stream(std::string(9000, 'x'), 10).size(), std::nullopt);
   EXPECT_EQ(Stream(std::string(100, 'x'), 10).size(), 100u);
 }

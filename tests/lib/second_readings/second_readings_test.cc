@@ -150,7 +150,7 @@ TEST(SecondReadingsTest, HDF5AtPowersOfTwo) {
   ExpectFound(std::string(768, '\xFF') + kHdf5, "");
 }
 
-TEST(SecondReadingsTest, WhatItIsAnywayIsNoSecondReading) {
+TEST(SecondReadingsTest, TheOwnFormatIsNotASecondReading) {
   const std::string front(100, '\xFF'), archive = front + Entry() + EndRecord(46, 0);
   EXPECT_EQ(Whole(archive, Family::kPickle), "zip:100 ");
   EXPECT_EQ(Whole(archive, Family::kOther), "zip:100 ");

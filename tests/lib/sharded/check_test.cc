@@ -235,7 +235,7 @@ TEST_F(CheckpointCheckTest, LinksInALoop) {
   }
 }
 
-TEST_F(CheckpointCheckTest, WhatIsNoIndex) {
+TEST_F(CheckpointCheckTest, FilesThatAreNotIndexes) {
   fs::create_directory(folder_ / kIndex);
   EXPECT_EQ(CheckAll().findings()[0].rule, Rule::kIoNotRegular);
   EXPECT_EQ(CheckCheckpoint(folder_ / kIndex).report.findings()[0].rule, Rule::kCpIndexMissing);

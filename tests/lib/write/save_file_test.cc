@@ -134,7 +134,7 @@ TEST_F(SaveFileTest, ALinkIsReplacedAndWhatItLedToStays) {
   EXPECT_EQ(Content(blob), "blob");
 }
 
-TEST_F(SaveFileTest, WhatIsNoFileIsRefused) {
+TEST_F(SaveFileTest, PathsThatAreNotFilesAreRefused) {
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
   EXPECT_EQ(SaveOne(Tensor()).error().rule, Rule::kIoNotRegular);
   fs::remove(path_);
@@ -230,7 +230,7 @@ TEST_F(SaveFileTest, CopiesWhatKeepsItsPlaceInThePage) {
   }
 }
 
-TEST_F(SaveFileTest, AfterAFailureTheOldFileStands) {
+TEST_F(SaveFileTest, AfterAFailureTheOldFileIsThere) {
   Put("old");
   int calls = 0;
   const std::vector<TensorData> tensors = {
@@ -439,7 +439,7 @@ TEST_F(SaveFileTest, TheTensorWithWhichAShardIsTooLarge) {
   EXPECT_EQ(finished.error().found, 7u);
 }
 
-TEST_F(SaveFileTest, WhatWasPushedInPartIsNotSaved) {
+TEST_F(SaveFileTest, PartlyPushedDataAreNotSaved) {
   Put("old");
   auto writer = Writer::Create(path_);
   ASSERT_TRUE(writer->Add(Tensor("x", 1)));
@@ -597,7 +597,7 @@ TEST_F(RewriteTest, IntoFoldersThatAreMadeOrThere) {
   EXPECT_EQ(Written(), std::vector<std::string>{"one"});
 }
 
-TEST_F(RewriteTest, TheNumberOfWhatIsRefused) {
+TEST_F(RewriteTest, TheIndexOfTheRefusedTensor) {
   const auto refused = [&](TensorData tensor, Rule rule, std::uint64_t found,
                            std::vector<TensorData> others = {}) {
     others.insert(others.begin(), std::move(tensor));
@@ -619,7 +619,7 @@ TEST_F(RewriteTest, TheNumberOfWhatIsRefused) {
            {.name = "y3", .shape = {quarter}, .data = nothing}});
 }
 
-TEST_F(RewriteTest, WhatIsRefusedLeavesNothing) {
+TEST_F(RewriteTest, ARefusalLeavesNothing) {
   ChangedSource source;
   const Shards one = {{"one", {Tensor("a", 1)}, {}}};
   EXPECT_EQ(Refused({{"one", {Tensor("a", 1)}, {}},

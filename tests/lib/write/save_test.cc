@@ -107,7 +107,7 @@ TEST(SaveTest, WritesTheCanonicalForm) {
   EXPECT_EQ(Text(*Serialize(tensors, options)), BuildFile(header, 21));
 }
 
-TEST(SaveTest, AlignmentIsWhatIsPromised) {
+TEST(SaveTest, AlignmentIsAsPromised) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     mutator::Random random(seed);
     std::vector<TensorData> tensors;
@@ -304,7 +304,7 @@ TEST(SaveTest, TakesDataFromAFile) {
   EXPECT_EQ(Text(*file).substr(4096), content);
 }
 
-TEST(SaveTest, WhatIsPushedIsLeftOut) {
+TEST(SaveTest, PushedDataAreSkipped) {
   const TensorData tensors[] = {
       {.data = AsBytes("abc")}, {.data = PushedData()}, {.data = AsBytes("de")}};
   internal::WritePiece pieces[] = {{&tensors[0], 3, 0}, {&tensors[1], 2, 1}, {&tensors[2], 2, 2}};

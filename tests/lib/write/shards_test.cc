@@ -171,7 +171,7 @@ TEST_F(ShardsTest, HubCache) {
   ExpectAllReadable(Opened(Checkpoint::OpenPath(snapshot, {.follow_links = true})));
 }
 
-TEST_F(ShardsTest, WhatIsRefused) {
+TEST_F(ShardsTest, Refusals) {
   EXPECT_EQ(RuleAt(folder_), "checkpoint/index-missing");
   EXPECT_EQ(RuleAt(folder_ / "none"), "io/open-failed");
   EXPECT_EQ(RuleAt(folder_ / kIndex), "io/open-failed");

@@ -204,7 +204,7 @@ TEST(MachineTest, FactsReportWhatWasFound) {
   EXPECT_EQ(twice.outcome.facts[0].found, 3u);
 }
 
-TEST(MachineTest, NoOpcodeTakesMoreThanStandsAboveTheMark) {
+TEST(MachineTest, NoOpcodeTakesMoreThanIsAboveTheMark) {
   int taking = 0;
   for (const OpcodeInfo& opcode : Opcodes()) {
     if (opcode.use != Use::kTorch || opcode.pops == 0) continue;
@@ -221,7 +221,7 @@ TEST(MachineTest, NoOpcodeTakesMoreThanStandsAboveTheMark) {
   EXPECT_EQ(taking, 12);
 }
 
-TEST(MachineTest, WhatIsRefusedEndsTheRun) {
+TEST(MachineTest, ARefusalEndsTheRun) {
   for (const std::string& bytes : {"NNa."s, "N(Ne."s, "NNNs."s, "N(NNu."s}) {
     const Ran ran("\x80\2" + bytes);
     EXPECT_FALSE(ran.outcome.complete) << bytes;
@@ -245,7 +245,7 @@ TEST(MachineTest, NestingCountsOnlyContainers) {
   }
 }
 
-TEST(MachineTest, AStateThatIsNoPlainOne) {
+TEST(MachineTest, AStateThatIsNotPlain) {
   const std::string ordered = "ccollections\nOrderedDict\n)R", a = "U\1aNs";
   const struct {
     std::string bytes;
@@ -342,7 +342,7 @@ struct Silent final : Policy {
   bool Finish(Machine&) override { return false; }
 };
 
-TEST(MachineTest, WhatEndsInSilenceIsNotAccepted) {
+TEST(MachineTest, ARunThatEndsSilentlyIsNotAccepted) {
   const std::string bodies[] = {"cm\nf\n)R.", "cm\nf\n)\x81.", "NNb.", "NQ.", "N."};
   for (const std::string& body : bodies) {
     for (const Profile profile : {Profile::kStrict, Profile::kReference}) {

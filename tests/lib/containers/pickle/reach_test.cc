@@ -96,7 +96,7 @@ TEST(ReachTest, WhatCannotBeReadOrExecuted) {
 }
 
 // The walk may have started in the middle of a pickle, after the items it takes.
-TEST(ReachTest, AfterACallTheStackIsNoMatter) {
+TEST(ReachTest, AfterACallTheStackDoesNotMatter) {
   EXPECT_EQ(Reported("cos\nsystem\n)Ra."), "nc.15");
   EXPECT_EQ(Reported("cos\nsystem\n)Ru0tee."), "nc.19");
   EXPECT_EQ(Reported("cos\nsystem\na."), "n11");

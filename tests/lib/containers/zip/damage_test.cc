@@ -80,7 +80,7 @@ TEST(ZipDamageTest, SourcesThatFail) {
 }
 
 // A source whose bytes differ between reads never leads outside its size.
-TEST(ZipDamageTest, ASourceThatLies) {
+TEST(ZipDamageTest, AMaliciousSource) {
   const std::string file = Plain();
   for (unsigned seed = 0; seed < 3000; ++seed) {
     unsigned state = seed * 2654435761u + 1;

@@ -125,7 +125,7 @@ TEST(ZipReaderTest, TheSmallestMember) {
             "zip/name-unsafe at 76\n");
 }
 
-TEST(ZipReaderTest, BehindTheEndNothingIsWanted) {
+TEST(ZipReaderTest, AfterTheEndNothingIsNeeded) {
   ReportBuilder builder({}, "zip");
   zip::internal::Archive archive;
   zip::internal::Reader reader(builder, archive);

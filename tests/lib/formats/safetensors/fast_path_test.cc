@@ -99,7 +99,7 @@ TEST(FastPathTest, ASizeThatWrapsToTheFiles) {
   EXPECT_EQ(report.findings()[0].rule, Rule::kStShapeOverflow);
 }
 
-TEST(FastPathTest, AnEmptyNameAlone) {
+TEST(FastPathTest, OnlyAnEmptyName) {
   const Report report =
       CheckBytes(AsBytes(BuildFile("{" + TensorEntry("", "U8", "1", 0, 1) + "}", 1)));
   EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStNameEmpty, &Finding::rule), 1);

@@ -282,7 +282,7 @@ TEST(RarePathsTest, OfTwoLimitsThatWhichIsHit) {
   EXPECT_EQ(report.findings()[0].rule, Rule::kLimitMetadataEntries);
 }
 
-TEST(RarePathsTest, AnExponentThatNobodyReads) {
+TEST(RarePathsTest, AHugeExponentOfAnUnknownField) {
   const auto check = [](const std::string& number) {
     return CheckBytes(AsBytes(BuildFile(R"({"a":{"dtype":"U8","shape":[1],"x":)" + number +
                                             R"(,"data_offsets":[0,1]}})",

@@ -29,7 +29,7 @@ class SourceTest : public testing::FolderTest {
   static Rule ReasonOf(const Report& report) { return report.findings()[0].rule; }
 };
 
-TEST_F(SourceTest, WhatIsNoRegularFileIsUndecidedAndNeverHangs) {
+TEST_F(SourceTest, IrregularFilesAreUndecidedAndNeverHang) {
   const std::string fifo = folder_ / "fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   for (const std::string& path :

@@ -84,7 +84,7 @@ const std::pair<const char*, std::function<std::string(const std::string&)>> kDr
      }},
 };
 
-TEST(ConsumedTest, WhatIsDroppedIsJudged) {
+TEST(ConsumedTest, DroppedValuesAreJudged) {
   for (const auto& [where, place] : kDropped) {
     EXPECT_EQ(Check(place("K\1")).verdict(), Verdict::kAccepted) << where;
     for (const Bad& bad : kBad) {

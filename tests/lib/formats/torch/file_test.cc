@@ -30,7 +30,7 @@ File Opened(const std::string& name) {
   return std::move(*file);
 }
 
-TEST(TorchFileTest, SaysWhereEachTensorLies) {
+TEST(TorchFileTest, SaysWhereEachTensorIs) {
   const File file = Opened("tensors.pt");
   const ByteRange storage = file.storage(0).range;
   EXPECT_EQ(storage.length, 16u);
@@ -198,7 +198,7 @@ TEST(TorchFileTest, BooleansOfEveryStorage) {
   EXPECT_EQ(found->found, 1u);
 }
 
-TEST(TorchFileTest, WhatIsNotThere) {
+TEST(TorchFileTest, MissingFiles) {
   const auto file = File::OpenPath(TENSORGATE_CORPUS_DIR "/torch/accept/none");
   ASSERT_FALSE(file);
   for (const Report& report : {file.error(), CheckPath(TENSORGATE_CORPUS_DIR "/none")}) {

@@ -84,7 +84,7 @@ TEST(TrustTest, EveryNameOutsideIsReported) {
   EXPECT_EQ(Outside("\x80\2N." + names, options), "");
 }
 
-TEST(TrustTest, WhatIsUsedIsReported) {
+TEST(TrustTest, UsedEntriesAreReported) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     const CheckOptions options = Trusting("argparse.Namespace newobj() build(dict)", profile);
     const Report report = Judge(kMade + kState + ".", options);
@@ -167,7 +167,7 @@ TEST(TrustTest, NamesOfTheListAreNotReportedAsOutside) {
   EXPECT_EQ(report.FoundText(report.findings()[1]), "m.g");
 }
 
-TEST(TrustTest, AnObjectIsNoOtherThing) {
+TEST(TrustTest, AnObjectIsNothingElse) {
   const CheckOptions options = Trusting(
       "argparse.Namespace newobj() build(dict)\nm.f reduce(object)\nm.g reduce(any)\nm.h "
       "reduce(list)");
