@@ -15,6 +15,7 @@ int RunScan(const Options& options);
 int RunInspect(const Options& options);
 int RunConvert(const Options& options);
 int RunRules(const Options& options);
+int RunFormats(const Options& options);
 int RunHash(const Options& options);
 int RunDiff(const Options& options);
 /// sanitize, split and merge.

@@ -1,6 +1,8 @@
 // tensorgate convert: a PyTorch checkpoint, or a folder of its shards, to safetensors.
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -21,7 +23,10 @@ int Refuse(const Options& options, const ConvertError& error) {
     AddError(path, error.status, message);
     return CodeOf(error.status);
   }
-  std::fputs(RenderText(path, *error.report, options.verbose).c_str(), stderr);
+  std::fputs(RenderText(path, *error.report,
+                        {.verbose = options.verbose, .color = UsesColor(options, STDERR_FILENO)})
+                 .c_str(),
+             stderr);
   return CodeOf(*error.report);
 }
 

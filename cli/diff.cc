@@ -192,7 +192,7 @@ int NotCompared(Output& output, const std::vector<Refused>& refused, const Optio
   ExitCode code = kDone;
   for (const auto& [path, why] : refused) {
     code = Worse(code, CodeOf(why));
-    if (options.format != Format::kJson) WriteRefusal(output, path, why, options.verbose);
+    if (options.format != Format::kJson) WriteRefusal(output, path, why, options);
   }
   if (options.format == Format::kJson) WriteJson(output, refused);
   return output.Finish() ? code : kUndecided;

@@ -141,8 +141,9 @@ void AddError(const std::string& path, const Status& status, std::string_view me
   std::fputs(text.c_str(), stderr);
 }
 
-void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose) {
-  output.Write(RenderText(path, refusal.report, verbose));
+void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal,
+                  const Options& options) {
+  output.Write(RenderText(path, refusal.report, output.Text(options)));
   if (!refusal.error) return;
   output.Flush();
   AddError(path, *refusal.error, refusal.message);

@@ -59,7 +59,8 @@ Refusal ReadFailed(const Input& input, const Status& status, const Options& opti
 /// `status` on standard error, and what can be done about it. `message`: instead of its rule's, which is fit to be shown.
 void AddError(const std::string& path, const Status& status, std::string_view message = {});
 /// The report as text, and on standard error why an accepted file is of no use.
-void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal, bool verbose);
+void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal,
+                  const Options& options);
 
 /// The digest of its header is shown.
 bool HasHeaderDigest(const Report& report);

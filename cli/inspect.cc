@@ -46,7 +46,7 @@ void WriteValue(internal::JsonWriter& json, const MetadataValue& value) {
 
 void WriteText(Output& output, const std::string& path, const ModelFile& file, const Report& report,
                const Options& options) {
-  output.Write(RenderText(path, report, options.verbose));
+  output.Write(RenderText(path, report, output.Text(options)));
   TextDescriber more;
   file.Describe(more);
   output.Write(fmt::format("\nsize {} bytes{}{}\n\n", GroupDigits(report.size().value_or(0)),
@@ -111,7 +111,7 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
     document.json().EndObject();
     document.End();
   } else {
-    output.Write(RenderText(path, checkpoint->report(), options.verbose) + "\n");
+    output.Write(RenderText(path, checkpoint->report(), output.Text(options)) + "\n");
     WriteTables(output, files);
   }
   return output.Finish() ? kDone : kUndecided;
@@ -129,7 +129,7 @@ int Refuse(Output& output, const std::string& path, const Refusal& refusal,
     document.json().Null();
     document.End(refusal.error, refusal.message);
   } else {
-    WriteRefusal(output, path, refusal, options.verbose);
+    WriteRefusal(output, path, refusal, options);
   }
   return output.Finish() ? CodeOf(refusal) : kUndecided;
 }

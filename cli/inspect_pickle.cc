@@ -82,7 +82,7 @@ int InspectPickle(const Options& options) {
   } else if (listing.shown() && Worse(code, CodeOf(report)) != code &&
              CodeOf(report) != kUnsupported) {
     // A scan finds more than names and opcodes.
-    output.Write(RenderText(path, report, options.verbose));
+    output.Write(RenderText(path, report, output.Text(options)));
     code = CodeOf(report);
   }
   return output.Finish() ? code : kUndecided;

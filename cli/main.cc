@@ -24,6 +24,8 @@ int main(int count, char** arguments) {
         return RunConvert(options);
       case Options::Command::kRules:
         return RunRules(options);
+      case Options::Command::kFormats:
+        return RunFormats(options);
       case Options::Command::kHash:
         return RunHash(options);
       case Options::Command::kDiff:

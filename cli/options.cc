@@ -9,12 +9,15 @@
 #include <cstdio>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "cli/arguments.h"
 #include "cli/exit_code.h"
 #include "lib/source/store.h"
 #include "tensorgate/render.h"
@@ -24,21 +27,24 @@ namespace tensorgate::cli {
 namespace {
 
 constexpr const char* kAllCodes =
-    "Exit codes: 0 accepted, or done; 1 rejected; 2 undecided, or not written; 3 no model, no "
-    "parser,\n"
-    "or nothing to do; 4 usage. 2 wins over 1, 1 over 3. More in the --help of each command.";
+    "`tensorgate FILE...` is short for `tensorgate scan FILE...`.\n\n"
+    "Exit codes: 0 accepted, or done; 1 rejected; 2 undecided, or the output could not be "
+    "written;\n"
+    "3 not a model, no parser, or nothing to do; 4 wrong usage. `tensorgate COMMAND --help` says "
+    "more.";
 constexpr const char* kScanCodes =
-    "Exit codes: 0 accepted: something was, nothing speaks against the rest, and each file that "
-    "was\n"
-    "named, and standard input, was; 1 something is rejected; 2 something is undecided; 3 nothing "
-    "was\n"
-    "accepted, or something is a model without a parser, was not fetched, or was named and is not "
-    "a\n"
-    "model; 4 usage. 2 wins over 1, 1 over 3.";
-constexpr const char* kLimitGroup = "Limits (hitting one gives the verdict undecided)";
+    "Exit codes:\n"
+    "  0  every file that was named was accepted, and nothing in the folders was refused\n"
+    "  1  a file is rejected\n"
+    "  2  a file is undecided: unreadable, changed during the scan, or above a limit\n"
+    "  3  nothing was accepted, a model file has no parser or was not fetched, or a named file is\n"
+    "     not a model\n"
+    "  4  wrong usage\n"
+    "2 takes precedence over 1, 1 over 3.";
+constexpr const char* kLimitGroup = "Limits (above a limit the verdict is undecided)";
 constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 the input is rejected; 2 it is undecided, or the output could not be\n"
-    "written; 3 it has no parser or is not a model, or this command can do nothing with it; 4 "
+    "written; 3 it has no parser, is not a model, or this command does not apply to it; 4 wrong\n"
     "usage.";
 
 // "4096", "64k", "25M", "5GB", "1Gi": a number with a unit of 1000 or, with an i, 1024; a B may follow.
@@ -76,7 +82,7 @@ CLI::Option* AddSize(CLI::App& app, const std::string& option, std::uint64_t& va
             const std::optional<std::uint64_t> parsed = ParseSize(text);
             if (!parsed) {
               throw CLI::ValidationError(option, "'" + EscapeForText(text, 60) +
-                                                     "' is no number such as 4096, 64k or 1Gi");
+                                                     "' is not a size such as 4096, 64k or 1Gi");
             }
             value = *parsed;
           },
@@ -84,31 +90,42 @@ CLI::Option* AddSize(CLI::App& app, const std::string& option, std::uint64_t& va
       ->type_name("N");
 }
 
+// Limits are many and seldom needed: --help leaves them out.
 void AddLimits(CLI::App& app, Options& options) {
+  std::vector<CLI::Option*> limits;
   for (const LimitInfo& limit : kLimits) {
     std::string name(limit.name);
     std::ranges::replace(name, '_', '-');
-    AddSize(app, "--limit-" + name, options.check.limits.*limit.member, std::string(limit.meaning))
-        ->group(kLimitGroup);
+    std::uint64_t& value = options.check.limits.*limit.member;
+    const std::string standard = value == UINT64_MAX ? "no limit" : GroupDigits(value);
+    limits.push_back(
+        AddSize(app, "--limit-" + name, value, fmt::format("{} [{}]", limit.meaning, standard)));
   }
   app.add_option_function<double>(
          "--timeout",
          [&options](double seconds) {
-           // Also what is no number.
+           // NaN as well.
            if (!(seconds > 0)) throw CLI::ValidationError("--timeout", "it must be above 0");
            options.timeout = std::chrono::duration<double>(seconds);
          },
-         "Seconds that judging one file may take; 0.5 is half of one")
-      ->type_name("SECONDS")
-      ->group(kLimitGroup);
+         "Time limit for judging one file, such as 30 or 0.5")
+      ->type_name("SECONDS");
+  for (CLI::Option* limit : limits) limit->group("");
+  app.add_flag_callback(
+      "--help-limits",
+      [limits] {
+        for (CLI::Option* limit : limits) limit->group(kLimitGroup);
+        throw CLI::CallForHelp();
+      },
+      "Print this help with the limits, and exit");
 }
 
 void AddCheckOptions(CLI::App& app, Options& options) {
   app.add_option("--max-findings", options.check.max_findings,
-                 "Findings told for each file; the rest are counted")
+                 "Findings shown per file; the rest are only counted")
       ->check(CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max()))
       ->type_name("N");
-  app.add_flag("--digest", options.digest, "JSON: add the SHA-256 of the length and header bytes");
+  app.add_flag("--digest", options.digest, "JSON: add the SHA-256 of the header");
   AddLimits(app, options);
 }
 
@@ -137,23 +154,24 @@ CLI::Option* AddChoice(CLI::App& app, const std::string& option, Value& value,
 }
 
 CLI::Option* AddFormat(CLI::App& app, Options& options, std::map<std::string, Format> formats) {
-  const std::string meaning = "Form of the output: " + Names(formats);
-  return AddChoice(app, "--format", options.format, std::move(formats), meaning)->type_name("FORM");
+  const std::string meaning = "Output format: " + Names(formats);
+  return AddChoice(app, "--format", options.format, std::move(formats), meaning)
+      ->type_name("FORMAT");
 }
 
 void AddReportFormat(CLI::App& app, Options& options) {
   std::map<std::string, const internal::ReportFormat*> formats;
-  std::string meaning = "Form of the output:";
+  std::string meaning = "Output format:";
   for (const internal::ReportFormat& format : internal::ReportFormats()) {
     formats.emplace(format.name, &format);
     meaning += fmt::format("{} {}, {}", formats.size() == 1 ? "" : ";", format.name, format.help);
   }
-  AddChoice(app, "--format", options.reports, std::move(formats), meaning)->type_name("FORM");
+  AddChoice(app, "--format", options.reports, std::move(formats), meaning)->type_name("FORMAT");
 }
 
 void AddOutput(CLI::App& app, Options& options) {
   app.add_option("--output", options.output,
-                 "Write to FILE, which appears whole or not at all, instead of standard output")
+                 "Write to FILE instead of standard output; FILE appears complete or not at all")
       ->type_name("FILE");
 }
 
@@ -163,11 +181,19 @@ void AddProfile(CLI::App& app, Options& options, const std::string& meaning) {
       ->type_name("PROFILE");
 }
 
+void AddColor(CLI::App& app, Options& options) {
+  using enum Options::Color;
+  AddChoice(app, "--color", options.color,
+            {{"auto", kAuto}, {"always", kAlways}, {"never", kNever}},
+            "Colors: auto [default: on a terminal, unless NO_COLOR is set], always or never")
+      ->type_name("WHEN");
+}
+
 TrustList ReadTrust(const std::string& path) {
   constexpr std::uint64_t kMax = 1'000'000;
   const Result<std::unique_ptr<Source>> source = internal::OpenPath(path);
   if (!source || (*source)->size() > kMax) {
-    throw CLI::ValidationError("--trust", path + ": no readable file of at most 1 MB");
+    throw CLI::ValidationError("--trust", path + ": not a readable file of at most 1 MB");
   }
   std::string text(static_cast<std::size_t>((*source)->size()), '\0');
   if (!ReadFully(**source, 0, std::as_writable_bytes(std::span(text)))) {
@@ -180,112 +206,123 @@ TrustList ReadTrust(const std::string& path) {
 }
 
 void AddScan(CLI::App& app, Options& options) {
-  CLI::App* scan = app.add_subcommand("scan", "Judge files and folders; - is standard input");
+  CLI::App* scan = app.add_subcommand(
+      "scan", "Check whether files and folders are safe to load; - is standard input");
   scan->footer(kScanCodes);
-  scan->add_option("paths", options.paths, "Files and folders")->required()->type_name("PATH...");
-  scan->add_option(
-          "--name", options.name,
-          "What standard input is called: the suffix of FILE, which is not opened, says by "
-          "which format's rules it is judged")
+  scan->add_option("PATH", options.paths, "Files and folders")->required()->type_name("");
+  scan->add_option("--name", options.name,
+                   "The file name of standard input; its suffix selects the format's rules")
       ->type_name("FILE");
-  AddProfile(*scan, options, "strict, or reference: a prediction of the format's own loader");
+  AddProfile(*scan, options,
+             "strict [default], or reference: predict what the format's own loader accepts");
   AddReportFormat(*scan, options);
   AddOutput(*scan, options);
+  AddColor(*scan, options);
   scan->add_flag("--follow-links", options.check.follow_links,
                  "Follow every symbolic link found in a folder");
-  scan->add_flag("-v,--verbose", options.verbose, "Text: show notes as well");
-  scan->add_flag("-q,--quiet", options.quiet, "Text: only files that are not accepted");
+  scan->add_flag("-v,--verbose", options.verbose,
+                 "Text: list every file, explain every finding, show notes");
+  scan->add_flag("-q,--quiet", options.quiet, "Text: show only files that are not accepted");
   scan->add_option_function<std::string>(
           "--trust",
           [&options](const std::string& path) {
             options.check.trusted = ReadTrust(path);
             options.trust_path = path;
           },
-          "Functions and classes that a pickle may use as well, each with its shape (trust.h says "
-          "how). "
-          "Each that is used is told; loading such a file runs its code")
+          "List of further functions and classes that pickles may use (README.md has an example). "
+          "Each entry used is reported; loading such a file runs its code")
       ->type_name("FILE");
   scan->add_flag_callback(
       "--full", [&options] { options.check.scope = Scope::kFull; },
-      "Read tensor data as well, where they can be wrong: compare the checksums of PyTorch's "
-      "archives, and look for "
-      "booleans that are neither 0 nor 1");
+      "Read tensor data as well: verify the checksums of PyTorch archives, and that booleans are 0 "
+      "or 1");
   AddCheckOptions(*scan, options);
   scan->callback([&options, scan] {
     options.command = Options::Command::kScan;
     const bool stream = std::ranges::find(options.paths, "-") != options.paths.end();
     if (scan->count("--name") != 0 && (options.name.empty() || !stream)) {
-      throw CLI::ValidationError("--name", "it names standard input, which is scanned as -");
+      throw CLI::ValidationError("--name", "it names standard input, which is given as -");
     }
   });
 }
 
 void AddInspect(CLI::App& app, Options& options) {
-  CLI::App* inspect = app.add_subcommand("inspect", "Show what is inside a file that is accepted");
+  CLI::App* inspect =
+      app.add_subcommand("inspect", "Show the tensors and metadata of an accepted file");
   inspect->footer(kExitCodes);
-  inspect->add_option("file", options.paths, "The file")
-      ->required()
-      ->expected(1)
-      ->type_name("FILE");
+  inspect->add_option("FILE", options.paths, "The file")->required()->expected(1)->type_name("");
   CLI::Option* format =
       AddFormat(*inspect, options, {{"text", Format::kText}, {"json", Format::kJson}});
   AddOutput(*inspect, options);
+  AddColor(*inspect, options);
   inspect->add_flag("-v,--verbose", options.verbose, "Show notes as well");
   inspect
       ->add_flag("--opcodes", options.opcodes,
-                 "Disassemble the pickles in any file: place, opcode, what it takes from and "
-                 "puts on the stack, how much is there then")
+                 "Disassemble the pickles in any file, accepted or not: offset, opcode, argument, "
+                 "stack effect and depth")
       ->excludes(format);
   inspect
-      ->add_flag("--globals", options.globals,
-                 "List every function and class that the pickles in any file name; exit code 1 if "
-                 "one is outside")
+      ->add_flag(
+          "--globals", options.globals,
+          "List every function and class that the pickles in any file name, accepted or not; "
+          "exit code 1 if one of them is not allowed")
       ->excludes(format);
   AddCheckOptions(*inspect, options);
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }
 
 void AddNoSync(CLI::App& command, Options& options) {
-  command.add_flag("--no-sync", options.no_sync, "Do not wait for the disk");
+  command.add_flag("--no-sync", options.no_sync,
+                   "Do not wait until the disk has stored the output");
 }
 
 void AddConvert(CLI::App& app, Options& options) {
   CLI::App* convert = app.add_subcommand(
-      "convert",
-      "Write a PyTorch checkpoint that is accepted as safetensors; nothing in it is run");
+      "convert", "Convert an accepted checkpoint to safetensors, without running anything in it");
   convert->footer(kExitCodes);
   convert
-      ->add_option("files", options.paths,
-                   "The checkpoint, a folder of its shards or their index; the file or the "
-                   "folder to be written")
+      ->add_option("IN", options.paths,
+                   "The checkpoint, or the folder or index of its shards; the file or folder to "
+                   "write")
       ->required()
       ->expected(2)
-      ->type_name("FROM TO");
+      ->type_name("OUT");
   convert
       ->add_option("--select", options.select,
-                   "Only what stands under this path; by default state_dict, if there is one")
+                   "Convert only what is under this key [state_dict, if there is one]")
       ->type_name("KEY");
   AddChoice(*convert, "--tied", options.refuse_tied, {{"keep", false}, {"refuse", true}},
-            "Several names of one tensor: keep the first and say so in the metadata, or refuse")
+            "Several names of one tensor: keep the first and record the others in the metadata "
+            "[default], or refuse")
       ->type_name("keep|refuse");
-  convert->add_flag("--dry-run", options.dry_run, "Check and plan, write nothing");
-  convert->add_flag("--verify", options.verify, "Read the result back and compare each tensor");
+  convert->add_flag("--dry-run", options.dry_run, "Check and plan, but write nothing");
+  convert->add_flag("--verify", options.verify, "Read the output back and compare every tensor");
   AddNoSync(*convert, options);
   convert->add_flag("-v,--verbose", options.verbose, "Show notes as well");
-  convert->add_flag("-q,--quiet", options.quiet, "Say nothing if all went well");
+  AddColor(*convert, options);
+  convert->add_flag("-q,--quiet", options.quiet, "Print nothing on success");
   AddCheckOptions(*convert, options);
   convert->callback([&options] { options.command = Options::Command::kConvert; });
 }
 
 void AddRules(CLI::App& app, Options& options) {
   CLI::App* rules = app.add_subcommand("rules", "List the rules, or explain one");
-  rules->add_option("id", options.paths, "A rule, such as safetensors/offsets-overlap")
+  rules->add_option("ID", options.paths, "A rule, such as safetensors/offsets-overlap")
       ->expected(0, 1)
-      ->type_name("ID");
+      ->type_name("");
   AddFormat(*rules, options,
             {{"text", Format::kText}, {"json", Format::kJson}, {"markdown", Format::kMarkdown}});
   AddOutput(*rules, options);
   rules->callback([&options] { options.command = Options::Command::kRules; });
+}
+
+void AddFormats(CLI::App& app, Options& options) {
+  CLI::App* formats =
+      app.add_subcommand("formats", "List the formats that are proven or recognized");
+  AddFormat(*formats, options,
+            {{"text", Format::kText}, {"json", Format::kJson}, {"markdown", Format::kMarkdown}});
+  AddOutput(*formats, options);
+  formats->callback([&options] { options.command = Options::Command::kFormats; });
 }
 
 void AddTextOrJson(CLI::App& app, Options& options) {
@@ -296,23 +333,23 @@ void AddTextOrJson(CLI::App& app, Options& options) {
 
 void AddHash(CLI::App& app, Options& options) {
   CLI::App* hash = app.add_subcommand(
-      "hash", "SHA-256 of each tensor's bytes, and one of all that is the same in every form");
+      "hash", "SHA-256 of each tensor and of all; it does not depend on how they are stored");
   hash->footer(
-      "Text: a line for each tensor, sorted by name: SHA-256, dtype, shape, name as JSON.\n"
+      "Text: one line per tensor, sorted by name: SHA-256, dtype, shape, name as JSON.\n"
       "The last line is the SHA-256 of these lines.\n\n" +
       std::string(kExitCodes));
-  hash->add_option("file", options.paths, "The file")->required()->expected(1)->type_name("FILE");
+  hash->add_option("FILE", options.paths, "The file")->required()->expected(1)->type_name("");
   AddTextOrJson(*hash, options);
   hash->callback([&options] { options.command = Options::Command::kHash; });
 }
 
 void AddDiff(CLI::App& app, Options& options) {
-  CLI::App* diff =
-      app.add_subcommand("diff", "Compare two files: names, dtypes, shapes and data of tensors");
+  CLI::App* diff = app.add_subcommand(
+      "diff", "Compare the tensors of two files: names, dtypes, shapes and data");
   diff->footer(
       "Exit codes: 0 the same; 1 different, or a file is rejected; 2 a file is undecided, or the\n"
-      "output could not be written; 3 a file has no parser or holds no tensors; 4 usage.");
-  diff->add_option("files", options.paths, "The files")->required()->expected(2)->type_name("A B");
+      "output could not be written; 3 a file has no parser or holds no tensors; 4 wrong usage.");
+  diff->add_option("A", options.paths, "The files")->required()->expected(2)->type_name("B");
   diff->add_flag("--metadata", options.metadata, "Compare the metadata as well");
   AddTextOrJson(*diff, options);
   diff->callback([&options] { options.command = Options::Command::kDiff; });
@@ -320,25 +357,24 @@ void AddDiff(CLI::App& app, Options& options) {
 
 constexpr const char* kWriteCodes =
     "Exit codes: 0 written; 1 an input is rejected; 2 it is undecided, or the output could not be\n"
-    "written; 3 it has no parser, or is not safetensors; 4 usage. Nothing is written unless all "
-    "is\n"
-    "well.";
+    "written; 3 it has no parser, or is not safetensors; 4 wrong usage. Nothing is written unless\n"
+    "everything succeeded.";
 
-// What is read and, behind it, what is written.
+// What is read, then what is written.
 CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, const char* name,
                      const char* meaning) {
   const bool many = which == Options::Command::kMerge;
   CLI::App* command = app.add_subcommand(name, meaning);
   command->footer(kWriteCodes);
   command
-      ->add_option("paths", options.paths,
-                   which == Options::Command::kSplit
-                       ? "The file; DIR/model.safetensors for shards "
-                         "DIR/model-00001-of-0000N.safetensors and an index"
-                       : "What is read; the file to be written, or the folder for it")
+      ->add_option(
+          "IN", options.paths,
+          which == Options::Command::kSplit
+              ? "The file; a folder for the shards and their index, or DIR/NAME.safetensors"
+              : "The input; the file to write, or a folder for it")
       ->required()
       ->expected(2, many ? CLI::detail::expected_max_vector_size : 2)
-      ->type_name(many ? "IN... OUT" : "IN OUT");
+      ->type_name("OUT");
   command->callback([&options, which] {
     options.command = which;
     options.target = options.paths.back();
@@ -352,17 +388,16 @@ CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, co
     }
   });
   CLI::Option* drop =
-      command->add_flag("--drop-metadata", options.drop_metadata, "Leave all metadata out");
+      command->add_flag("--drop-metadata", options.drop_metadata, "Leave out all metadata");
   command
-      ->add_option("--keep-metadata", options.keep_metadata,
-                   "Keep this key alone; may be given again")
+      ->add_option("--keep-metadata", options.keep_metadata, "Keep only this key; may be repeated")
       ->allow_extra_args(false)
       ->type_name("KEY")
       ->excludes(drop);
   AddSize(*command, "--alignment", options.alignment,
-          "Where data begin: at a multiple of N, a power of two from 8 to 1Mi");
+          "Align the data to N bytes, a power of two from 8 to 1Mi [8]");
   command->add_flag("--verify", options.verify,
-                    "Read input and output again and compare their SHA-256");
+                    "Read input and output again, and compare their SHA-256");
   AddNoSync(*command, options);
   AddTextOrJson(*command, options);
   return command;
@@ -371,23 +406,46 @@ CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, co
 void AddSanitize(CLI::App& app, Options& options) {
   CLI::App* sanitize = AddWriting(
       app, options, Options::Command::kSanitize, "sanitize",
-      "Write what is proven of a file anew: canonical header, no hidden bytes. Of an index or its "
-      "folder: a folder, made if need be, with each shard and the index anew, and no other file");
+      "Rewrite safetensors from their verified contents: canonical header, no hidden bytes. Shards "
+      "are rewritten from folder to folder");
   AddProfile(*sanitize, options,
-             "strict, or reference: also what strict refuses and the format's own loader reads, as "
-             "it reads it");
+             "strict [default], or reference: also repair what strict refuses and the format's own "
+             "loader reads");
 }
 
 void AddSplit(CLI::App& app, Options& options) {
   CLI::App* split = AddWriting(app, options, Options::Command::kSplit, "split",
-                               "Write a file as shards with an index over them");
-  AddSize(*split, "--max-shard-size", options.max_shard_bytes, "Bytes of tensors in one shard")
+                               "Split a file into shards with an index");
+  AddSize(*split, "--max-shard-size", options.max_shard_bytes,
+          "Maximum bytes of tensors per shard, such as 5GB")
       ->required();
 }
 
 void AddMerge(CLI::App& app, Options& options) {
   AddWriting(app, options, Options::Command::kMerge, "merge",
-             "Write several files, or shards, as one");
+             "Merge several files, or the shards of a checkpoint, into one");
+}
+
+// Positional arguments as people write them.
+class HelpFormatter : public CLI::Formatter {
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    const std::string rest = app->get_subcommands({}).empty() ? Positionals(*app) : " COMMAND ...";
+    return "Usage: " + name + " [OPTIONS]" + rest + "\n";
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string& type = option->get_type_name();
+    return type.empty() ? type : " " + type;
+  }
+};
+
+// The message may repeat an argument, which may come from a hostile file name.
+int WrongUsage(const std::string& message, const std::vector<std::string>& arguments,
+               const CLI::App& app) {
+  const CLI::App* command = FindCommand(app, arguments.front());
+  std::fprintf(stderr, "tensorgate: %s\nTry `tensorgate %s--help`.\n",
+               EscapeForText(message, 500).c_str(),
+               command == nullptr ? "" : (command->get_name() + " ").c_str());
+  return kUsage;
 }
 
 }  // namespace
@@ -398,30 +456,44 @@ CheckOptions CheckNow(const Options& options) {
   return check;
 }
 
-int ParseArguments(int count, char** arguments, Options& options) {
-  CLI::App app("Decides whether a machine-learning model file is safe to load.", "tensorgate");
-  app.set_version_flag("--version", "tensorgate " + std::string(ToolVersion()) + " (rules " +
-                                        std::string(RulesVersion()) + ")");
+int ParseArguments(int count, char** given, Options& options) {
+  CLI::App app("Checks whether a machine-learning model file is safe to load, without loading it.",
+               "tensorgate");
+  app.set_version_flag("-V,--version", "tensorgate " + std::string(ToolVersion()) + " (rules " +
+                                           std::string(RulesVersion()) + ")");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(1);
   app.footer(kAllCodes);
   AddScan(app, options);
   AddInspect(app, options);
   AddConvert(app, options);
   AddRules(app, options);
+  AddFormats(app, options);
   AddHash(app, options);
   AddDiff(app, options);
   AddSanitize(app, options);
   AddSplit(app, options);
   AddMerge(app, options);
+  std::vector<std::string> arguments(given + 1, given + std::max(count, 1));
+  if (arguments.empty()) {
+    std::fputs(app.help().c_str(), stderr);
+    return kUsage;
+  }
+  const std::optional<std::string> misspelled = CompleteArguments(app, arguments);
+  if (misspelled) return WrongUsage(*misspelled, arguments, app);
   try {
-    app.parse(count, arguments);
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     // These judge one file, now.
     if (options.command != Options::Command::kScan) options.check = CheckNow(options);
+  } catch (const CLI::ExtrasError& error) {
+    return WrongUsage(UnknownArgument(app, arguments, error.what()), arguments, app);
+  } catch (const CLI::RequiredError& error) {
+    return WrongUsage(UsageOf(app, arguments, error.what()), arguments, app);
+  } catch (const CLI::ArgumentMismatch& error) {
+    return WrongUsage(UsageOf(app, arguments, error.what()), arguments, app);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    // The message may repeat an argument, which may come from a hostile file name.
-    std::fprintf(stderr, "tensorgate: %s\nTry --help.\n", EscapeForText(error.what(), 500).c_str());
-    return kUsage;
+    return WrongUsage(error.what(), arguments, app);
   }
   return -1;
 }

@@ -26,7 +26,8 @@ struct Options {
     kDiff,
     kSanitize,
     kSplit,
-    kMerge
+    kMerge,
+    kFormats
   } command = Command::kScan;
   Format format = Format::kText;
   const internal::ReportFormat* reports = internal::ReportFormats().data();  // scan: their form
@@ -40,6 +41,7 @@ struct Options {
   std::string output;      // "": standard output
   bool digest = false;
   bool verbose = false;
+  enum class Color { kAuto, kAlways, kNever } color = Color::kAuto;
   bool quiet = false;
   bool opcodes = false;   // inspect: of the pickles in a file, accepted or not
   bool globals = false;   // inspect: the names in them

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kBuffer = 1 << 16;
 
-// The file behind a link is replaced, not the link.
+// What a link leads to is replaced, not the link.
 std::string Resolve(const std::string& path) {
   char* real = ::realpath(path.c_str(), nullptr);
   if (real == nullptr) return path;
@@ -30,6 +30,14 @@ std::string Resolve(const std::string& path) {
 }
 
 }  // namespace
+
+bool UsesColor(const Options& options, int descriptor) {
+  if (options.color != Options::Color::kAuto) return options.color == Options::Color::kAlways;
+  const char* no_color = std::getenv("NO_COLOR");  // https://no-color.org
+  const char* terminal = std::getenv("TERM");
+  return (no_color == nullptr || *no_color == '\0') && descriptor >= 0 &&
+         ::isatty(descriptor) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
 
 Output::Output(const std::string& path) : path_(path) {
   buffer_.reserve(kBuffer);
@@ -96,6 +104,10 @@ unsigned Output::Width() const {
   winsize size{};
   if (!IsTerminal() || ::ioctl(descriptor_, TIOCGWINSZ, &size) != 0) return 0;
   return size.ws_col;
+}
+
+TextOptions Output::Text(const Options& options) const {
+  return {.verbose = options.verbose, .color = UsesColor(options, descriptor_), .width = Width()};
 }
 
 FileIdentity Output::identity() const {

@@ -7,18 +7,23 @@
 #include <string>
 #include <string_view>
 
+#include "cli/options.h"
 #include "lib/source/new_file.h"
+#include "tensorgate/render.h"
 #include "tensorgate/walk.h"
 
 namespace tensorgate::cli {
 
+/// --color, NO_COLOR and whether `descriptor` is a terminal decide.
+bool UsesColor(const Options& options, int descriptor);
+
 class Output {
  public:
-  /// "": standard output. After a failure Write does nothing and Finish tells it.
+  /// "": standard output. After a failure Write is a no-op and Finish reports it.
   explicit Output(const std::string& path);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
-  /// Not finished: nothing of the file is left.
+  /// Leaves nothing of a file that was not finished.
   ~Output();
 
   void Write(std::string_view text);
@@ -27,8 +32,10 @@ class Output {
   bool failed() const { return error_ != 0; }
   /// A person is waiting for each line.
   bool IsTerminal() const;
-  /// Columns of the terminal; 0 if it is none.
+  /// Columns of the terminal; 0 if it is not one.
   unsigned Width() const;
+  /// How reports are written to it for people: colors and wrapped lines only on a terminal, unless asked for.
+  TextOptions Text(const Options& options) const;
   /// The unfinished file, which no scan should visit.
   FileIdentity identity() const;
   /// Puts the file in place. False, with a message on standard error, if not all could be written.

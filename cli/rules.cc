@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "lib/json/writer.h"
@@ -148,17 +150,44 @@ void WriteMarkdown(Output& output, const RuleInfo* one) {
   for (const RuleInfo& rule : AllRules()) WriteMarkdownRule(output, rule);
 }
 
+// The id, or what follows its slash where only one rule has it.
+const RuleInfo* FindByIdOrEnd(std::string_view id) {
+  if (const RuleInfo* rule = FindRule(id)) return rule;
+  const RuleInfo* found = nullptr;
+  for (const RuleInfo& rule : AllRules()) {
+    if (rule.id.substr(rule.id.find('/') + 1) != id) continue;
+    if (found != nullptr) return nullptr;
+    found = &rule;
+  }
+  return found;
+}
+
+int NoSuchRule(std::string_view id) {
+  std::vector<std::string> ids, ends;
+  for (const RuleInfo& rule : AllRules()) {
+    ids.emplace_back(rule.id);
+    if (rule.id.ends_with(id) && id.size() > 2) ends.emplace_back(rule.id);
+  }
+  std::string nearest = fmt::format("{}", fmt::join(ends, ", "));
+  if (!id.contains('/')) {
+    for (std::string& full : ids) full.erase(0, full.find('/') + 1);
+  }
+  if (nearest.empty()) nearest = Nearest(id, ids);
+  const std::string hint = nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest);
+  std::fputs(fmt::format("tensorgate: there is no rule \"{}\"{} `tensorgate rules` lists all\n",
+                         EscapeForText(id, 100), hint.empty() ? ";" : hint)
+                 .c_str(),
+             stderr);
+  return kUsage;
+}
+
 }  // namespace
 
 int RunRules(const Options& options) {
   const RuleInfo* one = nullptr;
   if (!options.paths.empty()) {
-    one = FindRule(options.paths.front());
-    if (one == nullptr) {
-      std::fprintf(stderr, "tensorgate: there is no rule \"%s\"; `tensorgate rules` lists them\n",
-                   EscapeForText(options.paths.front(), 100).c_str());
-      return kUsage;
-    }
+    one = FindByIdOrEnd(options.paths.front());
+    if (one == nullptr) return NoSuchRule(options.paths.front());
   }
   Output output(options.output);
   if (options.format == Format::kJson) {

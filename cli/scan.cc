@@ -1,4 +1,4 @@
-// tensorgate scan: a line for each file, in every circumstance.
+// tensorgate scan: a verdict on each file.
 #include <poll.h>
 #include <unistd.h>
 
@@ -50,7 +50,7 @@ bool Scanner::Path(const std::string& path) {
   return Walk(path, walk, [this](FoundFile& file) { return File(file); });
 }
 
-// The line of an index speaks of the whole checkpoint; its shards have lines of their own as well.
+// An index stands for the whole checkpoint; its shards are judged as files as well.
 bool Scanner::File(FoundFile& file) {
   const CheckOptions check = CheckNow(options_);
   if (!options_.digest || !file.source()) {
@@ -134,7 +134,7 @@ void Scanner::SayWhatIsMissing() const {
 }
 
 int Scanner::Run() {
-  output_.Write(writer_->Begin({.verbose = options_.verbose, .quiet = options_.quiet}));
+  output_.Write(writer_->Begin({.text = output_.Text(options_), .quiet = options_.quiet}));
   for (const std::string& path : options_.paths) {
     if (!Path(path)) break;
   }

@@ -269,7 +269,7 @@ int RewriteCommand::Refuse() {
     code = Worse(code, CodeOf(why));
     reports.emplace_back(&path, &why.report);
     if (why.error) error_ = why.error, message_ = why.message;
-    if (options_.format != Format::kJson) WriteRefusal(output_, path, why, options_.verbose);
+    if (options_.format != Format::kJson) WriteRefusal(output_, path, why, options_);
   }
   if (options_.format == Format::kJson) WriteJson(reports, false);
   return output_.Finish() ? code : kUndecided;

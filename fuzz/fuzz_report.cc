@@ -35,7 +35,7 @@ void CheckForms(std::string_view path, const Report& report) {
   for (const ReportFormat& format : ReportFormats()) {
     const auto writer = format.make();
     ReportTotals totals;
-    std::string out = writer->Begin({.verbose = true});
+    std::string out = writer->Begin({.text = {.verbose = true, .width = 80}});
     for (const bool named : {false, true}) {
       const std::string piece = writer->Add(path, report, {.named = named});
       totals.Add(report);

@@ -115,7 +115,7 @@ def compare(contenders, base, what, folder, args):
     print(f"\n{what} {size / 1e9:.2f} GB, 300 tensors, {args.rounds} rounds:\n")
     print("| what | first load, as a multiple of the first row | its CPU | seconds | CPU s | "
           "loads after it, as a multiple | seconds | CPU s | "
-          "peak MB above the start | of it private | mapped file | kept after everything is freed |")
+          "peak MB above the start | of that, own memory | mapped file | kept after everything is freed |")
     print("| --- |" + 11 * " ---: |")
     table = []
     for name, title in contenders:

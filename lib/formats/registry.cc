@@ -10,6 +10,7 @@
 #include "lib/formats/safetensors/model.h"
 #include "lib/formats/torch/model.h"
 #include "lib/formats/torch/pickle_file.h"
+#include "tensorgate/formats.h"
 
 namespace tensorgate::internal {
 namespace {
@@ -82,6 +83,11 @@ constexpr ShardScheme kSafetensorsShards = {"safetensors-checkpoint", ".safetens
                                             "model.safetensors.index.json"};
 constexpr ShardScheme kTorchShards = {"pytorch-checkpoint", ".bin", "pytorch_model.bin.index.json"};
 
+constexpr std::string_view kTorchProof =
+    "every byte of the container, every opcode of the pickle, every storage; with `--full` also "
+    "checksums and booleans";
+constexpr std::string_view kTorchReference = "`torch.load(weights_only=True)`";
+
 // ---- The table. If two rows match equally, the first one counts; for archives, the first one
 // whose members fit.
 
@@ -101,6 +107,8 @@ constexpr std::array kFormats = {
            .stream = StreamMode::kForward,
            .shards = &kSafetensorsShards,
            .has_header_digest = true,
+           .proof = "every structural byte",
+           .reference = "the crate `safetensors` 0.8.0",
            .read_as_reference = safetensors::internal::ReadModelAsReference},
 
     // Pickles.
@@ -110,7 +118,9 @@ constexpr std::array kFormats = {
            .recognize = recognize::LegacyTorch,
            .packing = Packing::kPickle,
            .examine = kTorch,
-           .stream = StreamMode::kSpool},
+           .stream = StreamMode::kSpool,
+           .proof = kTorchProof,
+           .reference = kTorchReference},
     Format{.name = "joblib",
            .words = "a joblib file (a pickle)",
            .suffixes = kUnpickled,
@@ -123,7 +133,9 @@ constexpr std::array kFormats = {
            .recognize = recognize::Pickle,
            .packing = Packing::kPickle,
            .examine = ExaminePickle,
-           .stream = StreamMode::kSpool},
+           .stream = StreamMode::kSpool,
+           .proof = "plain values and tensors, or the names that it uses",
+           .reference = kTorchReference},
 
     // ZIP archives: what the last row of them recognizes.
     Format{.name = "pytorch-export",
@@ -142,7 +154,9 @@ constexpr std::array kFormats = {
            .packing = Packing::kZip,
            .holds = [](M in) { return in.data_pkl; },
            .examine = kTorch,
-           .shards = &kTorchShards},
+           .shards = &kTorchShards,
+           .proof = kTorchProof,
+           .reference = kTorchReference},
     Format{.name = "torch-mar",
            .words = "a TorchServe model archive",
            .vague_suffixes = kMar,
@@ -194,7 +208,9 @@ constexpr std::array kFormats = {
            .suffixes = kNpy,
            .signatures = kNumpyMarks,
            .examine = numpy::Examine,
-           .stream = StreamMode::kSpool},
+           .stream = StreamMode::kSpool,
+           .proof = "header, element type and size; no Python objects",
+           .reference = "`numpy.load(allow_pickle=False)` of NumPy 2.4"},
     Format{.name = "tflite",
            .words = "a TensorFlow Lite model",
            .suffixes = kTflite,
@@ -261,6 +277,24 @@ constexpr std::array kFormats = {
            .vague_suffixes = kOtherModels,
            .recognize = recognize::Anything},
 };
+
+constexpr std::array kInfos = [] {
+  std::array<FormatInfo, kFormats.size()> infos{};
+  for (std::size_t i = 0; i < kFormats.size(); ++i) {
+    const Format& format = kFormats[i];
+    infos[i] = {.name = format.name,
+                .words = format.words,
+                .file_class = format.file_class,
+                .is_proven = format.examine != nullptr,
+                .proof = format.proof,
+                .reference = format.reference,
+                .suffixes = format.suffixes};
+    if (format.shards == nullptr) continue;
+    infos[i].shards = format.shards->format;
+    infos[i].shards_index = format.shards->usual;
+  }
+  return infos;
+}();
 
 bool EndsWithSuffix(std::string_view name, std::string_view suffix) {
   if (name.size() < suffix.size()) return false;
@@ -364,3 +398,5 @@ bool IsNamedAsModel(std::string_view name) {
 bool IsNamedSafetensors(std::string_view name) { return EndsWithOneOf(name, kSafetensorsSuffix); }
 
 }  // namespace tensorgate::internal
+
+std::span<const tensorgate::FormatInfo> tensorgate::AllFormats() { return internal::kInfos; }

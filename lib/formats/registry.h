@@ -90,6 +90,8 @@ struct Format {
   const ShardScheme* shards = nullptr;
   /// `header_sha256` in a report is the hash of its first bytes: a length and the header.
   bool has_header_digest = false;
+  std::string_view proof = {};      ///< FormatInfo::proof
+  std::string_view reference = {};  ///< FormatInfo::reference
   /// Reads the file by the format's reference: returns the report of the reference profile, and in
   /// `read` the contents if it accepts. The file may be one that the strict profile refuses
   /// (sanitize --profile reference). Null: the reference profile only gives a verdict. Throws

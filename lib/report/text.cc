@@ -1,259 +1,254 @@
-// Messages and the text form of a report.
+// The text form of a report: a block for each rule, the reason explained.
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
-#include "lib/base/utf8.h"
-#include "lib/json/writer.h"
 #include "lib/report/message.h"
-#include "lib/rules/report_builder.h"
-#include "lib/source/system_error.h"
+#include "lib/report/text.h"
 #include "tensorgate/render.h"
 
 namespace tensorgate {
 namespace {
 
-// A name in a sentence; JSON has all that the report keeps.
-constexpr std::size_t kShownSubject = 120;
-constexpr std::size_t kShownText = 200;
+using internal::AppendCount;
+using internal::AppendEscaped;
+using internal::AppendNumber;
 
-void AppendHex(std::string& out, std::uint32_t value, int digits) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) out += kDigits[value >> shift & 0xF];
+constexpr std::string_view kIndent = "             ";
+
+struct Style {
+  std::string_view word, code;  // of the SGR sequence
+};
+constexpr std::array kStyles = {
+    Style{"accepted", "32"},    Style{"rejected", "1;31"}, Style{"undecided", "1;33"},
+    Style{"unsupported", "36"}, Style{"error", "31"},      Style{"warning", "33"},
+    Style{"note", "2"},
+};
+
+// `word` and spaces to `width` columns.
+void AppendWord(std::string& out, std::string_view word, std::size_t width, bool color) {
+  const auto style = std::ranges::find(kStyles, word, &Style::word);
+  const bool styled = color && style != kStyles.end();
+  if (styled) out.append("\x1b[").append(style->code) += 'm';
+  out += word;
+  if (styled) out += "\x1b[0m";
+  out.append(width - std::min(word.size(), width - 1), ' ');
 }
 
-void AppendNumber(std::string& out, std::uint64_t number) {
-  std::array<char, 20> digits;
-  const std::to_chars_result end = std::to_chars(digits.begin(), digits.end(), number);
-  out.append(digits.begin(), end.ptr);
-}
+// All findings of one rule, which are of one severity.
+struct Block {
+  std::vector<const Finding*> findings;
+  const Finding& first() const { return *findings.front(); }
+};
 
-void AppendCodePoint(std::string& out, std::uint32_t value) {
-  if (value < 0x100) {
-    out += "\\x";
-    AppendHex(out, value, 2);
-    return;
-  }
-  out += "\\u{";
-  AppendHex(out, value, value > 0xFFFF ? 5 : 4);  // none above U+E007F is escaped
-  out += '}';
-}
-
-// `quote`: a character to be escaped as well, or NUL.
-void AppendEscaped(std::string& out, std::string_view text, std::size_t max, char quote) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    internal::CodePoint point = internal::DecodeUtf8(text.substr(at));
-    const bool valid = point.length != 0;
-    if (!valid) point = {static_cast<unsigned char>(text[at]), 1};
-    if (at + point.length > max) {
-      out += "...";
-      return;
-    }
-    if (point.value == '\n' || point.value == '\t' || point.value == '\r') {
-      out += point.value == '\n' ? "\\n" : point.value == '\t' ? "\\t" : "\\r";
-    } else if (!valid || internal::IsDeceptive(point.value)) {
-      AppendCodePoint(out, point.value);
-    } else {
-      if (point.value == '\\' || (quote != '\0' && text[at] == quote)) out += '\\';
-      out.append(text.substr(at, point.length));
-    }
-    at += point.length;
-  }
-}
-
-void AppendQuoted(std::string& out, std::string_view text, std::size_t max) {
-  out += '"';
-  AppendEscaped(out, text, max, '"');
-  out += '"';
-}
-
-// Rules whose number is one of the system's.
-constexpr std::array kSystemErrors = {Rule::kIoOpenFailed, Rule::kIoReadFailed,
-                                      Rule::kIoSpoolFailed, Rule::kSaveCreateFailed,
-                                      Rule::kSaveWriteFailed};
-
-void AppendFound(std::string& out, const Finding& finding) {
-  // How many follow is not known of a stream that was refused at the first.
-  if (!finding.has_found) {
-    out += "some";
-    return;
-  }
-  AppendNumber(out, finding.found);
-  if (std::ranges::find(kSystemErrors, finding.rule) == kSystemErrors.end()) return;
-  const std::string_view meaning = internal::SystemErrorText(finding.found);
-  if (!meaning.empty()) out.append(", ").append(meaning);
-}
-
-}  // namespace
-
-void internal::AppendMessage(std::string& out, const Report& report, const Finding& finding) {
-  std::string_view rest = Info(finding.rule).message;
-  while (!rest.empty()) {
-    const std::size_t open = rest.find('{');
-    out.append(rest.substr(0, open));
-    if (open == rest.npos) return;
-    rest.remove_prefix(open);
-    const std::size_t close = rest.find('}');
-    const std::string_view field = rest.substr(0, close == rest.npos ? 1 : close + 1);
-    if (field == "{subject}") {
-      AppendQuoted(out, report.Subject(finding), kShownSubject);
-    } else if (field == "{found}") {
-      AppendFound(out, finding);
-    } else if (field == "{allowed}") {
-      AppendNumber(out, finding.allowed);
-    } else if (field == "{text}") {
-      AppendEscaped(out, report.FoundText(finding), kShownText, '\0');
-    } else {
-      out.append(field);  // a brace of the sentence's own
-    }
-    rest.remove_prefix(field.size());
-  }
-}
-
-namespace {
-
-void AppendGrouped(std::string& out, std::uint64_t number) {
-  std::string digits;
-  AppendNumber(digits, number);
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i != 0 && (digits.size() - i) % 3 == 0) out += ',';
-    out += digits[i];
-  }
-}
-
-void AppendCount(std::string& out, std::uint64_t number, std::string_view one,
-                 std::string_view many) {
-  AppendGrouped(out, number);
-  out += ' ';
-  out += number == 1 ? one : many;
-}
-
-void AppendSummary(std::string& out, const Report& report) {
-  if (report.verdict() == Verdict::kUnsupported) {
-    out.append("  (").append(report.format()).append(", ");
-    out.append(Name(*report.file_class())) += ')';
-  } else if (report.verdict() == Verdict::kAccepted && report.facts()) {
-    out += "  (";
-    if (!report.shards().empty()) {
-      AppendCount(out, report.shards().size(), "shard", "shards");
-      out += ", ";
-    }
-    AppendCount(out, report.facts()->tensors, "tensor", "tensors");
-    out += ", ";
-    AppendCount(out, report.facts()->parameters, "parameter", "parameters");
-    out += ')';
-  }
-}
-
-void AppendLine(std::string& out, std::string_view label, std::string_view text) {
-  if (text.empty()) return;
-  out.append("             ").append(label).append(text) += '\n';
-}
-
-void AppendFinding(std::string& out, const Report& report, const Finding& finding) {
-  const RuleInfo& info = Info(finding.rule);
-  const std::string_view severity = Name(finding.severity);
-  out.append("    ").append(severity).append(9 - std::min<std::size_t>(severity.size(), 8), ' ');
-  out.append(info.id).append(" at byte ");
-  AppendNumber(out, finding.offset);
-  out.append(": ");
-  internal::AppendMessage(out, report, finding);
-  out += '\n';
-  if (finding.severity == Severity::kNote) return;
-  AppendLine(out, "allowed: ", info.allowed);
-  AppendLine(out, "why: ", info.why);
-  AppendLine(out, "fix: ", info.fix);
-}
-
-void AppendReport(std::string& out, std::string_view path, const Report& report, bool verbose) {
-  const std::string_view verdict = Name(report.verdict());
-  out.append(verdict).append(13 - std::min<std::size_t>(verdict.size(), 12), ' ');
-  AppendEscaped(out, path, SIZE_MAX, '\0');
-  AppendSummary(out, report);
-  out += '\n';
+std::vector<Block> BlocksOf(const Report& report, bool verbose) {
+  std::vector<Block> blocks;
+  std::vector<std::size_t> places(AllRules().size(), SIZE_MAX);
   for (const Finding& finding : report.findings()) {
-    if (finding.severity != Severity::kNote || verbose) AppendFinding(out, report, finding);
+    if (finding.severity == Severity::kNote && !verbose) continue;
+    std::size_t& place = places.at(static_cast<std::size_t>(finding.rule));
+    if (place == SIZE_MAX) {
+      place = blocks.size();
+      blocks.emplace_back();
+    }
+    blocks[place].findings.push_back(&finding);
   }
-  if (!report.reference_error().empty()) {
-    out.append("    the reference fails with ").append(report.reference_error()) += '\n';
+  return blocks;
+}
+
+// Failures of the system, of a call and of writing have no place in the file; what the whole file is has none either.
+bool HasPlace(const RuleInfo& rule, std::uint64_t offset) {
+  if (rule.id.starts_with("scan/") && offset == 0) return false;
+  constexpr std::array<std::string_view, 4> kWithout = {"io/", "use/", "save/", "convert/"};
+  return std::ranges::none_of(kWithout,
+                              [&](std::string_view area) { return rule.id.starts_with(area); });
+}
+
+class TextReport {
+ public:
+  TextReport(std::string& out, const Report& report, const TextOptions& options,
+             internal::Explained& explained)
+      : out_(out), report_(report), options_(options), explained_(explained) {}
+  void Append(std::string_view path);
+
+ private:
+  void AppendSummary();
+  void AppendBlock(const Block& block, bool explained);
+  void AppendFinding(const Finding& finding);
+  void AppendFurther(const Block& block);
+  void AppendLabel(std::string& out, const Finding& finding) const;
+  void AppendLine(std::string_view label, std::string_view text);
+
+  std::string& out_;
+  const Report& report_;
+  const TextOptions& options_;
+  internal::Explained& explained_;
+};
+
+void TextReport::AppendSummary() {
+  if (report_.verdict() == Verdict::kUnsupported) {
+    out_.append("  (").append(report_.format()).append(", ");
+    out_.append(Name(*report_.file_class())) += ')';
+  } else if (report_.verdict() == Verdict::kAccepted && report_.facts()) {
+    out_ += "  (";
+    if (!report_.shards().empty()) {
+      AppendCount(out_, report_.shards().size(), "shard", "shards");
+      out_ += ", ";
+    }
+    AppendCount(out_, report_.facts()->tensors, "tensor", "tensors");
+    out_ += ", ";
+    AppendCount(out_, report_.facts()->parameters, "parameter", "parameters");
+    out_ += ')';
   }
-  if (report.dropped_findings() != 0) {
-    out.append("    and ");
-    AppendCount(out, report.dropped_findings(), "finding", "findings");
-    out.append(" more (--max-findings)\n");
+}
+
+// Wraps at spaces, if there is a width; all lines are indented.
+void TextReport::AppendLine(std::string_view label, std::string_view text) {
+  if (text.empty()) return;
+  out_.append(kIndent).append(label);
+  std::size_t column = kIndent.size() + label.size();
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::size_t word = end + (column == kIndent.size() ? 0 : 1);
+    if (options_.width > 2 * kIndent.size() && column + word > options_.width) {
+      (out_ += '\n') += kIndent;
+      column = kIndent.size();
+    } else if (out_.back() != ' ') {
+      out_ += ' ';
+      ++column;
+    }
+    out_.append(text.substr(0, end));
+    column += end;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  out_ += '\n';
+}
+
+void TextReport::AppendFinding(const Finding& finding) {
+  const RuleInfo& rule = Info(finding.rule);
+  out_ += "    ";
+  AppendWord(out_, Name(finding.severity), 9, options_.color);
+  out_ += rule.id;
+  if (HasPlace(rule, finding.offset)) {
+    out_ += " at byte ";
+    AppendNumber(out_, finding.offset);
+  }
+  out_ += ": ";
+  internal::AppendMessage(out_, report_, finding);
+  out_ += '\n';
+}
+
+// What tells this finding from others of its rule.
+void TextReport::AppendLabel(std::string& out, const Finding& finding) const {
+  const std::string_view message = Info(finding.rule).message;
+  if (message.contains("{text}")) {
+    AppendEscaped(out, report_.FoundText(finding), internal::kShownText);
+  } else if (message.contains("{subject}")) {
+    internal::AppendSubject(out, report_.Subject(finding));
+  }
+}
+
+// Names and places of all but the first: "os.system at byte 7, 20; eval at byte 31".
+void TextReport::AppendFurther(const Block& block) {
+  std::vector<std::pair<std::string, std::string>> labels;
+  std::unordered_map<std::string, std::size_t> places;
+  for (const Finding* finding : std::span(block.findings).subspan(1)) {
+    std::string label;
+    AppendLabel(label, *finding);
+    const auto [place, added] = places.try_emplace(label, labels.size());
+    if (added) labels.emplace_back(std::move(label), std::string());
+    std::string& at = labels[place->second].second;
+    if (!at.empty()) at += ", ";
+    AppendNumber(at, finding->offset);
+  }
+  std::string text;
+  for (const auto& [label, at] : labels) {
+    if (!text.empty()) text += "; ";
+    text += label;
+    text.append(label.empty() ? "at byte " : " at byte ").append(at);
+  }
+  AppendLine("also: ", text);
+}
+
+void TextReport::AppendBlock(const Block& block, bool explained) {
+  const RuleInfo& rule = Info(block.first().rule);
+  AppendFinding(block.first());
+  if (options_.verbose) {
+    for (const Finding* finding : block.findings) {
+      if (finding != block.findings.front()) AppendFinding(*finding);
+    }
+  } else if (block.findings.size() > 1) {
+    AppendFurther(block);
+  }
+  if (!explained || block.first().severity == Severity::kNote) return;
+  AppendLine("allowed: ", rule.allowed);
+  AppendLine("why: ", rule.why);
+  AppendLine("fix: ", rule.fix);
+  std::string anchor = "docs/rules.md#";
+  std::ranges::remove_copy(rule.id, std::back_inserter(anchor), '/');
+  AppendLine("more: ", anchor);
+}
+
+void TextReport::Append(std::string_view path) {
+  AppendWord(out_, Name(report_.verdict()), 13, options_.color);
+  AppendEscaped(out_, path);
+  AppendSummary();
+  out_ += '\n';
+  const std::vector<Block> blocks = BlocksOf(report_, options_.verbose);
+  const Finding* const reason = report_.reason();
+  bool left = false;
+  for (const Block& block : blocks) {
+    const Rule rule = block.first().rule;
+    const bool is_reason = reason == nullptr ? &block == blocks.data() : rule == reason->rule;
+    const bool explain = (is_reason || options_.verbose) && explained_.Add(rule);
+    AppendBlock(block, explain);
+    left |= !is_reason && !options_.verbose;
+  }
+  if (!report_.reference_error().empty()) {
+    out_.append("    the reference fails with ").append(report_.reference_error()) += '\n';
+  }
+  if (report_.dropped_findings() != 0) {
+    out_ += "    and ";
+    AppendCount(out_, report_.dropped_findings(), "more finding", "more findings");
+    out_ += " (--max-findings)\n";
+  }
+  if (left && !explained_.hinted) {
+    out_ += "    (`tensorgate rules ID` explains each rule)\n";
+    explained_.hinted = true;
   }
 }
 
 }  // namespace
 
-std::string EscapeForText(std::string_view text, std::size_t max) {
+bool internal::Explained::Add(Rule rule) {
+  rules.resize(AllRules().size());
+  const auto place = static_cast<std::size_t>(rule);
+  if (rules[place]) return false;
+  rules[place] = true;
+  return true;
+}
+
+std::string internal::RenderText(std::string_view path, const Report& report,
+                                 const TextOptions& options, Explained& explained) {
   std::string out;
-  try {
-    AppendEscaped(out, text, max, '\0');
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
+  TextReport(out, report, options, explained).Append(path);
   return out;
 }
 
-std::string QuoteJson(std::string_view text) {
+std::string RenderText(std::string_view path, const Report& report, const TextOptions& options) {
   std::string out;
   try {
-    internal::AppendAsciiJsonString(out, text);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
-}
-
-std::string GroupDigits(std::uint64_t number) {
-  std::string out;
-  try {
-    AppendGrouped(out, number);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
-}
-
-std::string Message(const Report& report, const Finding& finding) {
-  std::string out;
-  try {
-    internal::AppendMessage(out, report, finding);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
-}
-
-std::string Message(const Report& report) {
-  const Finding* const reason = report.reason();
-  if (reason != nullptr) return Message(report, *reason);
-  try {
-    return "every check passed";
-  } catch (const std::bad_alloc&) {
-    return {};
-  }
-}
-
-std::string Message(const Status& status) {
-  try {
-    ReportBuilder builder({}, {});
-    builder.Add(status);
-    return Message(builder.Finish());
-  } catch (const std::bad_alloc&) {
-    return {};
-  }
-}
-
-std::string RenderText(std::string_view path, const Report& report, bool verbose) {
-  std::string out;
-  try {
-    AppendReport(out, path, report, verbose);
+    internal::Explained explained;
+    out = internal::RenderText(path, report, options, explained);
   } catch (const std::bad_alloc&) {
     out.clear();
   }

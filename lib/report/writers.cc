@@ -1,14 +1,19 @@
 #include "lib/report/writers.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/json/writer.h"
+#include "lib/report/text.h"
 
 namespace tensorgate::internal {
 namespace {
 
-// For people: a summary ends more than one report.
+// For people. What needs attention is written as it comes; what was found in a folder and accepted is listed at the
+// end, if that is few. A file that is not a model is shown where it was named, with the note that says what it is.
 class TextWriter final : public ReportWriter {
  public:
   std::string Begin(const ReportRun& run) override {
@@ -16,19 +21,39 @@ class TextWriter final : public ReportWriter {
     return {};
   }
 
-  // A file that is not a model changes nothing where it was found, and the exit code where it was named: then it is
-  // shown with the note that says what it is.
   std::string Add(std::string_view path, const Report& report,
                   const ReportExtras& extras) override {
+    const bool accepted = report.verdict() == Verdict::kAccepted;
     const bool other = report.file_class() == FileClass::kOther;
-    if (run_.quiet && (report.verdict() == Verdict::kAccepted || (other && !extras.named))) {
-      return {};
-    }
-    return RenderText(path, report, run_.verbose || (other && extras.named));
+    if (run_.quiet && (accepted || (other && !extras.named))) return {};
+    if (extras.named || run_.text.verbose) return Text(path, report, other && extras.named);
+    if (other) return {};
+    if (!accepted || !report.findings().empty()) return Text(path, report, false);
+    if (++held_count_ <= kFew) held_ += Text(path, report, false);
+    return {};
   }
 
   std::string End(const ReportTotals& totals) override {
-    if (run_.quiet || totals.files < 2) return {};
+    std::string text;
+    if (held_count_ <= kFew) text = std::move(held_);
+    const bool clean = totals[Verdict::kAccepted] + totals[FileClass::kOther] == totals.files;
+    if (totals.files < 2 || (run_.quiet && clean)) return text;
+    if (held_count_ > kFew) {
+      text += "accepted     " + GroupDigits(held_count_) + " files in folders (-v lists them)\n";
+    }
+    return text + Counts(totals) + Reasons(totals);
+  }
+
+ private:
+  static constexpr std::uint64_t kFew = 20;
+
+  std::string Text(std::string_view path, const Report& report, bool notes) {
+    TextOptions options = run_.text;
+    options.verbose |= notes;
+    return RenderText(path, report, options, explained_);
+  }
+
+  static std::string Counts(const ReportTotals& totals) {
     std::string line = GroupDigits(totals.files) + " files:";
     const char* separator = " ";
     const auto add = [&](std::uint64_t count, const char* what) {
@@ -45,8 +70,28 @@ class TextWriter final : public ReportWriter {
     return line + "\n";
   }
 
- private:
+  // The commonest first.
+  static std::string Reasons(const ReportTotals& totals) {
+    std::vector<std::pair<std::pair<Verdict, std::string_view>, std::uint64_t>> reasons(
+        totals.reasons.begin(), totals.reasons.end());
+    std::ranges::stable_sort(reasons, [](const auto& a, const auto& b) {
+      return a.first.first != b.first.first ? a.first.first < b.first.first : a.second > b.second;
+    });
+    std::string text;
+    for (const auto& [reason, count] : reasons) {
+      const std::string number = GroupDigits(count);
+      const std::string_view verdict = Name(reason.first);
+      text.append("    ").append(verdict).append(12 - verdict.size(), ' ');
+      text.append(9 - std::min<std::size_t>(number.size(), 8), ' ').append(number);
+      text.append("  ").append(reason.second) += '\n';
+    }
+    return text;
+  }
+
   ReportRun run_;
+  Explained explained_;
+  std::string held_;  // of what is accepted, in folders
+  std::uint64_t held_count_ = 0;
 };
 
 // One object that holds all reports, a line each.
@@ -114,6 +159,9 @@ void ReportTotals::Add(const Report& report) {
   ++verdicts.at(static_cast<std::size_t>(report.verdict()));
   if (report.verdict() == Verdict::kUnsupported) {
     ++classes.at(static_cast<std::size_t>(*report.file_class()));
+    if (report.file_class() != FileClass::kOther) ++reasons[{report.verdict(), report.format()}];
+  } else if (const Finding* reason = report.reason()) {
+    ++reasons[{report.verdict(), Info(reason->rule).id}];
   }
 }
 

@@ -5,10 +5,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tensorgate/render.h"
 
@@ -16,8 +18,8 @@ namespace tensorgate::internal {
 
 /// What was asked for of all reports.
 struct ReportRun {
-  bool verbose = false;  ///< Notes as well.
-  bool quiet = false;    ///< Only what is not accepted.
+  TextOptions text;
+  bool quiet = false;  ///< Only what is not accepted.
 };
 
 /// What one report comes with.
@@ -32,6 +34,8 @@ struct ReportTotals {
   std::uint64_t files = 0;
   std::array<std::uint64_t, 4> verdicts{};
   std::array<std::uint64_t, 3> classes{};  ///< Of what is unsupported.
+  /// Files by the rule that is the reason, or the format that has no parser; without other files.
+  std::map<std::pair<Verdict, std::string_view>, std::uint64_t> reasons;
 
   void Add(const Report& report);
   std::uint64_t operator[](Verdict verdict) const {

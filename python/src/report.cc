@@ -71,7 +71,7 @@ nb::object Shards(const ReportHandle& self) {
 std::string Text(const ReportHandle& self, nb::handle verbose_flag) {
   const bool verbose = FlagArgument(verbose_flag, "verbose");
   const std::string& name = self.shared->name;
-  return RenderText(name.empty() ? "-" : name, self.shared->report, verbose);
+  return RenderText(name.empty() ? "-" : name, self.shared->report, {.verbose = verbose});
 }
 
 std::string Line(const FindingHandle& self) {

@@ -176,9 +176,12 @@ class Everywhere(unittest.TestCase):
 
     def test_command(self):
         for command in ("scan", "inspect", "convert", "hash", "diff", "sanitize", "split", "merge"):
-            text = subprocess.run([COMMAND, command, "--help"], capture_output=True, text=True, check=True).stdout
+            text = subprocess.run([COMMAND, command, "--help-limits"], capture_output=True, text=True, check=True).stdout
             said = re.findall(r"--limit-([\w-]+)", text)
             self.assertEqual(said, [name.replace("_", "-") for name in self.limits], command)
+            short = subprocess.run([COMMAND, command, "--help"], capture_output=True, text=True, check=True).stdout
+            self.assertNotIn("--limit-", short)
+            self.assertIn("--help-limits", short)
             self.assertIn("--timeout", text)
 
 

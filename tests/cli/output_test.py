@@ -19,7 +19,7 @@ DECEPTIVE = [c for c in HOSTILE if not c.isascii() or c in "\r\x1b\x07\x7f"]
 def forms():
     """The report formats of a scan, as listed by its help."""
     text = subprocess.run([COMMAND, "scan", "--help"], capture_output=True, text=True, check=True).stdout
-    listed = re.search(r"Form of the output: (.*?)\n *--", text, re.DOTALL)
+    listed = re.search(r"Output format: (.*?)\n *--", text, re.DOTALL)
     found = [form.split(",")[0].strip() for form in listed[1].split(";")]
     assert {"text", "json", "jsonl"} <= set(found), found
     return found
@@ -213,6 +213,26 @@ class WriteTo(Case):
         self.assertEqual(json.loads(process.stdout.readline())["verdict"], "accepted")
         out, _ = process.communicate(GOOD, timeout=30)
         self.assertEqual(len(out.splitlines()), 1)
+
+
+class Formats(Case):
+    def test_documentation_is_current(self):
+        made = self.run_command("formats", "--format", "markdown", code=0).stdout.decode()
+        kept = (ROOT / "README.md").read_text()
+        self.assertIn(f"<!-- made by: tensorgate formats --format markdown -->\n\n{made}\n", kept,
+                      "put the output of `tensorgate formats --format markdown` into README.md")
+
+    def test_each(self):
+        table = json.loads(self.run_command("formats", "--format", "json", code=0).stdout)["formats"]
+        listed = self.run_command("formats", code=0).stdout.decode().splitlines()[1:]
+        self.assertEqual([line.split()[:2] for line in listed],
+                         [[each["name"], "proven" if each["proven"] else "unsupported"] for each in table])
+        self.assertEqual(len({each["name"] for each in table}), len(table))
+        for each in table:
+            with self.subTest(each["name"]):
+                self.assertEqual(each["proof"] is not None, each["proven"])
+                self.assertEqual(each["shards"] is None, each["shards_index"] is None)
+                self.assertEqual([suffix for suffix in each["suffixes"] if suffix != suffix.lower() or suffix[0] != "."], [])
 
 
 class Rules(Case):

@@ -1,5 +1,6 @@
 """Verdicts, exit codes, formats by content, standard input."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -87,7 +88,7 @@ class ExitCodes(Case):
     def test_help_and_version(self):
         self.assertIn(b"0 accepted, or done", self.run_command("--help", code=0).stdout)
         for command in ("scan", "inspect", "convert", "hash", "diff", "sanitize", "split", "merge"):
-            self.assertRegex(self.run_command(command, "--help", code=0).stdout, b"(?s)Exit codes: 0 .*1 .*2 .*3 .*4 usage")
+            self.assertRegex(self.run_command(command, "--help", code=0).stdout, b"(?s)Exit codes:\\s+0 .*1 .*2 .*3 .*4\\s+wrong\\s+usage")
         self.assertRegex(self.run_command("--version", code=0).stdout, rb"^tensorgate \d+\.\d+\.\d+")
 
 
@@ -122,6 +123,52 @@ class Verdicts(Case):
         text = self.run_command("scan", "-q", self.dir, code=REJECTED).stdout.decode()
         self.assertEqual(text.splitlines()[0].split()[-1], str(bad))
         self.assertNotIn("a.safetensors", text)
+
+    def test_attention_first(self):
+        """What was refused comes first, then what was accepted while it is few, then counts by verdict and rule."""
+        for i in range(20):
+            self.put(f"a{i:02}.safetensors")
+        self.put("notes.txt", b"hello\n")
+        for name in ("b.safetensors", "c.safetensors"):
+            self.put(name, OVERLAP)
+        text = self.run_command("scan", self.dir, code=REJECTED).stdout.decode()
+        lines = text.splitlines()
+        self.assertTrue(lines[0].startswith("rejected     ") and lines[0].endswith("b.safetensors"))
+        self.assertEqual(sum(line.startswith("accepted ") for line in lines), 20)
+        self.assertNotIn("notes.txt", text)
+        self.assertEqual(text.count(" why: "), 1)  # of both files
+        self.assertEqual(lines[-2:], ["23 files: 20 accepted, 2 rejected, 1 not models",
+                                      "    rejected            2  safetensors/offsets-overlap"])
+        self.put("a20.safetensors")
+        text = self.run_command("scan", self.dir, code=REJECTED).stdout.decode()
+        self.assertEqual([line for line in text.splitlines() if line.startswith("accepted")],
+                         ["accepted     21 files in folders (-v lists them)"])
+        named = sorted(self.dir.glob("a*"))
+        text = self.run_command("scan", *named, code=ACCEPTED).stdout.decode()
+        self.assertEqual([line.split()[1] for line in text.splitlines()[:-1]], list(map(str, named)))
+        text = self.run_command("scan", "-v", self.dir, code=REJECTED).stdout.decode()
+        self.assertEqual(sum(line.startswith("accepted ") for line in text.splitlines()), 21)
+        self.assertIn("notes.txt", text)
+
+    def test_colors(self):
+        path = self.put("a.safetensors", OVERLAP)
+        plain = self.run_command("scan", path).stdout
+        self.assertNotIn(b"\x1b", plain)
+        colored = self.run_command("scan", "--color", "always", path).stdout
+        self.assertTrue(colored.startswith(b"\x1b[1;31mrejected\x1b[0m"))
+        self.assertEqual(self.run_command("scan", "--color=never", path).stdout, plain)
+        for environment, expected in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+                                      ({"TERM": "dumb"}, False), ({}, False)):
+            with self.subTest(environment=environment):
+                master, slave = os.openpty()
+                subprocess.run([COMMAND, "scan", path], stdout=slave, env=environment, check=False, timeout=60)
+                os.close(slave)
+                written = b""
+                with contextlib.suppress(OSError):  # how a terminal ends
+                    while part := os.read(master, 4096):
+                        written += part
+                os.close(master)
+                self.assertEqual(b"\x1b[" in written, expected)
 
     def test_digest(self):
         path = self.put("a.safetensors")

@@ -661,7 +661,7 @@ TEST(MemoryTest, EveryAllocationOfARenderingMayFail) {
     ADD_FAILURE() << "never got through";
   };
   fail_each([&] { return RenderJson("path/of/a/file.safetensors", report); });
-  fail_each([&] { return RenderText("path/of/a/file.safetensors", report, true); });
+  fail_each([&] { return RenderText("path/of/a/file.safetensors", report, {.verbose = true}); });
   fail_each([&] { return Message(report, report.findings()[0]); });
   fail_each([&] { return Message(Status{.rule = Rule::kUseBadSlice, .found = 3}); });
   fail_each([&] { return EscapeForText(std::string_view(file).substr(0, 100), 1000); });

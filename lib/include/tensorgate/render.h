@@ -38,10 +38,19 @@ TENSORGATE_API std::string QuoteJson(std::string_view text);
 /// 1234567 as "1,234,567".
 TENSORGATE_API std::string GroupDigits(std::uint64_t number);
 
-/// One line; below it, indented, the errors and warnings with what is allowed, why it matters and
-/// how to fix it; if `verbose`, the notes as well. Ends with a line feed.
+/// How to render a report for people.
+struct TextOptions {
+  bool verbose = false;   ///< Also the notes, a line for each finding, and an explanation of each rule.
+  bool color = false;     ///< With the escape sequences of a terminal (ECMA-48, SGR).
+  std::size_t width = 0;  ///< Columns at which long lines are wrapped; 0: not wrapped.
+};
+
+/// One line with the verdict. Below it, indented, a block for each rule that reported an error or a
+/// warning: a message with its place, then the names and places of further findings of the same
+/// rule. The rule that is the reason for the verdict is explained: what is allowed, why it matters
+/// and what to do. Ends with a line feed.
 TENSORGATE_API std::string RenderText(std::string_view path, const Report& report,
-                                      bool verbose = false);
+                                      const TextOptions& options = {});
 
 /// Members of the JSON object that do not come from the report.
 struct JsonExtras {

@@ -9,7 +9,7 @@
 //   tensorgate::CheckOptions options;
 //   options.trusted = *trusted;
 //   const tensorgate::Report report = tensorgate::torch::CheckPath("model.pt", options);
-//   std::fputs(tensorgate::RenderText("model.pt", report, true).c_str(), stdout);
+//   std::fputs(tensorgate::RenderText("model.pt", report, {.verbose = true}).c_str(), stdout);
 //
 // One entry per line; `#` starts a comment:
 //

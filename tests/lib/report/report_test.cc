@@ -248,7 +248,7 @@ TEST(Message, EveryRule) {
     for (const char* field : {"{subject}", "{found}", "{allowed}", "{text}"}) {
       EXPECT_THAT(message, Not(HasSubstr(field))) << rule.id;
     }
-    EXPECT_THAT(RenderText("p", report, true), HasSubstr(std::string(rule.id)));
+    EXPECT_THAT(RenderText("p", report, {.verbose = true}), HasSubstr(std::string(rule.id)));
     EXPECT_THAT(RenderJson("p", report), HasSubstr("\"rule\":\"" + std::string(rule.id) + "\""));
   }
 }
@@ -262,13 +262,80 @@ TEST(RenderText, NamesUnsupportedFormats) {
 TEST(RenderText, NotesOnlyIfVerbose) {
   const Report report = With(Rule::kStNameLong, {.found = 300, .subject = "n"});
   EXPECT_EQ(RenderText("x\x1b", report), "accepted     x\\x1b\n");
-  EXPECT_THAT(RenderText("x", report, true), HasSubstr("note     safetensors/name-long at byte 5"));
+  EXPECT_THAT(RenderText("x", report, {.verbose = true}),
+              HasSubstr("note     safetensors/name-long at byte 5"));
+}
+
+// One block for a rule: the first finding as a sentence, the names and places of the others, each name once.
+TEST(RenderText, GathersFindingsOfARule) {
+  ReportBuilder builder({}, "pickle");
+  builder.Add(Rule::kPickleGlobalOutside, 5, {.found_text = "os.system"});
+  builder.Add(Rule::kPickleCallTarget, 7, {.found_text = "tuple"});
+  builder.Add(Rule::kPickleGlobalOutside, 20, {.found_text = "eval"});
+  builder.Add(Rule::kPickleGlobalOutside, 31, {.found_text = "a\x1b.b"});
+  builder.Add(Rule::kPickleGlobalOutside, 44, {.found_text = "eval"});
+  const Report report = builder.Finish();
+  const std::string text = RenderText("x", report);
+  EXPECT_THAT(text, HasSubstr("pickle/global-outside at byte 5: os.system"));
+  EXPECT_THAT(text, HasSubstr("\n             also: eval at byte 20, 44; a\\x1b.b at byte 31\n"));
+  const auto count = [](const std::string& in, std::string_view what) {
+    std::size_t found = 0;
+    for (std::size_t at = in.find(what); at != in.npos; at = in.find(what, at + 1)) ++found;
+    return found;
+  };
+  // Only the reason is explained, unless asked for more.
+  EXPECT_EQ(count(text, "pickle/global-outside"), 1U);
+  EXPECT_EQ(count(text, " why: "), 1U);
+  EXPECT_THAT(text, HasSubstr("docs/rules.md#pickleglobal-outside"));
+  EXPECT_THAT(text, HasSubstr("`tensorgate rules ID`"));
+  const std::string verbose = RenderText("x", report, {.verbose = true});
+  EXPECT_EQ(count(verbose, "pickle/global-outside at byte"), 4U);
+  EXPECT_EQ(count(verbose, " why: "), 2U);
+}
+
+// Where names do not differ, the places do.
+TEST(RenderText, GathersPlaces) {
+  ReportBuilder builder({}, "pickle");
+  for (const std::uint64_t place : {4, 9, 11}) builder.Add(Rule::kPickleProtoLate, place);
+  EXPECT_THAT(RenderText("x", builder.Finish()), HasSubstr("also: at byte 9, 11\n"));
+}
+
+TEST(RenderText, ColorsWordsOnly) {
+  const Report report = With(Rule::kStDtypeUnknown, {.subject = "\x1b[31m"});
+  const std::string plain = RenderText("x", report);
+  EXPECT_FALSE(plain.contains('\x1b'));
+  std::string colored = RenderText("x", report, {.color = true});
+  EXPECT_TRUE(colored.starts_with("\x1b[1;31mrejected\x1b[0m     x\n"));
+  for (const std::string_view code : {"\x1b[1;31m", "\x1b[31m", "\x1b[0m"}) {
+    for (std::size_t at = colored.find(code); at != colored.npos; at = colored.find(code)) {
+      colored.erase(at, code.size());
+    }
+  }
+  EXPECT_EQ(colored, plain);
+}
+
+TEST(RenderText, WrapsAtWords) {
+  const Report report = With(Rule::kPickleGlobalOutside, {.found_text = "os.system"});
+  const std::string text = RenderText("x", report, {.width = 60});
+  std::size_t longest = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    const std::string_view line = std::string_view(text).substr(at, end - at);
+    if (line.starts_with("             ")) longest = std::max(longest, line.size());
+    at = end + 1;
+  }
+  EXPECT_LE(longest, 60U);
+  EXPECT_GT(longest, 40U);
+  std::string once = text, whole = RenderText("x", report);
+  for (std::string* each : {&once, &whole})
+    std::erase_if(*each, [](char c) { return c == ' ' || c == '\n'; });
+  EXPECT_EQ(once, whole);
 }
 
 TEST(RenderText, CountsWhatWasDropped) {
   ReportBuilder builder({.max_findings = 1}, "safetensors");
   for (int i = 0; i < 4; ++i) builder.Add(Rule::kStNameEmpty, 1);
-  EXPECT_THAT(RenderText("x", builder.Finish()), HasSubstr("3 findings more"));
+  EXPECT_THAT(RenderText("x", builder.Finish()), HasSubstr("3 more findings"));
 }
 
 TEST(RenderJson, PathThatIsNotUtf8) {
@@ -326,7 +393,7 @@ TEST(ReportFormats, EachShowsNothingDeceptive) {
     EXPECT_TRUE(names.insert(format.name).second) << format.name;
     EXPECT_FALSE(format.help.empty());
     for (const bool verbose : {false, true}) {
-      std::string out = WriteAll(format, {.verbose = verbose}, kHostile);
+      std::string out = WriteAll(format, {.text = {.verbose = verbose}}, kHostile);
       ASSERT_TRUE(out.ends_with("\n"));
       EXPECT_GE(std::ranges::count(out, '\n'), 3) << format.name;
       std::ranges::replace(out, '\n', ' ');
