@@ -73,7 +73,7 @@ double TimeParser(const HeaderText& header) {
   return done ? elapsed : -1;
 }
 
-// A file of which only the header exists; the data read as zeros.
+// A file with only a header; its data read as zeros.
 class HeaderSource : public tensorgate::Source {
  public:
   explicit HeaderSource(const HeaderText& header) : header_(header) {

@@ -18,7 +18,7 @@ class ProtobufWalk {
   /// Bytes before this position need not be read.
   std::uint64_t position() const { return position_; }
   bool going() const { return step_ != Step::kFailed; }
-  /// The bytes from position() on, as many as are available.
+  /// The available bytes from position() on.
   void Feed(std::span<const std::byte> bytes);
   /// True if all bytes belong to fields.
   bool EndsAt(std::uint64_t size) const {

@@ -401,7 +401,7 @@ class StandardInput(Case):
 
 class Full(Case):
     def archive(self):
-        """A checkpoint of one tensor, a byte of which was changed after it was written."""
+        """A checkpoint of one tensor, with one byte changed after it was written."""
         data = (b"\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\n"
                 b"X\1\0\0\0" b"0X\3\0\0\0cpuK\4tQK\0K\4\x85K\1\x85\x89ccollections\nOrderedDict\n)RtRs.")
         out = io.BytesIO()

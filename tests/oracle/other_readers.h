@@ -16,7 +16,7 @@ bool IsHdf5(std::string_view file);
 /// True if pickle.load calls something that the bytes name.
 bool CallsAsPickle(std::string_view file);
 
-/// True if it is none of them, except what `format` is anyway.
+/// True if none of these functions accepts it, except for what `format` is anyway.
 bool HasOneReading(std::string_view file, std::string_view format);
 
 }  // namespace tensorgate::oracle

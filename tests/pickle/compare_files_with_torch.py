@@ -140,7 +140,7 @@ class Comparison:
             value = loaded(data, self.permitted)
         except Exception as error:
             if any(word in str(error) for word in LACKS):
-                self.counts["cannot be told"] += 1
+                self.counts["undecidable"] += 1
                 return
             reason = str(error).split("WeightsUnpickler error: ")[-1]
             self.tell(data, path, f"PyTorch does not load it: {type(error).__name__}: {reason}")

@@ -26,12 +26,12 @@ BATCH = 5000
 
 # Rules by which the reference profile refuses though PyTorch may load: it does not model what happens to these.
 DIFFERENCES = {
-    "pickle/call-arguments": "arguments that are no tuple: whatever can be iterated works in Python",
+    "pickle/call-arguments": "arguments that are not a tuple: whatever can be iterated works in Python",
     "pickle/build-state": "OrderedDict.__dict__.update() takes other things than dicts",
     "pickle/expansion": "PyTorch has no bound; it needs memory and time instead",
     "torch/call-arguments": "Python and PyTorch convert arguments that no writer writes",
     "torch/build-target": "state of tensors and parameters is what PyTorch before 0.4 wrote",
-    "torch/rebuild-quantized": "quantised tensors are refused",
+    "torch/rebuild-quantized": "quantized tensors are refused",
     "torch/rebuild-sparse": "sparse tensors are refused",
     "torch/rebuild-nested": "nested tensors are refused",
     "torch/rebuild-meta": "tensors without data are refused",
@@ -41,9 +41,9 @@ DIFFERENCES = {
     "torch/tensor-class": "tensor classes are never called",
     "torch/parameter-state": "parameters with attributes are refused",
     "torch/tensor-metadata": "conjugate and negative views are refused",
-    "torch/dtype-unsupported": "quantised and narrow types are refused",
+    "torch/dtype-unsupported": "quantized and narrow types are refused",
     "torch/persistent-id": "an id is what a writer writes",
-    "torch/storage-type": "quantised storages are refused",
+    "torch/storage-type": "quantized storages are refused",
     "torch/storage-location": "the oracle has no devices",
     "torch/storage-meta": "storages without data are refused",
     "torch/tensor-overflow": "PyTorch looks at the extent in memory, not at the product of the sizes",
@@ -183,12 +183,12 @@ class Child:
         return answers
 
 
-def disagreement(judged, told):
+def disagreement(judged, answered):
     """The disagreement in a pair of answers; None if there is none, "" if it cannot be decided."""
     if judged.startswith("crashed"):
         return "we crashed"
     strict, reference, _, dump = judged.split(" ", 3)
-    verdict, _, value = told.partition(" ")
+    verdict, _, value = answered.partition(" ")
     if verdict in ("missing", "crashed"):
         return ""
     if strict == "accepted" and verdict != "accepted":
@@ -220,17 +220,17 @@ def main():
     pickles = [*real, *corpus, *(mutator.make() for _ in range(args.count))]
     for begin in range(0, len(pickles), BATCH):
         batch = pickles[begin : begin + BATCH]
-        for number, (data, judged, told) in enumerate(zip(batch, judge.ask(batch), oracle.ask(batch)), begin):
-            wrong = disagreement(judged, told)
+        for number, (data, judged, answered) in enumerate(zip(batch, judge.ask(batch), oracle.ask(batch)), begin):
+            wrong = disagreement(judged, answered)
             if number < len(real) and not judged.startswith("accepted accepted "):
                 wrong = "refused, though torch.save wrote it"
             counts["compared"] += 1
             counts["strict accepts"] += judged.startswith("accepted ")
-            counts["PyTorch accepts"] += told.startswith("accepted ")
-            counts["cannot be told"] += wrong == ""
+            counts["PyTorch accepts"] += answered.startswith("accepted ")
+            counts["undecidable"] += wrong == ""
             counts["disagree"] += bool(wrong)
             if wrong and counts["disagree"] <= args.shown:
-                print(f"{wrong}\n  {data.hex()}\n  {judged[:300]}\n  {told[:300]}", file=sys.stderr)
+                print(f"{wrong}\n  {data.hex()}\n  {judged[:300]}\n  {answered[:300]}", file=sys.stderr)
     print(", ".join(f"{name}: {count}" for name, count in counts.items()))
     return 1 if counts["disagree"] else 0
 

@@ -10,7 +10,7 @@ from support import ROOT
 
 
 def run(*command):
-    # Keeps caches out of the tree.
+    # No caches in the tree.
     with tempfile.TemporaryDirectory() as cache:
         return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, text=True, capture_output=True,
                               env={**os.environ, "MYPY_CACHE_DIR": cache})

@@ -185,7 +185,7 @@ def compare_files(judge, corpus, count, seed):
             elif reason.startswith("scan/also-"):
                 seen[reason] += 1
                 if not loaders.others(data, format_name):
-                    seen[f"{reason} by us alone"] += 1
+                    seen[f"{reason} only by us"] += 1
     for reading in ("tar", "zip", "hdf5", "pickle"):
         if not seen[f"scan/also-{reading}"]:
             seen.wrong(f"no made file is also {reading}: nothing was compared", b"")
@@ -245,7 +245,7 @@ def compare_pickles(judge, corpus, count, seed):
             if any(walk[0] == "complete" for walk in walks) and outcome not in ("complete", "calls", "stream"):
                 seen.wrong(f"an unpickler ends well, the dry run {outcome}", data)
             if outcome == "calls" and not calls:
-                seen["pickles that call for us alone"] += 1
+                seen["pickles that call only for us"] += 1
     return seen
 
 

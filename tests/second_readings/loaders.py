@@ -211,7 +211,7 @@ READERS = {"tar": is_tar, "zip": is_zip, "hdf5": is_hdf5, "compressed": is_packe
 if torch is not None:
     READERS["miniz"] = is_miniz
 
-# The formats that each format is anyway; a format that is not here is no other.
+# The formats that each format is anyway; a format that is not listed has no others.
 FAMILY = {
     "pytorch-zip": {"zip", "miniz"},
     "pytorch-legacy": {"pickle", "stream"},

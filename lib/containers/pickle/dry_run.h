@@ -45,7 +45,7 @@ class DryRun {
   /// something.
   static constexpr std::uint64_t kMaxOpcodes = 100'000;
 
-  /// The bytes from position() on, as many as are available.
+  /// The available bytes from position() on.
   void Feed(std::span<const std::byte> bytes);
   /// There are no more bytes.
   void AtEnd() {

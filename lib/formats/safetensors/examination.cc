@@ -266,7 +266,7 @@ void Examination::AddBooleans(const BytesAboveOne& above_one) {
                                     builder_);
 }
 
-// Handles data of a stream, `position_` bytes of which came before.
+// Handles data of a stream, after the first `position_` bytes.
 void Examination::SeeBooleans(std::span<const std::byte> bytes) {
   const std::uint64_t end = position_ + bytes.size();
   for (; next_boolean_ < booleans_.size(); ++next_boolean_) {

@@ -27,7 +27,8 @@ bool HeaderHandler::Ended(Error& error) {
   return true;
 }
 
-// A tensor that may exceed a limit, or every so many tensors: returns true if the parse continues.
+// For a tensor that may exceed a limit, and at regular intervals: returns true if the parse
+// continues.
 bool HeaderHandler::Pause(Error& error) {
   const bool name = tensor_->name_length > limits_.name_bytes;
   if (!name && tensors_.size() < limits_.tensors) {

@@ -7,7 +7,7 @@
 //   tensorgate::Buffer owner = std::move(*buffer);  // the bytes stay where they are
 //   std::printf("%zu bytes\n", owner.size());
 //
-// New memory is uninitialised. Copying from the page cache is up to three times slower when the
+// New memory is uninitialized. Copying from the page cache is up to three times slower when the
 // memory's offset within its page differs from the file's, and the first touch of a 4 KiB page
 // costs more than copying it. This class avoids both. A buffer has one owner and can be moved. Not
 // thread-safe: use it from one thread at a time.

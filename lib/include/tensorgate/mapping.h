@@ -63,7 +63,7 @@ class TENSORGATE_API Mapping {
 
   /// The whole file.
   std::span<const std::byte> bytes() const { return bytes_; }
-  /// A range of the file, such as a tensor's. Requires that it lies inside the file; aborts
+  /// A range of the file, such as a tensor's. Requires that it is inside the file; aborts
   /// otherwise.
   std::span<const std::byte> bytes(const ByteRange& range) const;
   /// The whole file for writing; empty if the mapping is not writable.

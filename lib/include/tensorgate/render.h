@@ -40,7 +40,8 @@ TENSORGATE_API std::string GroupDigits(std::uint64_t number);
 
 /// How to render a report for people.
 struct TextOptions {
-  bool verbose = false;   ///< Also the notes, a line for each finding, and an explanation of each rule.
+  bool verbose =
+      false;  ///< Also the notes, a line for each finding, and an explanation of each rule.
   bool color = false;     ///< With the escape sequences of a terminal (ECMA-48, SGR).
   std::size_t width = 0;  ///< Columns at which long lines are wrapped; 0: not wrapped.
 };

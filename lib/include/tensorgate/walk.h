@@ -2,7 +2,7 @@
 //
 //   tensorgate::Walk("models/", {}, [](tensorgate::FoundFile& file) {
 //     std::fputs(tensorgate::RenderText(file.path(), file.Scan()).c_str(), stdout);
-//     return true;  // go on
+//     return true;  // continue
 //   });
 //
 // Guarantees: a file is judged as it was opened, by a name relative to its folder, which is held

@@ -229,7 +229,7 @@ TEST(SliceTest, ATensorThatContradictsItselfIsRefused) {
   tensor.type = DType::kU64;
   tensor.stride = {k63, 1};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
-  // 2^64 + 64 bits, of which 64 would remain.
+  // 2^64 + 64 bits, which would wrap to 64.
   tensor = TensorOf(DType::kF4, {16});
   tensor.shape = {k63 / 2 + 16};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
