@@ -37,7 +37,7 @@ struct WalkOptions {
   /// file's own hub cache. A link to a folder is not followed by default: its contents are visited
   /// anyway, or are elsewhere.
   bool follow_links = false;
-  /// This file is never visited; for one that is being written.
+  /// A file that is never visited, such as one that is being written.
   FileIdentity skip;
 };
 
