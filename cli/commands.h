@@ -21,11 +21,11 @@ int RunDiff(const Options& options);
 /// sanitize, split and merge.
 int RunWrite(const Options& options);
 
-/// Of inspect and hash: a file of which there is nothing to show but its report; the exit code.
+/// For inspect and hash: writes the report of a file whose contents cannot be shown; returns the exit code.
 int Refuse(Output& output, const std::string& path, const Refusal& refusal,
            const std::string& digest, const Options& options);
 
-/// Of RunInspect: the opcodes or names of the pickles in any file.
+/// inspect --opcodes and --globals.
 int InspectPickle(const Options& options);
 
 }  // namespace tensorgate::cli

@@ -49,7 +49,7 @@ int RunConvert(const Options& options) {
       EscapeForText(converted->path), shards, GroupDigits(converted->tensors),
       GroupDigits(converted->bytes), options.verify && !options.dry_run ? ", verified" : "");
   if (!converted->selected.empty()) {
-    text += fmt::format("    only what stands under {}; {} tensors left out\n",
+    text += fmt::format("    only what is under {}; {} tensors left out\n",
                         EscapeForText(converted->selected, 200), converted->left_out);
   }
   if (converted->rearranged != 0) {

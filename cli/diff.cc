@@ -24,7 +24,7 @@ constexpr std::size_t kBlock = 1 << 20;
 struct Difference {
   std::string_view what;  // "only-in-a", "only-in-b", "dtype", "shape", "data", "metadata"
   std::string_view name;  // of the tensor or metadata key
-  std::string a, b;       // what stands there; empty where there is nothing to show
+  std::string a, b;       // the values in the two files; empty where there is nothing to show
 };
 
 std::string ShapeText(const std::vector<std::uint64_t>& shape) {
@@ -35,7 +35,7 @@ std::string Describe(const TensorData& tensor) {
   return std::string(Name(tensor.dtype)) + " " + ShapeText(tensor.shape);
 }
 
-// What stands at the first byte that differs.
+// The first byte that differs.
 std::string Byte(std::span<const std::byte> block, std::ptrdiff_t at, std::uint64_t before) {
   const std::byte byte = block[static_cast<std::size_t>(at)];
   return fmt::format("byte {}: {:#04x}", before + static_cast<std::uint64_t>(at),
@@ -97,7 +97,7 @@ class DiffRun {
       Result<void> read = ReadFully(*from_a.source, from_a.offset + done, left);
       if (read) read = ReadFully(*from_b.source, from_b.offset + done, right);
       if (!read) return read;
-      // As text: the comparison of memory, not of elements one by one.
+      // As text: comparing memory is faster than comparing elements.
       if (internal::AsText(left) != internal::AsText(right)) {
         const auto first = std::ranges::mismatch(left, right).in1 - left.begin();
         differences_.push_back({"data", a.name, Byte(left, first, done), Byte(right, first, done)});

@@ -1,4 +1,4 @@
-// What the command ends with, and which of several counts.
+// Exit codes, and their precedence.
 #ifndef TENSORGATE_CLI_EXIT_CODE_H_
 #define TENSORGATE_CLI_EXIT_CODE_H_
 
@@ -8,20 +8,20 @@
 namespace tensorgate::cli {
 
 enum ExitCode : int {
-  kDone = 0,         ///< scan: something was accepted and nothing speaks against the rest.
+  kDone = 0,         ///< scan: something was accepted, and no other code applies.
   kRejected = 1,     ///< diff: or they differ.
   kUndecided = 2,    ///< Or the output could not be written.
-  kUnsupported = 3,  ///< No parser, no model, not fetched, or nothing here for this command.
+  kUnsupported = 3,  ///< No parser, not a model, not fetched, or the command does not apply.
   kUsage = 4,
 };
 
-/// The one that counts where both apply: 4 over 2 over 1 over 3 over 0.
+/// The one that takes precedence: 4, 2, 1, 3, 0.
 ExitCode Worse(ExitCode a, ExitCode b);
 
-/// What one file alone leads to.
+/// The code for one file.
 ExitCode CodeOf(const Report& report);
 
-/// What a call leads to that failed, though the file was accepted.
+/// The code for a call that failed on an accepted file.
 ExitCode CodeOf(const Status& status);
 
 }  // namespace tensorgate::cli

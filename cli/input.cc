@@ -67,7 +67,7 @@ Report ScanStrict(const std::string& path, const Options& options) {
                                                       : ScanPath(path, strict);
 }
 
-// An accepted file comes with the reason why it is of no use; a refused one may be read as the reference reads it.
+// An accepted file gets the reason why the command does not apply; a refused one may be read as the reference reads it.
 Opened OpenRefused(std::unique_ptr<Input> input, Report report, const Options& options) {
   if (IsOfNoUse(report)) return std::unexpected(WhyOfNoUse(input->path, report, options));
   const internal::Format* shards = internal::FindShards(report.format());
@@ -128,7 +128,7 @@ ExitCode CodeOf(const Refusal& refusal) {
 }
 
 Refusal ReadFailed(const Input& input, const Status& status, const Options& options) {
-  // Of the system's failures the verdict is that it could not be judged to the end.
+  // A failure of the system leaves the file undecided.
   if (CodeOf(status) == kUndecided) return {ScanFailure(status, options.check)};
   return {input.report, status};
 }

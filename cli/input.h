@@ -1,4 +1,4 @@
-// Files that a command reads to do something with what they hold.
+// Input files of commands that work on tensors.
 #ifndef TENSORGATE_CLI_INPUT_H_
 #define TENSORGATE_CLI_INPUT_H_
 
@@ -19,11 +19,11 @@ namespace tensorgate::cli {
 struct Input {
   std::string path;
   std::optional<Checkpoint> checkpoint;
-  // Instead, where the reference's reading is taken: the file or all shards.
+  // Instead, if the reference's reading is used: the file or all shards.
   std::vector<std::unique_ptr<Source>> sources;
   internal::ToSave contents;        // of either
   std::vector<std::string> shards;  // their names, of a checkpoint of shards
-  /// Of the strict profile. Its errors, if any, are what taking the reference's reading repairs.
+  /// By the strict profile. Errors in it are those that the reference's reading repairs.
   Report report;
   struct Repaired {
     std::string path;
@@ -35,30 +35,30 @@ struct Input {
   Result<void> CheckUnchanged();
 };
 
-/// A file with which a command does nothing.
+/// Why a command refuses a file.
 struct Refusal {
   Report report;
-  /// Of a file that is accepted: why this command can do nothing with it.
+  /// For an accepted file: why this command does not apply to it.
   std::optional<Status> error = std::nullopt;
-  std::string message = {};  ///< Of that; "": what its rule says.
+  std::string message = {};  ///< The message of `error`; "": the rule's message.
 };
 ExitCode CodeOf(const Refusal& refusal);
 
-/// The report by which opening an accepted file failed: it says why the file is of no use.
+/// The report of a failed open of an accepted file: it has a `use/` rule.
 bool IsOfNoUse(const Report& report);
 Refusal WhyOfNoUse(const std::string& path, const Report& report, const Options& options);
 
-/// Opened and judged. The reference profile takes what the format's reference reads where strict refuses; of shards,
-/// where the index and what it says of them hold nonetheless.
+/// Opens and judges a file. With the reference profile, a file that strict refuses is read as the format's reference
+/// reads it; shards only if their index is valid.
 std::expected<std::unique_ptr<Input>, Refusal> OpenInput(const std::string& path,
                                                          const Options& options);
 
-/// What became of an input that was accepted, when a call on it failed with `status`.
+/// The refusal for an accepted input on which a call failed with `status`.
 Refusal ReadFailed(const Input& input, const Status& status, const Options& options);
 
-/// `status` on standard error, and what can be done about it. `message`: instead of its rule's, which is fit to be shown.
+/// Writes `status` and its fix to standard error. `message`, already escaped, replaces the rule's message.
 void AddError(const std::string& path, const Status& status, std::string_view message = {});
-/// The report as text, and on standard error why an accepted file is of no use.
+/// Writes the report as text, and to standard error why the command does not apply to an accepted file.
 void WriteRefusal(Output& output, const std::string& path, const Refusal& refusal,
                   const Options& options);
 

@@ -18,7 +18,7 @@
 namespace tensorgate::cli {
 namespace {
 
-// Of an archive that is accepted: the one pickle, by its name. All other members are proven to be data.
+// An accepted archive has one pickle, found by its name. All other members are proven to be data.
 void ShowOfArchive(Source& source, const CheckOptions& options, PickleListing& listing) {
   ReportBuilder ignored(options, "zip");
   zip::internal::Archive archive;
@@ -33,7 +33,7 @@ void ShowOfArchive(Source& source, const CheckOptions& options, PickleListing& l
   }
 }
 
-// What is accepted is known to its last byte; of all else each byte is looked at.
+// An accepted file is known to its last byte; in any other, every byte is searched.
 Result<void> ShowAll(Source& source, const Report& report, const CheckOptions& options,
                      PickleListing& listing) {
   if (report.verdict() != Verdict::kAccepted) return PickleSearch(source, listing).Run();
@@ -67,7 +67,7 @@ int InspectPickle(const Options& options) {
   PickleListing listing(**source, output, options, interrupt);
   Result<void> shown = ShowAll(**source, report, check, listing);
   if (listing.failure()) shown = std::unexpected(*listing.failure());
-  // What ended early may have found nothing.
+  // A search that ended early may have missed pickles.
   if (const std::optional<Rule> ended = interrupt.Ended()) {
     shown = std::unexpected(Status{.rule = *ended});
   }

@@ -42,7 +42,7 @@ Totals TotalsOf(const std::vector<Listed>& files) {
 }
 
 std::string ShapeText(const TensorRef& tensor) {
-  // A shape of a million dimensions is legal; nobody reads it in a table.
+  // A shape of a million dimensions is legal, but unreadable in a table.
   constexpr std::size_t kShown = 12;
   std::string text = "[";
   std::size_t count = 0;

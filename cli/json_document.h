@@ -14,7 +14,7 @@ namespace tensorgate::cli {
 
 class JsonDocument {
  public:
-  /// The object is open.
+  /// Starts the object.
   explicit JsonDocument(Output& output) : output_(output) { json_.BeginObject(); }
   JsonDocument(const JsonDocument&) = delete;
   JsonDocument& operator=(const JsonDocument&) = delete;
@@ -24,7 +24,7 @@ class JsonDocument {
   /// A value: the report of a file.
   void AddReport(const std::string& path, const Report& report, const JsonExtras& extras = {});
 
-  /// Writes what there is so far: a table of a million rows is not kept. False once writing failed.
+  /// Writes what was added so far, so that a table of a million rows is not kept in memory. False once writing failed.
   bool Pass();
 
   /// The member "error", null or an object of rule and message; then the object ends.

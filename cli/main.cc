@@ -8,7 +8,7 @@
 
 int main(int count, char** arguments) {
   using namespace tensorgate::cli;
-  // A reader that has gone is an error to report, not a reason to vanish.
+  // A closed pipe is an error to report, not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
   try {
     Options options;
@@ -36,7 +36,7 @@ int main(int count, char** arguments) {
         return RunWrite(options);
     }
   } catch (const std::exception&) {
-    // Nothing but the lack of memory throws here. What was not judged is undecided.
+    // Only running out of memory throws here. What was not judged is undecided.
     std::fputs("tensorgate: out of memory\n", stderr);
   }
   return kUndecided;

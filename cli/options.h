@@ -13,7 +13,7 @@
 
 namespace tensorgate::cli {
 
-/// The form of what a command writes; reports of a scan have forms of their own.
+/// The output format of a command; scan has its own (lib/report/writers.h).
 enum class Format { kText, kJson, kMarkdown };
 
 struct Options {
@@ -33,8 +33,7 @@ struct Options {
   const internal::ReportFormat* reports = internal::ReportFormats().data();  // scan: their form
   CheckOptions check;
   std::optional<std::chrono::duration<double>> timeout;  // for each file
-  // Of scan; of inspect and hash the one file; of rules the id, if any; of diff the two; of convert
-  // source and target; of what writes, what is read.
+  // The positional arguments; for sanitize, split and merge without the last one, which is `target`.
   std::vector<std::string> paths;
   std::string trust_path;  // scan: of the list of trusted names
   std::string name;        // scan: what standard input is called
@@ -47,7 +46,7 @@ struct Options {
   bool globals = false;   // inspect: the names in them
   bool metadata = false;  // diff: compare them, too
 
-  // Of what writes.
+  // sanitize, split and merge.
   std::string target;
   std::uint64_t max_shard_bytes = 0;
   std::uint64_t alignment = 8;
@@ -56,17 +55,17 @@ struct Options {
   bool verify = false;
   bool no_sync = false;
 
-  // Of convert.
+  // convert.
   std::string select;  // empty: as the library does
   bool refuse_tied = false;
   bool dry_run = false;
 };
 
-/// How a file is judged from now on: with a deadline, if there is a timeout.
+/// The options for judging the next file: its deadline begins now, if there is a timeout.
 CheckOptions CheckNow(const Options& options);
 
-/// Parses the arguments. Negative: go on with `options`; otherwise the exit code, and what there
-/// was to say was said.
+/// Parses the arguments. Returns a negative number if the command is to run with `options`; otherwise the exit code,
+/// after printing the help or an error message.
 int ParseArguments(int count, char** arguments, Options& options);
 
 }  // namespace tensorgate::cli

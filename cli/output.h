@@ -27,7 +27,7 @@ class Output {
   ~Output();
 
   void Write(std::string_view text);
-  /// What was written has left this process.
+  /// Passes everything written so far to the system.
   void Flush();
   bool failed() const { return error_ != 0; }
   /// A person is waiting for each line.

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of the regular file that is there, links followed. What is none cannot be replaced.
+// Of the regular file at this path, after following links. Anything else cannot be replaced.
 std::optional<FileIdentity> IdentityOf(const std::string& path) {
   struct stat status;
   const int failed = path == "-" ? ::fstat(STDIN_FILENO, &status) : ::stat(path.c_str(), &status);
@@ -37,7 +37,7 @@ bool IsFolder(const std::string& path) {
   return fs::is_directory(path, ignored);
 }
 
-// Where a file of this path is or would be, with no link on the way; "" if its folder is not there.
+// The path with all links resolved, whether or not the file exists; "" if its folder does not exist.
 fs::path RealPath(const fs::path& path) {
   std::error_code error;
   fs::path real = fs::canonical(path, error);
@@ -79,7 +79,7 @@ std::vector<std::string> Inputs(const Options& options) {
   return inputs;
 }
 
-// A folder may name the files in it: its index and shards are then what is read.
+// A folder stands for the index and shards in it.
 bool IsInCheckpoint(const std::string& output, const std::string& input) {
   if (!IdentityOf(output)) return false;
   const bool index = IsNamedIndex(input);

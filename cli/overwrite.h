@@ -9,14 +9,14 @@
 
 namespace tensorgate::cli {
 
-/// By what is on the command line alone: --output or the target is an input, by its path, a symbolic link or a hard
-/// link; --output is the target too, or is in a folder that is scanned. True: that was said on standard error.
+/// Checks only the command line: whether --output or the target is an input (by its path, a symbolic link or a hard
+/// link), or --output is the target or is in a scanned folder. If so, reports it on standard error.
 bool Overwrites(const Options& options);
 
-/// The same of each file that is written, against each that is read.
+/// The same for every file that is written, compared with every file that is read.
 bool Overwrites(std::span<const std::string> read, std::span<const std::string> written);
 
-/// Splitting into `target` removes the shards of that name that were there before: one of them is read.
+/// Splitting into `target` removes its earlier shards: whether one of them is an input.
 bool Removes(std::span<const std::string> read, const std::string& target);
 
 }  // namespace tensorgate::cli

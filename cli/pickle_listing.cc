@@ -61,7 +61,7 @@ std::string EffectText(const OpcodeInfo& opcode) {
   return text;
 }
 
-// What a scan makes of a name: nothing, or the rule that refuses it.
+// The rule by which a scan refuses a name; nothing if it is allowed.
 std::optional<Rule> RefusedBy(const pickle::NamedGlobal& global) {
   const auto found = torch::internal::FindGlobal(global.module, global.name);
   if (!global.known || !found) return Rule::kPickleGlobalOutside;
@@ -139,7 +139,7 @@ void PickleListing::ShowRest(std::uint64_t at, std::uint64_t count) {
   if (count != 0) output_.Write(fmt::format("{:>8}  {} bytes follow\n", at, GroupDigits(count)));
 }
 
-// Views of the reader's window do not last; what may be a name does.
+// Views of the reader's window do not last, so texts that may be names are copied.
 std::string_view PickleListing::Keep(std::string_view text) {
   text = text.substr(0, kLongestKept);
   if (text_bytes_ > kKept) return {};
@@ -180,7 +180,7 @@ bool PickleListing::ShowNext(Pickle& pickle, PickleReader& reader) {
   Event kept = event;
   if (IsText(event.op)) {
     kept.text = Keep(event.text);
-    // What is not kept is a text that is not known.
+    // A text that was not kept is unknown.
     if (kept.text.size() < std::min(event.text.size(), kLongestKept)) kept.op = pickle::Op::kNone;
   }
   pickle::GlobalFinder& survey = *pickle.open.back();

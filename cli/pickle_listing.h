@@ -26,20 +26,20 @@ class PickleListing {
                 internal::Interrupt& interrupt)
       : window_(source, source.size()), output_(output), options_(options), interrupt_(interrupt) {}
 
-  /// What comes next is in this member of an archive; "" for the file itself.
+  /// What follows is in this member of an archive; "" for the file itself.
   void Enter(const std::string& member) { member_ = member; }
   /// The pickle that begins at `begin`, up to `end` at most. Throws std::bad_alloc.
   struct Piece {
     std::uint64_t begin, end;
   };
   struct Ended {
-    std::uint64_t at;  ///< After its STOP; else of what cannot be read, or is not shown.
+    std::uint64_t at;  ///< After its STOP, or where reading or showing ended.
     bool stopped;
   };
-  /// What in it is text, bytes or an array, and long enough to hide a pickle, goes to `pieces`.
+  /// Text, bytes and arrays in it that are long enough to hide a pickle go to `pieces`.
   Ended Show(std::uint64_t begin, std::uint64_t end, std::vector<Piece>* pieces = nullptr);
   void ShowRest(std::uint64_t at, std::uint64_t count);
-  /// The member at hand is not searched, for this reason. The same of one member is said once.
+  /// Reports that the current member is not searched, and why; once for each member.
   void NotSearched(std::string_view why);
 
   bool shown() const { return shown_; }
@@ -47,7 +47,7 @@ class PickleListing {
   /// kUndecided.
   ExitCode code() const { return code_; }
   const std::optional<Status>& failure() const { return failure_; }
-  /// Nothing more is shown. To be asked again and again.
+  /// Whether to stop: the output failed or `interrupt` ended.
   bool Done();
 
  private:

@@ -14,7 +14,7 @@ using pickle::Event;
 
 constexpr std::uint64_t kWindow = 1 << 20;
 
-// How many bytes say how long an argument is.
+// The size of an argument's length field, in bytes.
 std::size_t LengthBytes(Argument argument) {
   switch (argument) {
     case Argument::kSized8:
@@ -42,7 +42,7 @@ std::span<const std::byte> Window::From(std::uint64_t offset) const {
   return bytes_.span().subspan(static_cast<std::size_t>(offset - begin_));
 }
 
-// What is in memory of the pickle, from the next opcode on.
+// The part of the pickle that is in memory, from the next opcode on.
 std::span<const std::byte> PickleReader::Here() const {
   const std::span<const std::byte> here = window_.From(at_);
   return here.first(static_cast<std::size_t>(std::min<std::uint64_t>(here.size(), end_ - at_)));
@@ -62,7 +62,7 @@ bool PickleReader::Accept(const Event& event, std::uint64_t length) {
   return true;
 }
 
-// One that is longer than what is left ends nothing: what is in it is there to be seen.
+// A frame that is longer than the rest of the file ends nothing: its contents can still be shown.
 bool PickleReader::AcceptFrame(Event& event, std::uint64_t length) {
   constexpr std::uint64_t kOpcode = 9;
   event = {.op = pickle::Op::kFrame, .number = length};

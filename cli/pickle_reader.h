@@ -1,4 +1,4 @@
-// The opcodes of a pickle of any size, one after the other, out of a window of its file.
+// Reads the opcodes of a pickle of any size through a window of its file.
 #ifndef TENSORGATE_CLI_PICKLE_READER_H_
 #define TENSORGATE_CLI_PICKLE_READER_H_
 
@@ -56,9 +56,9 @@ class PickleReader {
   const std::optional<Status>& failure() const { return failure_; }
   bool line_too_long() const { return line_too_long_; }
 
-  /// Passes bytes that are no opcodes; fewer if there are not so many.
+  /// Skips up to `count` bytes that are not opcodes.
   void Skip(std::uint64_t count);
-  /// The next byte, which is none; nothing at the end.
+  /// Reads one byte that is not an opcode; nothing at the end.
   std::optional<std::uint8_t> Byte();
 
  private:

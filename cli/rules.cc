@@ -36,7 +36,7 @@ std::string_view EffectName(const RuleInfo& rule) {
   return rule.strict == Level::kError ? "rejected" : "none";
 }
 
-// Only what Markdown would take for something else; all text is this program's own.
+// Escapes what Markdown would interpret; none of the text comes from a file.
 std::string Markdown(std::string_view text) {
   std::string out;
   bool code = false;

@@ -124,7 +124,7 @@ ExitCode Scanner::Code() const {
   return totals_[Verdict::kAccepted] != 0 && all_known && !named_other_ ? kDone : kUnsupported;
 }
 
-// Where no line says why nothing was accepted.
+// Says why nothing was accepted, if no line does.
 void Scanner::SayWhatIsMissing() const {
   if (totals_.files == 0) {
     std::fputs("tensorgate: nothing to scan\n", stderr);

@@ -24,7 +24,7 @@ constexpr std::array kCompressed = {
     Signature{"ZF0x"sv, "zlib, by an old joblib"},
 };
 
-// Bits as deflate has them: the lowest of each byte first.
+// Bits in the order of deflate: the lowest of each byte first.
 class Bits {
  public:
   explicit Bits(std::string_view text) : text_(text) {}
@@ -55,7 +55,7 @@ bool HasCompleteCode(Bits bits) {
   return literals <= kMaxCodes && distances <= kMaxCodes && sum == kFull;
 }
 
-// Two bytes of header are no proof; the first block says more.
+// The header of two bytes proves nothing, so the first block is checked as well.
 bool IsZlib(std::string_view text, std::uint64_t size) {
   constexpr std::array kHeads = {"x\x01"sv, "x\x5e"sv, "x\x9c"sv, "x\xda"sv};
   constexpr std::uint64_t kSmall = 16 << 10;  // the codes that are agreed on pay for no more
@@ -96,7 +96,7 @@ bool TakeLine(std::string_view& text, std::size_t begin, bool quotes) {
   return pickle::IsName(line);
 }
 
-// An opcode that pushes a text, or one out of the memo, and what puts it there.
+// An opcode that pushes a text, or one that is in the memo, and the opcode that stores it there.
 bool TakeText(std::string_view& text, bool from_memo) {
   if (text.size() < 10) return false;
   const std::string_view rest = text.substr(1);

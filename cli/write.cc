@@ -1,4 +1,4 @@
-// tensorgate sanitize, split and merge: what was proven, written anew.
+// tensorgate sanitize, split and merge: rewrite verified contents.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -79,7 +79,7 @@ bool Holds(const std::vector<std::string>& keys, const std::string& key) {
   return std::ranges::find(keys, key) != keys.end();
 }
 
-// False if an input is refused. What the others hold is taken over.
+// False if an input is refused; the contents of the others are kept.
 bool RewriteCommand::Open() {
   const bool sanitize = options_.command == Options::Command::kSanitize;
   for (const std::string& path : options_.paths) {
@@ -104,7 +104,7 @@ bool RewriteCommand::Open() {
   return refused_.empty();
 }
 
-// What several inputs say alike stands once. What they say differently is refused by the writer.
+// Equal entries of several inputs are kept once. The writer refuses those that differ.
 void RewriteCommand::TakeMetadata(const Metadata& given, Metadata& kept, Entries& seen) {
   for (const auto& entry : given) {
     const bool wanted = !options_.drop_metadata && (options_.keep_metadata.empty() ||
@@ -146,7 +146,7 @@ void RewriteCommand::TakeShards() {
   }
 }
 
-// A folder stands for a file in it: of shards, for their index.
+// A folder stands for the index in it.
 std::string RewriteCommand::Target() const {
   std::string target = options_.target;
   std::error_code ignored;
@@ -155,7 +155,7 @@ std::string RewriteCommand::Target() const {
   }
   if (!std::filesystem::is_directory(target, ignored)) return target;
   target += target.ends_with('/') ? "" : "/";
-  // An index or a folder gives its name to no single file.
+  // A single file is not named after an index or a folder.
   const bool file = internal::IsNamedSafetensors(options_.paths.front());
   return target + (options_.max_shard_bytes != 0 || !file
                        ? "model.safetensors"
@@ -190,7 +190,7 @@ Result<void> RewriteCommand::Save() {
   return tensorgate::Save(target_, tensors_, save);
 }
 
-// Where the tensors stand now.
+// The files that hold the tensors now.
 std::vector<std::string> RewriteCommand::Files() const {
   if (options_.max_shard_bytes == 0) return {target_};
   std::vector<std::uint64_t> bytes;

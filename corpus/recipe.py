@@ -4,6 +4,7 @@
   recipe.py build OUT            compile every recipe to OUT/FORMAT/FOLDER/NAME.SUFFIX, and write OUT/manifest.json
   recipe.py build --manifest     only write the committed manifest.json
   recipe.py check                check that recipes, rules and near misses are complete and manifest.json is up to date
+  recipe.py run NAME             build one recipe, scan it with the built command, and compare with its head
   recipe.py from-bytes FILE      print a recipe that compiles to FILE's bytes
   recipe.py directives           list the directives of the language
 
@@ -23,6 +24,7 @@ from tool.directives import TABLE  # noqa: E402
 from tool.errors import RecipeError  # noqa: E402
 from tool.from_bytes import recipe_of  # noqa: E402
 from tool.head import VERDICTS  # noqa: E402
+from tool.run import find_command, run_recipe  # noqa: E402
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 RULES = os.path.join(HERE, "..", "lib", "include", "tensorgate", "rules.def")
@@ -63,6 +65,16 @@ def check(arguments) -> int:
     return 1 if found else 0
 
 
+def run(arguments) -> int:
+    command = arguments.command or find_command(arguments.root)
+    found = run_recipe(_shown(arguments.root), arguments.name, command, arguments.keep)
+    for line in found:
+        print(f"different: {line}", file=sys.stderr)
+    if not found:
+        print("as its head says")
+    return 1 if found else 0
+
+
 def from_bytes(arguments) -> int:
     try:
         with open(arguments.file, "rb") as file:
@@ -89,7 +101,7 @@ def _shown(root: str) -> str:
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="recipe.py", description=__doc__.split("\n", maxsplit=1)[0])
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="action", required=True)
     one = commands.add_parser("build", help="write the files and their manifest")
     one.add_argument("out", nargs="?", help="the folder to build into")
     one.add_argument("--no-big", action="store_true", help="leave out recipes marked 'big: yes'")
@@ -98,7 +110,12 @@ def main(argv=None) -> int:
     two = commands.add_parser("check", help="check that corpus and manifest are complete")
     two.add_argument("--rules", default=RULES, help="the library's rules.def")
     two.set_defaults(run=check)
-    for sub in (one, two):
+    four = commands.add_parser("run", help="build one recipe, scan it and compare with its head")
+    four.add_argument("name", metavar="NAME", help="a file, FORMAT/FOLDER/NAME, or the NAME if only one recipe has it")
+    four.add_argument("--command", help="the command (default: TENSORGATE_COMMAND, or the most recently built one)")
+    four.add_argument("--keep", metavar="DIR", help="build into this folder, and keep the file")
+    four.set_defaults(run=run)
+    for sub in (one, two, four):
         sub.add_argument("--root", default=HERE, help="the corpus (default: this script's folder)")
     three = commands.add_parser("from-bytes", help="turn a file into a recipe")
     three.add_argument("file")

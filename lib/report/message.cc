@@ -84,7 +84,7 @@ constexpr std::array kSystemErrors = {Rule::kIoOpenFailed, Rule::kIoReadFailed,
                                       Rule::kSaveWriteFailed};
 
 void AppendFound(std::string& out, const Finding& finding) {
-  // How many follow is not known of a stream that was refused at the first.
+  // A stream that is refused at its first byte does not show how many follow.
   if (!finding.has_found) {
     out += "some";
     return;

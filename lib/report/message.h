@@ -20,7 +20,7 @@ void AppendEscaped(std::string& out, std::string_view text, std::size_t max = SI
 /// The name of a tensor or member, escaped, shortened and in quotes.
 void AppendSubject(std::string& out, std::string_view subject);
 
-/// Text that was found, at most so many bytes of it.
+/// The number of bytes shown of a text that was found.
 inline constexpr std::size_t kShownText = 200;
 
 /// 1234567, and 1,234,567.
