@@ -161,10 +161,10 @@ def opening(folder, args):
         results = rounds_of(["safetensors", "tensorgate"], args.rounds,
                             lambda name: python(HERE / "opening.py", name, folder, tensors))  # noqa: B023
         row, cells = {"tensors": tensors}, [f"{tensors:,}"]
-        for key, told in (("seconds", "ratio"), ("cpu", "cpu")):
-            row[told] = 1 / ratios(results, "safetensors", key)["tensorgate"]
+        for key, ratio in (("seconds", "ratio"), ("cpu", "cpu")):
+            row[ratio] = 1 / ratios(results, "safetensors", key)["tensorgate"]
             cells += [f"{median(results[name], key) * 1e6:,.0f}" for name in ("safetensors", "tensorgate")]
-            cells.append(f"{row[told]:.1f}")
+            cells.append(f"{row[ratio]:.1f}")
         table.append(row)
         print("| " + " | ".join(cells) + " |")
     return table
