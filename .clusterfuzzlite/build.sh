@@ -1,3 +1,3 @@
 #!/bin/bash -eu
-# What OSS-Fuzz and ClusterFuzzLite share is one script.
+# OSS-Fuzz and ClusterFuzzLite share one script.
 exec "$SRC/tensorgate/scripts/oss_fuzz_build"

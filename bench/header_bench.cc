@@ -1,8 +1,8 @@
-// The header check against the parser below it with an empty handler, and against the reference.
+// Compares the header check with its parser under an empty handler, and with the reference.
 //
-// Run by scripts/bench. Each iteration is a round in which all contenders take their turn, a few
-// times where that is short; a ratio is the median of the rounds' ratios, so that it holds while
-// the machine's speed drifts. Times are those of the thread, not of the clock on the wall.
+// Run by scripts/bench. In each round all contenders run in turn, several times if they are fast; a
+// ratio is the median of the ratios of all rounds, so that it is stable while the machine's speed
+// drifts. Times are CPU times of the thread, not wall-clock times.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ namespace {
 namespace st = tensorgate::safetensors;
 using tensorgate::bench::HeaderText;
 
-// The parser alone: what the check is built on.
+// Only the parser that the check is built on.
 class EmptyHandler : public tensorgate::json::HandlerBase {
  public:
   bool on_object_begin(Error&) { return true; }
@@ -55,7 +55,7 @@ const HeaderText& Header(std::size_t count) {
   return found->second;
 }
 
-// Seconds of this thread. The call itself takes a third of a microsecond.
+// CPU seconds of this thread. The call itself takes a third of a microsecond.
 double Now() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -64,16 +64,16 @@ double Now() {
 
 double TimeParser(const HeaderText& header) {
   bool done = false;
-  const double begun = Now();
+  const double start = Now();
   tensorgate::json::Parse<EmptyHandler>(header.json, 127,
                                         [&](EmptyHandler&, const tensorgate::json::ParseEnd& end) {
                                           done = end.result == tensorgate::json::ParseResult::kDone;
                                         });
-  const double elapsed = Now() - begun;
+  const double elapsed = Now() - start;
   return done ? elapsed : -1;
 }
 
-// A file of which only the header exists; the data part reads as zeros.
+// A file with only a header; its data read as zeros.
 class HeaderSource : public tensorgate::Source {
  public:
   explicit HeaderSource(const HeaderText& header) : header_(header) {
@@ -97,8 +97,8 @@ class HeaderSource : public tensorgate::Source {
   std::array<char, 8> length_;
 };
 
-// The examination of a header that is already in its own memory, verdict made and result freed.
-// Reading the header into that memory, and giving that memory back, are not timed.
+// The examination of a header that is already in its own memory, up to the verdict and freeing the
+// result. Reading the header into that memory and freeing it are not timed.
 double TimeCheck(const HeaderText& header) {
   HeaderSource source(header);
   st::internal::Examination examination{tensorgate::CheckOptions()};
@@ -110,26 +110,26 @@ double TimeCheck(const HeaderText& header) {
   };
   examination.Filled(fill());
   std::size_t filled = fill();
-  const double begun = Now();
+  const double start = Now();
   for (; filled != 0; filled = fill()) examination.Filled(filled);
   const tensorgate::Report report = examination.Finish();
   auto result = examination.TakeHeader();
   const auto text = std::move(const_cast<st::internal::Header&>(*result).bytes);
   result.reset();
-  const double elapsed = Now() - begun;
+  const double elapsed = Now() - start;
   return report.verdict() == tensorgate::Verdict::kAccepted ? elapsed : -1;
 }
 
-// What a caller sees: File::Open on a source in memory, with its copy of the header.
+// The caller's view: File::Open on a source in memory, including its copy of the header.
 double TimeOpen(const HeaderText& header) {
   HeaderSource source(header);
-  const double begun = Now();
+  const double start = Now();
   bool opened = false;
   {
     const auto file = st::File::Open(source);
     opened = file.has_value();
   }
-  const double elapsed = Now() - begun;
+  const double elapsed = Now() - start;
   return opened ? elapsed : -1;
 }
 
@@ -137,15 +137,15 @@ double TimeOpen(const HeaderText& header) {
 double TimeReference(const HeaderText& header) {
   const std::uint64_t length = header.json.size();
   const std::size_t size = 8 + length + header.data_bytes;
-  // The data part is never touched: address space alone.
+  // The data are never accessed: only address space is needed.
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return -1;
   std::memcpy(memory, &length, sizeof length);
   std::memcpy(static_cast<char*>(memory) + 8, header.json.data(), length);
-  const double begun = Now();
+  const double start = Now();
   const int verdict = tg_reference_read_metadata(static_cast<const std::uint8_t*>(memory), size);
-  const double elapsed = Now() - begun;
+  const double elapsed = Now() - start;
   munmap(memory, size);
   return verdict == TG_REFERENCE_ACCEPTED ? elapsed : -1;
 }
@@ -154,7 +154,7 @@ double TimeReference(const HeaderText& header) {
 struct Contender {
   const char* name;
   double (*time)(const HeaderText&);
-  std::vector<double> seconds = {};  // of each round
+  std::vector<double> seconds = {};  // one for each round
 };
 
 double Median(std::vector<double> values) {

@@ -84,7 +84,7 @@ HeaderText Worst(const std::string& kind, std::size_t bytes) {
     }
     return Padded(json + "}", 0);
   }
-  // shuffled: every tensor of one byte, listed in random order.
+  // shuffled: tensors of one byte each, listed in random order.
   const std::size_t count = bytes / 75;
   std::vector<std::uint64_t> order(count);
   for (std::size_t i = 0; i < count; ++i) order[i] = i;

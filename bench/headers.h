@@ -1,4 +1,4 @@
-// Headers to measure with: realistic ones of any size, and the worst that are legal.
+// Headers for benchmarks: realistic ones of any size, and the worst legal ones.
 #ifndef TENSORGATE_BENCH_HEADERS_H_
 #define TENSORGATE_BENCH_HEADERS_H_
 
@@ -13,11 +13,11 @@ struct HeaderText {
   std::uint64_t data_bytes = 0;
 };
 
-/// `count` tensors named and shaped like those of a large language model, BF16, as the reference
-/// writes them.
+/// `count` tensors with names and shapes like those of a large language model, in BF16, as the
+/// reference writes them.
 HeaderText LanguageModel(std::size_t count);
 
-/// Legal headers of about `bytes` bytes whose cost is high: "dimensions", "metadata", "minimal",
+/// Legal headers of about `bytes` bytes that are expensive: "dimensions", "metadata", "minimal",
 /// "shuffled", "escapes", "string".
 HeaderText Worst(const std::string& kind, std::size_t bytes);
 

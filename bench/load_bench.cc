@@ -1,12 +1,13 @@
-// Loading against one preadv of the same bytes, and what memory it takes.
+// Compares loading with one preadv of the same bytes, in time and memory.
 //
-//   load_bench FOLDER [ROUNDS]   makes its files there (1.1 GB on disk), prints tables as Markdown
-//   load_bench FOLDER --memory   peak memory of each way, in a process of its own
+//   load_bench FOLDER [ROUNDS]   creates its files there (1.1 GB on disk), prints tables as
+//   Markdown
+//   load_bench FOLDER --memory   peak memory of each method, each in its own process
 //
-// All ways alternate in one process, in another order each round; of each round the best of three
-// runs counts, since a virtual machine may have given free memory back to its host, which costs more
-// to touch again than all that is measured here. A ratio is the median of the ratios within a round,
-// so that it holds when the machine's speed drifts.
+// All methods alternate in one process, in a different order in each round. In each round the best
+// of three runs counts, since a virtual machine may have returned free memory to its host, and
+// touching that again costs more than everything measured here. A ratio is the median of the ratios
+// of all rounds, so that it is stable while the machine's speed drifts.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -37,9 +38,9 @@ using tensorgate::Checkpoint;
 using tensorgate::Subscript;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kTensors = 300, kRows = 1749, kColumns = 512;  // 3.6 MB of F32 each
+constexpr std::size_t kTensors = 300, kRows = 1749, kColumns = 512;  // 3.6 MB of F32 per tensor
 constexpr std::size_t kTensorBytes = kRows * kColumns * 4;
-constexpr std::size_t kSparseRows = 100'000;  // of 1 MB
+constexpr std::size_t kSparseRows = 100'000;  // of 1 MB each
 
 [[noreturn]] void Die(const char* what) {
   std::perror(what);
@@ -79,7 +80,7 @@ void MakeBig(const std::string& path) {
   if (!file.flush()) Die("writing");
 }
 
-// Tensors of 4 MB: the 3rd is read. The rest is holes.
+// Tensors of 4 MB, only the third of which is read. The rest is a hole.
 void MakeSparse(const std::string& path, std::size_t tensors) {
   std::string entries;
   constexpr std::uint64_t kSize = 4 * 1'000'000;
@@ -106,7 +107,7 @@ void ReadAll(int descriptor, std::byte* into, std::size_t size) {
   }
 }
 
-// Huge pages, at a huge page's boundary.
+// Maps huge pages, aligned to a huge page.
 std::span<std::byte> MapMemory(std::size_t size) {
   constexpr std::size_t kHuge = 2 << 20;
   size = (size + kHuge - 1) / kHuge * kHuge + kHuge;
@@ -130,7 +131,7 @@ unsigned Touch(std::span<const std::byte> bytes) {
 
 volatile unsigned sink;
 
-// What one run took; what is timed ends before memory is given back.
+// The cost of one run; the timing ends before memory is freed.
 struct Cost {
   double wall = 0, cpu = 0;
 };
@@ -172,7 +173,7 @@ double MedianRatio(const Row& row, const Row& base, double Cost::* what) {
   return Median(ratios);
 }
 
-// The rows alternate; ratios of wall and of processor time are to the rows `bases`.
+// Runs the rows alternately; ratios of wall-clock and CPU time are relative to the rows `bases`.
 void RunTable(std::vector<Row>& rows, std::vector<std::size_t> bases, int rounds) {
   std::vector<std::size_t> order(rows.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -268,7 +269,8 @@ void Loading(const std::string& path, int rounds) {
   ::munmap(touched.data(), touched.size());
 }
 
-// Slices of every tensor, into memory that was touched, against all of their bytes.
+// Compares slices of every tensor, into memory that was touched before, with reading all of their
+// bytes.
 void Slicing(const std::string& path, int rounds) {
   const Checkpoint checkpoint = Open(path);
   std::vector<std::byte> into(kTensorBytes);
@@ -339,7 +341,7 @@ std::uint64_t StatusKb(const char* name) {
   return 0;
 }
 
-// Each in a child of its own; kept while its memory is read.
+// Measures each method in a child process, which stays alive while its memory is read.
 void Memory(const std::string& path) {
   const std::size_t size = std::filesystem::file_size(path);
   std::printf(

@@ -1,5 +1,5 @@
-// make_header KIND NUMBER FILE: writes a file to measure with; its data part is a hole. KIND is "model" (NUMBER tensors)
-// or a worst case of headers.h (NUMBER header bytes).
+// make_header KIND NUMBER FILE: writes a file for benchmarks whose data are a hole. KIND is "model"
+// (NUMBER tensors) or a worst case from headers.h (NUMBER header bytes).
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,7 +1,9 @@
-// The check of a checkpoint's pickle: a state dict of 20,000 tensors, as torch.save writes it. With an argument, that file;
-// with --write FILE, the state dict goes there, so that scanners can be measured on the same bytes.
+// The check of a checkpoint's pickle: a state dict of 20,000 tensors as torch.save writes it. With
+// an argument, it checks that file; with --write FILE, it writes the state dict there, so that
+// scanners can be measured on the same bytes.
 //
-// Prints MB a second of the decoder alone, of the check (decoder, machine, schemas, result), best and median of the rounds.
+// Prints MB per second of the decoder only and of the whole check (decoder, machine, schemas,
+// result): best and median of all rounds.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -54,13 +56,14 @@ class Writer {
   std::uint32_t memo_ = 0;
 };
 
-// Names of nested modules, as long as it takes for the 240 bytes and 32 opcodes a tensor of the figures to compare with.
+// Names of nested modules, long enough for the 240 bytes and 32 opcodes per tensor of the figures
+// to compare with.
 const std::string kPrefix =
     "module.model.diffusion_model.language_model.transformer.encoder_decoder.decoder_blocks."
     "attention_and_mlp_stack.base_layer."
     "layers.";
 
-// What pickle writes for an OrderedDict of float32 matrices, memo entries included.
+// The pickle of an OrderedDict of float32 matrices, including memo entries.
 std::string StateDict(std::uint32_t count) {
   Writer w;
   w.Raw(
@@ -150,7 +153,7 @@ void Measure(const char* name, std::string_view bytes, std::uint64_t (*run)(std:
   std::vector<double> seconds;
   std::uint64_t operations = 0;
   for (int i = 0; i < kRounds; ++i) {
-    // Of the processor: what else runs on the machine does not count.
+    // CPU time: other processes on the machine do not count.
     const std::clock_t begin = std::clock();
     operations = run(bytes);
     seconds.push_back(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);

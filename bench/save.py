@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Saving against write(), sanitize and convert against cp, in alternating rounds; prints a table of ratios as Markdown.
+"""Compares saving with write(), and sanitize and convert with cp, in alternating rounds; prints ratios as Markdown.
 
     bench/save.py [--mib 1024] [--rounds 9] [--folder DIR] [--checkpoint FILE] [--build DIR]
 
-Each ratio is the median of the rounds' own ratios: time of the plain way over time of ours, so that 1 is as fast and more is
-faster; on a busy machine the processor's time says more. Where a machine must find new memory first, whoever meets that takes
-several times as long: the fastest rounds are those that did not. "write-behind" writes the same behind a header's worth of
-bytes, "save-aligned" pads the header to 64 bytes. Memory is the peak of the process, at least this script's own.
+Each ratio is the median of the ratios of all rounds: the time of the plain way divided by ours, so that 1 is equal and more is
+faster. On a busy machine CPU time is more meaningful. If the machine must first find new memory, the process that needs it takes
+several times as long: the fastest rounds are those without that. "write-behind" writes the same after as many bytes as a header
+has, "save-aligned" pads the header to 64 bytes. Memory is the peak of the process, at least that of this script.
 """
 import argparse
 import os
@@ -30,7 +30,7 @@ def saving(program, folder, mib, rounds):
 
 
 def run(arguments):
-    """Seconds, the processor's seconds and peak MiB of one process."""
+    """Wall-clock seconds, CPU seconds and peak MiB of one process."""
     begin = time.monotonic()
     child = os.posix_spawn(arguments[0], arguments, os.environ,
                            file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
@@ -42,7 +42,7 @@ def run(arguments):
 
 
 def make_file(command, path, mib):
-    """A file in another order than the canonical one, so that its data are moved, with half the tensors in each of two dtypes."""
+    """A file that is not in canonical order, so that its data are moved, with half of the tensors in each of two dtypes."""
     tensors, at, parts = [], 0, 300
     each = (mib << 20) // parts // 8 * 8
     for number in range(parts):
@@ -51,8 +51,8 @@ def make_file(command, path, mib):
                        f'"data_offsets":[{at},{at + each}]}}')
         at += each
     header = ("{" + ",".join(tensors) + "}").encode()
-    # Blocks that end at multiples of their size: one that is written from odd places lies in small pages of the cache, and
-    # reading it costs more.
+    # Write blocks that end at multiples of their size: a file written at unaligned positions gets small pages in the
+    # cache, and reading it costs more.
     with open(path, "wb", buffering=0) as file:
         begin = len(header).to_bytes(8, "little") + header
         block = os.urandom(1 << 20)
@@ -100,8 +100,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--folder", help="where the files are written; a temporary one unless given")
-    parser.add_argument("--checkpoint", help="of PyTorch; convert is measured where one is given")
+    parser.add_argument("--folder", help="folder for the files (default: a temporary one)")
+    parser.add_argument("--checkpoint", help="a PyTorch checkpoint; if given, convert is measured, too")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "gcc-release")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

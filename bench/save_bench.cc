@@ -1,8 +1,9 @@
-// How fast files are saved: against one write() of the same bytes from the same memory, to a new file each time.
+// Compares saving with one write() of the same bytes from the same memory, to a new file each time.
 //
 //   save_bench FOLDER MIB ROUNDS
 //
-// Prints a line for each saving: its name, its seconds, and the processor's. Rounds alternate, and every other one goes backwards.
+// Prints one line for each save: its name, its seconds, and its CPU seconds. Rounds alternate;
+// every second one runs in reverse order.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -21,10 +22,11 @@
 namespace {
 
 constexpr std::size_t kTensors = 300;
-// As long as that of the tensors below when they are 512 MiB.
+// The length of the header of the tensors below when they have 512 MiB.
 constexpr std::size_t kHeader = 28'576;
 
-// `before` bytes stand in front, as a header does: data go to another place within their page than in memory.
+// Writes `before` bytes first, like a header: then the data have a different offset within their
+// page than in memory.
 void WriteAll(const std::string& path, std::span<const std::byte> bytes, bool sync,
               std::size_t before = 0) {
   const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -82,7 +84,7 @@ int main(int count, char** arguments) {
       const auto begin = std::chrono::steady_clock::now();
       way();
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-      // The first round warms up.
+      // The first round is a warm-up.
       if (round != 0) {
         std::printf("%s %.6f %.6f\n", name, seconds.count(),
                     static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC);

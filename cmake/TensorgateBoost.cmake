@@ -1,7 +1,7 @@
-# Sets TENSORGATE_BOOST_JSON to the target to link: Boost's own, or one made of its headers.
+# Sets TENSORGATE_BOOST_JSON to the target to link: Boost's own, or one built from its headers.
 #
-# The static library must not carry Boost's source itself: an application that includes it too would have every
-# function twice. So the made one is for builds that are not installed: fuzzing, sanitizers, 32 bits.
+# The static library must not contain Boost's code itself: an application that includes it, too, would have every
+# function twice. So the one built here is for builds that are not installed: fuzzing, sanitizers, 32 bits.
 include_guard(DIRECTORY)
 
 if(TENSORGATE_BOOST_SOURCE)

@@ -1,4 +1,4 @@
-# GoogleTest from the distribution's sources, so that sanitizers and -m32 reach it; else its built package.
+# GoogleTest from the distribution's sources, so that sanitizers and -m32 apply to it; otherwise its built package.
 include_guard(GLOBAL)
 
 set(TENSORGATE_GOOGLETEST_SOURCE /usr/src/googletest CACHE PATH "GoogleTest's sources")

@@ -34,7 +34,7 @@ endif()
 get_target_property(library_type tensorgate TYPE)
 if(library_type STREQUAL "STATIC_LIBRARY")
   set(TENSORGATE_PACKAGE_STATIC ON)
-  # Boost.JSON 1.81 lies on Boost.Container; a linker that does not need it drops it.
+  # Boost.JSON 1.81 depends on Boost.Container; a linker that does not need it drops it.
   set(TENSORGATE_PC_LIBS "-L\${libdir} -ltensorgate -lboost_json -lboost_container -lstdc++ -pthread")
 else()
   set(TENSORGATE_PACKAGE_STATIC OFF)

@@ -3,8 +3,9 @@ include_guard(GLOBAL)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)
 
-# g++ 12 warns of a copy that cannot be (GCC bug 105651), and of designated initialisers that leave the rest at its
-# default, which is their use.
+# g++ 12 warns about an impossible copy (GCC bug 105651), and about designated initializers that leave the other members
+# at
+# their defaults, which is what they are for.
 set(TENSORGATE_QUIET "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict;-Wno-missing-field-initializers>")
 
 function(tensorgate_options target)
@@ -30,7 +31,7 @@ function(tensorgate_options target)
   endif()
 endfunction()
 
-# FORTIFY needs optimisation, and sanitizers have their own interceptors.
+# FORTIFY needs optimization, and sanitizers have their own interceptors.
 function(tensorgate_harden target)
   set(optimised "$<CONFIG:Release,RelWithDebInfo,MinSizeRel>")
   target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
@@ -43,7 +44,7 @@ function(tensorgate_harden target)
   endif()
 endfunction()
 
-# Only base/, source/ and capi/ may touch raw bytes; clang holds that elsewhere.
+# Only base/, source/ and capi/ may access raw bytes; clang enforces that elsewhere.
 function(tensorgate_no_raw_bytes)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 16)
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS

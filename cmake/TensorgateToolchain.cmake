@@ -1,5 +1,5 @@
-# Settings of the whole build, for when this project is the top one: a compiler cache, a fast linker, and
-# instrumentation, which must reach every object of a program (GoogleTest and Boost too).
+# Settings of the whole build, for when this is the top-level project: a compiler cache, a fast linker, and
+# instrumentation, which must apply to every object of a program (including GoogleTest and Boost).
 include_guard(GLOBAL)
 
 find_program(TENSORGATE_CCACHE ccache)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Compiles the corpus's recipes to the files they describe, and back.
+"""Compiles the corpus's recipes to the files they describe, and files back to recipes.
 
-  recipe.py build OUT            every recipe to OUT/FORMAT/FOLDER/NAME.SUFFIX, and OUT/manifest.json
-  recipe.py build --manifest     writes the committed manifest.json only
-  recipe.py check                recipes, rules and near misses complete, manifest.json not stale
-  recipe.py run NAME             one recipe: built, scanned by the built command, compared with its head
-  recipe.py from-bytes FILE      a recipe that builds to FILE's bytes, on standard output
-  recipe.py directives           what the language knows
+  recipe.py build OUT            compile every recipe to OUT/FORMAT/FOLDER/NAME.SUFFIX, and write OUT/manifest.json
+  recipe.py build --manifest     only write the committed manifest.json
+  recipe.py check                check that recipes, rules and near misses are complete and manifest.json is up to date
+  recipe.py run NAME             build one recipe, scan it with the built command, and compare with its head
+  recipe.py from-bytes FILE      print a recipe that compiles to FILE's bytes
+  recipe.py directives           list the directives of the language
 
-The language is described by example in README.md beside this file. Needs Python 3.9, and nothing else.
+README.md next to this file describes the language by examples. Needs only Python 3.9.
 """
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check(arguments) -> int:
     except (OSError, UnicodeDecodeError):
         committed = ""
     if committed != dump_manifest(manifest):
-        found.append(f"{path}: stale, expected what 'recipe.py build --manifest' writes")
+        found.append(f"{path}: stale, run 'recipe.py build --manifest'")
     for line in found:
         print(line, file=sys.stderr)
     if not found:
@@ -94,7 +94,7 @@ def directives(arguments) -> int:
 
 
 def _shown(root: str) -> str:
-    """Relative to where the user stands, so that messages can be clicked."""
+    """The path relative to the current folder, so that messages can be clicked."""
     relative = os.path.relpath(root)
     return root if relative.startswith("..") else relative
 
@@ -102,26 +102,26 @@ def _shown(root: str) -> str:
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="recipe.py", description=__doc__.split("\n", maxsplit=1)[0])
     commands = parser.add_subparsers(dest="action", required=True)
-    one = commands.add_parser("build", help="write the binaries and their manifest")
+    one = commands.add_parser("build", help="write the files and their manifest")
     one.add_argument("out", nargs="?", help="the folder to build into")
     one.add_argument("--no-big", action="store_true", help="leave out recipes marked 'big: yes'")
     one.add_argument("--manifest", action="store_true", help="write the committed manifest.json instead")
     one.set_defaults(run=build)
-    two = commands.add_parser("check", help="see whether corpus and manifest are complete")
+    two = commands.add_parser("check", help="check that corpus and manifest are complete")
     two.add_argument("--rules", default=RULES, help="the library's rules.def")
     two.set_defaults(run=check)
     four = commands.add_parser("run", help="build one recipe, scan it and compare with its head")
     four.add_argument("name", metavar="NAME", help="a file, FORMAT/FOLDER/NAME, or the NAME if only one recipe has it")
-    four.add_argument("--command", help="the command (default: TENSORGATE_COMMAND, or the one built last)")
+    four.add_argument("--command", help="the command (default: TENSORGATE_COMMAND, or the most recently built one)")
     four.add_argument("--keep", metavar="DIR", help="build into this folder, and keep the file")
     four.set_defaults(run=run)
     for sub in (one, two, four):
-        sub.add_argument("--root", default=HERE, help="the corpus (default: where this script stands)")
-    three = commands.add_parser("from-bytes", help="turn a binary back into a recipe")
+        sub.add_argument("--root", default=HERE, help="the corpus (default: this script's folder)")
+    three = commands.add_parser("from-bytes", help="turn a file into a recipe")
     three.add_argument("file")
     three.add_argument("--verdict", choices=VERDICTS)
-    three.add_argument("--rule", help="the rule that is the reason")
-    three.add_argument("--about", default="to be described", help="one line")
+    three.add_argument("--rule", help="the rule that gives the verdict")
+    three.add_argument("--about", default="to be described", help="a one-line description")
     three.set_defaults(run=from_bytes)
     commands.add_parser("directives", help="list the directives").set_defaults(run=directives)
     arguments = parser.parse_args(argv)

@@ -1,5 +1,5 @@
-// The C interface over any file: what it opens is what the checks accept; every tensor comes the same by each way; slices of
-// any kind stay inside; errors are whole.
+// The C interface on any file: it opens exactly what the checks accept; every way of reading gives
+// the same tensors; slices of any kind stay inside; errors are complete.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -20,7 +20,7 @@ void CheckError(tensorgate_error* error) {
   tensorgate_error_free(error);
 }
 
-/// A slice that may be nonsense; if it is one, its bytes are as many as its shape says.
+/// A slice that may be invalid; if it is valid, its size agrees with its shape.
 void CheckSlice(const tensorgate_checkpoint* model, std::size_t index, unsigned bits,
                 fuzz::Choices& choices) {
   std::vector<tensorgate_subscript> subscripts(static_cast<std::size_t>(choices.Below(4)));
@@ -68,12 +68,13 @@ void CheckTensor(const tensorgate_checkpoint* model, std::size_t index,
   if (tensor.bytes > kMaxBytes) return;
   std::vector<std::byte> read(static_cast<std::size_t>(tensor.bytes));
   FUZZ_ASSERT(tensorgate_read(model, index, read.data(), read.size(), nullptr, nullptr) == 1);
-  // What is not safetensors may have strides.
+  // Tensors of other formats may have strides.
   FUZZ_ASSERT(!is_safetensors || std::ranges::equal(read, expected));
   CheckSlice(model, index, tensorgate_dtype_bits(tensor.dtype), choices);
 }
 
-/// Opening goes by the same judgement: it fails as the check does, or because the accepted file is of no use to it.
+/// Opening uses the same judgment: it fails as the check does, or because it cannot use the
+/// accepted file.
 void CheckRefusal(const tensorgate_report* report, tensorgate_error* error) {
   const char* rule = tensorgate_error_rule(error);
   tensorgate_finding reason{};
@@ -104,7 +105,7 @@ void CheckModel(const tensorgate_checkpoint* model, std::span<const std::byte> f
   FUZZ_ASSERT(tensorgate_tensor_at(model, count, nullptr, nullptr) == 0);
 }
 
-/// What is safetensors is that to both; the narrow check accepts nothing else.
+/// Both checks agree on what is safetensors, and the narrow check accepts nothing else.
 bool IsSafetensors(const std::uint8_t* data, std::size_t size, const tensorgate_report* report) {
   tensorgate_report* narrow = tensorgate_check_safetensors_memory(data, size, nullptr);
   const bool is_safetensors = tensorgate_report_verdict(narrow) == TENSORGATE_ACCEPTED;

@@ -1,5 +1,6 @@
-// A checkpoint to safetensors and back: what can be converted becomes a file that strict accepts, with exactly those tensors,
-// read here element by element from the checkpoint; what cannot says why, and leaves no file.
+// From a checkpoint to safetensors and back: a file that can be converted becomes a file that the
+// strict profile accepts, with exactly the checkpoint's tensors, which this target reads element by
+// element; otherwise the converter reports why, and leaves no file.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,10 +19,11 @@ using namespace tensorgate;
 
 namespace {
 
-// A few bytes may become megabytes, within what the converter allows: that would only slow the engine down.
+// A few bytes may become megabytes, within the converter's limits: that would only slow the engine
+// down.
 constexpr std::uint64_t kMaxBytes = 1 << 18;
 
-// The input under a path, in memory.
+// The input in memory, available under a path.
 class InputFile {
  public:
   explicit InputFile(std::span<const std::byte> bytes)
@@ -48,7 +50,7 @@ std::string TargetPath() {
   return folder / ("tensorgate-fuzz-convert-" + std::to_string(getpid()));
 }
 
-// In C order, one element after the other.
+// The elements in C order.
 std::string ElementsOf(const torch::Tensor& tensor, std::string_view file) {
   std::string elements;
   const std::size_t rank = tensor.shape.size();
@@ -95,7 +97,7 @@ void CheckResult(const Converted& converted, const torch::File& file, std::strin
     if (!name.starts_with(prefix)) continue;
     name.remove_prefix(prefix.size());
     const auto other = tied.find(std::string(name));
-    // A removed name's tensor is the kept one's.
+    // A removed name refers to the tensor of the name that was kept.
     CheckTensor(*made, other == tied.end() ? name : std::string_view(other->second), file.tensor(i),
                 bytes);
     if (other != tied.end() && name != "format")

@@ -1,7 +1,9 @@
-// What every proven format promises, of the one that TENSORGATE_FUZZ_FORMAT names: a row of the registry. The same report
-// whatever pieces the source gives; strict accepts nothing that the reference refuses; tighter limits never accept more;
-// tensors lie in the file, in the order of their data, apart unless they may share it; each name is found again; nothing
-// of an accepted file can be cut off; no other loader takes it for a file of its own.
+// The promises of every verified format, for the row of the registry that TENSORGATE_FUZZ_FORMAT
+// names. The report does not depend on how the source splits its reads; the strict profile accepts
+// nothing that the reference refuses; tighter limits never accept more; tensors are inside the
+// file, in the order of their data, and disjoint unless they may share bytes; each name is found;
+// an accepted file is refused if its end is cut off; and no other loader takes it for its own
+// format.
 #include <algorithm>
 
 #include "fuzz/support.h"
@@ -43,7 +45,7 @@ CheckOptions Tight(fuzz::Choices& choices, std::uint64_t size) {
   return options;
 }
 
-// Keys are of small letters; the texts may be anything.
+// Checks that keys are lower-case; the texts may be anything.
 class KeyCheck final : public Describer {
  public:
   void Add(std::string_view key, std::uint64_t, std::string_view) override { Check(key); }
@@ -82,7 +84,7 @@ void CheckModel(const ModelFile& file, std::uint64_t size) {
     begin = range.offset;
     end = range.offset + range.length;
   }
-  // Each look-up may be linear.
+  // Each lookup may be linear.
   for (std::size_t i = 0; i < std::min<std::size_t>(file.metadata_count(), 100); ++i) {
     FUZZ_ASSERT(file.FindMetadata(file.metadata(i).key) == file.metadata(i).value);
   }
@@ -91,7 +93,7 @@ void CheckModel(const ModelFile& file, std::uint64_t size) {
   if (const auto structure = file.structure()) FUZZ_ASSERT(!structure->json.empty());
 }
 
-// Nobody else's file: a format that forgot to ask for second readings shows here.
+// No second readings: a format that forgot to check for them fails here.
 void CheckReadings(std::span<const std::byte> bytes, const internal::Format& format) {
   using internal::Family;
   const internal::Packing packing = format.packing;
@@ -131,7 +133,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (IsAccepted(limited)) FUZZ_ASSERT(IsAccepted(strict));
   if (IsAccepted(strict)) FUZZ_ASSERT(limited.verdict() != Verdict::kRejected);
 
-  // Whatever it is seen as: no door accepts more.
+  // However the file is detected, no entry point accepts more.
   MemorySource source(bytes);
   const Report scanned = Scan(source, "x");
   if (IsAccepted(scanned) && scanned.format() == strict.format()) FUZZ_ASSERT(IsAccepted(strict));
@@ -141,7 +143,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_ASSERT(file == nullptr || IsAccepted(strict));
   if (file != nullptr) CheckModel(*file, size);
   if (IsAccepted(strict)) {
-    // Of two rows with one examination it may be the other.
+    // If two rows share one examination, it may be the other row.
     const internal::Format* format = internal::FindFormat(strict.format());
     FUZZ_ASSERT(format != nullptr);
     CheckReadings(bytes, *format);

@@ -1,5 +1,6 @@
-// The index of a sharded checkpoint: what is accepted has the meaning that the slow reader finds, no shard's name leaves the
-// folder, and the same index written by us is accepted and means the same.
+// The index of a sharded checkpoint: an accepted one has the meaning that the slow reader finds, no
+// shard's name leaves the folder, and the same index written by tensorgate is accepted and has the
+// same meaning.
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -49,7 +50,7 @@ Read ReadIndex(std::string_view text) {
   return read;
 }
 
-// weight_map as the slow reader has it.
+// weight_map according to the slow reader.
 Map Expected(std::string_view text) {
   const auto tree = oracle::ReadJson(text);
   FUZZ_ASSERT(std::holds_alternative<oracle::Json>(tree));

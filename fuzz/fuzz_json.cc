@@ -1,4 +1,4 @@
-// The JSON layer alone: the parser's events, the tokens walked afterwards, escapes and exponents
+// Only the JSON layer: the parser's events, the tokens read afterwards, escapes and exponents
 // agree.
 #include <string>
 #include <vector>
@@ -18,7 +18,7 @@ struct Event {
   std::string text;
 };
 
-// Writes down the events as the tokens that must have made them.
+// Records the events as the tokens that must have caused them.
 class Recorder : public tensorgate::json::HandlerBase {
  public:
   explicit Recorder(std::vector<Event>& events) : events_(events) {}
@@ -68,7 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   json::Parse<Recorder>(text, 127, after, events);
   FUZZ_ASSERT(end.position <= size);
 
-  // The tokens of what was read are the events; on anything else the cursor stays inside and ends.
+  // For text that was parsed, the tokens equal the events; on anything else the cursor stays inside
+  // the text and ends.
   json::TokenCursor cursor(text);
   std::size_t count = 0;
   for (Token token = cursor.Next(); token; token = cursor.Next(), ++count) {
@@ -81,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FUZZ_ASSERT(token.kind == events[count].kind);
     if (token.kind == TokenKind::kString) FUZZ_ASSERT(json::Unescape(raw) == events[count].text);
     if (token.kind == TokenKind::kNumber) {
-      // What was not read may follow without a delimiter.
+      // Text that was not parsed may follow without a delimiter.
       const bool done = token.end <= end.position;
       FUZZ_ASSERT(done ? raw == events[count].text : raw.starts_with(events[count].text));
       json::SerdeReadsFinite(raw);
@@ -89,14 +90,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   FUZZ_ASSERT(count >= events.size());
 
-  // Taming exponents keeps the length, and is done after one pass.
-  std::string tamed = text;
-  if (!json::ClampExponents(tamed)) {
-    std::string again = tamed;
-    FUZZ_ASSERT(!json::ClampExponents(again) && again == tamed);
+  // Clamping exponents does not change the length, and needs one pass.
+  std::string clamped = text;
+  if (!json::ClampExponents(clamped)) {
+    std::string again = clamped;
+    FUZZ_ASSERT(!json::ClampExponents(again) && again == clamped);
     if (end.result == json::ParseResult::kDone) {
       std::vector<Event> retried;
-      json::Parse<Recorder>(tamed, 127, after, retried);
+      json::Parse<Recorder>(clamped, 127, after, retried);
       FUZZ_ASSERT(end.result == json::ParseResult::kDone && retried.size() == events.size());
     }
   }

@@ -1,6 +1,7 @@
-// The decoder of pickles: events lie side by side and cover what was read; pieces are views of the input; the survey of
-// names keeps up with any of them; a search from every place takes linear time. The dry run calls where a slow second one
-// does, in any pieces.
+// The decoder of pickles: events are adjacent and cover the bytes that were read; texts are views
+// of the input; the survey of names handles all of them; a search from every position takes linear
+// time. The dry run finds a call exactly where a slow second implementation does, however the bytes
+// are split.
 #include "fuzz/support.h"
 #include "lib/containers/pickle/dry_run.h"
 #include "lib/containers/pickle/global_finder.h"
@@ -53,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_ASSERT(decoder.error() != pickle::DecodeError::kNone && decoder.offset() == at);
   if (decoder.at_end()) FUZZ_ASSERT(decoder.error() == pickle::DecodeError::kTruncated);
   CheckDryRun(bytes);
-  // Walks from every place go over each byte once.
+  // Walks from every position read each byte only once.
   std::vector<bool> passed(size);
   std::size_t opcodes = 0;
   for (std::size_t begin = 0; begin < size; ++begin) {

@@ -1,5 +1,7 @@
-// The machine over pickles, with PyTorch's table: the same input, the same outcome; strict accepts only what reference
-// accepts, fewer operations never more; an accepted result ends, holds plain values, and its tensors lie in their storages.
+// The machine on pickles, with PyTorch's table: the same input gives the same outcome; the strict
+// profile accepts only what the reference accepts, and a lower limit of operations never accepts
+// more; an accepted result is finite, contains only plain values, and its tensors are inside their
+// storages.
 #include <vector>
 
 #include "fuzz/support.h"
@@ -12,7 +14,7 @@ namespace {
 namespace pickle = tensorgate::pickle;
 namespace torch = tensorgate::torch;
 
-// Each container once, however often it is shared.
+// Visits each container once, however often it is shared.
 void CheckResult(const pickle::Values& values, const torch::internal::Rebuild& rebuild,
                  const pickle::Value& root) {
   std::vector<bool> seen(values.object_count());
@@ -36,7 +38,7 @@ void CheckResult(const pickle::Values& values, const torch::internal::Rebuild& r
   }
 }
 
-// Reachable or not: only the tuple of a call or of an id may hold a name or a storage.
+// Whether reachable or not: only the tuple of a call or of an id may contain a name or a storage.
 void CheckAll(const pickle::Values& values) {
   for (std::size_t i = 0; i < values.object_count(); ++i) {
     const pickle::Kind kind = values.object(pickle::Value::Of(pickle::Kind::kTuple, i)).kind;
@@ -64,7 +66,7 @@ void CheckTensors(const pickle::Values& values, const torch::internal::Rebuild& 
     }
     const double room =
         static_cast<double>(storage.bytes) / torch::internal::Info(tensor.dtype).bytes;
-    // As doubles, so to within their rounding: what is far outside shows.
+    // In doubles, so only up to their rounding errors; anything far outside is found.
     if (!empty) FUZZ_ASSERT(last <= room * (1 + 1e-9));
   }
 }

@@ -1,5 +1,5 @@
-// A user's list of trust over any pickle: as a text it may be anything; made of the names that the pickle uses, it lets
-// pass what it names and tells so, and changes nothing else.
+// A user's trust list with any pickle: its text may be anything; if it contains the names that the
+// pickle uses, it allows exactly those, reports them, and changes nothing else.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -21,7 +21,7 @@ constexpr std::string_view kKinds[] = {"any",   "None",  "bool", "int",  "float"
 std::string KindList(fuzz::Choices& choices, std::size_t most) {
   std::string text = "(";
   for (std::uint64_t left = choices.Below(most + 1); left > 0; --left) {
-    // `any` half of the time, so that many calls fit.
+    // `any` half of the time, so that many calls match.
     text += choices.Below(2) == 0 ? kKinds[0] : kKinds[choices.Below(std::size(kKinds))];
     if (left > 1) text += ", ";
   }
@@ -36,7 +36,7 @@ void CheckText(std::string_view text) {
   FUZZ_ASSERT(!list.error().reason.empty());
 }
 
-/// Entries for the names of the pickle, each as far as a list can say it.
+/// Entries for the names of the pickle, as far as a list can express them.
 TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
                 std::set<std::string>& names) {
   std::string text;
@@ -56,7 +56,7 @@ TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
     }
     if (TrustList::Parse(entries) && names.insert(name).second) text += entries;
   }
-  // NumPy's names are no entries, but have a line of their own.
+  // NumPy's names cannot be entries, but have their own line.
   const bool numpy = choices.Below(2) == 0;
   if (numpy) text += "numpy\n";
   const auto list = TrustList::Parse(text);
@@ -71,7 +71,8 @@ TrustList Named(std::span<const std::byte> bytes, fuzz::Choices& choices,
   return *list;
 }
 
-// Every array and scalar of an accepted pickle has a dtype with a byte order, and as many bytes as it needs.
+// Every array and scalar of an accepted pickle has a dtype with a byte order, and exactly the bytes
+// it needs.
 void CheckNumpy(std::span<const std::byte> bytes, const CheckOptions& options) {
   torch::internal::Rebuild rebuild(torch::internal::Form::kZip, options.trusted);
   pickle::Machine machine(bytes, rebuild, options);

@@ -1,4 +1,5 @@
-// The outputs: whatever a file holds, text stays printable on one terminal, JSON parses and keeps its contract.
+// The output: whatever a file contains, text stays printable on a terminal, and JSON parses and
+// follows its schema.
 #include <boost/json.hpp>
 #include <string>
 
@@ -13,7 +14,7 @@ using internal::ReportFormat, internal::ReportFormats, internal::ReportTotals;
 
 namespace {
 
-// No character that a terminal or a log acts on, and valid UTF-8; line ends are ours.
+// Valid UTF-8 without characters that a terminal or a log acts on; only our own line ends.
 void CheckPrintable(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const auto point = tensorgate::internal::DecodeUtf8(text.substr(at));
@@ -29,7 +30,7 @@ void CheckObject(std::string_view text) {
   FUZZ_ASSERT(!error);
 }
 
-// The same report twice, in each form.
+// Renders the same report twice in each form.
 void CheckForms(std::string_view path, const Report& report) {
   for (const ReportFormat& format : ReportFormats()) {
     const auto writer = format.make();
@@ -52,7 +53,7 @@ void CheckForms(std::string_view path, const Report& report) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = fuzz::Bytes(data, size);
-  // The path is hostile, too.
+  // The path is untrusted, too.
   std::string path;
   for (std::size_t i = 0; i < size && i < 80; ++i)
     path.push_back(static_cast<char>(data[size - 1 - i]));

@@ -1,4 +1,5 @@
-// The whole check, both profiles, and what tighter limits may do. What is accepted is nothing else to other loaders.
+// The whole check in both profiles, and the effect of tighter limits. An accepted file has no
+// second reading.
 #include "fuzz/support.h"
 #include "lib/base/bytes.h"
 #include "tests/oracle/other_readers.h"
@@ -15,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::CheckContract(report, size);
   fuzz::CheckContract(predicted, size);
   FUZZ_ASSERT(fuzz::Fingerprint(report) == fuzz::Fingerprint(st::CheckBytes(bytes, strict)));
-  // Strict refuses all that the reference refuses.
+  // The strict profile refuses everything that the reference refuses.
   if (report.verdict() == Verdict::kAccepted)
     FUZZ_ASSERT(predicted.verdict() == Verdict::kAccepted);
 

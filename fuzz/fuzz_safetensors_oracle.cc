@@ -1,4 +1,4 @@
-// Both profiles against the slow second implementation: verdict, error, reason where only one rule
+// Both profiles against the slow second implementation: verdict, error, the reason if only one rule
 // is broken, and every tensor of an accepted file.
 #include <algorithm>
 #include <string>
@@ -33,7 +33,7 @@ void CheckStrict(std::span<const std::byte> bytes) {
   if (!file) {
     FUZZ_ASSERT(file.error().verdict() == Verdict::kRejected);
     const Rule found = file.error().findings()[0].rule;
-    // These two say what the file is instead.
+    // These two rules name the format that the file has instead.
     const bool foreign = found == Rule::kStLfsPointer || found == Rule::kStForeignFormat;
     if (expected.reason && !foreign) FUZZ_ASSERT(found == *expected.reason);
     return;

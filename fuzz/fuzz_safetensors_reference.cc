@@ -1,6 +1,6 @@
-// The reference profile against the crate itself: the same verdict and the same error on every
-// input; and strict accepts nothing that the crate refuses. The crate is not instrumented, so it
-// steers nothing: seeds and the mutator do.
+// The reference profile against the crate itself: the same verdict and the same error for every
+// input; and the strict profile accepts nothing that the crate refuses. The crate is not
+// instrumented, so it does not guide the fuzzer: seeds and the mutator do.
 #include <string>
 
 #include "fuzz/support.h"
@@ -22,8 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Report report = st::CheckBytes(bytes, options);
   FUZZ_ASSERT(report.verdict() == (accepted ? Verdict::kAccepted : Verdict::kRejected));
   if (report.reference_error() != error) {
-    // Of tensors with the same range the crate judges first one that a random seed chooses; the
-    // oracle knows them all.
+    // For tensors with the same range, a random seed decides which one the crate judges first; the
+    // oracle knows all possible errors.
     const auto possible = oracle::Examine(bytes, Profile::kReference).reference_errors;
     FUZZ_ASSERT(possible.size() > 1);
     FUZZ_ASSERT(possible.contains(error));

@@ -1,5 +1,5 @@
-// Slices of tensors that the input makes up, with strides or without, against the slow oracle; tensors
-// that contradict themselves.
+// Slices of tensors that are derived from the input, with or without strides, against the slow
+// oracle; and of tensors that contradict themselves.
 #include <algorithm>
 #include <vector>
 
@@ -43,8 +43,8 @@ std::vector<Subscript> Subscripts(fuzz::Choices& choices) {
   return subscripts;
 }
 
-// Small, and sound: its range is what shape and strides need.
-TensorRef SoundTensor(fuzz::Choices& choices) {
+// A small, valid tensor: its range is what shape and strides need.
+TensorRef ValidTensor(fuzz::Choices& choices) {
   TensorRef tensor;
   tensor.type = static_cast<DType>(choices.Below(kDTypeCount));
   const std::uint64_t rank = choices.Below(5);
@@ -62,7 +62,7 @@ TensorRef SoundTensor(fuzz::Choices& choices) {
   return tensor;
 }
 
-// By one pass over the file, in blocks of any length.
+// In one pass over the file, with blocks of any length.
 void CompareSweep(const TensorRef& tensor, const Gather& gather,
                   const std::vector<std::uint64_t>& places, fuzz::Choices& choices) {
   if (gather.selection().bytes == 0) return;
@@ -86,7 +86,7 @@ void CompareSweep(const TensorRef& tensor, const Gather& gather,
 }
 
 void CompareWithOracle(fuzz::Choices& choices) {
-  const TensorRef tensor = SoundTensor(choices);
+  const TensorRef tensor = ValidTensor(choices);
   const std::vector<Subscript> subscripts = Subscripts(choices);
   const auto expected = oracle::Slice(tensor, subscripts);
   const auto selection = internal::Select(tensor, subscripts);
@@ -103,7 +103,8 @@ void CompareWithOracle(fuzz::Choices& choices) {
   }
   const Gather gather(*selection, limits);
   CompareSweep(tensor, gather, expected->places, choices);
-  // Every byte of the file is its own place, in two bytes; each is scattered by itself.
+  // Each byte of the file is its own position, encoded in two bytes; each digit is scattered
+  // separately.
   for (int digit = 0; digit < 2; ++digit) {
     std::vector<std::byte> file(static_cast<std::size_t>(kOffset + tensor.range.length));
     for (std::size_t i = 0; i < file.size(); ++i) file[i] = static_cast<std::byte>(i >> 8 * digit);
@@ -139,7 +140,7 @@ std::uint64_t Hostile(fuzz::Choices& choices) {
   return bit + choices.Below(5) - 2;
 }
 
-// Whatever its numbers say, nothing outside its range is asked for.
+// Whatever its numbers are, nothing outside its range is requested.
 void StaysInside(fuzz::Choices& choices) {
   TensorRef tensor;
   tensor.type = static_cast<DType>(choices.Below(kDTypeCount));

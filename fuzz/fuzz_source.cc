@@ -1,5 +1,5 @@
-// A callback source with hostile answers: short, failing, lying about counts, other bytes each
-// time.
+// A callback source with malicious answers: short reads, failures, false counts, different bytes
+// each time.
 #include <algorithm>
 
 #include "fuzz/support.h"
@@ -11,12 +11,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = fuzz::Bytes(data, size);
   fuzz::Choices choices(bytes);
 
-  // Honest but in pieces: the same report as from memory.
+  // Correct, but in pieces: the same report as from memory.
   CallbackSource pieces = fuzz::InPieces(bytes, choices);
   const Report report = st::Check(pieces);
   FUZZ_ASSERT(fuzz::Fingerprint(report) == fuzz::Fingerprint(st::CheckBytes(bytes)));
 
-  // Hostile: another size, errors, ends, counts that cannot be, bytes that change.
+  // Malicious: a different size, errors, early ends, impossible counts, changing bytes.
   const std::uint64_t stated = size + choices.Below(3) - std::min<std::uint64_t>(size, 1);
   bool lied = false;
   CallbackSource hostile(

@@ -1,4 +1,5 @@
-// The forward stream: in any pieces the same verdict, for the same reason, as from memory.
+// The forward stream: however it is split, it gives the same verdict for the same reason as the
+// bytes in memory.
 #include <algorithm>
 
 #include "fuzz/support.h"
@@ -30,7 +31,7 @@ void CheckStream(std::span<const std::byte> bytes, Profile profile, std::size_t 
     FUZZ_ASSERT(streamed.findings()[0].rule == whole.findings()[0].rule);
     FUZZ_ASSERT(streamed.findings()[0].offset == whole.findings()[0].offset);
   }
-  // Refused early: the size was not known yet, so that rules about it did not fire.
+  // If it was refused early, the size was not known yet, so rules about the size did not fire.
   if (streamed.size()) FUZZ_ASSERT(fuzz::Fingerprint(streamed) == fuzz::Fingerprint(whole));
 }
 
@@ -44,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CheckStream(bytes, profile, 300, choices);
     CheckStream(bytes, profile, size + 1, choices);
   }
-  // Broken off: never a verdict.
+  // A stream that stops early is never accepted.
   st::StreamCheck broken;
   const bool wants = broken.Feed(bytes.first(size / 2));
   const Verdict verdict = broken.Finish(false).verdict();

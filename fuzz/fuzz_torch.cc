@@ -1,5 +1,6 @@
-// A whole file as a checkpoint: the same report however the bytes come; what strict accepts
-// reference accepts, and its tensors lie where they may.
+// A whole file as a checkpoint: the report does not depend on how the bytes are split; the
+// reference accepts everything that the strict profile accepts, and its tensors are where they may
+// be.
 #include <algorithm>
 #include <vector>
 
@@ -13,7 +14,7 @@ using namespace tensorgate;
 
 namespace {
 
-// No byte is two storages': what a loader allocates for them is no more than the file.
+// No byte belongs to two storages: what a loader allocates for them is not larger than the file.
 void CheckStorages(const torch::File& file, std::uint64_t size) {
   std::vector<ByteRange> ranges;
   for (std::size_t i = 0; i < file.storage_count(); ++i) ranges.push_back(file.storage(i).range);
@@ -26,7 +27,7 @@ void CheckStorages(const torch::File& file, std::uint64_t size) {
   }
 }
 
-// Names, and what each has besides, are a bounded multiple of the file.
+// The names, and the data for each, are at most a fixed multiple of the file.
 void CheckCost(const torch::File& file, std::uint64_t size) {
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < file.tensor_count(); ++i) {
@@ -69,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (strict.verdict() == Verdict::kAccepted) {
     FUZZ_ASSERT(reference.verdict() == Verdict::kAccepted);
   }
-  // Whoever sees the file as something else does not accept it as a checkpoint.
+  // If the file is detected as something else, it is not accepted as a checkpoint.
   MemorySource source(bytes);
   const Report scanned = Scan(source, "x");
   const bool judged = scanned.verdict() != Verdict::kUnsupported;

@@ -1,5 +1,5 @@
-// What is written is accepted and holds what was given; what cannot be accepted is refused; writing what was read gives the
-// same bytes whatever the order.
+// Written files are accepted and contain what was given; input that could not be accepted is
+// refused; writing a file's contents again gives the same bytes, whatever the order.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -11,7 +11,7 @@ using namespace tensorgate;
 
 namespace {
 
-// Takes an input apart into tensors and metadata, valid or not.
+// Splits an input into tensors and metadata, valid or not.
 class Given {
  public:
   explicit Given(std::span<const std::byte> bytes) : rest_(bytes) {
@@ -51,13 +51,13 @@ class Given {
     tensor.name = Text();
     for (unsigned i = Byte() % 5; i > 0; --i) {
       const unsigned dimension = Byte();
-      // Now and then so large that products overflow.
+      // Sometimes so large that products overflow.
       tensor.shape.push_back(dimension < 250 ? dimension % 9
                                              : std::uint64_t{1} << (dimension - 250) * 12);
     }
     std::uint64_t bits = Bits(tensor.dtype);
     for (const std::uint64_t dimension : tensor.shape) bits *= dimension;
-    // As many bytes as the shape needs, or, where that is too many, not.
+    // The bytes that the shape needs, or fewer if they are too many.
     const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(bits / 8, kMax));
     tensor.data = std::span<const std::byte>(kData).first(count);
     return tensor;
@@ -94,7 +94,7 @@ void CheckWritten(const Given& given, std::span<const std::byte> bytes) {
   }
 }
 
-// A file that is accepted, written again and again.
+// Writes an accepted file repeatedly.
 void CheckRewriting(std::span<const std::byte> bytes) {
   const auto file = safetensors::File::OpenBytes(bytes);
   if (!file) return;
@@ -112,8 +112,8 @@ void CheckRewriting(std::span<const std::byte> bytes) {
     options.metadata->emplace_back(file->metadata(i).key, file->metadata(i).value);
   }
   const auto once = Serialize(tensors, options);
-  // The canonical form may be longer than the one that was read, and so too long; and data in another place may be another
-  // format's there.
+  // The canonical form may be longer than the original, and so too long; and data at a different
+  // offset may be valid in another format.
   if (!once) {
     const Rule rule = once.error().rule;
     FUZZ_ASSERT(rule == Rule::kSaveHeaderTooLarge || rule == Rule::kSaveSecondFormat);

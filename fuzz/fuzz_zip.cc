@@ -1,5 +1,6 @@
-// The container alone: the same report however the bytes come; an accepted archive is what a second reader finds, its members lie
-// one behind the other, no two have one name.
+// Only the container: the report does not depend on how the bytes are split; a second reader finds
+// the same contents in an accepted archive, its members are adjacent, and no two have the same
+// name.
 #include <algorithm>
 #include <cctype>
 #include <set>
@@ -32,7 +33,7 @@ Read ReadZip(Source& source, const CheckOptions& options) {
   return read;
 }
 
-// Whatever else there is to say, a reader may go by these.
+// Whatever else was found, a reader may rely on these.
 void CheckPlaces(const zip::internal::Archive& archive, std::uint64_t size) {
   FUZZ_ASSERT(archive.directory.size() <= size);
   FUZZ_ASSERT(archive.directory_offset <= size - archive.directory.size());

@@ -36,7 +36,7 @@ constexpr std::string_view kArguments[] = {"ccollections\nOrderedDict\n"sv,
                                            "h\1"sv,
                                            "q\1"sv};
 
-// Each opcode with its argument; what does not decode is one last piece.
+// Each opcode with its argument; bytes that cannot be decoded form one last piece.
 std::vector<std::string> Split(std::span<const std::byte> bytes) {
   std::vector<std::string> pieces;
   Decoder decoder(bytes);

@@ -1,4 +1,4 @@
-// A change of a pickle opcode by opcode, so that most still decode.
+// Mutates a pickle opcode by opcode, so that most results can still be decoded.
 #ifndef TENSORGATE_FUZZ_PICKLE_MUTATION_H_
 #define TENSORGATE_FUZZ_PICKLE_MUTATION_H_
 

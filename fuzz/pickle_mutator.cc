@@ -1,4 +1,4 @@
-// libFuzzer's hook for pickles; every fourth change is left to libFuzzer's own.
+// libFuzzer's hook for pickles; every fourth mutation is one of libFuzzer's own.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,5 @@
-// libFuzzer's hook for the structure-aware mutator; every fourth change is left to libFuzzer's own.
+// libFuzzer's hook for the structure-aware mutator; every fourth mutation is one of libFuzzer's
+// own.
 #include <cstddef>
 #include <cstdint>
 

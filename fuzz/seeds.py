@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Gives each fuzz target its seeds out of the built corpus: the files that its line in CMakeLists.txt names, small ones only.
+"""Collects the seeds of each fuzz target from the built corpus: the files that its line in CMakeLists.txt names, if small.
 
   fuzz/seeds.py TARGETS CORPUS FOLDER    TARGETS: fuzz/targets.json of the build
-                                         writes FOLDER/TARGET/seeds/* and, for some, FOLDER/TARGET/dictionary
+                                         writes FOLDER/TARGET/seeds/* and, for some targets, FOLDER/TARGET/dictionary
 """
 import hashlib
 import json

@@ -15,12 +15,12 @@ namespace {
 std::size_t replayed = 0;
 
 void Replay(const std::filesystem::path& path) {
-  constexpr std::uintmax_t kLargest = 4 << 20;  // engines cut inputs, too
+  constexpr std::uintmax_t kLargest = 4 << 20;  // engines limit inputs, too
   if (std::filesystem::file_size(path) > kLargest) return;
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> content((std::istreambuf_iterator<char>(file)),
                                   std::istreambuf_iterator<char>());
-  // A block of the exact size, so that a read behind the input is seen.
+  // A block of the exact size, so that reading past the input is detected.
   const auto copy = std::make_unique<std::uint8_t[]>(content.size());
   for (std::size_t i = 0; i < content.size(); ++i) copy[i] = static_cast<std::uint8_t>(content[i]);
   LLVMFuzzerTestOneInput(copy.get(), content.size());

@@ -1,4 +1,4 @@
-// What every fuzz target asserts of a report and of an accepted file.
+// Assertions about reports and accepted files, for all fuzz targets.
 #ifndef TENSORGATE_FUZZ_SUPPORT_H_
 #define TENSORGATE_FUZZ_SUPPORT_H_
 
@@ -29,7 +29,7 @@ inline std::span<const std::byte> Bytes(const std::uint8_t* data, std::size_t si
   return std::as_bytes(std::span(data, size));
 }
 
-/// A small generator whose seed is taken from the input, so that plain files serve as seeds of
+/// A small random generator whose seed comes from the input, so that plain files can be seeds of
 /// every target.
 class Choices {
  public:
@@ -51,7 +51,7 @@ class Choices {
   std::uint64_t state_ = 0xCBF29CE484222325;
 };
 
-/// The bytes as they are, but never more of them at a time than chance wants. Both must outlive the source.
+/// The bytes in random pieces. Both arguments must outlive the source.
 inline CallbackSource InPieces(std::span<const std::byte> bytes, Choices& choices) {
   return CallbackSource(
       bytes.size(),
@@ -64,7 +64,7 @@ inline CallbackSource InPieces(std::span<const std::byte> bytes, Choices& choice
       });
 }
 
-/// Everything of a report in one string: two reports are the same if these are.
+/// A whole report as one string: two reports are equal if these strings are.
 inline std::string Fingerprint(const Report& report) {
   std::string text = std::to_string(static_cast<int>(report.verdict()));
   text += report.reference_error();
@@ -95,12 +95,13 @@ inline void CheckContract(const Report& report, std::uint64_t size) {
   FUZZ_ASSERT((report.verdict() == Verdict::kUndecided) == undecided);
   const bool predicted =
       report.verdict() == Verdict::kRejected && report.profile() == Profile::kReference;
-  // Only the reference of safetensors has kinds of errors.
+  // Only the reference of safetensors distinguishes kinds of errors.
   if (report.format() == "safetensors") FUZZ_ASSERT(report.reference_error().empty() == !predicted);
   FUZZ_ASSERT(report.reference_error().empty() || predicted);
 }
 
-/// What an accepted file promises: ranges inside, disjoint, covering; every name found again.
+/// The promises of an accepted file: ranges are inside, disjoint and cover the data; every name is
+/// found.
 inline void CheckFile(const safetensors::File& file, std::uint64_t size) {
   FUZZ_ASSERT(file.file_size() == size);
   std::uint64_t at = file.data_offset();
@@ -128,7 +129,7 @@ inline void CheckFile(const safetensors::File& file, std::uint64_t size) {
   for (std::size_t i = 0; i < file.metadata_count(); ++i) {
     const safetensors::MetadataEntry entry = file.metadata(i);
     FUZZ_ASSERT(file.FindMetadata(entry.key) == entry.value);
-    if (i == 100) break;  // each look-up is linear
+    if (i == 100) break;  // each lookup is linear
   }
 }
 

@@ -1,6 +1,7 @@
-// libFuzzer's hook for archives: takes one apart, changes members, and writes it anew, so that sizes, offsets and checksums
-// agree; half of the time one field of it lies. A `data.pkl` is changed as a pickle, and so is what begins like one. Every
-// fourth change is left to libFuzzer's own.
+// libFuzzer's hook for archives: parses an archive, changes members, and writes it again, so that
+// sizes, offsets and checksums agree; in half of the cases one field is then made false. A
+// `data.pkl` is mutated as a pickle, as is any member that starts like one. Every fourth mutation
+// is one of libFuzzer's own.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +35,7 @@ std::uint64_t At(std::string_view bytes, std::size_t place, unsigned width) {
   return value;
 }
 
-// Those of the list of members that can be found; none of what is no archive.
+// The members in the directory that can be found; none if it is not an archive.
 std::vector<Member> TakeApart(std::string_view bytes) {
   std::vector<Member> members;
   const std::size_t end = bytes.rfind("PK\5\6");
@@ -57,7 +58,7 @@ std::vector<Member> TakeApart(std::string_view bytes) {
   return members;
 }
 
-// Writes an archive and remembers where its numbers are.
+// Writes an archive and remembers the positions of its numbers.
 class Builder {
  public:
   std::string Build(const std::vector<Member>& members, bool zip64) {
@@ -105,7 +106,8 @@ class Builder {
     fields_.emplace_back(text_.size(), width);
     for (unsigned i = 0; i < width; ++i) text_ += static_cast<char>(value >> (8 * i));
   }
-  // What entry and local header both tell; a descriptor tells the checksum and the sizes instead of the latter.
+  // Fields of both entry and local header; a descriptor has the checksum and sizes instead of the
+  // local header.
   void Common(const Member& member, bool stated) {
     Put(0, 2), Put(member.descriptor ? 0x0808 : 0x0800, 2), Put(0, 2), Put(0, 4);
     Put(stated ? tensorgate::internal::Crc32(0, AsBytes(member.data)) : 0, 4);
@@ -135,7 +137,7 @@ class Builder {
   }
 
   std::string text_;
-  std::vector<std::pair<std::size_t, unsigned>> fields_;  // place, bytes
+  std::vector<std::pair<std::size_t, unsigned>> fields_;  // offset, bytes
 };
 
 void MutateData(Member& member, Choices& choices) {

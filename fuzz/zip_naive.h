@@ -1,5 +1,5 @@
-// A second reader of ZIP archives, slow and obvious, for what the library has accepted: it aborts where the archive is not
-// what it was accepted as.
+// A second, slow and obvious reader of ZIP archives, for archives that the library has accepted: it
+// aborts if the archive is not what it was accepted as.
 #ifndef TENSORGATE_FUZZ_ZIP_NAIVE_H_
 #define TENSORGATE_FUZZ_ZIP_NAIVE_H_
 
@@ -39,7 +39,7 @@ class NaiveZip {
     return std::string(
         bytes_.substr(static_cast<std::size_t>(place), static_cast<std::size_t>(length)));
   }
-  // Where the contents of ZIP64's field begin; 0: there is none.
+  // Offset of the ZIP64 field's contents; 0: there is none.
   std::uint64_t WideField(std::uint64_t place, std::uint64_t length) const {
     for (const std::uint64_t end = place + length; place < end; place += 4 + At(place + 2, 2)) {
       if (At(place, 2) == 1) return place + 4;
@@ -66,7 +66,7 @@ class NaiveZip {
     if (count == 0) FUZZ_ASSERT(offset == 0);
   }
 
-  // Returns where the next entry begins. `next`: where the member's local header must be, at the least.
+  // Returns the offset of the next entry. `next`: the minimum offset of the member's local header.
   std::uint64_t ReadEntry(std::uint64_t place, std::uint64_t& next) {
     FUZZ_ASSERT(At(place, 4) == 0x02014b50 && At(place + 10, 2) == 0);
     const std::uint64_t name = At(place + 28, 2), extra = At(place + 30, 2),
@@ -104,7 +104,8 @@ class NaiveZip {
     FUZZ_ASSERT((size == kOnes && wide != 0 ? At(wide, 8) : size) == member.size);
   }
 
-  // Nothing but the descriptor of the last member that was read, with or without its signature, is before `next`.
+  // Before `next` there is only the descriptor of the last member that was read, with or without
+  // its signature.
   void CheckEnd(const Member& member, std::uint64_t next) const {
     const std::uint64_t left = next - member.data - member.size;
     FUZZ_ASSERT(next >= member.data + member.size);
@@ -121,8 +122,8 @@ class NaiveZip {
 
   std::string_view bytes_;
   std::vector<Member> members_;
-  std::uint64_t descriptor_ =
-      0;  // without signature, of the last member that was read; 0: it has none
+  // Size of the descriptor, without signature, of the last member that was read; 0: it has none
+  std::uint64_t descriptor_ = 0;
 };
 
 }  // namespace tensorgate::fuzz

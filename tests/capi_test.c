@@ -8,7 +8,8 @@
 
 #include "tests/capi_expect.h"
 
-/* Writes a file of one tensor named `name`, of `end` announced and 4 present bytes. Returns its size. */
+/* Writes a file with one tensor named `name`, whose data end at `end`, and 4 bytes of data. Returns
+ * its size. */
 static size_t MakeFile(unsigned char* into, size_t room, const char* name, int end) {
   char header[400];
   int length = snprintf(header, sizeof header,
@@ -59,7 +60,7 @@ static void TestRejected(void) {
   EXPECT(strchr(tensorgate_report_text(report), '\x1b') == NULL);
   EXPECT(strchr(tensorgate_report_json(report), '\n') == NULL);
   EXPECT(strstr(tensorgate_report_json(report), "\"verdict\":\"rejected\"") != NULL);
-  /* Asked twice, the same text. */
+  /* A second call returns the same text. */
   EXPECT(tensorgate_report_text(report) == tensorgate_report_text(report));
   tensorgate_report_free(report);
 }
@@ -80,7 +81,7 @@ static void TestOptions(void) {
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_UNDECIDED);
   EXPECT(strstr(tensorgate_report_json(report), "limit/header-bytes") != NULL);
   tensorgate_report_free(report);
-  /* The reference reads what strict refuses. */
+  /* The reference reads a file that the strict profile refuses. */
   tensorgate_options_init(&options);
   memmove(file + 9, file + 8, size - 12);
   file[8] = ' ';
@@ -94,30 +95,30 @@ static void TestOptions(void) {
   tensorgate_report_free(report);
   tensorgate_options_init(&options);
   size = MakeFile(file, sizeof file, "w", 4);
-  /* An older caller, whose structure ends before the limits: they are the defaults. */
+  /* An older caller, whose structure ends before the limits: they have their defaults. */
   options.struct_size = offsetof(tensorgate_options, max_file_bytes);
   report = tensorgate_check_memory(file, size, &options);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   tensorgate_report_free(report);
-  /* A structure that says it has no members at all. */
+  /* A structure that claims to have no members. */
   options.struct_size = 0;
   report = tensorgate_check_memory(file, size, &options);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   tensorgate_report_free(report);
-  /* Init writes nothing past what the caller has. */
+  /* Init writes nothing beyond the caller's structure. */
   memset(&options, 0xee, sizeof options);
   options.struct_size = offsetof(tensorgate_options, max_rank);
   tensorgate_options_init(&options);
   EXPECT(options.max_rank == UINT64_C(0xeeeeeeeeeeeeeeee));
   EXPECT(options.max_header_bytes == 100000000);
-  /* Nor anything if it says that it has nothing. */
+  /* And nothing at all if the size is too small for any member. */
   options.struct_size = 1;
   options.max_findings = 7;
   tensorgate_options_init(&options);
   EXPECT(options.max_findings == 7);
 }
 
-/* Undecided, by this rule alone. Frees the report. */
+/* Expects an undecided report with only this rule. Frees the report. */
 static void ExpectUndecided(tensorgate_report* report, const char* rule, int line) {
   tensorgate_finding finding = {.struct_size = sizeof finding};
   ++checks;
@@ -130,7 +131,7 @@ static void ExpectUndecided(tensorgate_report* report, const char* rule, int lin
   tensorgate_report_free(report);
 }
 
-/* The same of an open that failed. */
+/* The same for an open that failed. */
 static void ExpectNotOpened(tensorgate_checkpoint* opened, tensorgate_error** error,
                             const char* rule, int line) {
   const tensorgate_report* report = tensorgate_error_report(*error);
@@ -145,7 +146,7 @@ static int64_t ReadTwelve(void* context, uint64_t offset, void* into, size_t len
   return offset < 12 ? (int64_t)length : 0;
 }
 
-/* Every call that takes options answers the same to options that end it. */
+/* Every call that takes options gives the same result for options that end it. */
 static void ExpectOfAll(const tensorgate_options* options, const char* rule, const char* scratch) {
   unsigned char file[512];
   size_t size = MakeFile(file, sizeof file, "w", 4);
@@ -198,7 +199,8 @@ static void TestWhatEndsEveryCall(const char* scratch) {
   EXPECT(asked >= 12);
 }
 
-/* Sizes of a structure that no version had: what they cover counts, but for half of a pointer. */
+/* Sizes of a structure that no version had: the members that they cover are used, except half a
+ * pointer. */
 static void TestSizesOfOptions(void) {
   unsigned char file[512];
   size_t size = MakeFile(file, sizeof file, "w", 4);
@@ -206,7 +208,7 @@ static void TestSizesOfOptions(void) {
     tensorgate_options options;
     unsigned char bytes[2 * sizeof(tensorgate_options)];
   } all;
-  for (size_t told = 0; told <= sizeof all; ++told) {
+  for (size_t stated = 0; stated <= sizeof all; ++stated) {
     tensorgate_report* report;
     tensorgate_error* error = NULL;
     tensorgate_checkpoint* opened;
@@ -214,11 +216,11 @@ static void TestSizesOfOptions(void) {
     all.options.struct_size = sizeof all;
     tensorgate_options_init(&all.options);
     EXPECT(all.options.struct_size == sizeof all);
-    /* What lies behind the size that is told must not be looked at. */
-    if (told > sizeof told && told < sizeof all) {
-      memset(all.bytes + told, 0xee, sizeof all - told);
+    /* Bytes beyond the stated size must not be used. */
+    if (stated > sizeof stated && stated < sizeof all) {
+      memset(all.bytes + stated, 0xee, sizeof all - stated);
     }
-    all.options.struct_size = told;
+    all.options.struct_size = stated;
     report = tensorgate_check_memory(file, size, &all.options);
     EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
     tensorgate_report_free(report);
@@ -245,7 +247,7 @@ static int GoOn(void* context) {
 static void TestTimeout(void) {
   tensorgate_options options = {.struct_size = sizeof options};
   tensorgate_error* error = NULL;
-  time_t begun = time(NULL);
+  time_t start = time(NULL);
   int asked = 0;
   tensorgate_options_init(&options);
   options.timeout_ms = 20;
@@ -256,8 +258,8 @@ static void TestTimeout(void) {
   ExpectNotOpened(tensorgate_open_callback(100000, ReadOneByte, NULL, &options, &error), &error,
                   "limit/time", __LINE__);
   EXPECT(asked > 10);
-  EXPECT(time(NULL) - begun < 20);
-  /* A caller of before there was one. */
+  EXPECT(time(NULL) - start < 20);
+  /* A caller from before this member existed. */
   asked = 0;
   options.struct_size = offsetof(tensorgate_options, max_spool_bytes);
   tensorgate_report_free(tensorgate_check_memory("1234567890", 10, &options));
@@ -276,7 +278,7 @@ static void TestStream(void) {
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_ACCEPTED);
   EXPECT(tensorgate_report_tensor_count(report) == 1);
   tensorgate_report_free(report);
-  /* Broken off; a byte too much; nothing where there should be something. */
+  /* A stream that stops early; one byte too many; no bytes although there is a length. */
   stream = tensorgate_stream_create(NULL, NULL);
   EXPECT(tensorgate_stream_feed(stream, file, size - 1) == 1);
   ExpectUndecided(tensorgate_stream_finish(stream, 0), "io/read-failed", __LINE__);
@@ -292,17 +294,17 @@ static void TestStream(void) {
   tensorgate_report_free(tensorgate_stream_finish(stream, 1));
   EXPECT(tensorgate_stream_feed(NULL, file, size) == 0);
   ExpectUndecided(tensorgate_stream_finish(NULL, 1), "io/out-of-memory", __LINE__);
-  /* By its name it is refused where it is nothing. */
+  /* Its suffix refuses it, since its content is not recognized. */
   stream = tensorgate_stream_create("model.safetensors", NULL);
   EXPECT(tensorgate_stream_feed(stream, "no model", 8) == 1);
   report = tensorgate_stream_finish(stream, 1);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
   tensorgate_report_free(report);
-  /* What is kept has a limit. */
+  /* The spooled bytes have a limit. */
   tensorgate_options_init(&options);
   options.max_spool_bytes = 100;
   stream = tensorgate_stream_create(NULL, &options);
-  memcpy(file, "PK\3\4\24\0\0\1", 8); /* No length that safetensors can have. */
+  memcpy(file, "PK\3\4\24\0\0\1", 8); /* Not a length that safetensors can have. */
   EXPECT(tensorgate_stream_feed(stream, file, 100) == 1);
   EXPECT(tensorgate_stream_feed(stream, file, 1) == 0);
   ExpectUndecided(tensorgate_stream_finish(stream, 1), "limit/spool-bytes", __LINE__);
@@ -327,7 +329,7 @@ static void TestShortFinding(void) {
 struct Remote {
   const unsigned char* bytes;
   size_t size;
-  int mode; /* 0 well, 1 fails, 2 says more than was asked for, 3 one byte at a time, 4 ends early */
+  int mode; /* 0 good, 1 fails, 2 returns more than requested, 3 one byte at a time, 4 ends early */
 };
 
 static int64_t ReadRemote(void* context, uint64_t offset, void* into, size_t length) {
@@ -380,7 +382,7 @@ static void TestFiles(const char* scratch) {
   tensorgate_report_free(report);
 }
 
-/* argparse.Namespace() with its state, beside what a list says of it. */
+/* argparse.Namespace() with its state, with and without matching trust lists. */
 static void TestTrust(void) {
   static const char pickle[] =
       "\x80\x02"
@@ -407,7 +409,7 @@ static void TestTrust(void) {
   EXPECT(strcmp(finding.rule, "use/trusted-call") == 0);
   EXPECT(finding.severity == TENSORGATE_WARNING && strncmp(finding.subject, "argparse.", 9) == 0);
   tensorgate_report_free(report);
-  /* A caller of before there were lists. */
+  /* A caller from before trust lists existed. */
   options.struct_size = offsetof(tensorgate_options, trusted);
   report = tensorgate_check_memory(pickle, sizeof pickle - 1, &options);
   EXPECT(tensorgate_report_verdict(report) == TENSORGATE_REJECTED);
@@ -437,8 +439,9 @@ static void ExpectRejectedAsSafetensors(tensorgate_report* report, int line) {
   tensorgate_report_free(report);
 }
 
-/* A harmless pickle: accepted by those that judge any file, refused by those that judge safetensors alone. */
-static void TestSafetensorsAlone(const char* scratch) {
+/* A harmless pickle: accepted by calls that check any file, refused by calls that read only
+ * safetensors. */
+static void TestSafetensorsOnly(const char* scratch) {
   static const char pickle[] = "\x80\x02K\1K\2K\3\x87.";
   const size_t size = sizeof pickle - 1;
   struct Remote remote = {(const unsigned char*)pickle, sizeof pickle - 1, 0};
@@ -526,7 +529,7 @@ int main(int argc, char** argv) {
   TestCallback();
   TestFiles(argv[1]);
   TestTrust();
-  TestSafetensorsAlone(argv[1]);
+  TestSafetensorsOnly(argv[1]);
   TestNonsense();
   printf("%d checks, %d failed\n", checks, failures);
   return failures == 0 ? 0 : 1;

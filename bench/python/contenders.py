@@ -1,11 +1,11 @@
-"""One contender in a process of its own: `contenders.py NAME FILE [TIMES]` prints what it took, as JSON.
+"""Runs one contender in its own process: `contenders.py NAME FILE [TIMES]` prints its times and memory as JSON.
 
-It loads TIMES times (4); the first is told apart, of the others the fastest counts. Before the first one another process
-fills as much memory and ends: a virtual machine may have given its free memory back to its host, and who takes it first
-pays for that, several times what loading costs.
+It loads TIMES times (4). The first load is reported separately; of the others, the fastest counts. Before the first load,
+another process fills the same amount of memory and ends: a virtual machine may have returned its free memory to its host,
+and the first process to use that memory pays several times the cost of loading.
 
-Each load is a function of the file's path that returns what it loaded. FILE is a safetensors file; beside it stand the
-same tensors as a pickle and as a torch checkpoint (`run.py` makes them).
+Each load is a function of the file's path that returns what it loaded. FILE is a safetensors file; next to it are the
+same tensors as a pickle and as a torch checkpoint (`run.py` creates them).
 """
 
 import json
@@ -37,7 +37,7 @@ _touched = []
 
 
 def preadv_touched(path):
-    """The base: one read into memory that is there already."""
+    """The baseline: one read into memory that was used before."""
     if not _touched:
         _touched.append(_fill(path, _buffer(os.path.getsize(path), True)))
     return _fill(path, _touched[0])
@@ -149,7 +149,7 @@ for _name in ("ours_numpy_mmap", "ours_torch", "safetensors_torch", "torch_load_
 
 
 def _fetch_memory(size):
-    """Makes the machine have `size` bytes of free memory at hand."""
+    """Makes sure that the machine has `size` bytes of free memory available."""
     script = """
 import mmap, sys
 size = int(sys.argv[1])
@@ -172,15 +172,15 @@ def main():
     times = int(sys.argv[3]) if len(sys.argv) > 3 else 4
     small = path + ".small"
     if sys.argv[1] not in ("preadv_touched", "preadv_fresh") and os.path.exists(small):
-        load(small)  # imports and first uses are another matter
+        load(small)  # imports and first uses are not measured
     _fetch_memory(3 * os.path.getsize(path))
     before = _status()
     seconds, cpu = [], []
     for _ in range(times):
-        result = None  # what was loaded before is gone
-        begun, used = time.perf_counter(), time.process_time()
+        result = None  # frees what was loaded before
+        start, used = time.perf_counter(), time.process_time()
         result = load(path)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start)
         cpu.append(time.process_time() - used)
     after = _status()
     tensors, result = len(result), None

@@ -1,4 +1,4 @@
-"""How long a Python takes that does one thing: `importing.py STATEMENT` prints seconds as JSON."""
+"""Run time of a Python that executes one statement: `importing.py STATEMENT` prints seconds as JSON."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ import time
 command = [sys.executable, "-c", sys.argv[1]]
 seconds = []
 for _ in range(5):
-    begun = time.perf_counter()
+    start = time.perf_counter()
     subprocess.run(command, check=True)
-    seconds.append(time.perf_counter() - begun)
+    seconds.append(time.perf_counter() - start)
 print(json.dumps({"seconds": min(seconds)}))

@@ -1,4 +1,4 @@
-"""`safe_open` and `keys()` of one file, in a process of its own: `opening.py PACKAGE DIR TENSORS`."""
+"""`safe_open` and `keys()` of one file, in a separate process: `opening.py PACKAGE DIR TENSORS`."""
 
 import json
 import os
@@ -17,10 +17,10 @@ module = __import__(package)
 times = max(5, 6000 // tensors)
 best = []
 for _ in range(9):
-    begun, cpu = time.perf_counter(), time.process_time()
+    start, cpu = time.perf_counter(), time.process_time()
     for _ in range(times):
         with module.safe_open(path, "np") as file:
             file.keys()
-    best.append(((time.perf_counter() - begun) / times, (time.process_time() - cpu) / times))
+    best.append(((time.perf_counter() - start) / times, (time.process_time() - cpu) / times))
 seconds, cpu = (sorted(each[k] for each in best)[len(best) // 2] for k in (0, 1))
 print(json.dumps({"seconds": seconds, "cpu": cpu}))

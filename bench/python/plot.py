@@ -11,14 +11,14 @@ OURS, THEIRS, FLOOR = "#2f6f4f", "#8a8f98", "#c9b26b"
 
 
 def bars(rows, title, unit, top):
-    """One chart: a bar a row, the number behind it."""
+    """One chart: one bar per row, followed by its number."""
     largest = max(value for _, value, _ in rows)
     parts = [f'<text x="10" y="{top + 14}" font-weight="bold">{html.escape(title)}</text>']
-    for i, (label, value, colour) in enumerate(rows):
+    for i, (label, value, color) in enumerate(rows):
         y = top + 28 + i * (BAR + GAP)
         width = max(value / largest * (WIDTH - LEFT - 90), 1)
         parts.append(f'<text x="{LEFT - 8}" y="{y + 12}" text-anchor="end">{html.escape(label)}</text>'
-                     f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>'
+                     f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{color}"/>'
                      f'<text x="{LEFT + width + 6:.1f}" y="{y + 12}">{value:,.2f}{unit}</text>')
     return parts, top + 28 + len(rows) * (BAR + GAP) + 14
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Loading, saving and opening, beside the other packages: prints Markdown, and draws the pictures of bench/README.md.
+"""Compares loading, saving and opening with other packages: prints Markdown, and writes the data for bench/README.md's charts.
 
-    pip install . numpy safetensors        # and torch, runai-model-streamer, fastsafetensors: what is there is measured
+    pip install . numpy safetensors        # and torch, runai-model-streamer, fastsafetensors: whatever is installed is measured
     python bench/python/run.py [--rounds N] [--megabytes N] [--only load,save,open,sharded,import,checkpoint] [--json FILE] DIR
 
-DIR holds the files that are made (about four times --megabytes). Every contender runs in a process of its own, in turns:
-A B C … A B C …; a ratio is the median of the rounds' ratios. A process loads four times, dropping what it has each time;
-the first load is told apart (it finds memory that the machine has at hand, see contenders.py), of the others the fastest
-counts. The page cache is warm. Quote ratios; seconds are this machine's.
+DIR holds the generated files (about four times --megabytes). Every contender runs in its own process, in turn: A B C … A B C
+…; a ratio is the median of the ratios of all rounds. A process loads four times and frees the tensors each time. The first
+load is reported separately (it gets memory that the machine has available, see contenders.py); of the others, the fastest
+counts. The page cache is warm. Quote ratios; the seconds are those of this machine.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def python(*arguments):
 
 
 def make(folder, megabytes):
-    """The file, the same tensors for the others, and a small one to warm up with."""
+    """Creates the file, the same tensors for the other contenders, and a small file for warming up."""
     path = folder / "model.safetensors"
     if not path.exists():
         script = """
@@ -82,7 +82,7 @@ for target, rows in ((path + ".small", 4), (path, count)):
 
 
 def rounds_of(names, count, run):
-    """{name: one result a round}, without those that do not run here. The first round is not counted."""
+    """{name: one result per round}, without contenders that do not run here. The first round is not counted."""
     results = {name: [] for name in names}
     for number in range(count + 1):
         for name in list(results):
@@ -106,7 +106,7 @@ def median(rows, key):
 
 
 def compare(contenders, base, what, folder, args):
-    """Contenders that load, as a table."""
+    """Compares contenders that load; prints a table."""
     path = make(folder, args.megabytes)
     results = rounds_of([name for name, _ in contenders], args.rounds,
                         lambda name: python(HERE / "contenders.py", name, path))
@@ -115,7 +115,7 @@ def compare(contenders, base, what, folder, args):
     print(f"\n{what} {size / 1e9:.2f} GB, 300 tensors, {args.rounds} rounds:\n")
     print("| what | first load, as a multiple of the first row | its CPU | seconds | CPU s | "
           "loads after it, as a multiple | seconds | CPU s | "
-          "peak MB above the start | of that, own memory | mapped file | kept when all is dropped |")
+          "peak MB above the start | of that, own memory | mapped file | kept after everything is freed |")
     print("| --- |" + 11 * " ---: |")
     table = []
     for name, title in contenders:
@@ -161,10 +161,10 @@ def opening(folder, args):
         results = rounds_of(["safetensors", "tensorgate"], args.rounds,
                             lambda name: python(HERE / "opening.py", name, folder, tensors))  # noqa: B023
         row, cells = {"tensors": tensors}, [f"{tensors:,}"]
-        for key, told in (("seconds", "ratio"), ("cpu", "cpu")):
-            row[told] = 1 / ratios(results, "safetensors", key)["tensorgate"]
+        for key, ratio in (("seconds", "ratio"), ("cpu", "cpu")):
+            row[ratio] = 1 / ratios(results, "safetensors", key)["tensorgate"]
             cells += [f"{median(results[name], key) * 1e6:,.0f}" for name in ("safetensors", "tensorgate")]
-            cells.append(f"{row[told]:.1f}")
+            cells.append(f"{row[ratio]:.1f}")
         table.append(row)
         print("| " + " | ".join(cells) + " |")
     return table

@@ -1,4 +1,4 @@
-"""One way to save 300 tensors in a process of its own: `savers.py NAME DIR MEGABYTES` prints seconds as JSON."""
+"""One way to save 300 tensors, in a separate process: `savers.py NAME DIR MEGABYTES` prints seconds as JSON."""
 
 import json
 import os
@@ -53,8 +53,8 @@ save = globals()[name.removesuffix("_sync")]
 for _ in range(2):
     if os.path.exists(path):
         os.remove(path)
-    begun, cpu = time.perf_counter(), time.process_time()
+    start, cpu = time.perf_counter(), time.process_time()
     save()
-    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
 os.remove(path)
 print(json.dumps({"seconds": seconds, "cpu": cpu}))

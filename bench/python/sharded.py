@@ -1,7 +1,7 @@
-"""A checkpoint of many shards, in a process of its own: `sharded.py PACKAGE list|load DIR SHARDS` prints seconds as JSON.
+"""A checkpoint of many shards, in a separate process: `sharded.py PACKAGE list|load DIR SHARDS` prints seconds as JSON.
 
-tensorgate opens the index: every shard's header is checked, and the index against all of them. safetensors has no index:
-as loaders do, each file that it names is opened by itself.
+tensorgate opens the index: it checks every shard's header, and the index against all of them. safetensors has no index
+support: each file that the index names is opened separately, as loaders do.
 """
 
 import json
@@ -68,9 +68,9 @@ if not os.path.exists(index):
 run = globals()[f"{package}_{what}"]
 times = []
 for _ in range(6):
-    begun, cpu = time.perf_counter(), time.process_time()
+    start, cpu = time.perf_counter(), time.process_time()
     assert run() == shards * TENSORS
-    times.append((time.perf_counter() - begun, time.process_time() - cpu))
+    times.append((time.perf_counter() - start, time.process_time() - cpu))
 # The first time also imports.
 seconds, cpu = (sorted(each[k] for each in times[1:])[2] for k in (0, 1))
 print(json.dumps({"seconds": seconds, "cpu": cpu}))

@@ -1,1 +1,1 @@
-"""The recipe tool: text that a reviewer can read, compiled to the hostile bytes it describes."""
+"""The recipe tool: compiles text that a reviewer can read to the hostile bytes that it describes."""

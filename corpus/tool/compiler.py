@@ -1,4 +1,4 @@
-"""Runs the nodes of a recipe: writes bytes, places labels, patches fields that refer to later ones."""
+"""Runs the nodes of a recipe: writes bytes, places labels, and patches fields that refer to later labels."""
 from __future__ import annotations
 
 import os
@@ -9,11 +9,11 @@ from .expr import Expr, Unresolved, evaluate
 from .output import Output
 from .parser import Parser, Template
 
-MAX_SOLID = 128 << 20  # bytes of one recipe that are not in holes
-MAX_SIZE = 1 << 40  # holes included
-FILE_NAME = "._-%#+() "  # what every system allows beside letters and digits
+MAX_SOLID = 128 << 20  # maximum bytes of one recipe outside holes
+MAX_SIZE = 1 << 40  # including holes
+FILE_NAME = "._-%#+() "  # allowed on every system in addition to letters and digits
 MAX_STEPS = 8_000_000
-MAX_CALLS = 32  # templates and includes inside each other
+MAX_CALLS = 32  # maximum nesting of templates and includes
 
 
 class Scope:
@@ -22,7 +22,7 @@ class Scope:
     def __init__(self, parent=None):
         self.parent = parent
         self.labels: dict = {}
-        self.params: dict = {}  # name -> value, or (Expr, Scope) until it is asked for
+        self.params: dict = {}  # name -> value, or (Expr, Scope) until it is evaluated
         self.caller_block = None  # (nodes, scope)
 
     def find(self, table: str, name: str):
@@ -35,7 +35,7 @@ class Scope:
 
 
 class _Env:
-    """What expressions may ask."""
+    """The environment in which expressions are evaluated."""
 
     def __init__(self, compiler, scope, path):
         self.compiler, self.scope, self.path = compiler, scope, path
@@ -75,20 +75,20 @@ class _Env:
 
     def find(self, needle, nth, line):
         if self.compiler.running:
-            self.fail(line, "find(): expected in the head only")
+            self.fail(line, "find(): expected only in the head")
         place = self.compiler.output.find(needle, nth)
         if place < 0:
-            self.fail(line, f"find(): expected {nth} times {needle[:60]!r} in the file")
+            self.fail(line, f"find(): expected {needle[:60]!r} in the file {nth} times")
         return place
 
 
 class Compiler:
     def __init__(self, root: str, read):
-        """`root`: the folder that includes must not leave. `read(path) -> text`."""
+        """`root`: the folder that includes must stay in. `read(path) -> text`."""
         self.root = os.path.realpath(root)
         self.read = read
         self.templates: dict = {}
-        self.files: dict = {}  # of a recipe with several
+        self.files: dict = {}  # for a recipe with several files
         self.output = Output(MAX_SOLID, MAX_SIZE)
         self.globals = Scope()
         self.running = True
@@ -97,7 +97,7 @@ class Compiler:
         self._steps = 0
         self._calls = 0
 
-    # ---- faces
+    # ---- interface
     def load_templates(self, path: str) -> None:
         self.run(self._parse(path, self.read(path), 1), self.globals)
 
@@ -107,14 +107,14 @@ class Compiler:
         if self.files and self.output.size:
             raise RecipeError(path, first_line, "bytes outside of file blocks: expected all inside, or no file block")
         if self.files:
-            self.output = next(iter(self.files.values()))  # the head speaks of the first
+            self.output = next(iter(self.files.values()))  # the head refers to the first
         self.running = False
 
     def value(self, path: str, line: int, text: str) -> int:
-        """An expression of the head, once the body has run."""
+        """Evaluates an expression of the head, after the body has run."""
         parser = Parser(path, text, line, TABLE, None)
         expr = parser.expression()
-        parser.expect("end", "nothing more")
+        parser.expect("end", "the end of the expression")
         try:
             result = evaluate(expr, _Env(self, self.globals, path))
         except Unresolved as error:
@@ -187,8 +187,8 @@ class Compiler:
             self.fail(node, f"{value}: expected an {kind} integer of {width} bytes")
 
     def _patch_all(self) -> None:
-        """Labels are all placed; checksums come last, in the order in which they stand."""
-        self.running = None  # crc32() may be asked now
+        """Called when all labels are placed. Checksums come last, in the order in which they occur."""
+        self.running = None  # crc32() can be evaluated now
         late, self._late = self._late, []
         fields, self._fields = self._fields, []
         plain = [f for f in late if not self._needs_crc(f)]
@@ -219,12 +219,12 @@ class Compiler:
             raise Unresolved("crc32(): expected in a number of fixed size")
         for offset, width in self._open.items():
             if begin < offset + width and offset < end:
-                raise Unresolved("crc32(): expected a range without itself and without later checksums")
+                raise Unresolved("crc32(): expected a range that contains neither itself nor later checksums")
         return self.output.crc32(begin, end)
 
     def place_label(self, scope, node, name) -> None:
         if name in scope.labels:
-            self.fail(node, f"label {name}: expected it once")
+            self.fail(node, f"label {name}: expected only once")
         scope.labels[name] = (self.output, self.output.size)
 
     def emit_repeat(self, scope, node, variable, count, block) -> None:
@@ -243,7 +243,7 @@ class Compiler:
             self.run(block, inner)
 
     def separately(self, scope, node, block) -> bytes:
-        """The bytes of a block that is laid out on its own."""
+        """The bytes of a block that is compiled separately."""
         saved = self.output, self._fields, self._late
         self.output, self._fields, self._late = Output(MAX_SOLID, MAX_SOLID), [], []
         try:
@@ -257,11 +257,11 @@ class Compiler:
         text = name.decode("ascii", "replace")
         parts = text.split("/")
         if any(p in ("", ".", "..") or not all(c.isalnum() or c in FILE_NAME for c in p) or p != p.strip() for p in parts):
-            self.fail(node, f"file {text!r}: expected letters, digits, spaces within, {FILE_NAME.strip()}, and '/' between them")
+            self.fail(node, f"file {text!r}: expected letters, digits, inner spaces, {FILE_NAME.strip()}, separated by '/'")
         if text in self.files or any(k.startswith(text + "/") or text.startswith(k + "/") for k in self.files):
-            self.fail(node, f"file {text}: expected each name once, and no file inside another")
+            self.fail(node, f"file {text}: expected unique names, none of which is a folder of another")
         if scope is not self.globals:
-            self.fail(node, "file: expected at the top of the body, not inside a block")
+            self.fail(node, "file: expected at the top level of the body, not inside a block")
         saved = self.output, self._fields, self._late
         self.output, self._fields, self._late = Output(MAX_SOLID, MAX_SIZE), [], []
         try:
@@ -274,7 +274,7 @@ class Compiler:
     # ---- templates and includes
     def define(self, node, template: Template) -> None:
         if template.name in self.templates:
-            self.fail(node, f"template {template.name}: expected it once")
+            self.fail(node, f"template {template.name}: expected only once")
         self.templates[template.name] = template
 
     def _emit_call(self, scope, node) -> None:
@@ -293,7 +293,7 @@ class Compiler:
             inner.params[field] = (expr, scope, node.path)
         for field, expr in named.items():
             if field not in fields or field in inner.params:
-                self.fail(node, f"field {field} of {name}: expected each once, of: {' '.join(fields)}")
+                self.fail(node, f"field {field} of {name}: expected each field only once, from: {' '.join(fields)}")
             inner.params[field] = (expr, scope, node.path)
         for field, default in template.fields:
             if field not in inner.params:
@@ -320,13 +320,13 @@ class Compiler:
         if not path.endswith((".recipe", ".inc")):
             self.fail(node, f"include {text!r}: expected a .recipe or .inc file")
         if not os.path.isfile(path):
-            self.fail(node, f"include {text!r}: expected a file that is there")
+            self.fail(node, f"include {text!r}: expected an existing file")
         content = self.read(path)
         self._enter(node)
         shown = os.path.relpath(path, os.getcwd()) if not os.path.isabs(node.path) else path
         first_line = 1
         if path.endswith(".recipe"):
-            from .head import split  # the head is the other recipe's own business
+            from .head import split  # only the body is included
 
             _, content, first_line = split(shown, content)
         self.run(self._parse(shown, content, first_line), scope)
@@ -335,11 +335,11 @@ class Compiler:
     def _enter(self, node) -> None:
         self._calls += 1
         if self._calls > MAX_CALLS:
-            self.fail(node, f"templates and includes: expected at most {MAX_CALLS} inside each other")
+            self.fail(node, f"templates and includes: expected a nesting of at most {MAX_CALLS}")
 
 
 def _constant(block) -> bool:
-    """Whether each run of the block writes the same bytes."""
+    """Whether the block always writes the same bytes."""
     for node in block:
         if getattr(node.emit, "__name__", "") not in ("_emit_text", "_emit_bytes"):
             return False

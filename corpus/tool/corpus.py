@@ -1,4 +1,4 @@
-"""The whole corpus: finding the recipes, building them all, the manifest, and what must be complete."""
+"""The whole corpus: finds and builds all recipes, writes the manifest, and checks completeness."""
 from __future__ import annotations
 
 import hashlib
@@ -15,7 +15,7 @@ from .recipe_file import compile_recipe, describe, read_text
 
 SCHEMA_VERSION = 1
 FOLDERS = ("accept", "reject", "undecided", "unsupported", "regress")
-STATE = ".state.json"  # beside the folder that is built into, so that it holds nothing but the corpus
+STATE = ".state.json"  # next to the output folder, which contains only the corpus
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 _ROW = re.compile(rf'^TENSORGATE_RULE\(\w+,((?:{_TEXT}|[^")])*)\)', re.M)
@@ -24,7 +24,7 @@ _AREA = re.compile(r'^#include "tensorgate/(.+)"', re.M)
 
 
 def recipes(root: str) -> list:
-    """(format, folder, name, path) of each, in a stable order."""
+    """(format, folder, name, path) of each recipe, in a stable order."""
     found = []
     for format_name in sorted(os.listdir(root)):
         for folder in FOLDERS:
@@ -32,10 +32,10 @@ def recipes(root: str) -> list:
             for file in sorted(os.listdir(base)) if os.path.isdir(base) else ():
                 path = os.path.join(base, file)
                 if not file.endswith(".recipe") or not _NAME.match(file[:-7]):
-                    raise RecipeError(path, 1, "name: expected lower-case words with '-' between, and .recipe")
+                    raise RecipeError(path, 1, "name: expected lower-case words separated by '-', and .recipe")
                 found.append((format_name, folder, file[:-7], path))
     if not found:
-        raise RecipeError(root, 1, "no recipe: expected FORMAT/accept, reject, undecided, unsupported or regress with some in")
+        raise RecipeError(root, 1, "no recipe: expected some in FORMAT/accept, reject, undecided, unsupported or regress")
     return found
 
 
@@ -48,7 +48,7 @@ class Builder:
         self._new_state: dict = {}
 
     def run(self) -> dict:
-        """Builds what is not up to date (or nothing, without `out`), and gives the manifest."""
+        """Builds what is not up to date (nothing, if there is no `out`), and returns the manifest."""
         entries = []
         for format_name, folder, name, path in recipes(self.root):
             entry = self._one(format_name, folder, name, path)
@@ -87,7 +87,7 @@ class Builder:
         self._new_state[recipe] = state
         return entry
 
-    # ---- what is up to date
+    # ---- up-to-date checks
     def _digest(self, sources) -> str:
         return _digest_of([os.path.join(self.root, s) for s in sources]) + self._tool
 
@@ -116,7 +116,7 @@ class Builder:
             return {}
 
     def _sweep(self, paths) -> None:
-        """Removes what earlier runs built from recipes that are gone (and nothing else)."""
+        """Removes files that earlier runs built from recipes that no longer exist, and nothing else."""
         wanted = set(paths)
         for state in self._state.values():
             for path, _, _ in state["files"]:
@@ -128,7 +128,7 @@ class Builder:
 
 
 def write_atomically(path: str, content) -> None:
-    """Beside the target, then renamed: a reader sees the old file or the new one."""
+    """Writes a file next to the target and renames it: a reader sees the old file or the new one."""
     folder = os.path.dirname(path)
     if os.path.isfile(folder):
         os.remove(folder)
@@ -150,7 +150,7 @@ def write_atomically(path: str, content) -> None:
 
 
 def dump_manifest(manifest: dict) -> str:
-    """One format or entry a line, so that a change of one recipe changes one line."""
+    """One format or entry per line, so that a change of one recipe changes one line."""
     formats = ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in manifest["formats"].items())
     lines = ",\n".join(json.dumps(entry) for entry in manifest["entries"])
     return f'{{"schema_version": {manifest["schema_version"]}, "formats": {{\n{formats}\n}}, "entries": [\n{lines}\n]}}\n'
@@ -177,7 +177,7 @@ def _digest_of(paths) -> str:
 
 
 def read_rules(path: str) -> dict:
-    """id -> (effect, strict, reference, reference error), from the library's table and the areas that it includes."""
+    """id -> (effect, strict, reference, reference error), from rules.def and the files that it includes."""
     text = _read_table(path)
     areas = [_read_table(os.path.join(os.path.dirname(path), area)) for area in _AREA.findall(text)]
     text = "\n".join([text, *areas])
@@ -187,7 +187,7 @@ def read_rules(path: str) -> dict:
         columns |= {name: value.strip().strip('"').split("::")[-1] for name, value in _COLUMN.findall(row[1])}
         rules[columns.get("id")] = tuple(columns[name] for name in ("effect", "strict", "reference", "reference_error"))
     if not rules or len(rules) != text.count("TENSORGATE_RULE("):
-        raise RecipeError(path, 1, "the table of rules: expected TENSORGATE_RULE(...) rows, each with an id of its own")
+        raise RecipeError(path, 1, "the table of rules: expected TENSORGATE_RULE(...) rows, each with a unique id")
     return rules
 
 
@@ -196,24 +196,24 @@ def _read_table(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeDecodeError):
-        raise RecipeError(path, 1, "the table of rules: expected a text file that can be read") from None
+        raise RecipeError(path, 1, "the table of rules: expected a readable text file") from None
 
 
 def _untested(rule: str) -> bool:
-    """Rules that need a hostile source, a call, a stream or a link instead of a file."""
+    """Rules that need a hostile source, a call, a stream or a symbolic link instead of a file."""
     prefixes = ("convert/", "io/", "save/", "use/")
     return rule.startswith(prefixes) or rule in (
         "checkpoint/shard-link", "limit/spool-bytes", "limit/time", "scan/also-format", "scan/unknown", "scan/unsupported")
 
 
 def problems(root: str, manifest: dict, rules: dict) -> list:
-    """What is missing or inconsistent, one line each."""
+    """What is missing or inconsistent, one line for each."""
     found, fires, nears = [], set(), set()
     for entry in manifest["entries"]:
         strict, reference, recipe = entry["strict"], entry["reference"], entry["recipe"]
         for rule in [strict["rule"], reference["rule"], entry["near"], entry.get("full"), *entry["warns"]]:
             if rule is not None and rule not in rules:
-                found.append(f"{recipe}: rule {rule}: expected one of the table")
+                found.append(f"{recipe}: rule {rule}: expected one from the table of rules")
         if strict["verdict"] not in ("accepted", "unsupported") and strict["rule"] is None:
             found.append(f"{recipe}: expected a rule (written by from-bytes and not judged yet?)")
         if reference["rule"] in rules:
@@ -228,7 +228,7 @@ def problems(root: str, manifest: dict, rules: dict) -> list:
     for rule in rules:
         if not _untested(rule):
             if rule not in fires:
-                found.append(f"{rule}: expected a recipe in which it fires")
+                found.append(f"{rule}: expected a recipe that triggers it")
             if rule not in nears:
                 found.append(f"{rule}: expected an accepted near miss (near: {rule})")
     return found

@@ -1,7 +1,7 @@
-"""The table of directives: for each word, how its arguments are read and what it writes.
+"""The table of directives: for each word, how its arguments are parsed and what it writes.
 
-A new one (an opcode of a pickle, an entry of a zip file) is one line in TABLE and two functions: `parse(parser, token)`
-gives a tuple, `emit(compiler, scope, node)` writes it.
+A new one (an opcode of a pickle, an entry of a zip file) needs one line in TABLE and two functions: `parse(parser, token)`
+returns a tuple, and `emit(compiler, scope, node)` writes it.
 """
 from __future__ import annotations
 
@@ -152,21 +152,21 @@ def _emit_file(compiler, scope, node):
 
 
 TABLE = {
-    "text": Directive(_parse_expression, _emit_text, "VALUE: a string as it is, a number in decimal digits"),
+    "text": Directive(_parse_expression, _emit_text, "VALUE: a string unchanged, a number in decimal digits"),
     "hex": Directive(_parse_hex, _emit_bytes, '"00 ff": these bytes'),
     "zero": Directive(_parse_expression, _emit_zero, "COUNT: zero bytes"),
     "hole": Directive(_parse_expression, _emit_hole, "COUNT: zero bytes, written as a hole of a sparse file"),
     "align": Directive(_parse_align, _emit_align, "STEP [with BYTE]: up to a multiple of STEP from the file's start"),
     "repeat": Directive(_parse_repeat, _emit_repeat, "[NAME] COUNT { ... }: NAME is the parameter $NAME, from 0"),
-    "label": Directive(_parse_label, _emit_label, "NAME: names this place for at(), len(), crc32()"),
+    "label": Directive(_parse_label, _emit_label, "NAME: names this position for at(), len(), crc32()"),
     "deflate": Directive(_parse_block, _emit_deflate, "{ ... }: the block, as a raw deflate stream"),
     "include": Directive(_parse_include, _emit_include, '"path": the body of another recipe, or an .inc file'),
-    "template": Directive(_parse_template, _emit_template, "NAME(FIELD=DEFAULT, ...) { ... }: defines one"),
-    "block": Directive(_parse_nothing, _emit_caller_block, "in a template: the block it was called with"),
-    "pickle": Directive(_parse_pickle, _emit_block, "{ OPCODE ARGUMENT ... }: a pickle by its opcodes"),
+    "template": Directive(_parse_template, _emit_template, "NAME(FIELD=DEFAULT, ...) { ... }: defines a template"),
+    "block": Directive(_parse_nothing, _emit_caller_block, "in a template: the block passed by its caller"),
+    "pickle": Directive(_parse_pickle, _emit_block, "{ OPCODE ARGUMENT ... }: a pickle given by its opcodes"),
     "file": Directive(_parse_file, _emit_file, '"name" { ... }: one of several files'),
 }
-# The words that a pickle block knows beside them.
+# Additional words inside a pickle block.
 OPCODES = {name: Directive(parse_opcode, emit_opcode, "an opcode") for name in PICKLE_OPCODES}
 for _width in (1, 2, 4, 8):
     for _prefix, _signed in (("u", False), ("i", True)):

@@ -1,9 +1,9 @@
-"""The one exception of the tool."""
+"""The tool's only exception."""
 from __future__ import annotations
 
 
 class RecipeError(Exception):
-    """Something a recipe's author got wrong: where it stands, and what was expected."""
+    """A mistake in a recipe: its position, and what was expected there."""
 
     def __init__(self, path: str, line: int, message: str):
         super().__init__(f"{path}:{line}: {message}")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from .errors import RecipeError
 
-MAX_BITS = 4096  # of a number; a recipe has no use for more
+MAX_BITS = 4096  # maximum size of a number; no recipe needs more
 
 
 class Unresolved(Exception):
@@ -87,7 +87,7 @@ class ExprParser:
 
 
 def evaluate(expr: Expr, env):
-    """`env` answers label(name), param(name), crc32(begin, end), find(bytes, nth), fail(line, text)."""
+    """`env` provides label(name), param(name), crc32(begin, end), find(bytes, nth), fail(line, text)."""
     op, args = expr.op, expr.args
     if op == "value":
         return args[0]
@@ -122,5 +122,5 @@ def _arithmetic(op: str, values: list, line: int, env) -> int:
         return left**right
     result = left + right if op == "+" else left - right if op == "-" else left * right
     if result.bit_length() > MAX_BITS:
-        env.fail(line, f"number: expected one below 2**{MAX_BITS}")
+        env.fail(line, f"number: expected a value below 2**{MAX_BITS}")
     return result

@@ -1,4 +1,4 @@
-"""What differs from format to format: each folder of the corpus says it in its format.json."""
+"""The differences between formats, from the format.json in each folder of the corpus."""
 from __future__ import annotations
 
 import json
@@ -11,14 +11,14 @@ NAME = "format.json"
 
 
 class Format(NamedTuple):
-    suffix: str  # of the files, unless the recipe says another
-    checker: str = "scan"  # which check the recipes speak of: one that tests/lib/corpus_test.cc knows
+    suffix: str  # of the files, unless a recipe specifies another
+    checker: str = "scan"  # the check that the recipes describe, one that tests/lib/corpus_test.cc supports
     errors: tuple = ()  # kinds of error that the format's reference distinguishes; empty: none
-    rows: dict = {}  # of the library's table of formats, each with its fuzz target's mutator ("": none)
+    rows: dict = {}  # rows of the library's table of formats, each with its fuzz target's mutator ("": none)
 
 
 def format_of(folder: str, read) -> Format:
-    """Of a format's folder; `read` gives the text of a file."""
+    """The format of a folder; `read` returns the text of a file."""
     path = os.path.join(folder, NAME)
     expected = f'expected an object with "suffix" and, where needed, {" and ".join(Format._fields[1:])}'
     try:

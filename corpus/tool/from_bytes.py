@@ -1,4 +1,4 @@
-"""Turns a binary back into a recipe that builds to the same bytes."""
+"""Turns a file back into a recipe that compiles to the same bytes."""
 from __future__ import annotations
 
 import re
@@ -12,7 +12,7 @@ LINE = 100
 
 
 def quote(data: bytes) -> str:
-    """A string of the language; raw where that is possible, since headers are full of quotes."""
+    """A string of the language; raw if possible, since headers are full of quotes."""
     if all(32 <= c <= 126 and c != 0x60 for c in data):
         return "`" + data.decode("ascii") + "`"
     names = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x5C: "\\\\", 0x22: '\\"'}
@@ -28,7 +28,7 @@ def _hex(data: bytes) -> list:
 
 
 def _runs(data: bytes) -> list:
-    """Text as strings, the rest as hex."""
+    """Text as strings, everything else as hex."""
     lines, place = [], 0
     for match in _TEXT.finditer(data):
         lines += _hex(data[place : match.start()]) + _strings(match.group())
@@ -37,7 +37,7 @@ def _runs(data: bytes) -> list:
 
 
 def body_of(data: bytes, plain=_runs) -> list:
-    """Repetitions as repeat or zero, the rest by `plain`."""
+    """Repetitions as repeat or zero, everything else by `plain`."""
     lines, place = [], 0
     for match in _PERIODIC.finditer(data):
         unit, count = match.group(1), len(match.group()) // len(match.group(1))
@@ -65,7 +65,7 @@ def recipe_of(data: bytes, verdict: str | None, rule: str | None, about: str) ->
         head.append("unsure: written by from-bytes and not judged yet")
     is_pickle = data[:1] == b"\x80" and data[1:2] <= b"\x05"
     if verdict == "rejected" and not is_pickle:
-        head += ["# As the reference says; delete both lines and write 'reference: accepted' if it accepts.",
+        head += ["# The reference's verdict; delete both lines and write 'reference: accepted' if it accepts.",
                  "reference: rejected", "reference-error: InvalidHeaderDeserialization"]  # fmt: skip
     length = int.from_bytes(data[:8], "little")
     if is_pickle:

@@ -1,4 +1,4 @@
-"""The head of a recipe: what the file is, and what each profile is to say about it."""
+"""The head of a recipe: a description of the file, and the verdict that each profile must give."""
 from __future__ import annotations
 
 import re
@@ -33,7 +33,7 @@ class Head(NamedTuple):
     reference: str
     reference_rule: str | None
     reference_error: str | None
-    recognized: tuple | None  # of what is unsupported: the name of its format, and its class
+    recognized: tuple | None  # for an unsupported file: the name of its format, and its class
     warns: tuple
     full: str | None
     near: str | None
@@ -52,7 +52,7 @@ KEYS = (
 
 
 def split(path: str, text: str) -> tuple[list, str, int]:
-    """Lines of the head as (key, value, line); the body; the line on which the body begins."""
+    """The head's lines as (key, value, line); the body; the body's first line number."""
     fields, lines = [], text.split("\n")
     for number, line in enumerate(lines, 1):
         stripped = line.strip()
@@ -73,7 +73,7 @@ def parse_head(path: str, fields: list, kind: Format) -> Head:
         if key not in KEYS:
             raise RecipeError(path, line, f"key {key[:40]!r}: expected one of {' '.join(KEYS)}")
         if key in found:
-            raise RecipeError(path, line, f"key {key}: expected it once")
+            raise RecipeError(path, line, f"key {key}: expected only once")
         if not value:
             raise RecipeError(path, line, f"key {key}: expected a value")
         found[key] = (value, line)
@@ -102,7 +102,7 @@ class _Checker:
     def rule(self, key: str):
         value = self.text(key)
         if value is not None and not _RULE.match(value):
-            self.fail(key, f"{value[:40]!r}: expected the id of a rule, as in safetensors/offsets-hole")
+            self.fail(key, f"{value[:40]!r}: expected the id of a rule, such as safetensors/offsets-hole")
         return value
 
     def head(self) -> Head:
@@ -112,30 +112,30 @@ class _Checker:
         verdict = self.choice("verdict", VERDICTS, None)
         rule, full, near, unsure = self.rule("rule"), self.rule("full"), self.rule("near"), self.text("unsure")
         if verdict == "accepted" and rule:
-            self.fail("rule", "expected none for an accepted file (warnings stand in 'warns')")
+            self.fail("rule", "expected none for an accepted file (warnings belong in 'warns')")
         if (verdict == "unsupported") != ("as" in self.found):
-            self.fail("as", "expected exactly where the verdict is unsupported")
+            self.fail("as", "expected if and only if the verdict is unsupported")
         if verdict not in ("accepted", "unsupported") and rule is None and unsure is None:
             self.fail("verdict", f"{verdict}: expected a line 'rule: ...' with the reason")
         for key in ("full", "near"):
             if key in self.found and verdict != "accepted":
                 self.fail(key, "expected only for an accepted file")
         if verdict == "undecided" and "reference" not in self.found and unsure is None:
-            self.fail("verdict", "undecided: expected a line 'reference: ...', which knows no limits")
+            self.fail("verdict", "undecided: expected a line 'reference: ...', since the reference has no limits")
         usual = "accepted" if verdict == "undecided" else verdict
         reference = self.choice("reference", ("accepted", "rejected"), usual)
         if "offset" in self.found and rule is None:
-            self.fail("offset", "expected only beside 'rule'")
+            self.fail("offset", "expected only together with 'rule'")
         if verdict == "accepted" and reference == "rejected":
-            self.fail("reference", "rejected: expected strict to refuse what the reference refuses")
+            self.fail("reference", "rejected: expected the strict profile to refuse it, too")
         if "reference-error" in self.found and not self.kind.errors:
-            self.fail("reference-error", "expected none: the reference of this format tells no kinds of errors apart")
+            self.fail("reference-error", "expected none: the reference of this format does not distinguish kinds of errors")
         reference_error = self.choice("reference-error", self.kind.errors, None)
         if self.kind.errors and (reference_error is not None) != (reference == "rejected"):
-            self.fail("reference-error", "expected exactly where the reference rejects")
+            self.fail("reference-error", "expected if and only if the reference rejects")
         reference_rule = self.rule("reference-rule")
         if reference_rule and reference == "accepted":
-            self.fail("reference-rule", "expected only where the reference rejects")
+            self.fail("reference-rule", "expected only if the reference rejects")
         if reference == "rejected" and reference_rule is None and verdict == "rejected":
             reference_rule = rule
         return Head(
@@ -153,14 +153,14 @@ class _Checker:
 
     def numpy(self, verdict: str):
         if "numpy" in self.found and verdict != "rejected":
-            self.fail("numpy", "expected only for a file that is rejected without a list of trust")
+            self.fail("numpy", "expected only for a file that is rejected without a trust list")
         return "accepted" if self.text("numpy") == "accepted" else self.rule("numpy")
 
     def warns(self) -> tuple:
         rules = tuple((self.text("warns") or "").split())
         for rule in rules:
             if not _RULE.match(rule):
-                self.fail("warns", f"{rule[:40]!r}: expected ids of rules with spaces between")
+                self.fail("warns", f"{rule[:40]!r}: expected ids of rules separated by spaces")
         return rules
 
     def readers(self) -> dict:
@@ -168,7 +168,7 @@ class _Checker:
         for word in (self.text("readers") or "").split():
             name, _, answer = word.partition("=")
             if name not in READERS or answer not in ANSWERS:
-                self.fail("readers", f"{word[:40]!r}: expected NAME=A, R or X, the name one of {' '.join(READERS)}")
+                self.fail("readers", f"{word[:40]!r}: expected NAME=A, R or X, where NAME is one of {' '.join(READERS)}")
             result[READERS[name]] = ANSWERS[answer]
         return result
 
@@ -177,7 +177,7 @@ class _Checker:
         for word in (self.text("limits") or "").split():
             name, _, value = word.partition("=")
             if name not in LIMITS or not value.isdigit() or int(value) >= 1 << 64:
-                self.fail("limits", f"{word[:40]!r}: expected NAME=NUMBER, the name one of {' '.join(LIMITS)}")
+                self.fail("limits", f"{word[:40]!r}: expected NAME=NUMBER, where NAME is one of {' '.join(LIMITS)}")
             result[name] = int(value)
         return result
 
@@ -188,5 +188,5 @@ class _Checker:
         if value == "none":
             return ""
         if not _SUFFIX.match(value):
-            self.fail("suffix", f"{value[:40]!r}: expected one such as .bin, or none")
+            self.fail("suffix", f"{value[:40]!r}: expected a suffix such as .bin, or none")
         return value

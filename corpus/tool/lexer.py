@@ -28,7 +28,7 @@ _SIMPLE = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"
 
 
 def check_ascii(path: str, text: str) -> None:
-    """What is hostile in a recipe must be visible to a reviewer: nothing but printable ASCII."""
+    """Whatever is hostile in a recipe must be visible to a reviewer: only printable ASCII is allowed."""
     line = 1
     for char in text:
         if char == "\n":
@@ -50,7 +50,7 @@ def unescape(path: str, line: int, text: str) -> bytes:
             code = int(match.group(2), 16)
             if code > 0x10FFFF:
                 raise RecipeError(path, line, "escape \\u{...}: expected at most 10ffff")
-            # "surrogatepass": recipes write what no well-behaved encoder would.
+            # "surrogatepass": recipes contain what no correct encoder would write.
             out.append(chr(code).encode("utf-8", "surrogatepass"))
         elif match.group(3) in _SIMPLE:
             out.append(_SIMPLE[match.group(3)])
@@ -68,7 +68,7 @@ def tokenize(path: str, text: str, first_line: int = 1) -> list[Token]:
         match = _TOKEN.match(text, place)
         if match is None:
             if text[place] in "\"`":
-                raise RecipeError(path, line, "string without an end: expected the closing quote on its line")
+                raise RecipeError(path, line, "unterminated string: expected the closing quote on its line")
             raise RecipeError(path, line, f"character {text[place]!r}: expected a directive, string or number")
         kind, value = match.lastgroup, match.group(match.lastgroup)
         if kind == "number":

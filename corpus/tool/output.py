@@ -1,4 +1,4 @@
-"""What a recipe compiles to: runs of bytes and holes, with fields that are patched in later."""
+"""The output of a recipe: runs of bytes and holes, with fields that are patched later."""
 from __future__ import annotations
 
 import hashlib
@@ -10,7 +10,7 @@ CHUNK = 1 << 20
 class Output:
     def __init__(self, limit: int, hole_limit: int):
         self.size = 0
-        self.solid = 0  # bytes that are not in holes
+        self.solid = 0  # bytes outside holes
         self._limit, self._hole_limit = limit, hole_limit
         self._runs: list[tuple[int, bytearray]] = []
 
@@ -18,7 +18,7 @@ class Output:
         return count <= self._limit - self.solid
 
     def append(self, data) -> None:
-        """The caller has asked room()."""
+        """Requires that room() was called."""
         if not self._runs or self._runs[-1][0] + len(self._runs[-1][1]) != self.size:
             self._runs.append((self.size, bytearray()))
         self._runs[-1][1].extend(data)

@@ -1,4 +1,4 @@
-"""Turns the body of a recipe into nodes. What a directive takes stands in the table of directives.py."""
+"""Turns the body of a recipe into nodes. The table in directives.py defines the arguments of each directive."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -74,13 +74,13 @@ class Parser(ExprParser):
         self.expect("{")
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise RecipeError(self.path, self.peek().line, f"blocks: expected at most {MAX_NESTING} inside each other")
+            raise RecipeError(self.path, self.peek().line, f"blocks: expected a nesting of at most {MAX_NESTING}")
         nodes = self._items("}")
         self._depth -= 1
         return nodes
 
     def block_of(self, words: dict) -> list[Node]:
-        """A block in which `words` are directives too."""
+        """A block in which `words` are directives, too."""
         outer, self._directives = self._directives, {**self._directives, **words}
         try:
             return self.block()
@@ -122,7 +122,7 @@ class Parser(ExprParser):
                 if token.kind == "word" and self._tokens[self._place + 1].kind == "=":
                     self._place += 2
                     if token.value in named:
-                        raise RecipeError(self.path, token.line, f"field {token.value}: expected it once")
+                        raise RecipeError(self.path, token.line, f"field {token.value}: expected only once")
                     named[token.value] = self.expression()
                 elif named:
                     raise self.error(token, "NAME=VALUE after the first named field")
@@ -134,7 +134,7 @@ class Parser(ExprParser):
     def template(self) -> Template:
         name = self.expect("word", "the template's name")
         if name.value in self._directives:
-            raise RecipeError(self.path, name.line, f"template {name.value}: expected a name that no directive has")
+            raise RecipeError(self.path, name.line, f"template {name.value}: expected a name that is not a directive")
         fields = []
         if self.accept("("):
             while not self.accept(")"):
@@ -143,7 +143,7 @@ class Parser(ExprParser):
                 field = self.expect("word", "the name of a field")
                 default = self.expression() if self.accept("=") else None
                 if any(field.value == known for known, _ in fields):
-                    raise RecipeError(self.path, field.line, f"field {field.value}: expected it once")
+                    raise RecipeError(self.path, field.line, f"field {field.value}: expected only once")
                 fields.append((field.value, default))
         return Template(name.value, self.path, name.line, tuple(fields), self.block())
 

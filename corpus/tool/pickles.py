@@ -1,8 +1,8 @@
-"""Pickles as mnemonics: `pickle { PROTO 2  GLOBAL "evil_mod" "evil_fn"  EMPTY_TUPLE  REDUCE  STOP }`, and back.
+"""Pickles as mnemonics: `pickle { PROTO 2  GLOBAL "evil_mod" "evil_fn"  EMPTY_TUPLE  REDUCE  STOP }`, in both directions.
 
-The names are pickletools'. What follows one depends on its argument: a number; a text in quotes, whose length is written
+The names are those of pickletools. Each is followed by its argument: a number; a text in quotes, whose length is written
 before it; two texts for GLOBAL and INST; for BINFLOAT a number in quotes; for LONG1 and LONG4 a number, or their bytes in
-quotes. `BINUNICODE(length=9) "abc"` lies about the length. Between opcodes any other directive may stand.
+quotes. `BINUNICODE(length=9) "abc"` writes a false length. Any other directive may be used between opcodes.
 """
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _BY_CODE = {opcode.code: opcode for opcode in OPCODES.values()}
 
 
 def encode_long(value: int) -> bytes:
-    """The shortest two's complement, as pickle.encode_long writes it."""
+    """The shortest two's complement, as in pickle.encode_long."""
     if value == 0:
         return b""
     data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
@@ -94,7 +94,7 @@ def _emit_sized(compiler, scope, node, length, data: bytes) -> None:
         try:
             compiler.emit_bytes(node, len(data).to_bytes(opcode.width, "little", signed=opcode.signed))
         except OverflowError:
-            compiler.fail(node, f"{opcode.name}: expected at most {opcode.width} bytes of length, or length=VALUE")
+            compiler.fail(node, f"{opcode.name}: expected a length that fits {opcode.width} bytes, or length=VALUE")
     compiler.emit_bytes(node, data)
 
 
@@ -104,11 +104,11 @@ def _bytes(compiler, node, opcode, value) -> bytes:
     return value
 
 
-# ---- back
+# ---- the other direction
 
 
 def lines_of(data: bytes, quote, plain) -> list:
-    """The lines of a recipe for `data` that begins with a pickle: mnemonics up to its STOP, the rest by `plain`."""
+    """The lines of a recipe for `data` that starts with a pickle: mnemonics up to its STOP, the rest by `plain`."""
     lines, place, row = ["pickle {"], 0, []
     while place < len(data):
         read = _read(data, place, quote)
@@ -127,7 +127,7 @@ def lines_of(data: bytes, quote, plain) -> list:
 
 
 def split_opcodes(data: bytes) -> list:
-    """The bytes of each opcode with its argument, up to STOP or to what is none."""
+    """The bytes of each opcode with its argument, up to STOP or to an unknown opcode."""
     ops, place = [], 0
     while place < len(data):
         read = _read(data, place, repr)
@@ -141,7 +141,7 @@ def split_opcodes(data: bytes) -> list:
 
 
 def _read(data: bytes, place: int, quote) -> tuple[str, int] | None:
-    """One opcode as text, and where the next one stands."""
+    """One opcode as text, and the offset of the next one."""
     opcode = _BY_CODE.get(data[place])
     if opcode is None:
         return None

@@ -1,4 +1,4 @@
-"""One recipe: read, compiled, and described for the manifest."""
+"""A single recipe: reads, compiles and describes it for the manifest."""
 from __future__ import annotations
 
 import os
@@ -11,16 +11,16 @@ from .formats import format_of
 from .lexer import check_ascii
 from .output import Output
 
-DIGEST_LIMIT = 1 << 30  # larger files (holes) have no digest in the manifest
-TEMPLATES = "templates.inc"  # of a format's folder; read before each recipe in it
+DIGEST_LIMIT = 1 << 30  # larger files (with holes) have no digest in the manifest
+TEMPLATES = "templates.inc"  # in a format's folder; read before each of its recipes
 
 
 class Compiled(NamedTuple):
     head: heads.Head
     offset: int | None
     output: Output
-    files: dict  # name -> Output, of a recipe with several
-    sources: tuple  # every file that was read
+    files: dict  # name -> Output, for a recipe with several files
+    sources: tuple  # all files that were read
 
 
 def read_text(path: str) -> str:
@@ -35,7 +35,7 @@ def read_text(path: str) -> str:
 
 
 def compile_recipe(root: str, path: str, folder: str | None = None) -> Compiled:
-    """`folder`: the verdict's folder the recipe stands in; None where that says nothing."""
+    """`folder`: the verdict's folder that contains the recipe; None if the folder has no meaning."""
     sources = []
 
     def read(name):
@@ -56,7 +56,7 @@ def compile_recipe(root: str, path: str, folder: str | None = None) -> Compiled:
         compiler.compile(path, body, first_line)
         offset = None if head.offset is None else compiler.value(path, head.offset[1], head.offset[0])
     except RecursionError:
-        raise RecipeError(path, 1, "nesting: expected far fewer expressions inside each other") from None
+        raise RecipeError(path, 1, "nesting: expected far fewer nested expressions") from None
     return Compiled(head, offset, compiler.output, compiler.files, tuple(dict.fromkeys(sources)))
 
 

@@ -1,4 +1,4 @@
-"""One recipe, tried with the built command: what the scan says beside what the head expects."""
+"""Tries one recipe with the built command: compares the scan with the head's expectations."""
 from __future__ import annotations
 
 import json
@@ -13,7 +13,7 @@ from .recipe_file import compile_recipe, describe, read_text
 
 
 def find_command(root: str) -> str:
-    """TENSORGATE_COMMAND, or the command that was built last."""
+    """TENSORGATE_COMMAND, or the most recently built command."""
     given = os.environ.get("TENSORGATE_COMMAND")
     if given:
         return given
@@ -27,7 +27,7 @@ def find_command(root: str) -> str:
 
 
 def find_recipe(root: str, name: str) -> tuple:
-    """(format, folder, name, path) of a file, of FORMAT/FOLDER/NAME, or of a NAME that only one recipe has."""
+    """(format, folder, name, path) for a file, for FORMAT/FOLDER/NAME, or for a NAME that only one recipe has."""
     if name.endswith(".recipe"):
         name = os.path.relpath(name, root) if os.path.exists(name) else name
         name = name[: -len(".recipe")].replace(os.sep, "/")
@@ -46,7 +46,7 @@ def find_recipe(root: str, name: str) -> tuple:
 
 
 def differences(expected: dict, warns: list, line: dict) -> list:
-    """Of one profile: what the scan says otherwise than the head."""
+    """How the scan differs from the head in one profile."""
     errors = [each for each in line["findings"] if each["severity"] == "error"]
     rules = [each["rule"] for each in errors]
     found = []
@@ -64,7 +64,7 @@ def differences(expected: dict, warns: list, line: dict) -> list:
 
 
 def run_recipe(root: str, name: str, command: str, keep: str | None) -> list:
-    """Compiles one recipe, scans it by both profiles and prints the text report; the lines of what differs."""
+    """Compiles one recipe, scans it in both profiles and prints the text report; returns the differences, one per line."""
     format_name, folder, short, path = find_recipe(root, name)
     compiled = compile_recipe(root, path, folder)
     kind = format_of(os.path.join(root, format_name), read_text)
@@ -84,10 +84,10 @@ def run_recipe(root: str, name: str, command: str, keep: str | None) -> list:
         found = []
         for profile in ("strict", "reference"):
             lines = [json.loads(line) for line in scan("--format", "jsonl", "--profile", profile, *(limits if profile == "strict" else ())).splitlines()]
-            # Of a folder, the line of its index; without one, or with two, only the library's own test judges it.
+            # For a folder, the line of its index; without one, or with several, only the library's own test judges it.
             whole = [line for line in lines if line["shards"]] if compiled.files else lines
             if len(whole) != 1:
-                print(f"{profile}: the command judges no whole here; lib_test does")
+                print(f"{profile}: the command does not judge the folder as a whole; lib_test does")
                 continue
             rows = [*kind.rows, ""]
             if kind.rows and whole[0]["format"] not in rows and entry["strict"]["verdict"] != "unsupported":

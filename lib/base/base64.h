@@ -1,4 +1,4 @@
-// Bytes as text.
+// Base64.
 #ifndef TENSORGATE_BASE_BASE64_H_
 #define TENSORGATE_BASE_BASE64_H_
 

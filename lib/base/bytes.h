@@ -1,4 +1,4 @@
-// The few ways in which the rest of the library looks at raw bytes.
+// The few ways in which the rest of the library accesses raw bytes.
 #ifndef TENSORGATE_BASE_BYTES_H_
 #define TENSORGATE_BASE_BYTES_H_
 
@@ -17,7 +17,7 @@
 TENSORGATE_RAW_BYTES_BEGIN
 namespace tensorgate::internal {
 
-/// Bytes that are readable behind a header's text: short texts are compared by whole words.
+/// Readable bytes after a header's text, so that short texts can be compared by whole words.
 inline constexpr std::size_t kSlack = 16;
 
 inline std::string_view AsText(std::span<const std::byte> bytes) {
@@ -32,12 +32,12 @@ inline std::span<char> AsWritableText(std::span<std::byte> bytes) {
   return {reinterpret_cast<char*>(bytes.data()), bytes.size()};
 }
 
-/// The small letter of an ASCII capital; anything else as it is.
+/// The lower-case form of an ASCII letter; any other character unchanged.
 constexpr char FoldCase(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-/// The number at the beginning of `text`, which must be long enough.
+/// The number in the first sizeof(T) bytes of `text`, which must be that long.
 template <std::integral T>
 inline T LoadLittleEndian(std::string_view text) {
   T value;
@@ -63,7 +63,7 @@ inline void StoreLittleEndian64(std::uint64_t value, std::span<std::byte, 8> byt
   std::memcpy(bytes.data(), &value, sizeof value);
 }
 
-/// A text of one to eight bytes as one number, zero bytes above it. Eight bytes must be readable.
+/// One to eight bytes of text as a number; the upper bytes are zero. Eight bytes must be readable.
 inline std::uint64_t ShortWord(std::string_view text) {
   std::uint64_t word;
   std::memcpy(&word, text.data(), sizeof word);
@@ -71,20 +71,20 @@ inline std::uint64_t ShortWord(std::string_view text) {
   return word & ~std::uint64_t{0} >> (64 - 8 * text.size());
 }
 
-/// Copies what fits of `from` into `into`; returns how many bytes.
+/// Copies as much of `from` as fits into `into`; returns the number of bytes.
 inline std::size_t CopyBytes(std::span<const std::byte> from, std::span<std::byte> into) {
   const std::size_t count = std::min(from.size(), into.size());
   if (count != 0) std::memcpy(into.data(), from.data(), count);
   return count;
 }
 
-/// Where in memory they begin, as a number.
+/// The address of the first byte, as a number.
 inline std::uintptr_t AddressOf(std::span<const std::byte> bytes) {
   return reinterpret_cast<std::uintptr_t>(bytes.data());
 }
 
-/// Where `part` begins in `whole`, if it is a view of it. Compares addresses as integers: the two
-/// may be unrelated.
+/// The offset of `part` in `whole`, if it is a view of it. Compares addresses as integers, since
+/// the two may be unrelated.
 inline std::optional<std::size_t> OffsetWithin(std::string_view whole, std::string_view part) {
   const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(part.data()) -
                                 reinterpret_cast<std::uintptr_t>(whole.data());
@@ -92,7 +92,7 @@ inline std::optional<std::size_t> OffsetWithin(std::string_view whole, std::stri
   return offset;
 }
 
-/// Where `part` begins in `whole`, if it is a view of it.
+/// The index of `part` in `whole`, if it is a view of it.
 template <typename T>
 inline std::optional<std::size_t> IndexWithin(std::span<const T> whole, std::span<const T> part) {
   const std::optional<std::size_t> offset =

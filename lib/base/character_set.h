@@ -1,4 +1,4 @@
-// A set of characters as a table: a header may hold fifty million tokens.
+// A set of characters as a lookup table, because a header may contain fifty million tokens.
 #ifndef TENSORGATE_BASE_CHARACTER_SET_H_
 #define TENSORGATE_BASE_CHARACTER_SET_H_
 

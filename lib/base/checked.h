@@ -1,5 +1,5 @@
-// The arithmetic that decides, written once over the integer's width: the library uses it at 64
-// bits, a test runs every case at 8 bits against unbounded integers.
+// The arithmetic that decides, written once for any integer width: the library uses it with 64
+// bits, and a test checks every case with 8 bits against unbounded integers.
 #ifndef TENSORGATE_BASE_CHECKED_H_
 #define TENSORGATE_BASE_CHECKED_H_
 
@@ -7,13 +7,13 @@
 
 namespace tensorgate::internal {
 
-/// a * b into `a`; true, with `a` unusable, if it does not fit.
+/// Sets `a` to a * b; returns true, and leaves `a` unusable, if the product does not fit.
 template <std::unsigned_integral T>
 [[nodiscard]] constexpr bool MultiplyOverflows(T& a, T b) {
   return __builtin_mul_overflow(a, b, &a);
 }
 
-/// a + b into `a`; true, with `a` unusable, if it does not fit.
+/// Sets `a` to a + b; returns true, and leaves `a` unusable, if the sum does not fit.
 template <std::unsigned_integral T>
 [[nodiscard]] constexpr bool AddOverflows(T& a, T b) {
   return __builtin_add_overflow(a, b, &a);
@@ -30,20 +30,20 @@ constexpr T SaturatingMultiply(T a, T b) {
   return MultiplyOverflows(a, b) ? static_cast<T>(~T{0}) : a;
 }
 
-/// a / b, rounded up; neither is 0.
+/// a / b, rounded up; neither may be 0.
 template <std::unsigned_integral T>
 constexpr T RoundedUpQuotient(T a, T b) {
   return (a - 1) / b + 1;
 }
 
-/// The size of a tensor from its dimensions, taken one by one, and its dtype's bits.
+/// The size of a tensor, from its dimensions, added one by one, and its dtype's bits.
 template <std::unsigned_integral T>
 struct ShapeSize {
   T nonzero = 1;                    ///< Product of the dimensions other than 0, modulo 2^width.
   T last = 0;                       ///< The last dimension.
   bool zero = false;                ///< A dimension was 0.
-  bool nonzero_overflows = false;   ///< `nonzero` does not fit, whatever the order.
-  bool in_order_overflows = false;  ///< Multiplying from the left overflows before a 0 is met.
+  bool nonzero_overflows = false;   ///< `nonzero` does not fit, in whatever order it is computed.
+  bool in_order_overflows = false;  ///< Multiplying from the left overflows before the first 0.
 
   constexpr void Multiply(T dimension) {
     last = dimension;
@@ -55,26 +55,26 @@ struct ShapeSize {
     }
   }
 
-  /// The non-zero dimensions times `bits` do not fit, also if a 0 hides it.
+  /// The product of the non-zero dimensions and `bits` does not fit, even if a 0 hides it.
   constexpr bool HiddenOverflow(T bits) const {
     T product = nonzero;
     return nonzero_overflows || MultiplyOverflows(product, bits);
   }
 
-  /// The reference's overflow: elements from the left, then times `bits`.
+  /// Overflows as in the reference: elements from the left, then times `bits`.
   constexpr bool Overflow(T bits) const {
     return in_order_overflows || (!zero && HiddenOverflow(bits));
   }
 
-  /// Bits of the whole tensor; only if !Overflow(bits).
+  /// Bits of the whole tensor. Requires !Overflow(bits).
   constexpr T TotalBits(T bits) const { return zero ? T{0} : static_cast<T>(nonzero * bits); }
 
   /// Bits of the last dimension modulo 8; nonzero means that a row ends within a byte.
   constexpr T RowBitsModulo8(T bits) const { return static_cast<T>((last % 8) * (bits % 8) % 8); }
 };
 
-/// The elements of a shape while it is plain: no dimension is 0 or above `kLarge`, and the product
-/// fits. Any other shape is for ShapeSize.
+/// The number of elements of a plain shape: no dimension is 0 or above `kLarge`, and the product
+/// fits. ShapeSize handles any other shape.
 template <std::unsigned_integral T, T kLarge>
 struct PlainShape {
   T elements = 1;
@@ -86,7 +86,8 @@ struct PlainShape {
   }
 };
 
-/// How far a strided view reaches into its storage, from its dimensions and strides, taken one by one, in elements.
+/// The last element that a strided view reaches in its storage, from its dimensions and strides,
+/// added one by one, in elements.
 template <std::unsigned_integral T>
 class ViewReach {
  public:
@@ -101,12 +102,14 @@ class ViewReach {
     overflows_ |= MultiplyOverflows(step, stride) || __builtin_add_overflow(last_, step, &last_);
   }
 
-  /// Every element lies among `elements`; a view without any begins there or at their end.
+  /// Every element is among the first `elements` of the storage; an empty view starts there or at
+  /// their end.
   constexpr bool Inside(T elements) const {
     return empty_ ? offset_ <= elements : !overflows_ && last_ < elements;
   }
 
-  /// The last element's index, or the greatest number if it is not one; of a view without elements the offset.
+  /// The last element's index, or the largest number if it overflows; for an empty view, the
+  /// offset.
   constexpr T last() const { return empty_ ? offset_ : overflows_ ? static_cast<T>(~T{0}) : last_; }
 
  private:
@@ -116,14 +119,14 @@ class ViewReach {
   bool overflows_ = false;
 };
 
-/// A forward-only ledger of claimed ranges: tells how each next range lies to those before.
+/// A forward-only ledger of claimed ranges: compares each range with those claimed before.
 template <std::unsigned_integral T>
 class Claims {
  public:
   enum class Result { kNext, kReversed, kOverlap, kHole };
 
-  /// Claims [begin, end). A reversed range claims nothing; after a hole or an overlap the larger
-  /// end counts.
+  /// Claims [begin, end). A reversed range claims nothing; after a hole or an overlap, the larger
+  /// end is kept.
   constexpr Result Claim(T begin, T end) {
     if (end < begin) return Result::kReversed;
     const T before = end_;

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kSlices = 16;
 using Tables = std::array<std::array<std::uint32_t, 256>, kSlices>;
 
-// tables[k][b]: what byte b contributes with k bytes behind it.
+// tables[k][b]: the contribution of byte b if k bytes follow it.
 constexpr Tables kTables = [] {
   Tables tables{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
@@ -28,15 +28,15 @@ constexpr Tables kTables = [] {
   return tables;
 }();
 
-// Eight bytes, with `behind` more of the slice after them.
-template <std::size_t kBehind>
+// Eight bytes, followed by `kAfter` more bytes of the slice.
+template <std::size_t kAfter>
 std::uint32_t Slice(std::uint64_t word) {
   std::uint32_t crc = 0;
-  for (std::size_t i = 0; i < 8; ++i) crc ^= kTables[kBehind + 7 - i][word >> (8 * i) & 0xFF];
+  for (std::size_t i = 0; i < 8; ++i) crc ^= kTables[kAfter + 7 - i][word >> (8 * i) & 0xFF];
   return crc;
 }
 
-// The checksum's state, which is its complement, after more bytes.
+// The checksum's state, which is its complement, updated with more bytes.
 std::uint32_t Advance(std::uint32_t crc, std::span<const std::byte> bytes) {
   while (bytes.size() >= kSlices) {
     const std::uint64_t first = LoadLittleEndian64(bytes.first<8>()) ^ crc;
@@ -75,7 +75,7 @@ std::uint32_t Crc32(std::uint32_t crc, std::span<const std::byte> bytes) {
 }
 
 std::uint32_t JoinCrc32(std::uint32_t first, std::uint32_t second, std::uint64_t second_bytes) {
-  // x^(8 n), by squaring x^8 for each binary digit of n.
+  // x^(8 n), by squaring x^8 once for each binary digit of n.
   std::uint32_t shift = CrcPower(0);
   std::uint32_t square = CrcPower(8);
   for (std::uint64_t n = second_bytes; n != 0; n >>= 1) {

@@ -1,5 +1,5 @@
-// The bytes are a polynomial over GF(2), 128 bits at a time; four such pieces are carried along, each
-// multiplied by x^512 to reach the next block, which keeps the remainder as it is.
+// The bytes are a polynomial over GF(2), processed 128 bits at a time. Four such pieces are kept,
+// each multiplied by x^512 to reach the next block, which does not change the remainder.
 // After V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ" (Intel, 2009).
 #include "lib/base/crc32_fold.h"
 
@@ -10,8 +10,8 @@
 namespace tensorgate::internal {
 namespace {
 
-// Bits are reflected, so that a product of two 64-bit halves comes out one bit too low: hence the
-// doubling. The low half stands for the higher powers.
+// Bits are reflected, so that the product of two 64-bit halves comes out one bit too low: hence the
+// doubling. The low half holds the higher powers.
 consteval long long Key(std::uint64_t exponent) {
   return static_cast<long long>(std::uint64_t{CrcPower(exponent)} << 1);
 }

@@ -1,4 +1,4 @@
-// CRC-32 by carry-less multiplication, where the processor has it.
+// CRC-32 by carry-less multiplication, on processors that have it.
 #ifndef TENSORGATE_BASE_CRC32_FOLD_H_
 #define TENSORGATE_BASE_CRC32_FOLD_H_
 
@@ -9,7 +9,7 @@
 namespace tensorgate::internal {
 
 inline constexpr std::uint32_t kCrcPolynomial =
-    0xEDB88320;  ///< x^0 is the highest bit, as CRC-32 has it.
+    0xEDB88320;  ///< x^0 is the highest bit, as in CRC-32.
 
 /// A polynomial times x, modulo CRC-32's.
 constexpr std::uint32_t CrcTimesX(std::uint32_t polynomial) {
@@ -28,8 +28,8 @@ inline constexpr std::size_t kCrcFolded = 16;
 
 bool CanFoldCrc();
 
-/// `bytes` is a multiple of kCrcFoldBlock, and not empty. Writes bytes whose checksum, begun with a state
-/// of 0, is that of `bytes`, begun with `state`. Only where CanFoldCrc().
+/// The size of `bytes` must be a multiple of kCrcFoldBlock and not 0. Writes bytes whose checksum
+/// from a state of 0 is the checksum of `bytes` from `state`. Requires CanFoldCrc().
 void FoldCrc(std::uint32_t state, std::span<const std::byte> bytes,
              std::span<std::byte, kCrcFolded> folded);
 

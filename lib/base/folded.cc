@@ -11,7 +11,7 @@ bool IsInnerByte(std::string_view text, std::size_t at) {
   return at < text.size() && (text[at] & 0xC0) == 0x80;
 }
 
-// How many bytes both begin with, of whole characters. Bytes that are equal are equal when folded.
+// Length of the common prefix, in bytes of whole characters. Equal bytes are equal when folded.
 std::size_t CommonCharacters(std::string_view a, std::string_view b) {
   const std::size_t most = std::min(a.size(), b.size());
   std::size_t same = 0;
@@ -24,7 +24,7 @@ std::size_t CommonCharacters(std::string_view a, std::string_view b) {
   return same;
 }
 
-// The end, then '/', then the others.
+// The order of characters: the end of the text, then '/', then all others.
 std::uint32_t Rank(std::uint32_t point) {
   return point == FoldedText::kEnd ? 0 : point == '/' ? 1 : point + 2;
 }
@@ -32,7 +32,7 @@ std::uint32_t Rank(std::uint32_t point) {
 }  // namespace
 
 Character Characters::Of(std::uint32_t point) {
-  constexpr std::uint16_t kPlain = UINT16_MAX;  // as most characters are
+  constexpr std::uint16_t kPlain = UINT16_MAX;  // an ordinary character, as most are
   Character plain{.folded = {point}, .count = 1};
   std::uint16_t& page = page_of_.at(point / kPage);
   if (page == 0) {
@@ -60,7 +60,8 @@ bool IsNormalFormC(std::string_view text, Characters& characters) {
     const Character character = characters.Of(next.value);
     const std::uint32_t own_class = character.combining_class;
     if (character.never_normal || (own_class != 0 && own_class < last_class)) return false;
-    // A mark of the same class between it and the starter keeps them apart, and so does another starter.
+    // A mark of the same class between it and the starter keeps them from being joined, as does
+    // another starter.
     const bool reaches = last_class == 0 || last_class < own_class;
     if (reaches && character.may_join && Joins(starter, next.value, own_class)) return false;
     if (own_class == 0) starter = next.value;

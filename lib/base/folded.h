@@ -1,4 +1,4 @@
-// Texts once case, Unicode's other forms, or the looks of letters no longer count.
+// Texts compared without regard to case, to Unicode's equivalent forms, or to the looks of letters.
 #ifndef TENSORGATE_BASE_FOLDED_H_
 #define TENSORGATE_BASE_FOLDED_H_
 
@@ -13,7 +13,8 @@
 
 namespace tensorgate::internal {
 
-/// Remembers the characters that it was asked for: a header may hold fifty million. At most 4 MB.
+/// Caches the characters that it was asked for, since a header may contain fifty million. At most 4
+/// MB.
 class Characters {
  public:
   explicit Characters(Folding folding) : folding_(folding) {}
@@ -25,15 +26,16 @@ class Characters {
   using Page = std::array<std::uint16_t, kPage>;
 
   const Folding folding_;
-  std::array<std::uint16_t, kPages> page_of_{};  // 1 + where it is in pages_; 0 if it is not there
+  std::array<std::uint16_t, kPages> page_of_{};  // 1 + index in pages_; 0: not in there
   std::vector<Page> pages_;
-  std::vector<Character> known_;  // those that differ from most: pages_ has 1 + where each is
+  std::vector<Character> known_;  // those that are not plain: pages_ has 1 + their index
 };
 
-/// The text is in normal form C (Unicode Standard Annex 15). What is not UTF-8 is passed over.
+/// True if the text is in normal form C (Unicode Standard Annex 15). Bytes that are not UTF-8 are
+/// skipped.
 bool IsNormalFormC(std::string_view text, Characters& characters);
 
-/// The folded characters of a text, one after another. Where it is not UTF-8, a byte is U+FFFD.
+/// Iterates over the folded characters of a text. A byte that is not UTF-8 is U+FFFD.
 class FoldedText {
  public:
   static constexpr std::uint32_t kEnd = UINT32_MAX;
@@ -46,10 +48,10 @@ class FoldedText {
   std::string_view rest_;
   Characters& characters_;
   Character character_;
-  std::size_t given_ = 0;  // of what that folds to
+  std::size_t given_ = 0;  // number of its folded characters that were returned
 };
 
-/// Calls `each` with the same characters, faster where the text begins with ASCII.
+/// Calls `each` with the same characters, faster if the text starts with ASCII.
 template <typename Each>
 void ForEachFolded(std::string_view text, Characters& characters, const Each& each) {
   std::size_t at = 0;
@@ -61,11 +63,11 @@ void ForEachFolded(std::string_view text, Characters& characters, const Each& ea
     each(point);
 }
 
-/// Below, equal or above 0, as the folded texts compare. '/' comes before all others, so that what is in a folder follows
-/// the folder's name.
+/// Below, equal to or above 0: how the folded texts compare. '/' sorts before all other characters,
+/// so that the contents of a folder come right after the folder's name.
 int CompareFolded(std::string_view a, std::string_view b, Characters& characters);
 
-/// Folded, `name` begins with `folder` and a '/'.
+/// True if the folded `name` starts with the folded `folder` and a '/'.
 bool IsInFolder(std::string_view name, std::string_view folder, Characters& characters);
 
 }  // namespace tensorgate::internal

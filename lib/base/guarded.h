@@ -1,4 +1,4 @@
-// Exceptions end here: no call of the library throws.
+// Catches all exceptions: no call of the library throws.
 #ifndef TENSORGATE_BASE_GUARDED_H_
 #define TENSORGATE_BASE_GUARDED_H_
 
@@ -9,7 +9,8 @@
 
 namespace tensorgate::internal {
 
-/// What `body` returns; memory that runs out, and what callbacks and sources of the caller's throw, as a status.
+/// Returns what `body` returns. If memory runs out, or a caller's callback or source throws,
+/// returns a status.
 template <typename Body>
 auto Guarded(const Body& body) -> decltype(body()) {
   try {

@@ -10,7 +10,8 @@ namespace {
 constexpr unsigned kMaxBits = 15;
 constexpr std::size_t kLiterals = 288, kDistances = 32, kLengthCodes = 19;
 
-// RFC 1951, 3.2.5: the first length or distance of each code, and how many extra bits follow.
+// RFC 1951, 3.2.5: the first length or distance of each code, and the number of extra bits that
+// follow.
 struct Range {
   std::uint16_t base;
   std::uint8_t extra;
@@ -31,11 +32,12 @@ constexpr std::array<Range, 30> kDistanceRanges = {{
 constexpr std::array<std::uint8_t, kLengthCodes> kOrder = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                                            11, 4,  12, 3, 13, 2, 14, 1, 15};
 
-// A canonical Huffman code as counts by length and symbols by code.
+// A canonical Huffman code: the number of codes of each length, and the symbols in the order of
+// their codes.
 class Code {
  public:
-  // False: more codes than there is room for, or fewer. Of lengths and distances a single code of one bit may be all
-  // (3.2.7), and where there is none at all its first use fails.
+  // False: too many or too few codes for their lengths. For lengths and distances a single code of
+  // one bit is allowed (3.2.7); if there is no code at all, the first use fails.
   bool Build(std::span<const std::uint8_t> lengths, bool may_be_single) {
     count_ = {};
     for (const std::uint8_t length : lengths) ++count_[length];
@@ -94,7 +96,7 @@ class Inflater {
     if (Good()) end_ = end;
   }
 
-  // After a failure all further bits are zero, and nothing is done with them.
+  // After a failure all further bits are zero and are not used.
   unsigned Bits(unsigned count) {
     while (bit_count_ < count) {
       if (at_ == packed_.size()) {
@@ -153,7 +155,7 @@ class Inflater {
       return Fail(InflateEnd::kDamaged);
     lengths = {};
     if (!Lengths(std::span(lengths).first(literals + distances))) return;
-    // Without an end of block it would never end.
+    // Without an end-of-block code the block could not end.
     if (lengths[256] == 0) return Fail(InflateEnd::kDamaged);
     if (!literals_.Build(std::span(lengths).first(literals), true) ||
         !distances_.Build(std::span(lengths).subspan(literals, distances), true)) {
@@ -162,7 +164,7 @@ class Inflater {
     Compressed();
   }
 
-  // The lengths of both codes, themselves coded (3.2.7).
+  // The lengths of both codes, which are themselves encoded (3.2.7).
   bool Lengths(std::span<std::uint8_t> lengths) {
     std::size_t at = 0;
     while (at < lengths.size()) {

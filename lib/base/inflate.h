@@ -1,10 +1,10 @@
-// Unpacks raw deflate data (RFC 1951), never beyond the room that it is given.
+// Decompresses raw deflate data (RFC 1951), never writing beyond the buffer that it is given.
 //
 //   const Inflated inflated = Inflate(packed, output);
 //   std::span<std::byte> bytes = std::span(output).first(inflated.produced);
 //
-// Nothing is allocated; what is produced is checked to fit before each byte, and a distance reaches only into what was
-// produced. Time is linear in both sizes.
+// It allocates nothing. Before each byte it checks that the output has room, and a distance refers
+// only to bytes already produced. Time is linear in both sizes.
 #ifndef TENSORGATE_BASE_INFLATE_H_
 #define TENSORGATE_BASE_INFLATE_H_
 
@@ -16,14 +16,14 @@ namespace tensorgate::internal {
 
 enum class InflateEnd : std::uint8_t {
   kDone,     ///< The last block ended.
-  kFull,     ///< More would be produced than there is room for.
+  kFull,     ///< The output is full, and more would be produced.
   kCut,      ///< The input ends within the data.
-  kDamaged,  ///< No unpacker goes on.
+  kDamaged,  ///< The data are invalid: every decompressor stops here.
 };
 
 struct Inflated {
   InflateEnd end;
-  std::size_t consumed;  ///< Whole bytes of the input; only of kDone.
+  std::size_t consumed;  ///< Whole bytes of input; only for kDone.
   std::size_t produced;
 };
 

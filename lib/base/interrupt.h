@@ -1,4 +1,4 @@
-// Whether a check may go on: its deadline, and what its caller says.
+// Whether a check may continue, according to its deadline and its caller.
 #ifndef TENSORGATE_BASE_INTERRUPT_H_
 #define TENSORGATE_BASE_INTERRUPT_H_
 
@@ -12,18 +12,20 @@
 
 namespace tensorgate::internal {
 
-/// Many threads may ask; the caller's function is called on the one that made or last claimed this.
+/// Thread-safe; the caller's function is called only on the thread that created or last claimed
+/// this object.
 class Interrupt {
  public:
-  /// Never ends anything.
+  /// An object that never ends anything.
   Interrupt() = default;
   /// `options` must outlive it.
   explicit Interrupt(const CheckOptions& options);
 
-  /// For calls that the caller makes one after the other, perhaps on several threads.
+  /// For a caller that calls repeatedly, perhaps from different threads: the current one is now the
+  /// caller's thread.
   void Claim() { thread_ = std::this_thread::get_id(); }
 
-  /// The rule by which the check must end; from then on always that one.
+  /// The rule by which the check must end; once it is set, it stays the same.
   std::optional<Rule> Ended() { return options_ == nullptr ? std::nullopt : Ask(); }
 
  private:
@@ -31,17 +33,17 @@ class Interrupt {
   std::optional<Rule> Ask();
   State Look() const;
 
-  const CheckOptions* options_ = nullptr;  // null: there is nothing to be asked
+  const CheckOptions* options_ = nullptr;  // null: never ends
   std::thread::id thread_;
   std::atomic<State> state_ = kRuns;
 };
 
-/// One of the rules by which an Interrupt ends a check.
+/// True for the rules by which an Interrupt ends a check.
 constexpr bool IsInterrupt(Rule rule) {
   return rule == Rule::kLimitTime || rule == Rule::kUseCancelled;
 }
 
-/// Passes on the `every`-th of many calls: asking costs more than a step of a loop.
+/// Lets every `every`-th call through, since asking costs more than a step of a loop.
 class Pace {
  public:
   explicit Pace(std::uint32_t every) : every_(every), left_(every) {}

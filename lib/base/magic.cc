@@ -12,7 +12,7 @@ struct Magic {
   std::string_view name;
 };
 
-// Short signatures stand in ordinary tensor data by chance; those below are of four bytes or more.
+// Short signatures occur in ordinary tensor data by chance, so those below have four bytes or more.
 constexpr Magic kMagics[] = {
     {"PK\3\4"sv, "a ZIP archive (such as a PyTorch checkpoint)"},
     {"PK\5\6"sv, "an empty ZIP archive"},
@@ -43,8 +43,8 @@ unsigned ByteAt(std::span<const std::byte> bytes, std::size_t index) {
   return index < bytes.size() ? std::to_integer<unsigned>(bytes[index]) : 256;
 }
 
-// PROTO of version 2 to 5, then an opcode that can begin a stream: FRAME of a size that fits, or
-// one of those that pickle writers emit there. The zero bytes of a header length are no opcodes.
+// PROTO of version 2 to 5, then an opcode that can start a stream: FRAME with a size that fits, or
+// an opcode that pickle writers emit there. The zero bytes of a header length are not opcodes.
 bool IsPickle(std::span<const std::byte> head, std::uint64_t limit) {
   if (ByteAt(head, 0) != 0x80 || ByteAt(head, 1) < 2 || ByteAt(head, 1) > 5) return false;
   const unsigned opcode = ByteAt(head, 2);
@@ -57,7 +57,7 @@ bool IsPickle(std::span<const std::byte> head, std::uint64_t limit) {
   return opcode < 256 && kFirst.contains(static_cast<char>(opcode)) && ByteAt(head, 3) != 0;
 }
 
-// The DOS header's e_lfanew at 60 points to "PE\0\0" soon behind it; two letters alone prove
+// The DOS header's e_lfanew at 60 points to "PE\0\0" shortly after it; the two letters alone prove
 // nothing.
 bool IsWindowsExecutable(std::span<const std::byte> head, std::uint64_t limit) {
   if (ByteAt(head, 0) != 'M' || ByteAt(head, 1) != 'Z' || head.size() < 64) return false;

@@ -11,16 +11,17 @@ namespace tensorgate::internal {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{128} << 20;
-// Of one name: what is longer is read in one go, and no system has such.
+// Bytes of a name that are checked: they are read without a look at the deadline, and no system has
+// longer names.
 constexpr std::size_t kLongest = 1 << 20;
-// How much is looked at between two looks at the deadline: in names, of which long ones count as many.
+// Number of names between two looks at the deadline; a long name counts as several.
 constexpr std::int64_t kPace = 1024;
 constexpr std::size_t kBytesOfName = 64;
 
-// Thrown where the deadline has passed: sorting and searching have no other way out.
+// Thrown when the deadline has passed: sorting and searching have no other way to stop.
 struct Stopped {};
 
-// FNV-1a over folded characters, so that the hash of what is before a '/' is at hand when it comes.
+// FNV-1a over folded characters: at each '/', the hash of the text before it is available.
 class FoldedHash {
  public:
   void Add(std::uint32_t point) { state_ = (state_ ^ point) * 0x100000001B3; }
@@ -38,19 +39,19 @@ std::uint32_t HashFolded(std::string_view name, Characters& characters) {
   return hash.value();
 }
 
-// A name as NameIndex compares it.
+// A name, compared as folded text in NameIndex.
 struct FoldedName {
   std::string_view name;
   Characters* characters;
 
-  static constexpr std::size_t size() { return 0; }  // not known without a look at all of it
+  static constexpr std::size_t size() { return 0; }  // unknown without reading all of it
   int compare(const FoldedName& other) const {
     return CompareFolded(name, other.name, *characters);
   }
   bool operator==(const FoldedName& other) const { return compare(other) == 0; }
 };
 
-// A name as its hash only.
+// A name represented only by its hash.
 struct HashOnly {
   std::uint32_t hash;
 
@@ -59,12 +60,12 @@ struct HashOnly {
   bool operator==(const HashOnly&) const = default;
 };
 
-// What one rule has found so far.
+// The findings of one rule so far.
 struct Tally {
   std::uint32_t first = UINT32_MAX;
   std::uint64_t count = 0;
 
-  // Whether it is the first.
+  // Counts a name; returns true for the first one.
   bool Count(std::uint32_t name) {
     ++count;
     if (name >= first) return false;
@@ -98,29 +99,29 @@ class Check {
   bool FindFolders(const NameIndex& index, const PodBuffer<std::uint32_t>& hashes);
   void FindFoldersByOrder();
   void AddFolders();
-  // Nothing of ASCII looks like another character of it.
+  // No ASCII character looks like another ASCII character.
   Characters& compared() { return beyond_ascii_ ? looks_ : forms_; }
   void Collide(std::uint32_t later, std::uint32_t first);
   std::string Other(std::string_view words, std::uint32_t name) {
     return std::string(words).append(" another ").append(use_.noun).append(", ").append(At(name));
   }
 
-  std::uint32_t count_;  // of those that are looked at
+  std::uint32_t count_;  // of the names that are checked
   const NameAt& names_;
   const NameUse& use_;
   Interrupt& interrupt_;
-  std::int64_t left_ = kPace;  // until the deadline is looked at
+  std::int64_t left_ = kPace;  // until the deadline is checked
   Characters forms_{Folding::kForms}, looks_{Folding::kLooks};
   bool beyond_ascii_ = false, slashes_ = false;
   std::vector<NameFinding> findings_;
   Tally collisions_, inside_;
   std::string collision_;
-  std::uint32_t folder_ = 0;  // of the first name inside
+  std::uint32_t folder_ = 0;  // containing folder of the first name that is inside one
 };
 
-// Each name by itself.
+// Checks each name by itself.
 void Check::Look() {
-  std::array<Tally, kNameTraitCount> rules{};  // of each rule the first trait's
+  std::array<Tally, kNameTraitCount> rules{};  // for each rule, at its first trait
   std::array<NameTrait, kNameTraitCount> first{};
   const auto trait_at = [](std::size_t i) { return static_cast<NameTrait>(i); };
   const auto slot_of = [&](std::size_t i) {
@@ -156,7 +157,7 @@ void Check::Look() {
 
 void Check::Collide(std::uint32_t later, std::uint32_t first) {
   const std::string_view name = At(later), other = At(first);
-  if (name == other) return;  // the same name again is another rule's
+  if (name == other) return;  // a duplicate: reported by another rule
   if (!collisions_.Count(later)) return;
   collision_ =
       Other(DifferInCase(name, other)                 ? "differs only in case from"
@@ -184,8 +185,9 @@ void Check::Compare() {
   AddFolders();
 }
 
-// Names that would be files in a folder which is the file of another name: looks up what stands before each '/'. False if
-// the hashes are of no use: somebody chose them, there are very many folders, or one only looks like the name.
+// Finds names that would be files in a folder that is itself a file because of another name: looks
+// up the text before each '/'. Returns false if the hashes are useless: they were chosen to
+// collide, there are very many folders, or a folder only looks like the name.
 bool Check::FindFolders(const NameIndex& index, const PodBuffer<std::uint32_t>& hashes) {
   const std::uint64_t most = std::uint64_t{count_} * 8 + 65'536;
   std::uint64_t looked_up = 0, probes = 0;
@@ -208,7 +210,8 @@ bool Check::FindFolders(const NameIndex& index, const PodBuffer<std::uint32_t>& 
   return usable;
 }
 
-// The same without hashes, n log n whatever the names: what is in a folder follows its name.
+// The same without hashes, in n log n whatever the names: a folder's contents sort right after its
+// name.
 void Check::FindFoldersByOrder() {
   inside_ = {};
   std::vector<std::uint32_t> order(count_);

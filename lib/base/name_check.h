@@ -1,10 +1,13 @@
-// Names that file systems or programs read as something else than the name: all of a set, and what some become equal to.
+// Names that file systems or programs read as something other than the name. This checks all names
+// of a set, and which of them become equal.
 //
-// How often honest files draw a warning: none of the 1,366,080 names of 2,144 models (all of timm 1.0.31, the default
-// configurations of transformers 4.57 and diffusers 0.39, and names of LoRA and PEFT made of the latter) does, and none of 25
-// published files. TensorFlow's names of optimizer states (`dense/kernel` beside `dense/kernel/Adam`) do.
-// What it costs: the first looks of ScanName and NameEnds are below a nanosecond a name, about 1 % of the check of a header, and
-// 0.5 % of those names deserve a closer one (100 ns). Where names hold a '/', or are not ASCII, all are compared: 300 ns each.
+// How often valid files get a warning: none of the 1,366,080 names of 2,144 models (all of timm
+// 1.0.31, the default configurations of transformers 4.57 and diffusers 0.39, and names of LoRA and
+// PEFT derived from the latter), and none of 25 published files. TensorFlow's names of optimizer
+// states (`dense/kernel` next to `dense/kernel/Adam`) do get one.
+// Cost: the first looks of ScanName and NameEnds take less than a nanosecond per name, about 1 % of
+// checking a header, and 0.5 % of those names need a closer look (100 ns). If names contain a '/'
+// or are not ASCII, all are compared: 300 ns each.
 #ifndef TENSORGATE_BASE_NAME_CHECK_H_
 #define TENSORGATE_BASE_NAME_CHECK_H_
 
@@ -22,22 +25,24 @@ namespace tensorgate::internal {
 
 struct NameFinding {
   Rule rule{};
-  std::uint32_t name = 0;   ///< The first that is concerned.
-  std::uint64_t count = 0;  ///< How many are.
+  std::uint32_t name = 0;   ///< The first name concerned.
+  std::uint64_t count = 0;  ///< The number of names concerned.
   std::string text;         ///< In words, for the rule's message.
 };
 
 using NameAt = std::function<std::string_view(std::uint32_t)>;
 
-/// The names `at(0)` ... `at(count - 1)`, each rule at most once, in the rules' order. `cases_met`: two of them may differ in
-/// the case of ASCII letters only, as NameIndex::Build reports; without it, and where all names are ASCII and none holds
-/// a '/', no two are compared. What is past the first 128 MiB is not looked at (no header or index has as many, but
-/// containers in a pickle may repeat them), nor is what is past the first MiB of a name. Time n log n in the bytes of the
-/// names; memory 20 bytes a name. Where `interrupt` ends it, nothing was found. Throws std::bad_alloc.
+/// Checks the names `at(0)` ... `at(count - 1)` and reports each rule at most once, in the rules'
+/// order. `cases_met`: two names may differ only in the case of ASCII letters, as NameIndex::Build
+/// reports; if it is false, all names are ASCII and none contains a '/', names are not compared
+/// with each other. Anything after the first 128 MiB is ignored (no header or index has as many,
+/// but containers in a pickle may repeat names), as is anything after the first MiB of a name.
+/// Time: n log n in the bytes of the names; memory: 20 bytes per name. If `interrupt` ends it, it
+/// returns no findings. Throws std::bad_alloc.
 std::vector<NameFinding> CheckNames(std::uint32_t count, const NameAt& at, const NameUse& use,
                                     bool cases_met, Interrupt& interrupt);
 
-/// Two different names are equal once the case of ASCII letters does not count.
+/// True if two different names are equal without regard to the case of ASCII letters.
 bool DifferInCase(std::string_view a, std::string_view b);
 
 }  // namespace tensorgate::internal

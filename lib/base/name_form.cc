@@ -25,9 +25,9 @@ constexpr std::array<NameTraitInfo, kNameTraitCount> kTraits = {{
     {Rule::kNameLooksAlike, "has a word that looks like ASCII but is not"},
 }};
 
-constexpr CharacterSet kSeparators("/\\");  // of some system
+constexpr CharacterSet kSeparators("/\\");  // path separators of any system
 constexpr CharacterSet kObjectSeparators("./");
-// No system opens a longer path.
+// No system opens a path longer than this.
 constexpr std::size_t kLongestPath = 4096;
 
 constexpr std::array<std::string_view, 6> kDevices = {"con", "prn",    "aux",
@@ -35,8 +35,9 @@ constexpr std::array<std::string_view, 6> kDevices = {"con", "prn",    "aux",
 constexpr std::array<std::string_view, 2> kNumberedDevices = {"com", "lpt"};
 constexpr std::array<std::string_view, 3> kRaisedDigits = {"\xC2\xB9", "\xC2\xB2", "\xC2\xB3"};
 
-// Programs that make an object of the names find these there already: the first ones and "constructor" wherever they are a
-// part, the others where a name begins with them. `prototype` means something below `constructor` only.
+// Names that every JavaScript object already has, found by programs that turn names into objects:
+// the first ones and "constructor" matter wherever they are a part of a name, the others at its
+// start. `prototype` has a meaning only below `constructor`.
 constexpr std::array<std::string_view, 14> kMembers = {
     "__proto__",   "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__",
     "__class__",   "__bases__",        "__base__",         "__mro__",          "__import__",
@@ -51,7 +52,7 @@ bool IsOneOf(const std::array<std::string_view, kCount>& list, std::string_view 
   return std::ranges::find(list, text) != list.end();
 }
 
-// Calls `part` with each part between separators.
+// Calls `part` for each part between separators.
 template <typename Part>
 void ForEachPart(std::string_view text, const CharacterSet& separators, const Part& part) {
   std::size_t begin = 0;
@@ -68,7 +69,7 @@ bool IsDrive(std::string_view name) {
   return letter >= 'a' && letter <= 'z' && name.substr(1).starts_with(':');
 }
 
-// Windows takes "CON", "con.weight" and "con .x" for the device alike.
+// Windows opens the same device for "CON", "con.weight" and "con .x".
 bool IsDevice(std::string_view part) {
   constexpr std::size_t kLongest = 7;
   std::string_view base = part.substr(0, part.find_first_of(".:"));
@@ -99,7 +100,7 @@ NameTraits PathTraits(std::string_view name, bool own_rules) {
   NameTraits traits = 0;
   if (IsDrive(name)) traits |= Bit(NameTrait::kDrive);
   if (name.contains('\\')) traits |= Bit(NameTrait::kBackslash);
-  // The empty part that an absolute name begins with.
+  // Skip the empty part at the start of an absolute name.
   if (own_rules && kSeparators.Has(name[0])) name.remove_prefix(1);
   ForEachPart(name, kSeparators,
               [&](std::string_view part) { traits |= PartTraits(part, own_rules); });
@@ -116,7 +117,7 @@ bool HasMember(std::string_view name) {
   return found || IsOneOf(kFirstMembers, name.substr(0, name.find_first_of("./")));
 }
 
-// The words of a name, of letters and digits, one character after another.
+// Reads the words of a name (letters and digits), one character at a time.
 class WordReader {
  public:
   void Add(const Character& character) {
@@ -124,7 +125,8 @@ class WordReader {
     ascii_only_ &= character.alike;
     for (const std::uint32_t each : std::span(character.folded).first(character.count)) {
       ascii_only_ &= each < 0x80;
-      // What looks like a separator is not a letter of a word, and is judged with the path.
+      // A character that looks like a separator does not belong to a word; it is judged with the
+      // path.
       if (each < 0x80 && IsAsciiLetter(static_cast<char>(each))) ++letters_;
     }
     alike_ |= character.alike;
@@ -143,7 +145,7 @@ class WordReader {
 
  private:
   static bool IsAsciiLetter(char c) { return FoldCase(c) >= 'a' && FoldCase(c) <= 'z'; }
-  // One letter is not a word: Greek letters name quantities.
+  // A single letter is not a word: Greek letters name quantities.
   void EndWord() {
     found_ |= alike_ && ascii_only_ && letters_ > 1;
     alike_ = false;
@@ -157,7 +159,7 @@ class WordReader {
 
 std::string Folded(std::string_view name, Characters& looks) {
   std::string text;
-  // Only what is ASCII is looked at.
+  // Only ASCII matters here.
   ForEachFolded(name, looks, [&](std::uint32_t point) {
     text += point < 0x80 ? static_cast<char>(point) : '\x7f';
   });
@@ -177,7 +179,7 @@ NameTraits CharacterTraits(std::string_view name, bool own_rules, Characters& lo
     rest.remove_prefix(std::max<std::size_t>(next.length, 1));
     const Character character = looks.Of(next.value);
     words.Add(character);
-    // What is not UTF-8 decodes to NUL.
+    // Bytes that are not UTF-8 decode to NUL.
     const bool deceptive = IsDeceptive(next.value);
     if (deceptive ? !own_rules : character.count == 0) traits |= Bit(NameTrait::kUnseen);
   }

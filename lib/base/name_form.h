@@ -1,4 +1,5 @@
-// Names that file systems or programs read as something else than the name: one at a time.
+// Names that file systems or programs read as something other than the name. This checks one name
+// at a time.
 #ifndef TENSORGATE_BASE_NAME_FORM_H_
 #define TENSORGATE_BASE_NAME_FORM_H_
 
@@ -15,18 +16,18 @@
 
 namespace tensorgate::internal {
 
-/// What a name is, or has, that some reader takes for something else.
+/// Properties of a name that some reader takes for something else.
 enum class NameTrait : std::uint8_t {
   kDrive,           ///< "c:x"
   kDevice,          ///< "a/con.weight": Windows opens the device.
   kDots,            ///< A part is empty or only dots: "a//b", "a/.../b".
   kEnding,          ///< A part ends in a dot or a space, which Windows drops.
-  kBackslash,       ///< A separator on Windows.
-  kFoldedPath,      ///< One of the above once its characters are folded.
-  kMember,          ///< A part is a member of every object: "__proto__".
-  kUnseen,          ///< Controls, and characters that are not seen.
+  kBackslash,       ///< A backslash, which is a separator on Windows.
+  kFoldedPath,      ///< One of the above after folding its characters.
+  kMember,          ///< A part is a member of every JavaScript object: "__proto__".
+  kUnseen,          ///< Control characters and invisible characters.
   kNotNormal,       ///< Not in normal form C.
-  kLooksLikeAscii,  ///< A word of it looks like one of ASCII, and is none.
+  kLooksLikeAscii,  ///< A word looks like an ASCII word, and is not one.
 };
 inline constexpr std::size_t kNameTraitCount = 10;
 
@@ -36,12 +37,12 @@ struct NameTraitInfo {
 };
 const NameTraitInfo& Info(NameTrait trait);
 
-/// What the names of a set are.
+/// How the names of a set are used.
 struct NameUse {
   std::string_view noun;  ///< "tensor's name"
-  /// Some program makes a file of each.
+  /// Some program creates a file for each name.
   bool is_path = true;
-  /// Rules of the format's own report controls, absolute names and "..".
+  /// The format's own rules already report control characters, absolute names and "..".
   bool has_own_rules = false;
 };
 inline constexpr NameUse kSafetensorsNames{.noun = "tensor's name", .has_own_rules = true};
@@ -50,18 +51,18 @@ inline constexpr NameUse kMetadataKeys{.noun = "metadata key", .is_path = false}
 inline constexpr NameUse kShardNames{.noun = "shard's name"};
 inline constexpr NameUse kRecordNames{.noun = "record's name"};
 
-/// A set of traits, each at its bit.
+/// A set of traits, one bit each.
 using NameTraits = std::uint32_t;
 constexpr NameTraits Bit(NameTrait trait) { return NameTraits{1} << static_cast<int>(trait); }
 
-/// `looks`: of Folding::kLooks, kept for many names. Throws std::bad_alloc.
+/// `looks`: created with Folding::kLooks and reused for many names. Throws std::bad_alloc.
 NameTraits TraitsOf(std::string_view name, const NameUse& use, Characters& looks);
 NameTraits TraitsOf(std::string_view name, const NameUse& use);
 
 namespace name_form {
 
-// The first four characters, as small letters, of names that Windows or JavaScript know: of devices three letters and
-// nothing, if no letter follows.
+// The first four characters, in lower case, of names that mean something to Windows or JavaScript.
+// For devices: three letters and a NUL, if no letter follows.
 inline constexpr std::array<std::string_view, 14> kHeads = {"con",  "prn",  "aux",  "nul",  "com",
                                                             "lpt",  "coni", "cono", "tost", "valu",
                                                             "haso", "ispr", "prop", "tolo"};
@@ -73,7 +74,7 @@ constexpr std::uint32_t HeadWord(std::string_view head) {
   }
   return word;
 }
-// The factor gives each head a slot of its own.
+// The factor gives each head its own slot.
 constexpr std::size_t HeadSlot(std::uint32_t word) { return (word * 0x91B7584Bu) >> 26; }
 inline constexpr std::array<std::uint32_t, 64> kHeadTable = [] {
   std::array<std::uint32_t, 64> table{};
@@ -88,8 +89,9 @@ inline constexpr std::array<std::uint32_t, 64> kHeadTable = [] {
 }  // namespace name_form
 
 TENSORGATE_RAW_BYTES_BEGIN
-/// How names begin and end: with ScanName, which sees the rest but control characters and backslashes, a first look at
-/// ASCII names that may see too much, never too little. One for many names, which often begin alike.
+/// The start and end of a name. Together with ScanName, which sees everything but control
+/// characters and backslashes, this is a first look at ASCII names that may report too much but
+/// never too little. Use one object for many names, which often start alike.
 class NameEnds {
  public:
   bool Notable(std::string_view name) {
@@ -101,7 +103,7 @@ class NameEnds {
       head_ = head;
       notable_ = IsNotable(head);
     }
-    // Letters, digits and brackets are above; the dot and the space are not.
+    // Letters, digits and brackets are above '0'; the dot and the space are not.
     return notable_ || name.data()[name.size() - 1] < '0';
   }
 
@@ -116,11 +118,11 @@ class NameEnds {
   }
 
   std::uint32_t head_ = 0;
-  bool notable_ = true;  // of four NULs, and of nothing
+  bool notable_ = true;  // for four NULs, and for an empty name
 };
 TENSORGATE_RAW_BYTES_END
 
-/// TraitsOf may have anything to say about this name.
+/// False if TraitsOf would find nothing in this name.
 inline bool IsNotable(std::string_view name) {
   bool control = false;
   for (const char c : name) control |= static_cast<unsigned char>(c) < 0x20 || c == '\\';

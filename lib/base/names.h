@@ -1,4 +1,4 @@
-// Names: hashed, searched for duplicates, found again.
+// Names: hashing them, finding duplicates, looking them up.
 #ifndef TENSORGATE_BASE_NAMES_H_
 #define TENSORGATE_BASE_NAMES_H_
 
@@ -18,7 +18,8 @@ namespace tensorgate::internal {
 
 struct NameScan {
   std::uint32_t hash;
-  bool notable;  ///< Holds '/', "__", "uc" (of "constructor"), DEL or a byte above it: look closer.
+  /// Contains '/', "__", "uc" (of "constructor") or a byte from DEL on: look closer.
+  bool notable;
 };
 
 template <typename Word>
@@ -38,12 +39,12 @@ inline std::uint64_t FoldedProduct(std::uint64_t a, std::uint64_t b) {
 #endif
 }
 
-/// Takes a name by pieces that may overlap, but not leave a byte or a pair of bytes out.
+/// Takes a name in pieces, which may overlap but must not skip a byte or a pair of bytes.
 class NameScanner {
  public:
   explicit NameScanner(std::size_t size) : hash_(size) {}
 
-  /// Sixteen bytes, and the pair of the last with the one behind them.
+  /// Sixteen bytes, and the pair of the last of them and the byte after it.
   void Block(const char* at) {
     Mix(LoadWord<std::uint64_t>(at), LoadWord<std::uint64_t>(at + 8));
     Bytes bytes, next;
@@ -83,14 +84,14 @@ class NameScanner {
     hash_ += FoldedProduct(first ^ key_, second + (key_ >> 7 | key_ << 57));
     key_ += 0xE7037ED1A0B428DB;
   }
-  // In both, bit 7 of a byte tells. A byte above 0x7E shows in itself or in itself + 1. By
-  // reference: how vectors are passed depends on the machine's flags.
+  // In both, bit 7 of a byte is the result. A byte above 0x7E shows in itself or in itself + 1. By
+  // reference, since how vectors are passed depends on the machine's flags.
   void See(const Bytes& bytes, const Bytes& next) {
     bytes_seen_ |= bytes | (bytes > Bytes{} + kTilde) | (bytes == Bytes{} + kSlash) |
                    ((bytes == Bytes{} + kUnderscore) & (next == Bytes{} + kUnderscore)) |
                    ((bytes == Bytes{} + kU) & (next == Bytes{} + kC));
   }
-  // Bit 7 of each byte that is `c`, and perhaps of one after it.
+  // Sets bit 7 of each byte that equals `c`, and possibly of a byte after one.
   static std::uint64_t Find(std::uint64_t word, char c) {
     const std::uint64_t x = word ^ kOnes * static_cast<unsigned char>(c);
     return (x - kOnes) & ~x & kHigh;
@@ -105,9 +106,9 @@ class NameScanner {
   Bytes bytes_seen_{};
 };
 
-/// Hash and a first look at a name. Names that differ only in the case of ASCII letters have the same
-/// hash. It has no secret: equal hashes are settled by the bytes, and NameIndex bounds what chosen
-/// collisions cost.
+/// Hash of a name and a first look at it. Names that differ only in the case of ASCII letters have
+/// the same hash. There is no secret: equal hashes are decided by comparing the bytes, and
+/// NameIndex bounds the cost of chosen collisions.
 inline NameScan ScanName(std::string_view name) {
   const char* at = name.data();
   const std::size_t size = name.size();
@@ -131,19 +132,18 @@ inline NameScan ScanName(std::string_view name) {
 
 inline std::uint32_t HashName(std::string_view name) { return ScanName(name).hash; }
 
-/// Finds equal names among many, and a name among them. The names stay where they are; `at(i)`
-/// gives the i-th, as a text or as something that is equal, ordered by compare() and has a size() as
-/// texts are and have.
+/// Finds equal names among many, and looks up names. The names are not copied; `at(i)` gives the
+/// i-th, as text or as another type with ==, compare() and size().
 class NameIndex {
  public:
   struct Nothing {
     void operator()(std::uint32_t, std::uint32_t) const {}
   };
 
-  /// `hashes[i]` is ScanName(at(i)).hash. Duplicates are told by `on_duplicate(later, first)` in
-  /// ascending order of `later`; the index holds the first. Throws std::bad_alloc. Time n log n
-  /// whatever the names: many equal hashes switch to sorting. `on_alike(later, earlier)`: the hashes of
-  /// two names are equal and the names are not, or, once, that hashes were given up.
+  /// `hashes[i]` is ScanName(at(i)).hash. Duplicates are reported by `on_duplicate(later, first)`
+  /// in ascending order of `later`; the index holds the first. Throws std::bad_alloc. Time n log n
+  /// whatever the names: many equal hashes switch to sorting. `on_alike(later, earlier)` is called
+  /// if the hashes of two names are equal but the names are not, and once if hashing was given up.
   template <typename NameAt, typename OnDuplicate, typename Alike = Nothing>
   void Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
              const OnDuplicate& on_duplicate, const Alike& on_alike = {});
@@ -154,13 +154,13 @@ class NameIndex {
     std::uint64_t probes = 0;
     return Find(name, hash, at, probes);
   }
-  /// Adds to `probes` what it cost: 1 or 2 for a good hash. Whoever looks up many names that somebody
-  /// else chose calls Sort when they cost more.
+  /// Adds the cost to `probes`: 1 or 2 for a good hash. Callers that look up many untrusted names
+  /// should call Sort if they cost more.
   template <typename Name = std::string_view, typename NameAt>
   std::optional<std::uint32_t> Find(const std::type_identity_t<Name>& name, std::uint32_t hash,
                                     const NameAt& at, std::uint64_t& probes) const;
-  /// From now on a look-up takes log n comparisons, whatever the names. `count`: as many names as the
-  /// index was built of. Throws std::bad_alloc.
+  /// After this, a lookup takes log n comparisons, whatever the names. `count`: the number of names
+  /// that the index was built from. Throws std::bad_alloc.
   template <typename NameAt>
   void Sort(std::uint32_t count, const NameAt& at) {
     slots_.Clear();
@@ -171,11 +171,11 @@ class NameIndex {
   template <typename NameAt, typename OnDuplicate>
   void BuildSorted(std::uint32_t count, const NameAt& at, const OnDuplicate& on_duplicate);
 
-  // The upper bits of the hash, then index + 1 in as many bits as the number of names needs; 0 is
-  // free. Open addressing, linear, from the slot that the hash's lower bits say.
+  // The upper bits of the hash, then index + 1 in the number of bits that the number of names
+  // needs; 0 is free. Linear open addressing, starting at the slot given by the hash's lower bits.
   PodBuffer<std::uint32_t> slots_;
   std::uint32_t index_mask_ = 0;
-  PodBuffer<std::uint32_t> sorted_;  // by name, where hashes were of no use
+  PodBuffer<std::uint32_t> sorted_;  // by name, if hashes were useless
 };
 
 }  // namespace tensorgate::internal

@@ -1,4 +1,4 @@
-// Bodies of the templates in names.h.
+// Definitions of the templates in names.h.
 #ifndef TENSORGATE_BASE_NAMES_IMPL_H_
 #define TENSORGATE_BASE_NAMES_IMPL_H_
 
@@ -23,7 +23,8 @@ void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
   const std::uint32_t index_mask = index_mask_;
   const std::span<std::uint32_t> slots = slots_.span();
   const std::span<const std::uint32_t> hash_at = hashes.span();
-  // A good hash needs about two probes a name; far beyond that someone chose the names.
+  // A good hash needs about two probes per name; far more mean that the names were chosen to
+  // collide.
   std::uint64_t probes_left = std::uint64_t{count} * 16 + 4096;
   constexpr std::uint32_t kAhead = 12;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -50,7 +51,7 @@ void NameIndex::Build(const PodBuffer<std::uint32_t>& hashes, const NameAt& at,
         slots_.Clear();
         on_alike(i, i);
         return BuildSorted(count, at, [&](std::uint32_t later, std::uint32_t first) {
-          if (later >= i) on_duplicate(later, first);  // those before were told
+          if (later >= i) on_duplicate(later, first);  // earlier ones were already reported
         });
       }
       slot = (slot + 1) & mask;
@@ -64,7 +65,7 @@ void NameIndex::BuildSorted(std::uint32_t count, const NameAt& at,
   sorted_.Resize(count);
   const std::span<std::uint32_t> sorted = sorted_.span();
   for (std::uint32_t i = 0; i < count; ++i) sorted[i] = i;
-  // By length first: most comparisons end there.
+  // By length first: that decides most comparisons.
   const auto before = [&](std::uint32_t a, std::uint32_t b) {
     const auto x = at(a), y = at(b);
     if (x.size() != y.size()) return x.size() < y.size();

@@ -1,4 +1,4 @@
-// What a parser without input and output asks of its driver.
+// What a parser without input and output requests from its driver.
 #ifndef TENSORGATE_BASE_NEED_H_
 #define TENSORGATE_BASE_NEED_H_
 
@@ -8,7 +8,8 @@
 
 namespace tensorgate::internal {
 
-/// Bytes that are wanted next: fill all of `into` from `offset` on. Nothing wanted: `into` is empty.
+/// The bytes that the parser needs next: fill all of `into` from `offset` on. If it needs nothing,
+/// `into` is empty.
 struct Need {
   std::uint64_t offset = 0;
   std::span<std::byte> into;

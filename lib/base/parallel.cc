@@ -11,13 +11,13 @@ namespace tensorgate::internal {
 namespace {
 
 constexpr unsigned kMaxThreads = 16;
-// What a thread has to do for starting it to be worth while.
-constexpr std::uint64_t kBytesAThread = std::uint64_t{8} << 20;
+// Amount of work for which starting a thread is worthwhile.
+constexpr std::uint64_t kBytesPerThread = std::uint64_t{8} << 20;
 
 unsigned ThreadsFor(std::uint64_t count, std::uint64_t total, const ParallelOptions& options) {
   unsigned threads = options.threads;
   if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads);
-  const std::uint64_t useful = std::min(count, total / kBytesAThread + 1);
+  const std::uint64_t useful = std::min(count, total / kBytesPerThread + 1);
   return static_cast<unsigned>(std::min<std::uint64_t>(threads, useful));
 }
 
@@ -27,7 +27,7 @@ class Run {
       const ReadPiece& piece)
       : count_(count), total_(total), options_(options), piece_(piece) {}
 
-  // Piece after piece until there are none or somebody failed.
+  // Takes piece after piece until there are none left or a thread failed.
   void Work(bool reports_progress) {
     while (!stop_.load(std::memory_order_relaxed)) {
       if (options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed)) {
@@ -51,7 +51,7 @@ class Run {
   }
 
  private:
-  // What a source of the caller's throws is a failure to read.
+  // An exception of a caller's source counts as a read failure.
   Result<std::uint64_t> Do(std::uint64_t number) {
     try {
       return piece_(number);
@@ -104,7 +104,7 @@ Result<void> RunPieces(std::uint64_t count, std::uint64_t total, bool single_thr
         others.emplace_back([&run] { run.Work(false); });
       }
     } catch (...) {
-      // No more threads, or no memory for one: those that there are do the work.
+      // No more threads, or no memory for one: the existing ones do the work.
     }
     run.Work(true);
   }

@@ -1,4 +1,4 @@
-// Work in numbered pieces, shared out among threads.
+// Work in numbered pieces, distributed among threads.
 #ifndef TENSORGATE_BASE_PARALLEL_H_
 #define TENSORGATE_BASE_PARALLEL_H_
 
@@ -10,19 +10,20 @@
 
 namespace tensorgate::internal {
 
-/// As in LoadOptions, where each is explained.
+/// As in LoadOptions, which explains each of them.
 struct ParallelOptions {
   unsigned threads = 0;
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress = {};
   const std::atomic<bool>* cancel = nullptr;
 };
 
-/// Does the piece of that number; returns how many bytes came. May throw.
+/// Processes the piece with this number; returns the number of bytes it read. May throw.
 using ReadPiece = std::function<Result<std::uint64_t>(std::uint64_t number)>;
 
-/// Does the pieces 0 … `count` - 1, in this order where one thread does them, and `total`
-/// bytes together. After a failure or a cancellation no new piece is begun; of several failures the one
-/// of the lowest number is reported. `single_threaded`: on the caller's thread only. Never throws.
+/// Processes the pieces 0 … `count` - 1, in this order if there is only one thread; together they
+/// have `total` bytes. After a failure or a cancellation no new piece is started; if several pieces
+/// fail, the lowest number is reported. `single_threaded`: only on the caller's thread. Never
+/// throws.
 Result<void> RunPieces(std::uint64_t count, std::uint64_t total, bool single_threaded,
                        const ParallelOptions& options, const ReadPiece& piece);
 

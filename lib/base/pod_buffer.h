@@ -1,5 +1,5 @@
-// Uninitialized storage for trivial types that grows and shrinks in place where the allocator can:
-// a header of 100 MB makes records of 60 MB, and std::vector would copy and clear them.
+// Uninitialized storage for trivial types that grows and shrinks in place if the allocator can: a
+// header of 100 MB leads to records of 60 MB, which std::vector would copy and clear.
 #ifndef TENSORGATE_BASE_POD_BUFFER_H_
 #define TENSORGATE_BASE_POD_BUFFER_H_
 
@@ -53,16 +53,17 @@ class PodBuffer {
   void Reserve(std::size_t capacity) {
     if (capacity > capacity_) Reallocate(capacity);
   }
-  /// The same for about so many, in whole large pages: for blocks that are filled at once, and do not stay.
+  /// The same for about this many elements, in whole huge pages: for temporary blocks that are
+  /// filled at once.
   void Expect(std::size_t capacity) {
     Reserve(capacity < kMax ? WithWholeHugePages(capacity * sizeof(T)) / sizeof(T) : capacity);
   }
-  /// New elements have no value. Throws std::bad_alloc.
+  /// New elements are uninitialized. Throws std::bad_alloc.
   void Resize(std::size_t size) {
     Reserve(size);
     size_ = size;
   }
-  /// All elements zero; what was there is lost. Throws std::bad_alloc.
+  /// Sets all elements to zero; the old contents are lost. Throws std::bad_alloc.
   void AssignZero(std::size_t size) {
     T* data = static_cast<T*>(std::calloc(size == 0 ? 1 : size, sizeof(T)));
     if (data == nullptr) throw std::bad_alloc();
@@ -77,16 +78,16 @@ class PodBuffer {
     }
     data_[size_++] = value;
   }
-  /// The element behind the last, to be filled in place; without a value. Throws std::bad_alloc.
+  /// The element after the last, uninitialized, to be filled in place. Throws std::bad_alloc.
   T& Spare() {
     if (size_ == capacity_) [[unlikely]] {
       Grow();
     }
     return data_[size_];
   }
-  /// Takes the spare element in, which must be there.
+  /// Adds the spare element, which must exist.
   void AddSpare() { ++size_; }
-  /// Gives back what is not used. Never throws: a block that cannot be shrunk stays.
+  /// Releases unused memory. Never throws: a block that cannot be shrunk stays.
   void ShrinkToFit() {
     if (size_ == capacity_) return;
     if (size_ == 0) {

@@ -1,4 +1,4 @@
-// Marks code that touches raw bytes; clang's -Wunsafe-buffer-usage is an error in all other code.
+// Marks code that accesses raw bytes; clang's -Wunsafe-buffer-usage is an error in all other code.
 #ifndef TENSORGATE_BASE_RAW_BYTES_H_
 #define TENSORGATE_BASE_RAW_BYTES_H_
 

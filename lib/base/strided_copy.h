@@ -1,4 +1,4 @@
-// Copies items that lie at even distances.
+// Copies items that are at equal distances.
 #ifndef TENSORGATE_BASE_STRIDED_COPY_H_
 #define TENSORGATE_BASE_STRIDED_COPY_H_
 
@@ -32,8 +32,8 @@ inline void CopyRow(const std::byte* from, std::ptrdiff_t from_stride, std::byte
   }
 }
 
-/// Copies `count` items of `size` bytes, neither of them 0. Both ends of both rows must be inside; else the program
-/// ends.
+/// Copies `count` items of `size` bytes, both above 0. Requires that all items of both rows are
+/// inside their spans; aborts otherwise.
 inline void CopyStrided(std::span<const std::byte> from, Row source, std::span<std::byte> into,
                         Row target, std::uint64_t count, std::size_t size) {
   if (!source.Fits(count, size, from.size())) std::abort();

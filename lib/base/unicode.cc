@@ -23,7 +23,7 @@ struct FoldRun {
   bool alike;
 };
 
-// Folds to so many characters of kFoldPool.
+// `point` folds to this many characters of kFoldPool.
 struct FoldText {
   std::uint32_t point;
   std::uint16_t begin;
@@ -35,7 +35,7 @@ struct LookAlike {
   std::uint32_t point, ascii;
 };
 
-// Normal form C joins first and second to whole.
+// Normal form C joins `first` and `second` to `whole`.
 struct Composition {
   std::uint32_t first, second, whole;
 };
@@ -57,7 +57,7 @@ constexpr std::array<std::uint16_t, kCompositions.size()> kByWhole = [] {
 
 static_assert(kMaxFolded <= Character().folded.size());
 
-// The last row of `table` that begins at or before `point`, if it goes as far.
+// The last row of `table` that starts at or before `point`, if it reaches that far.
 template <typename Row, std::size_t kCount>
 const Row* FindRun(const std::array<Row, kCount>& table, std::uint32_t point) {
   const auto after = std::ranges::upper_bound(table, point, {}, &Row::first);
@@ -90,7 +90,7 @@ bool Compose(std::uint32_t first, std::uint32_t second) {
   return std::ranges::binary_search(kCompositions, std::pair(first, second), {}, pair);
 }
 
-// Something may be joined to another character by it, though it is not a mark.
+// It can be the second of two joined characters, though it is not a mark.
 bool IsSecond(std::uint32_t point) {
   return IsIn(point, kVowels, kVowelCount) || IsIn(point, kTails + 1, kTailCount - 1) ||
          std::ranges::any_of(kCompositions,
@@ -102,7 +102,7 @@ std::uint32_t CombiningClass(std::uint32_t point) {
   return run == nullptr ? 0 : run->combining_class;
 }
 
-// The pair that normal form C joins to `whole`; nothing if there is none.
+// The pair that normal form C joins to `whole`; nullptr if there is none.
 const Composition* PartsOf(std::uint32_t whole) {
   const auto whole_of = [](std::uint16_t i) { return kCompositions.at(i).whole; };
   const auto found = std::ranges::lower_bound(kByWhole, whole, {}, whole_of);
@@ -111,7 +111,8 @@ const Composition* PartsOf(std::uint32_t whole) {
 
 void Append(Character& out, std::uint32_t point) { out.folded.at(out.count++) = point; }
 
-// Canonical decomposition: a base, then the marks that were joined to it, last joined last.
+// Canonical decomposition: the base character, then the marks that were joined to it, in the order
+// of joining.
 void Decompose(std::uint32_t point, Character& out) {
   if (IsIn(point, kSyllables, kSyllableCount)) {
     const std::uint32_t index = point - kSyllables, tail = index % kTailCount;

@@ -21,7 +21,7 @@ constexpr Lead kLeads[] = {
 
 constexpr std::uint64_t kHigh = 0x8080808080808080;
 
-// U+D800 to U+DFFF, as "surrogatepass" spells them.
+// U+D800 to U+DFFF, as Python's "surrogatepass" encodes them.
 bool IsSurrogate(std::string_view text) {
   return text.size() >= 3 && text[0] == '\xED' && (text[1] & 0xE0) == 0xA0 &&
          (text[2] & 0xC0) == 0x80;
@@ -51,7 +51,7 @@ CodePoint DecodeUtf8(std::string_view text) {
 std::size_t ValidUtf8Length(std::string_view text, bool surrogates) {
   std::size_t offset = 0;
   while (offset < text.size()) {
-    // Names are ASCII nearly always: eight characters at a time.
+    // Names are nearly always ASCII: check eight characters at a time.
     while (text.size() - offset >= 8 &&
            (LoadLittleEndian<std::uint64_t>(text.substr(offset)) & kHigh) == 0) {
       offset += 8;

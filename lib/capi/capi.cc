@@ -1,4 +1,5 @@
-// The C interface over `tensorgate::Report`. Here alone exceptions are caught and raw bytes cross the border.
+// The C interface for `tensorgate::Report`. Exceptions are caught, and raw bytes cross the language
+// border, only in this folder.
 #include "tensorgate.h"
 
 #include <algorithm>
@@ -51,7 +52,7 @@ struct NamedLimit {
   std::uint64_t Options::* here;
   std::uint64_t Limits::* there;
 };
-// A limit that the C struct lacks does not compile.
+// A limit that is missing in the C struct is a compile error.
 constexpr std::array kCaps = {
 #define TENSORGATE_LIMIT(name, ...) NamedLimit{&Options::max_##name, &Limits::name},
 #include "tensorgate/limits.def"
@@ -101,7 +102,7 @@ tensorgate_report* tensorgate::capi::OutOfMemoryReport() noexcept {
 
 namespace {
 
-/// Makes `made` once. What throws leaves the flag unset, so that a later call may do better.
+/// Runs `make` once. If it throws, the flag stays unset, so that a later call can succeed.
 template <typename Make>
 void Once(std::once_flag& flag, Make&& make) noexcept {
   try {

@@ -1,4 +1,4 @@
-// Verdicts of the C interface: on any file, and on what a caller reads as safetensors alone.
+// Checks of the C interface: of any file, and for callers that read only safetensors.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,7 +15,7 @@ using tensorgate::Status;
 
 namespace {
 
-/// By which rules bytes, and what could not be opened, are judged.
+/// How to judge bytes, and files that could not be opened.
 struct Judge {
   Report (*source)(Source& source, const CheckOptions& options);
   Report (*path)(const std::string& path, const CheckOptions& options);
@@ -50,7 +50,7 @@ tensorgate_report* CheckCallback(const Judge& judge, uint64_t size, tensorgate_r
 
 tensorgate_report* CheckMemory(const Judge& judge, const void* bytes, size_t length,
                                const tensorgate_options* options) {
-  // Bytes that are nowhere are a source that fails.
+  // A null pointer with a length is a source that fails.
   if (bytes == nullptr && length != 0) {
     return CheckCallback(judge, length, nullptr, nullptr, options);
   }

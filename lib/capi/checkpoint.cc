@@ -56,7 +56,7 @@ LoadOptions ToLoadOptions(const tensorgate_load_options* given) {
   return options;
 }
 
-/// What `open` opens by `options`; the error holds the report.
+/// Opens a checkpoint with `open` and `options`; the error holds the report.
 template <typename Call>
 tensorgate_checkpoint* Open(const tensorgate_options* options, tensorgate_error** error,
                             Call&& open, const char* path = "") {
@@ -70,7 +70,7 @@ tensorgate_checkpoint* Open(const tensorgate_options* options, tensorgate_error*
       path);
 }
 
-/// Memory of the caller's; NULL only where there is nothing to be put.
+/// Caller-owned memory, which may be NULL only if its length is 0.
 Result<std::span<std::byte>> Memory(void* into, std::size_t length) {
   if (into == nullptr && length != 0) return Misuse(Rule::kUseWrongSize);
   return std::span(static_cast<std::byte*>(into), length);
@@ -82,7 +82,7 @@ Result<std::vector<Subscript>> ToSubscripts(const tensorgate_subscript* given, s
   subscripts.reserve(count);
   for (const tensorgate_subscript& each : std::span(given, count)) {
     Subscript& made = subscripts.emplace_back();
-    // What is no kind is a range whose step is refused.
+    // An unknown kind becomes a range whose step is refused.
     const auto kind = tensorgate::capi::ToNumber(each.kind);
     if (static_cast<std::uint64_t>(kind) > TENSORGATE_NEW_AXIS) {
       made.step = 0;
@@ -191,7 +191,7 @@ int tensorgate_stride(const tensorgate_checkpoint* checkpoint, size_t index, uin
     if (found.stride.empty()) {
       found.stride.assign(rank, 1);
       for (std::size_t i = rank; i-- > 1;) {
-        // A dimension of 0 may stand beside any others: the product means nothing there.
+        // With a dimension of 0 the others are arbitrary, and their product has no meaning.
         found.stride[i - 1] = found.elements() == 0 ? 1 : found.stride[i] * found.shape[i];
       }
     }

@@ -1,10 +1,10 @@
-// Errors of the C interface, and what its calls share.
+// Errors of the C interface, and functions that its calls share.
 #include "lib/capi/handles.h"
 
 namespace tensorgate::capi {
 
 tensorgate_error* OutOfMemory() noexcept {
-  // Without a text: the summary of its rule is given out instead.
+  // Has no text: the summary of its rule is returned instead.
   static tensorgate_error error{{.rule = Rule::kIoOutOfMemory}, {}, {}};
   return &error;
 }
@@ -26,7 +26,7 @@ std::optional<DType> ToDType(const tensorgate_dtype& given) {
 
 namespace {
 
-/// Puts what `make` returns into `*error`, if the caller wants it.
+/// Stores what `make` returns in `*error`, if the caller wants it.
 template <typename Make>
 void Put(tensorgate_error** error, Make&& make) noexcept {
   if (error == nullptr) return;
@@ -56,7 +56,7 @@ void AddFinding(tensorgate_error** error, const TrustError& reason) noexcept {
 void AddFinding(tensorgate_error** error, Report report, std::string path) noexcept {
   Put(error, [&] {
     auto made = std::make_unique<tensorgate_error>();
-    const Finding& reason = *report.reason();  // nothing is refused without one
+    const Finding& reason = *report.reason();  // a refused file always has a reason
     made->status = {.rule = reason.rule, .offset = reason.offset, .found = reason.found};
     made->text = Message(report, reason);
     made->report.emplace(std::move(report), std::move(path));

@@ -1,4 +1,4 @@
-// What the handles of the C interface hold, and how its calls end.
+// The contents of the C interface's handles, and how its calls return errors.
 #ifndef TENSORGATE_CAPI_HANDLES_H_
 #define TENSORGATE_CAPI_HANDLES_H_
 
@@ -29,12 +29,12 @@
 #include "tensorgate/status.h"
 #include "tensorgate/trust.h"
 
-/// A report, and the text made of it when it is first asked for; many threads may ask.
+/// A report and its text, which is created on first use. Thread-safe.
 struct tensorgate_report {
   explicit tensorgate_report(tensorgate::Report made, std::string opened = {})
       : report(std::move(made)), path(std::move(opened)) {}
   const tensorgate::Report report;
-  const std::string path;  // "" for bytes that have none
+  const std::string path;  // "" for bytes without a path
   mutable std::once_flag messages_once, text_once, json_once;
   mutable std::vector<std::string> messages;
   mutable std::string text, json;
@@ -56,16 +56,16 @@ struct tensorgate_checkpoint {
 
 namespace tensorgate::capi {
 
-/// What is handed out where there is no memory for an error. Never freed, never written to.
+/// Returned if there is no memory for an error. Never freed, never written to.
 tensorgate_error* OutOfMemory() noexcept;
 
-/// `use/unknown-option` if there is a value that means nothing here. Throws std::bad_alloc.
+/// Fails with `use/unknown-option` if an option has an invalid value. Throws std::bad_alloc.
 Result<CheckOptions> ToOptions(const tensorgate_options* given);
 
-/// What is handed out where there is no memory for a report. Never freed, never written to.
+/// Returned if there is no memory for a report. Never freed, never written to.
 tensorgate_report* OutOfMemoryReport() noexcept;
 
-/// Puts the report that `check` makes on the heap. It may throw for want of memory.
+/// Moves the report that `check` returns to the heap. Either may throw if memory runs out.
 template <typename Check>
 tensorgate_report* Keep(Check&& check, std::string_view path = {}) noexcept {
   try {
@@ -75,7 +75,7 @@ tensorgate_report* Keep(Check&& check, std::string_view path = {}) noexcept {
   }
 }
 
-/// The same of a check by `options`.
+/// The same for a check with `options`.
 template <typename Check>
 tensorgate_report* Judge(const tensorgate_options* options, Check&& check,
                          std::string_view path = {}) noexcept {
@@ -86,11 +86,12 @@ tensorgate_report* Judge(const tensorgate_options* options, Check&& check,
   return Keep(judge, path);
 }
 
-/// Reads by a function of C's; it may answer anything.
+/// Reads with a C function, which may return anything.
 Result<std::size_t> CallRead(tensorgate_read_function read, void* context, std::uint64_t offset,
                              std::span<std::byte> into);
 
-/// The number in an enumeration of C's, which may hold any; C++ must not read it as one of the enumeration.
+/// The number in a C enumeration, which may have any value; C++ must not read it as the
+/// enumeration.
 template <typename Enum>
 std::underlying_type_t<Enum> ToNumber(const Enum& given) {
   std::underlying_type_t<Enum> number;
@@ -98,7 +99,7 @@ std::underlying_type_t<Enum> ToNumber(const Enum& given) {
   return number;
 }
 
-/// A dtype of this library, if C's number is one.
+/// The dtype with this number, if there is one.
 std::optional<DType> ToDType(const tensorgate_dtype& given);
 
 inline std::string_view ToView(const char* bytes, std::size_t length) {
@@ -109,12 +110,12 @@ inline tensorgate_text ToText(std::string_view view) {
   return {view.empty() ? "" : view.data(), view.size()};
 }
 
-/// Puts `status` into `*error`, if the caller wants it.
+/// Stores `status` in `*error`, if the caller wants it.
 void AddFinding(tensorgate_error** error, const Status& status) noexcept;
 void AddFinding(tensorgate_error** error, const TrustError& reason) noexcept;
 void AddFinding(tensorgate_error** error, Report report, std::string path) noexcept;
 
-/// Runs a call that fails with a status; 1 if it did not.
+/// Runs a call that returns a Result; returns 1 if it succeeded, otherwise stores the error.
 template <typename Call>
 int Run(tensorgate_error** error, Call&& call) noexcept {
   try {
@@ -122,13 +123,15 @@ int Run(tensorgate_error** error, Call&& call) noexcept {
     if (done) return 1;
     AddFinding(error, done.error());
   } catch (...) {
-    // Only running out of memory throws here: what the caller's functions return are numbers.
+    // Only running out of memory throws here: callers' functions are C functions, which return
+    // numbers.
     AddFinding(error, Status{.rule = Rule::kIoOutOfMemory});
   }
   return 0;
 }
 
-/// Makes a handle of what a call returns. Its error is told, `about` which path where it is a report.
+/// Creates a handle from the result of a call. If it fails, stores the error, for a report with the
+/// path `about`.
 template <typename Handle, typename Call, typename... About>
 Handle* Make(tensorgate_error** error, Call&& call, const About&... about) noexcept {
   try {
@@ -145,7 +148,7 @@ inline std::unexpected<Status> Misuse(Rule rule, std::uint64_t found = 0) {
   return std::unexpected(Status{.rule = rule, .found = found});
 }
 
-/// Copies as many bytes as the caller's structure has; its own struct_size stays.
+/// Copies as many bytes as the caller's structure has; its struct_size does not change.
 template <typename T>
 int Deliver(T full, T* into) {
   const std::size_t size = into->struct_size;
@@ -155,8 +158,9 @@ int Deliver(T full, T* into) {
   return 1;
 }
 
-/// Copies what a caller-owned structure has, which may be shorter or longer than this library's. A size that
-/// ends within a pointer does not count it: half of one leads anywhere.
+/// Copies the members of a caller-owned structure, which may be shorter or longer than this
+/// library's. If the size ends within a pointer, that pointer is not copied, since half a pointer
+/// is invalid.
 template <typename T>
 void Take(const T* given, T& into) {
   if (given == nullptr) return;
@@ -164,7 +168,7 @@ void Take(const T* given, T& into) {
   if (whole > sizeof given->struct_size) std::memcpy(&into, given, std::min(whole, sizeof into));
 }
 
-/// The same; the rest is zero.
+/// The same; the other members are zero.
 template <typename T>
 T Taken(const T* given) {
   T all{};
@@ -172,7 +176,7 @@ T Taken(const T* given) {
   return all;
 }
 
-/// The progress of either kind of options as the library asks for it.
+/// Converts the progress callback of either kind of options.
 template <typename T>
 auto ToProgress(const T& options) {
   using Progress = std::function<bool(std::uint64_t, std::uint64_t)>;

@@ -35,7 +35,7 @@ tensorgate::SaveOptions ToSaveOptions(const tensorgate_save_options* given) {
   return options;
 }
 
-/// Adds a tensor whose data are told apart by the callers below.
+/// Adds a tensor; its callers provide the different kinds of data.
 int Add(tensorgate_writer* writer, tensorgate_text name, const tensorgate_dtype& dtype,
         const std::uint64_t* shape, std::size_t rank, decltype(TensorData::data) data,
         tensorgate_error** error) {
@@ -94,7 +94,7 @@ int tensorgate_writer_add_from(tensorgate_writer* writer, tensorgate_text name,
     decltype(TensorData::data) data =
         tensorgate::SourceData{from.part(tensor->part).source, tensor->range.offset};
     if (!tensor->stride.empty()) {
-      // Strides are gathered by the checkpoint, the whole tensor at a time.
+      // The checkpoint gathers tensors with strides, the whole tensor at a time.
       auto gathered = std::make_shared<tensorgate::Buffer>();
       data = [&from, index, gathered](std::uint64_t offset,
                                       std::span<std::byte> into) -> Result<void> {

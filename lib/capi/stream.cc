@@ -15,7 +15,7 @@ struct tensorgate_stream {
     if (!options) refused = options.error();
   }
   StreamScan scan;
-  std::optional<Status> refused;  // by its options: nothing is looked at
+  std::optional<Status> refused;  // because of invalid options: no bytes are looked at
 };
 
 extern "C" {

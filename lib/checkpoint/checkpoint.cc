@@ -1,4 +1,4 @@
-// Opening, and what an open checkpoint shows; see load.cc for reading.
+// Opening a checkpoint, and its contents; see load.cc for reading.
 #include "tensorgate/checkpoint.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ std::expected<Checkpoint, Report> OpenOne(std::string path, Result<std::unique_p
   return CheckpointData::Make(std::move(parts));
 }
 
-// The shards that an index names, each opened once and held.
+// Opens the shards of an index, each once, and keeps them open.
 std::expected<Checkpoint, Report> OpenShards(const std::string& path, const CheckOptions& options) {
   sharded::Checked checked = sharded::CheckPath(path, StrictOptions(options), true);
   if (checked.report.verdict() != Verdict::kAccepted) {
@@ -41,7 +41,7 @@ std::expected<Checkpoint, Report> OpenShards(const std::string& path, const Chec
         checked.folder + shard.name, std::move(shard.source), std::move(judged), options));
     parts.push_back(std::move(part));
   }
-  return CheckpointData::MakeWhole(path, std::move(parts), std::move(checked.report));
+  return CheckpointData::MakeSharded(path, std::move(parts), std::move(checked.report));
 }
 
 std::expected<Checkpoint, Report> OpenFileOrShards(const std::string& path,
@@ -103,7 +103,8 @@ Checkpoint CheckpointData::Make(std::vector<PartData> parts) {
   return Checkpoint(std::move(data));
 }
 
-Checkpoint CheckpointData::MakeWhole(std::string path, std::vector<PartData> parts, Report report) {
+Checkpoint CheckpointData::MakeSharded(std::string path, std::vector<PartData> parts,
+                                       Report report) {
   auto data = std::make_unique<CheckpointData>();
   data->path = std::move(path);
   data->report = std::move(report);
@@ -115,7 +116,7 @@ Checkpoint CheckpointData::MakeWhole(std::string path, std::vector<PartData> par
       hashes.PushBack(HashName(part.file->name(i)));
     }
   }
-  // No name is there twice: that was checked.
+  // The names are unique, which was checked.
   data->names.Build(
       hashes, [&](std::uint32_t index) { return data->NameOf(index); },
       [](std::uint32_t, std::uint32_t) {});

@@ -28,8 +28,8 @@ std::span<std::byte> At(std::span<std::byte> memory, std::uint64_t position, std
   return memory.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(length));
 }
 
-// Tensors in one block: first those that lie in the file as they do in memory, then those that are
-// put together from strides.
+// Tensors in one block: first those that are in the file as they are in memory, then those that are
+// assembled from strides.
 class Places {
  public:
   void Add(TensorRef tensor) {
@@ -38,7 +38,7 @@ class Places {
     if (strided) strided_.push_back({extents_.size() - 1, std::move(tensor), 0});
   }
 
-  // Bytes in all; more than there can be if the number does not fit.
+  // The total size, or the largest number if it does not fit.
   std::uint64_t LayOut() {
     std::optional<internal::Layout> layout = internal::LayOut(extents_);
     if (!layout) return UINT64_MAX;
@@ -130,7 +130,7 @@ Result<void> Checkpoint::ReadRange(std::size_t part, std::uint64_t offset,
 Result<void> Checkpoint::LoadInto(std::span<const Destination> into,
                                   const LoadOptions& options) const {
   return Guarded([&]() -> Result<void> {
-    // In the order of the data, as disks like it.
+    // In the order of the data, which is best for disks.
     std::vector<std::pair<std::size_t, std::span<std::byte>>> sorted;
     sorted.reserve(into.size());
     for (const Destination& each : into) sorted.emplace_back(each.index, each.into);

@@ -1,4 +1,4 @@
-// Seeing a file through a mapping.
+// Mapping a file.
 #include "lib/base/guarded.h"
 #include "lib/checkpoint/transfer.h"
 #include "tensorgate/mapping.h"

@@ -6,18 +6,19 @@
 namespace tensorgate::internal {
 namespace {
 
-// Copying into memory that lies otherwise within its page than the file costs up to three times as
-// much; only for a large stretch is that worth up to a page of nothing.
+// Copying is up to three times slower if the memory's offset within its page differs from the
+// file's; only for a large stretch is avoiding that worth up to a page of unused memory.
 constexpr std::uint64_t kPage = 4096, kLine = 64, kLarge = 64 << 10;
 
-// The first position from `at` on with the same remainder as `like`. Empty: beyond 64 bits.
+// The first position from `at` on with the same remainder as `like`. std::nullopt: it does not fit
+// 64 bits.
 std::optional<std::uint64_t> Congruent(std::uint64_t at, std::uint64_t like, std::uint64_t unit) {
   std::uint64_t position;
   if (__builtin_add_overflow(at, (like - at) % unit, &position)) return std::nullopt;
   return position;
 }
 
-// A stretch that begins where its dtype is not aligned in the file is moved to where it is.
+// True if the start of a stretch is not aligned for its dtype in the file; in memory it must be.
 bool IsSkewed(const Stretch& stretch, std::uint64_t alignment) {
   return stretch.range.offset % alignment != 0;
 }
@@ -45,7 +46,8 @@ std::optional<Layout> LayOut(std::span<const Extent> extents) {
     const Extent& extent = extents[i];
     return std::tuple(extent.part, extent.range.offset, extent.range.length, extent.alignment, i);
   });
-  // First what goes together, in stretches of their own positions; then where each goes.
+  // First which extents go together, with positions relative to their stretch; then the position of
+  // each stretch.
   std::vector<std::size_t> stretch_of(extents.size());
   std::optional<Open> open;
   std::vector<bool> skewed;

@@ -21,32 +21,32 @@ std::span<std::byte> At(std::span<std::byte> bytes, std::uint64_t begin, std::ui
 
 struct Item {
   Elements elements;
-  std::uint64_t source = 0;  // where in the file it begins
-  std::uint64_t begin = 0;   // where in the result
+  std::uint64_t source = 0;  // start in the file
+  std::uint64_t begin = 0;   // start in the result
   std::uint64_t size = 0;
   std::size_t run = 0;      // bytes of an element
-  std::size_t segment = 0;  // its first
-  std::uint64_t step = 0;   // bytes of it in each of its segments
+  std::size_t segment = 0;  // index of its first segment
+  std::uint64_t step = 0;   // its bytes in each of its segments
 };
 
 struct Block {
-  std::uint64_t begin = 0, end = 0;  // of the elements that begin in it
-  std::uint64_t last = 0;            // where bytes end that are needed
+  std::uint64_t begin = 0, end = 0;  // range of the elements that start in it
+  std::uint64_t last = 0;            // end of the bytes that are needed
 };
 
 struct Chunk {
   std::uint64_t offset = 0, length = 0;
 };
 
-// A part of the result that fits into memory: of one large item, or several small ones.
+// A part of the result that fits into memory: part of one large item, or several small ones.
 struct Segment {
   std::uint64_t begin = 0, end = 0;
   std::uint64_t number = 0;
-  std::uint64_t fill = 0;     // of its bucket: what was not written yet
-  std::vector<Chunk> chunks;  // where the rest is
+  std::uint64_t fill = 0;     // bytes in its bucket that are not written yet
+  std::vector<Chunk> chunks;  // where the others are in the temporary file
 };
 
-// What comes before bytes in a bucket: where they go in the segment, and how many they are; of 32 bits each.
+// The heading of bytes in a bucket: their position in the segment and their number, 32 bits each.
 struct Heading {
   static constexpr std::size_t kBytes = 8;
   std::uint64_t at = 0, length = 0;
@@ -61,11 +61,11 @@ struct Heading {
 };
 constexpr std::uint64_t kMaxSegment = std::uint64_t{1} << 31;
 
-// It is not the part that failed.
+// A failure of the temporary file, not of the part.
 std::unexpected<Status> Spoiled() { return std::unexpected(Status{.rule = Rule::kIoSpoolFailed}); }
 
-// Blocks of the file are taken apart into buckets, one for each segment, which are written as they fill; then
-// each segment's buckets are read again and put in order.
+// Blocks of the file are distributed to buckets, one for each segment, which are written when they
+// are full; then the bytes of each segment are read again and put in order.
 class Reordering {
  public:
   Reordering(const PartData& part, std::span<const Gather> gathers, const ReorderLimits& limits)
@@ -94,12 +94,12 @@ class Reordering {
 
   const PartData& part_;
   ReorderLimits limits_;
-  std::vector<Item> items_;  // by where they begin in the file
+  std::vector<Item> items_;  // sorted by their start in the file
   std::vector<Segment> segments_;
   std::vector<Block> blocks_;
   std::uint64_t run_ = 0;   // the longest
   std::uint64_t size_ = 0;  // of the result
-  std::uint64_t room_ = 0;  // of a bucket
+  std::uint64_t room_ = 0;  // capacity of a bucket
   Buffer memory_;           // of the buckets
   Spool apart_;
 };
@@ -129,7 +129,7 @@ void Reordering::LayOut(std::span<const Gather> gathers) {
     size_ += bytes;
     run_ = std::max(run_, gather.run());
   }
-  // So many buckets have room.
+  // There is room for this many buckets.
   const std::uint64_t count = std::max<std::uint64_t>(limits_.buckets / limits_.bucket, 1);
   const std::uint64_t most = std::max(limits_.segment, size_ / count + 1);
   bool closed = true;
@@ -138,7 +138,7 @@ void Reordering::LayOut(std::span<const Gather> gathers) {
   room_ = std::max(limits_.bucket, limits_.buckets / segments_.size());
 }
 
-// A large item has segments of its own, each of whole elements; what follows it begins another.
+// A large item has its own segments, each of whole elements; the next item starts another one.
 void Reordering::AddSegments(Item& item, std::uint64_t most, bool& closed) {
   const bool large = item.size > most;
   const bool joins = !large && !closed && item.begin + item.size - segments_.back().begin <= most;
@@ -174,7 +174,7 @@ Result<void> Reordering::TakeApart(const std::atomic<bool>* cancel) {
 }
 
 Result<void> Reordering::TakeApart(const Block& block, std::span<std::byte> window) {
-  // An element that begins in the block may end after it.
+  // An element that starts in the block may end after it.
   const std::uint64_t end = block.end + std::min(run_ - 1, block.last - block.end);
   const std::span<std::byte> bytes = At(window, 0, end - block.begin);
   TENSORGATE_TRY(part_.Read(block.begin, bytes));
@@ -190,7 +190,8 @@ Result<void> Reordering::TakeApart(const Block& block, std::span<std::byte> wind
   return done;
 }
 
-// A row of elements into the buckets of the segments that it passes: those that lie together go together.
+// Puts a row of elements into the buckets of the segments that it crosses; contiguous elements are
+// kept together.
 Result<void> Reordering::Put(const Item& item, ElementRow row, std::span<const std::byte> bytes) {
   const bool together = row.target.stride == item.run;
   while (row.count != 0) {
@@ -214,7 +215,7 @@ Result<void> Reordering::Put(Segment& segment, std::uint64_t at, Row source, std
       TENSORGATE_TRY(Flush(segment));
     }
     const std::uint64_t room = room_ - segment.fill;
-    // One that is longer than a bucket is written at once.
+    // An element larger than a bucket is written immediately.
     const std::uint64_t now =
         room < Heading::kBytes + run ? 1 : std::min(count, (room - Heading::kBytes) / run);
     const Heading heading{at, now * run};
@@ -278,7 +279,7 @@ Result<void> Reordering::Order(const Segment& segment, Source& from, std::span<s
       if (bytes.size() < Heading::kBytes) return Spoiled();
       const Heading heading = Heading::Load(bytes);
       bytes = bytes.subspan(Heading::kBytes);
-      // What others did to the disk must not write anywhere.
+      // If the temporary file was modified, nothing must be written outside the segment.
       const bool inside = heading.length <= bytes.size() && heading.at <= into.size() &&
                           heading.length <= into.size() - heading.at;
       if (!inside) return Spoiled();

@@ -10,30 +10,31 @@
 namespace tensorgate::internal {
 namespace {
 
-// A shelf writes and reads its bytes twice, which is worth as many reads of a page for each of so many
-// bytes of the result.
+// A shelf writes its bytes and reads them again, which costs as much as reading one page for each
+// of this many bytes of the result.
 constexpr std::uint64_t kWorth = 16;
 
-// Those of one part that cost so much by themselves that one pass over their bytes is cheaper for all.
+// The tensors of one part that are so expensive by themselves that one pass over their bytes is
+// cheaper.
 std::vector<std::size_t> ChooseShelved(const CheckpointData& data,
                                        std::span<const TensorRef> tensors,
                                        std::span<const std::size_t> of_part) {
   std::vector<std::size_t> dear;
   std::vector<ByteRange> ranges;
-  std::uint64_t alone = 0, together = 0;
+  std::uint64_t separate = 0, together = 0;
   for (const std::size_t i : of_part) {
     const std::uint64_t cost = StridedReader(data, tensors[i]).Cost();
     const std::uint64_t worth = SaturatingMultiply(tensors[i].bytes(), kWorth);
     if (cost <= worth) continue;
     dear.push_back(i);
     ranges.push_back(tensors[i].range);
-    alone = SaturatingAdd(alone, cost);
+    separate = SaturatingAdd(separate, cost);
     together = SaturatingAdd(together, worth);
   }
   for (const ByteRange& range : Joined(std::move(ranges))) {
     together = SaturatingAdd(together, SaturatingMultiply(range.length, std::uint64_t{2}));
   }
-  if (alone <= together) dear.clear();
+  if (separate <= together) dear.clear();
   return dear;
 }
 
@@ -49,15 +50,15 @@ Shelf::Shelf(const CheckpointData& data, std::size_t part, std::vector<TensorRef
 Result<std::size_t> Shelf::Read(std::uint64_t offset, std::span<std::byte> into) {
   if (offset >= size() || into.empty()) return 0;
   if (!filled_) filled_ = Fill();
-  if (*filled_) return file_ ? file_->Read(offset, into) : ReadAlone(offset, into);
+  if (*filled_) return file_ ? file_->Read(offset, into) : ReadSingle(offset, into);
   const Status failed = filled_->error();
-  // There may be memory the next time.
+  // Memory may be available the next time.
   if (failed.rule == Rule::kIoOutOfMemory) filled_.reset();
   return std::unexpected(failed);
 }
 
 Result<void> Shelf::Fill() {
-  ordered_ = Spool();  // memory may have run out half-way before
+  ordered_ = Spool();  // an earlier attempt may have run out of memory half-way
   std::vector<Gather> gathers;
   gathers.reserve(tensors_.size());
   for (const TensorRef& tensor : tensors_) {
@@ -75,18 +76,17 @@ Result<void> Shelf::Fill() {
     }
   }
   if (!done) ordered_ = Spool();
-  // What is slow is better than nothing.
+  // Reading slowly is better than failing.
   if (!done && done.error().rule == Rule::kIoSpoolFailed) return {};
   return done;
 }
 
-Result<std::size_t> Shelf::ReadAlone(std::uint64_t offset, std::span<std::byte> into) {
-  const auto behind = std::ranges::upper_bound(offsets_, offset);
-  const auto tensor = static_cast<std::size_t>(behind - offsets_.begin()) - 1;
+Result<std::size_t> Shelf::ReadSingle(std::uint64_t offset, std::span<std::byte> into) {
+  const auto next = std::ranges::upper_bound(offsets_, offset);
+  const auto tensor = static_cast<std::size_t>(next - offsets_.begin()) - 1;
   if (!reader_ || reading_ != tensor) reader_.emplace(data_, tensors_[tensor]);
   reading_ = tensor;
-  into =
-      into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), *behind - offset)));
+  into = into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), *next - offset)));
   TENSORGATE_TRY(reader_->Read(offset - offsets_[tensor], into));
   return into.size();
 }

@@ -1,4 +1,4 @@
-// Parts of tensors.
+// Slices of tensors.
 #include "tensorgate/slice.h"
 
 #include <utility>

@@ -11,7 +11,7 @@
 namespace tensorgate::internal {
 namespace {
 
-// Of one tile: the larger, the longer the runs that a transpose reads.
+// Size of a tile: the larger it is, the longer are the runs that reading a transposed tensor has.
 constexpr std::uint64_t kTile = std::uint64_t{16} << 20;
 
 }  // namespace
@@ -19,7 +19,7 @@ constexpr std::uint64_t kTile = std::uint64_t{16} << 20;
 StridedReader::StridedReader(const CheckpointData& data, TensorRef tensor)
     : data_(data), tensor_(std::move(tensor)), inner_(tensor_.type.block_bytes) {
   if (!tensor_.shape.empty()) axis_ = tensor_.shape.size() - 1;
-  // One axis further out, as long as a step of it fits a tile.
+  // Move one axis outwards, as long as a step of it fits into a tile.
   while (axis_ != 0 && inner_ <= kTile / tensor_.shape[axis_]) {
     inner_ *= tensor_.shape[axis_];
     --axis_;
@@ -51,15 +51,15 @@ Result<std::size_t> StridedSource::Read(std::uint64_t offset, std::span<std::byt
   if (offset >= size_) return 0;
   into = into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), size_ - offset)));
   TENSORGATE_TRY(reader_.Read(offset, into));
-  // Of many tensors each would keep a tile.
+  // Otherwise each of many tensors would keep a tile.
   if (into.size() == size_ - offset) reader_.Release();
   return into.size();
 }
 
 std::uint64_t StridedReader::Cost() const {
   const Result<Selection> first = Select(tensor_, TileAt(0).subscripts);
-  if (!first) return 0;  // reading it says why
-  // All others cost as much, or less where they are cut.
+  if (!first) return 0;  // reading it reports why
+  // All other tiles cost as much, or less if they are cut off.
   std::uint64_t tiles = RoundedUpQuotient(AxisSize(), group_);
   for (const std::uint64_t size : std::span(tensor_.shape).first(axis_)) {
     tiles = SaturatingMultiply(tiles, size);
@@ -69,7 +69,7 @@ std::uint64_t StridedReader::Cost() const {
 
 StridedReader::Tile StridedReader::TileAt(std::uint64_t offset) const {
   const std::uint64_t size = AxisSize();
-  const std::uint64_t plane = size * inner_;  // of all steps of the axis
+  const std::uint64_t plane = size * inner_;  // bytes of all steps of the axis
   const std::uint64_t first = offset % plane / inner_ / group_ * group_;
   const std::uint64_t count = std::min(group_, size - first);
   Tile tile{.begin = offset / plane * plane + first * inner_};

@@ -1,4 +1,4 @@
-// A tensor's bytes in C order, one range after the other, whatever its strides.
+// Reads a tensor's bytes in C order, range by range, whatever its strides.
 #ifndef TENSORGATE_CHECKPOINT_STRIDED_H_
 #define TENSORGATE_CHECKPOINT_STRIDED_H_
 
@@ -16,21 +16,21 @@ namespace tensorgate::internal {
 
 class StridedReader {
  public:
-  /// `tensor` has elements, and these are whole bytes. `data` must outlive
-  /// the reader.
+  /// `tensor` must have elements of whole bytes. `data` must outlive the reader.
   StridedReader(const CheckpointData& data, TensorRef tensor);
 
-  /// Bytes [offset, offset + into.size()) of the tensor as it lies in C order.
+  /// Reads bytes [offset, offset + into.size()) of the tensor in C order.
   Result<void> Read(std::uint64_t offset, std::span<std::byte> into);
-  /// Gives its memory back; it may go on.
+  /// Releases its memory; the reader can still be used.
   void Release();
-  /// Bytes that are read for all of it, from the first to the last; each read costs as many as Gather::cost says.
+  /// Cost of reading the whole tensor from the first byte to the last: bytes, plus a cost per read
+  /// as in Gather::cost.
   std::uint64_t Cost() const;
 
  private:
   struct Tile {
     std::vector<Subscript> subscripts;
-    std::uint64_t begin = 0;  // in the tensor as it lies in C order
+    std::uint64_t begin = 0;  // offset in the tensor in C order
   };
   Tile TileAt(std::uint64_t offset) const;
   Result<void> Load(std::uint64_t offset);
@@ -38,18 +38,18 @@ class StridedReader {
 
   const CheckpointData& data_;
   TensorRef tensor_;
-  std::size_t axis_ = 0;     // the one that is cut; those before it are taken one by one
+  std::size_t axis_ = 0;     // the axis that is cut; those before it are iterated one by one
   std::uint64_t inner_ = 1;  // bytes of one step of it
   std::uint64_t group_ = 1;  // steps in one tile
   Buffer tile_;
-  std::uint64_t begin_ = 0, end_ = 0;  // what of the tensor the tile holds
+  std::uint64_t begin_ = 0, end_ = 0;  // the part of the tensor in the tile
 };
 
-/// A tensor with strides as if it were a file of its own. It holds memory from the first byte that is read to the last of
+/// A tensor with strides as if it were a file. It holds memory from the first read to the end of
 /// the tensor.
 class StridedSource final : public Source {
  public:
-  /// As StridedReader.
+  /// As for StridedReader.
   StridedSource(const CheckpointData& data, TensorRef tensor)
       : data_(data), part_(tensor.part), size_(tensor.bytes()), reader_(data, std::move(tensor)) {}
   std::uint64_t size() const override { return size_; }

@@ -10,7 +10,7 @@
 namespace tensorgate::internal {
 namespace {
 
-// What lies together for long is read for its own, at no more than its bytes.
+// Long contiguous runs are read directly, at no more cost than their bytes.
 bool MaySweep(const Gather& gather) { return gather.run() < GatherLimits().long_run; }
 
 Pass PassOf(std::span<const Sweep::Item> items, std::uint64_t block) {
@@ -51,7 +51,7 @@ std::uint64_t Pass::window() const { return std::min(range_.length, block_ + run
 
 std::uint64_t Pass::read_bytes() const {
   std::uint64_t bytes = range_.length;
-  // What is read for two blocks: all that is left, where that is less.
+  // Bytes that are read for two blocks: at most all that remain.
   for (std::uint64_t number = blocks() - 1; number > 0; --number) {
     const std::uint64_t again = std::min(range_.length - number * block_, run_ - 1);
     bytes += again;
@@ -79,15 +79,15 @@ std::vector<std::uint32_t> Sweep::Choose(std::span<const Gather* const> gathers)
   std::uint32_t count = 0;
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     ByteRange together = gathers[order[begin]]->range();
-    std::uint64_t alone = 0, run = 0;
+    std::uint64_t separate = 0, run = 0;
     for (; end < order.size(); ++end) {
       const Gather& next = *gathers[order[end]];
       if (end != begin && next.range().offset >= End(together)) break;
       together.length = std::max(End(together), End(next.range())) - together.offset;
-      alone = SaturatingAdd(alone, next.cost());
+      separate = SaturatingAdd(separate, next.cost());
       run = std::max(run, next.run());
     }
-    if (alone / 2 <= Pass(together, run).cost()) continue;
+    if (separate / 2 <= Pass(together, run).cost()) continue;
     ++count;
     for (std::size_t i = begin; i < end; ++i) groups[order[i]] = count;
   }

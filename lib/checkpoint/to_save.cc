@@ -10,7 +10,7 @@
 namespace tensorgate::internal {
 namespace {
 
-// Entries that are texts: what the formats that can be written hold.
+// Only entries with text values: the formats that can be written have no others.
 Metadata MetadataOf(const ModelFile& file) {
   Metadata metadata;
   for (std::size_t i = 0; i < file.metadata_count(); ++i) {
@@ -33,7 +33,7 @@ Result<ToSave> ToSaveOf(const Checkpoint& checkpoint) {
   ToSave contents;
   std::uint64_t all = 0;
   std::vector<TensorRef> strided;
-  std::vector<std::size_t> which;  // of the tensors
+  std::vector<std::size_t> which;  // their indices among all tensors
   contents.tensors.reserve(checkpoint.tensor_count());
   for (TensorRef tensor : checkpoint.tensors()) {
     all = SaturatingAdd(all, tensor.bytes());

@@ -1,4 +1,4 @@
-// What a file or checkpoint holds, as something to be saved.
+// The contents of a file or checkpoint in a form that can be saved.
 #ifndef TENSORGATE_CHECKPOINT_TO_SAVE_H_
 #define TENSORGATE_CHECKPOINT_TO_SAVE_H_
 
@@ -14,9 +14,9 @@ namespace tensorgate::internal {
 
 struct ToSave {
   std::vector<TensorData> tensors;  // in the order of parts and data; they refer to the sources
-  std::optional<Views> views;       // what tensors with strides refer to
+  std::optional<Views> views;       // sources for tensors with strides
   struct Part {
-    std::size_t tensors = 0;  // how many of them are its own
+    std::size_t tensors = 0;  // number of its tensors
     Metadata metadata;        // in the order of its header
   };
   std::vector<Part> parts;  // at least one
@@ -24,12 +24,13 @@ struct ToSave {
   const Metadata& metadata() const { return parts.front().metadata; }
 };
 
-/// `checkpoint` must stay while the contents are used. `use/expands` where tensors together are far larger than the
-/// files. Throws std::bad_alloc.
+/// `checkpoint` must remain valid while the contents are used. Fails with `use/expands` if the
+/// tensors together are far larger than the files. Throws std::bad_alloc.
 Result<ToSave> ToSaveOf(const Checkpoint& checkpoint);
 
-/// What the reference of `format`, which must have `read_as_reference`, reads in `source`, which must stay; the report of
-/// the reference profile if it refuses. Throws std::bad_alloc.
+/// What the reference of `format`, which must have `read_as_reference`, reads in `source`, which
+/// must remain valid. Fails with the report of the reference profile if the reference refuses the
+/// file. Throws std::bad_alloc.
 std::expected<ToSave, Report> ToSaveAsReference(const Format& format, Source& source,
                                                 const CheckOptions& options);
 

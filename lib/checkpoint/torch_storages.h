@@ -10,12 +10,13 @@
 
 namespace tensorgate::internal {
 
-/// The storages of a file as tensors of one dimension, in the order of torch::File::storage, whatever is seen in them: for those
-/// who make the views themselves. Their names are empty. Anything that is not a checkpoint of PyTorch's is refused as what it is,
-/// and where it is accepted, by a rule `use/...`.
+/// The storages of a file as one-dimensional tensors without names, in the order of
+/// torch::File::storage, whatever tensors they hold, for code that creates the views itself. A file
+/// that is not a PyTorch checkpoint is refused with its own report, or by a rule `use/...` if it is
+/// accepted.
 std::expected<Checkpoint, Report> OpenStorages(const std::string& path,
                                                const CheckOptions& options = {});
-/// Memory of the caller's, which must outlive the checkpoint and not change.
+/// Caller-owned memory, which must outlive the checkpoint and must not change.
 std::expected<Checkpoint, Report> OpenStorages(std::span<const std::byte> bytes,
                                                const CheckOptions& options = {});
 

@@ -11,7 +11,7 @@ namespace tensorgate::internal {
 namespace {
 
 constexpr std::size_t kSmallestBlock = 4096;
-// A window lies within its page as what is read into it does in the file: copying is faster.
+// A window has the same offset within its page as the data in the file: copying is faster.
 constexpr std::uint64_t kPage = 4096;
 
 }  // namespace
@@ -22,14 +22,14 @@ Transfer::Transfer(const CheckpointData& data, const LoadOptions& options)
 void Transfer::Touch(std::size_t part, std::uint64_t bytes) {
   if (parts_.empty() || parts_.back() != part) parts_.push_back(part);
   total_ += bytes;
-  alone_ |= !data_.parts[part].source->concurrent();
+  single_threaded_ |= !data_.parts[part].source->concurrent();
 }
 
 void Transfer::AddRange(std::size_t part, std::uint64_t offset, std::span<std::byte> into) {
   if (into.empty()) return;
   Touch(part, into.size());
-  // What is larger than a block is cut at its multiples in memory: two threads never touch the same
-  // huge page first.
+  // A range larger than a block is cut at multiples of the block size in memory, so that two
+  // threads never touch the same huge page first.
   const bool whole = into.size() <= block_;
   while (!into.empty()) {
     const auto at = static_cast<std::size_t>(AddressOf(into) % block_);
@@ -64,12 +64,12 @@ Result<void> Transfer::Run() {
   NumberPieces();
   const std::uint64_t pieces = blocks_.size() + task_pieces_ + sweep_blocks_;
   const ParallelOptions parallel = {options_.threads, options_.progress, options_.cancel};
-  const Result<void> read = RunPieces(pieces, total_, alone_, parallel,
+  const Result<void> read = RunPieces(pieces, total_, single_threaded_, parallel,
                                       [this](std::uint64_t number) { return Do(number); });
   return read ? CheckUnchanged() : read;
 }
 
-// Tasks that would read the same bytes again and again.
+// Tasks that would read the same bytes repeatedly.
 void Transfer::ChooseSweeps() {
   groups_.resize(tasks_.size());
   std::map<std::size_t, std::vector<std::size_t>> of_part;
@@ -103,11 +103,12 @@ void Transfer::NumberPieces() {
 
 namespace {
 
-// The last whose first piece is not behind `number`: of several at one place those before have none.
+// The last owner whose first piece is not after `number`: if several have the same first piece,
+// those before the last have no pieces.
 template <typename Owner>
 const Owner& OwnerOf(const std::vector<Owner>& owners, std::uint64_t number) {
-  const auto behind = std::ranges::upper_bound(owners, number, {}, &Owner::first);
-  return owners[static_cast<std::size_t>(behind - owners.begin()) - 1];
+  const auto next = std::ranges::upper_bound(owners, number, {}, &Owner::first);
+  return owners[static_cast<std::size_t>(next - owners.begin()) - 1];
 }
 
 }  // namespace

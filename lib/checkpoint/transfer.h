@@ -1,4 +1,4 @@
-// Reading of many ranges and selections at once.
+// Reads many ranges and selections at once.
 #ifndef TENSORGATE_CHECKPOINT_TRANSFER_H_
 #define TENSORGATE_CHECKPOINT_TRANSFER_H_
 
@@ -15,20 +15,20 @@
 
 namespace tensorgate::internal {
 
-/// Collects what shall be read, then reads it: in parallel where that pays, large ranges in blocks.
-/// All may throw std::bad_alloc.
+/// Collects the ranges and selections to read, then reads them: in parallel if worthwhile, and
+/// large ranges in blocks. All functions may throw std::bad_alloc.
 class Transfer {
  public:
   Transfer(const CheckpointData& data, const LoadOptions& options);
 
-  /// `into` gets the bytes of the part's file from `offset` on.
+  /// `into` receives the bytes of the part's file from `offset` on.
   void AddRange(std::size_t part, std::uint64_t offset, std::span<std::byte> into);
-  /// `into` has the selection's number of bytes.
+  /// `into` must have the selection's size.
   void AddSelection(std::size_t part, Selection selection, std::span<std::byte> into);
-  /// A whole tensor, in C order; `into` has its number of bytes.
+  /// A whole tensor, in C order; `into` must have its size.
   Result<void> AddTensor(const TensorRef& tensor, std::span<std::byte> into);
 
-  /// Reads all of it. Afterwards no file that was read may have changed. Call once.
+  /// Reads everything, then checks that no file that was read has changed. Call once.
   Result<void> Run();
 
  private:
@@ -41,7 +41,7 @@ class Transfer {
     std::size_t part;
     Gather gather;
     std::span<std::byte> into;
-    std::uint64_t first;  // number of its first piece, or of what follows if it has none of its own
+    std::uint64_t first;  // number of its first piece, or of the next task's if it has none
   };
   // Tasks that are read together.
   struct Together {
@@ -49,7 +49,7 @@ class Transfer {
     Sweep sweep;
     std::uint64_t first;  // number of its first block
   };
-  // A window for each thread that needs one, used again and again.
+  // Windows for the threads that need one, which are reused.
   class Windows {
    public:
     Result<Buffer> Take(std::uint64_t size);
@@ -75,13 +75,14 @@ class Transfer {
   const std::size_t block_;
   std::vector<Block> blocks_;
   std::vector<Task> tasks_;
-  std::vector<std::uint32_t> groups_;  // of each task, those that are read together; 0: none
+  // Group of each task that is read together with others; 0: none
+  std::vector<std::uint32_t> groups_;
   std::vector<Together> together_;
   std::uint64_t task_pieces_ = 0, sweep_blocks_ = 0;
   std::vector<std::size_t> parts_;
   std::uint64_t total_ = 0;
   std::uint64_t window_ = 0;
-  bool alone_ = false;
+  bool single_threaded_ = false;
   Windows windows_;
 };
 

@@ -82,7 +82,7 @@ class Converter {
     if (source || source.error().system_error != ENOENT) {
       return OpenFile(std::string(kSingle), std::move(source));
     }
-    return OpenShards(from);  // which tells as well that there is none
+    return OpenShards(from);  // which also reports that there is none
   }
 
   Done OpenFile(const std::string& name, Result<std::unique_ptr<Source>> source) {
@@ -112,7 +112,7 @@ class Converter {
     return {};
   }
 
-  // A folder stands for a file in it.
+  // If the target is a folder, chooses the file in it.
   Done ChooseTarget() {
     const bool named_as_file = ShardNames::Fits(to_) || IsNamedIndex(to_);
     const auto has_tensors = [](const PlannedFile& file) { return !file.tensors.empty(); };
@@ -128,7 +128,7 @@ class Converter {
     return {};
   }
 
-  // Where the bytes of each tensor are in C order, by parts.
+  // The source of each tensor's bytes in C order, part by part.
   void PlaceTensors() {
     std::vector<TensorRef> strided;
     for (std::size_t part = 0; part < files_.size(); ++part) {
@@ -149,7 +149,7 @@ class Converter {
     }
   }
 
-  // Files of which nothing is selected have none.
+  // Files from which nothing is selected have no shard.
   std::vector<ShardData> Shards() {
     std::vector<ShardData> shards;
     for (std::size_t part = 0; part < files_.size(); ++part) {
@@ -188,7 +188,7 @@ class Converter {
     return Save(to_, shards[0].tensors, save);
   }
 
-  // Of the writer's own refusals the number is a tensor's.
+  // For errors of the writer, the number is that of a tensor.
   std::string_view NameOf(const Status& status) const {
     std::uint64_t number = Info(status.rule).subject == "tensor" ? status.found : UINT64_MAX;
     for (const PlannedFile& file : files_) {
@@ -238,10 +238,10 @@ class Converter {
   const std::string& to_;
   ConvertOptions options_;
   CheckpointData data_;
-  std::vector<PlannedFile> files_;  // as many as parts
+  std::vector<PlannedFile> files_;  // one per part
   bool from_folder_ = false, sharded_ = false, to_folder_ = false;
-  std::optional<Views> views_;                   // what tensors with strides refer to
-  std::vector<std::vector<SourceData>> places_;  // of the tensors of each file
+  std::optional<Views> views_;                   // sources for tensors with strides
+  std::vector<std::vector<SourceData>> places_;  // for the tensors of each file
   std::vector<std::byte> ours_, theirs_;
   Converted result_;
 };

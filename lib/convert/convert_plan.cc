@@ -50,7 +50,7 @@ Planned TakeTensors(PlannedFile& into, Converted& converted) {
   return {};
 }
 
-// One and the same view under several names: the first name stays.
+// The same view under several names: the first name stays.
 void DropTied(PlannedFile& in) {
   using View = std::tuple<std::uint64_t, std::string_view, std::vector<std::uint64_t>,
                           std::vector<std::uint64_t>>;
@@ -58,7 +58,7 @@ void DropTied(PlannedFile& in) {
   std::vector<PlannedTensor> kept;
   for (PlannedTensor& each : in.tensors) {
     const TensorRef& tensor = each.tensor;
-    // Without bytes nothing is shared.
+    // Tensors without bytes share nothing.
     if (tensor.range.length != 0) {
       const auto [found, inserted] = first.try_emplace(
           View{tensor.range.offset, tensor.type.name, tensor.shape, tensor.stride}, kept.size());

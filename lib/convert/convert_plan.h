@@ -1,4 +1,4 @@
-// Which tensors a conversion writes, under which names.
+// Decides which tensors a conversion writes, and under which names.
 #ifndef TENSORGATE_CONVERT_CONVERT_PLAN_H_
 #define TENSORGATE_CONVERT_CONVERT_PLAN_H_
 
@@ -18,15 +18,15 @@ struct PlannedTensor {
   TensorRef tensor;
 };
 
-/// A file of the checkpoint; it becomes one of the result.
+/// A file of the checkpoint, which becomes one file of the result.
 struct PlannedFile {
   std::unique_ptr<const ModelFile> file;
   std::uint64_t file_size = 0;
-  std::vector<PlannedTensor> tensors = {};                     // by name
-  std::vector<std::pair<std::string, std::string>> tied = {};  // as Converted::tied
+  std::vector<PlannedTensor> tensors = {};                     // sorted by name
+  std::vector<std::pair<std::string, std::string>> tied = {};  // like Converted::tied
 };
 
-/// Fills in the rest of `files` and what `converted` says of tensors. Throws std::bad_alloc.
+/// Fills the rest of `files`, and the counts in `converted`. Throws std::bad_alloc.
 std::expected<void, ConvertError> Plan(std::vector<PlannedFile>& files,
                                        const ConvertOptions& options, Converted& converted);
 

@@ -14,7 +14,7 @@ constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 struct HeaderDigest::State {
   Sha256 hash;
   std::uint64_t done = 0;
-  std::uint64_t length = 0;  // n, as far as its bytes have come
+  std::uint64_t length = 0;  // n, as far as its bytes have arrived
   bool broken = false;
 
   void Hash(std::span<const std::byte> bytes) {
@@ -51,7 +51,7 @@ std::string HeaderDigest::Hex() {
   State& state = *state_;
   if (state.broken || state.done < kLengthBytes || state.done != kLengthBytes + state.length)
     return {};
-  state.broken = true;  // used up
+  state.broken = true;  // can be used only once
   return state.hash.Hex();
 }
 

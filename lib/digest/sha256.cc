@@ -1,5 +1,5 @@
-// The functions of SHA-256 alone, which OpenSSL 3 calls deprecated: EVP looks algorithms up by name, so that a static
-// program of 35 KB becomes one of 3.8 MB.
+// Uses only the functions of SHA-256, which OpenSSL 3 calls deprecated: EVP looks algorithms up by
+// name, which would turn a static program of 35 KB into one of 3.8 MB.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "lib/digest/sha256.h"
 

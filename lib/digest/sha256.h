@@ -1,4 +1,4 @@
-// SHA-256 by OpenSSL.
+// SHA-256 with OpenSSL.
 #ifndef TENSORGATE_DIGEST_SHA256_H_
 #define TENSORGATE_DIGEST_SHA256_H_
 
@@ -16,7 +16,7 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
   ~Sha256();
   void Add(std::span<const std::byte> bytes);
-  /// 64 hexadecimal digits. Begins anew.
+  /// Returns 64 hexadecimal digits and starts over.
   std::string Hex();
 
  private:

@@ -74,11 +74,11 @@ ArchiveMembers ReadMembers(Source& source, std::span<const std::byte> head) {
   const std::string_view tail = AsText(*tail_bytes);
   const std::size_t end = tail.rfind("PK\5\6");
   if (end == tail.npos || tail.size() - end < kEndRecord) return members;
-  // The list of members ends where the end records begin, whatever offset they tell: something may
-  // stand in front.
+  // The directory ends where the end records start, whatever offset they state: there may be other
+  // bytes before the archive.
   std::size_t list_end = end;
   std::uint64_t length = LittleEndian(tail, end + 12, 4);
-  // PyTorch writes ZIP64's records for small archives, too.
+  // PyTorch writes ZIP64 records for small archives, too.
   if (end >= 20 && tail.substr(end - 20).starts_with("PK\6\7")) {
     list_end = tail.rfind("PK\6\6", end);  // the ZIP64 end record
     if (list_end == tail.npos) return members;

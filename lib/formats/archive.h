@@ -1,4 +1,5 @@
-// Who wrote a ZIP archive, from the names in its list of members. A label: nothing is unpacked, nothing is judged.
+// Identifies the program that wrote a ZIP archive from the names in its directory. This is only a
+// label: nothing is decompressed or judged.
 #ifndef TENSORGATE_FORMATS_ARCHIVE_H_
 #define TENSORGATE_FORMATS_ARCHIVE_H_
 
@@ -10,7 +11,7 @@
 
 namespace tensorgate::internal {
 
-/// What stands out among the names of an archive's members.
+/// Notable names among an archive's members.
 struct ArchiveMembers {
   bool data_pkl = false, constants_pkl = false, code = false, mar = false, archive_format = false;
   bool keras_config = false, keras_weights = false, npy = false, only_npy = true;
@@ -18,7 +19,8 @@ struct ArchiveMembers {
   void Add(std::string_view name);
 };
 
-/// Reads at most 130 KB: the first member of `head` and the list at the end, as far as they can be read.
+/// Reads at most 130 KB: the first member, from `head`, and the directory at the end, as far as
+/// they can be read.
 ArchiveMembers ReadMembers(Source& source, std::span<const std::byte> head);
 
 }  // namespace tensorgate::internal

@@ -19,7 +19,7 @@ using namespace std::string_view_literals;
 Match Certainly(bool yes) { return yes ? Match::kYes : Match::kNo; }
 Match Perhaps(bool yes) { return yes ? Match::kMaybe : Match::kNo; }
 
-// The strict profile wants the brace at once, the reference skips white space.
+// The strict profile requires the brace immediately; the reference skips white space.
 constexpr std::string_view kHeaderSpace = " \t\r\n";
 
 // ---- Pickles.
@@ -36,7 +36,7 @@ bool IsJoblib(std::string_view bytes) {
   return bytes.contains("joblib.numpy_pickle") || bytes.contains("cjoblib.");
 }
 
-// ---- HDF5, which allows other bytes in front, up to a power of two.
+// ---- HDF5, which may start after other bytes, at a power of two.
 
 Match MatchHdf5(std::string_view bytes) {
   const auto at = [&](std::size_t offset) {
@@ -75,7 +75,7 @@ std::optional<Varint> ReadVarint(std::string_view text) {
 }
 
 Message MessageOf(std::string_view bytes) {
-  // Field 1 as a varint: ONNX's ir_version or the schema version of a saved model.
+  // Field 1 as a varint: ONNX's ir_version, or the schema version of a saved model.
   if (bytes.size() < 8 || bytes[0] != '\x08' || bytes[1] < 1 || bytes[1] > 32) return {};
   const bool first_schema = bytes[1] == 1;
   bytes.remove_prefix(2);
@@ -105,7 +105,7 @@ Message MessageOf(std::string_view bytes) {
 bool IsText(const Head& head) {
   const bool whole = head.size <= head.bytes.size();
   const std::size_t valid = ValidUtf8Length(head.bytes);
-  // The probe's end may cut a character.
+  // The end of the head may cut a character.
   if (valid != head.bytes.size() && (whole || head.bytes.size() - valid > 3)) return false;
   return std::ranges::all_of(head.bytes.substr(0, valid), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -114,7 +114,8 @@ bool IsText(const Head& head) {
   });
 }
 
-// What a text begins with, after a byte order mark and white space, in lower case.
+// True if the text starts with one of these, after a byte order mark and white space, ignoring
+// case.
 bool BeginsWithOneOf(const Head& head, std::initializer_list<std::string_view> starts) {
   std::string_view text = head.bytes;
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);

@@ -1,4 +1,5 @@
-// How formats are recognised whose beginning is more than a signature. Each looks at nothing but the head.
+// Recognizes formats whose beginning is more than a signature. These functions look only at the
+// head.
 #ifndef TENSORGATE_FORMATS_RECOGNIZED_H_
 #define TENSORGATE_FORMATS_RECOGNIZED_H_
 
@@ -8,22 +9,24 @@ namespace tensorgate::internal::recognize {
 
 Match Empty(const Head& head);
 Match Anything(const Head& head);
-/// By its length bytes and the brace after them.
+/// Recognized by its length field and the brace after it.
 Match Safetensors(const Head& head);
-/// There are enough of a stream's first bytes for that: those after white space, or all of kScanHead.
+/// True if enough of a stream has arrived to decide that: a character after the white space, or all
+/// of kScanHead.
 bool ShowsHeader(const Head& head);
-/// PROTO, and what torch.save's legacy layout, joblib or neither writes after it.
+/// A pickle starting with PROTO, as written by torch.save's legacy layout, by joblib, or by
+/// neither.
 Match LegacyTorch(const Head& head);
 Match Joblib(const Head& head);
 Match Pickle(const Head& head);
-/// A first local header, an end record or a spanning mark.
+/// A local header, an end record or a spanning marker at the start.
 Match Zip(const Head& head);
 Match KerasHdf5(const Head& head);
 Match Hdf5(const Head& head);
 Match TorchTar(const Head& head);
 Match Tar(const Head& head);
 Match Webp(const Head& head);
-/// PyTorch's mobile modules.
+/// A PyTorch mobile module.
 Match TorchFlatbuffer(const Head& head);
 Match SavedModel(const Head& head);
 Match Onnx(const Head& head);

@@ -19,7 +19,7 @@ using namespace std::string_view_literals;
 using enum FileClass;
 using Suffixes = std::string_view[];
 
-// ---- What examines each.
+// ---- The examination of each format.
 
 template <typename File, Report (*kCheck)(Source&, const CheckOptions&), OpenedFile (*kMake)(File)>
 Report Examine(Source& source, const CheckOptions& options, OpenedFile* opened) {
@@ -35,14 +35,14 @@ constexpr auto kSafetensors =
     Examine<safetensors::File, safetensors::Check, safetensors::internal::MakeModelFile>;
 constexpr auto kTorch = Examine<torch::File, torch::Check, torch::internal::MakeModelFile>;
 
-// It is proven to the last byte, and holds no tensors.
+// A bare pickle is verified to its last byte, but has no tensors.
 Report ExaminePickle(Source& source, const CheckOptions& options, OpenedFile*) {
   return torch::internal::CheckPickle(source, options);
 }
 
-// ---- Their data.
+// ---- Data of the rows.
 
-// Loaders of pickles and of PyTorch's checkpoints unpickle whatever is there, under any of these.
+// Loaders of pickles and of PyTorch checkpoints unpickle files with any of these suffixes.
 constexpr Suffixes kUnpickled = {".pt",  ".pth",    ".bin",    ".ckpt",
                                  ".pkl", ".pickle", ".joblib", ".dill"};
 constexpr Suffixes kSafetensorsSuffix = {".safetensors"}, kMar = {".mar"}, kPt2 = {".pt2"},
@@ -52,7 +52,7 @@ constexpr Suffixes kSafetensorsSuffix = {".safetensors"}, kMar = {".mar"}, kPt2 
                    kPdf = {".pdf"}, kPictures = {".png", ".jpg", ".jpeg", ".gif"}, kPb = {".pb"},
                    kOnnx = {".onnx"}, kJson = {".json"}, kHtml = {".html"},
                    kText = {".txt", ".md", ".yaml", ".csv", ".log"};
-// Of models that nothing here recognises, or that are archives of several kinds.
+// Suffixes of models that tensorgate does not recognize, or that are archives of several kinds.
 constexpr Suffixes kOtherModels = {
     ".msgpack", ".nemo",  ".model", ".weights", ".params",  ".engine",    ".plan",       ".t7",
     ".ot",      ".skops", ".ubj",   ".cbm",     ".mlmodel", ".llamafile", ".caffemodel", ".data"};
@@ -88,7 +88,8 @@ constexpr std::string_view kTorchProof =
     "checksums and booleans";
 constexpr std::string_view kTorchReference = "`torch.load(weights_only=True)`";
 
-// ---- The table. Of two rows that match alike the first one counts; of archives, the first that the members fit.
+// ---- The table. If two rows match equally, the first one counts; for archives, the first one
+// whose members fit.
 
 using M = const ArchiveMembers&;
 
@@ -136,7 +137,7 @@ constexpr std::array kFormats = {
            .proof = "plain values and tensors, or the names that it uses",
            .reference = kTorchReference},
 
-    // ZIP archives: what the last row of them recognises.
+    // ZIP archives: what the last row of them recognizes.
     Format{.name = "pytorch-export",
            .words = "a PyTorch exported program (PT2)",
            .vague_suffixes = kPt2,
@@ -199,7 +200,7 @@ constexpr std::array kFormats = {
            .recognize = recognize::Tar,
            .packing = Packing::kTar},
 
-    // By their signatures.
+    // Recognized by their signatures.
     Format{.name = "gguf", .words = "a GGUF file", .suffixes = kGguf, .signatures = kGgufMarks},
     Format{.name = "ggml", .words = "a GGML file", .suffixes = kGgml, .signatures = kGgmlMarks},
     Format{.name = "numpy",

@@ -1,7 +1,8 @@
-// Every format that a file can have: one row each, whether a parser proves it or it is only recognised.
+// All formats that a file can have, one row each, whether a parser verifies it or it is only
+// recognized.
 //
-// What a report says of a format, what its suffixes promise, how a stream of it is judged and who examines it comes from
-// its row. A new format is a row here and a folder of its own.
+// The row determines what a report calls the format, what its suffixes suggest, how a stream of it
+// is judged and who examines it. A new format needs a row here and a folder of its own.
 #ifndef TENSORGATE_FORMATS_REGISTRY_H_
 #define TENSORGATE_FORMATS_REGISTRY_H_
 
@@ -19,45 +20,47 @@
 
 namespace tensorgate::internal {
 
-/// How much of the beginning is looked at to recognize a format.
+/// Number of bytes at the start of a file that are used to recognize its format.
 inline constexpr std::size_t kScanHead = 4096;
 
-/// A proven file; null for one that holds no tensors, such as a pickle of plain values.
+/// A verified file; null if it has no tensors, such as a pickle of plain values.
 using OpenedFile = std::unique_ptr<const ModelFile>;
 
-/// Bytes at a fixed place that only this format has there.
+/// Bytes at a fixed offset that only this format has.
 struct Signature {
   std::size_t offset;
   std::string_view bytes;
-  std::string_view words = {};  ///< What has them; "": the row's words.
+  std::string_view words = {};  ///< The format in words; "": the row's words.
 };
 
 enum class Match : std::uint8_t {
   kNo,
-  kMaybe,  ///< Unless the beginning is that of another format. With a parser: only a proof makes it that.
+  /// A match unless the file starts like another format. With a parser: only a successful
+  /// examination identifies it.
+  kMaybe,
   kYes,
 };
 
-/// A file's first bytes: kScanHead of them, or all that there are.
+/// A file's first bytes: kScanHead of them, or all if there are fewer.
 struct Head {
   std::string_view bytes;
-  std::uint64_t size = 0;  ///< Of the file; UINT64_MAX of a stream that may go on.
+  std::uint64_t size = 0;  ///< Size of the file; UINT64_MAX for a stream that may continue.
 };
 
-/// What the file is packed in, by its first bytes.
+/// The container of a file, by its first bytes.
 enum class Packing : std::uint8_t { kNone, kZip, kTar, kHdf5, kPickle, kZlib };
 
 enum class StreamMode : std::uint8_t {
-  kHead,     ///< Nothing but the head is looked at.
-  kForward,  ///< Judged as the bytes come.
-  kSpool,    ///< Judged with all of the stream at hand.
+  kHead,     ///< Only the head is looked at.
+  kForward,  ///< Judged as the bytes arrive.
+  kSpool,    ///< Judged with the whole stream available.
 };
 
-/// Indexes of shards of a format.
+/// How a format names its indexes and shards.
 struct ShardScheme {
-  std::string_view format;  ///< Of the report on the whole.
-  std::string_view suffix;  ///< Of a shard.
-  std::string_view usual;   ///< The index's name, where there is no reason for another.
+  std::string_view format;  ///< Format name in the report on the checkpoint.
+  std::string_view suffix;  ///< Suffix of a shard.
+  std::string_view usual;   ///< Default name of the index.
 };
 
 struct Format {
@@ -65,83 +68,89 @@ struct Format {
   std::string_view words;  ///< "a GGUF file"
   FileClass file_class = FileClass::kModel;
 
-  /// These promise this format and no other, in lower case.
+  /// Suffixes that belong to this format only, in lower case.
   std::span<const std::string_view> suffixes = {};
-  /// Its files have these, too, but they promise nothing.
+  /// Suffixes that its files may have, but that do not identify it.
   std::span<const std::string_view> vague_suffixes = {};
-  /// What bears one of `suffixes` is judged as this, whatever is in it.
+  /// A file with one of `suffixes` is judged as this format, whatever it contains.
   bool decided_by_suffix = false;
 
   std::span<const Signature> signatures = {};
-  /// Beyond the signatures. Reads nothing but the head.
+  /// Recognition beyond the signatures. Looks only at the head.
   Match (*recognize)(const Head& head) = nullptr;
   Packing packing = Packing::kNone;
-  /// Of a ZIP archive: by the names of its members.
+  /// For ZIP archives: recognition by the names of the members.
   bool (*holds)(const ArchiveMembers& members) = nullptr;
 
-  /// The verdict, and by the strict profile the opened file, if `opened` is given and the file accepted. Null: there is no
-  /// parser, the format is only recognised. Never throws, but for std::bad_alloc where `opened` is given.
+  /// Returns the report; if `opened` is given and the file accepted, it receives the opened file
+  /// (strict profile only). Null: there is no parser, the format is only recognized. Throws only
+  /// std::bad_alloc, and only if `opened` is given.
   Report (*examine)(Source& source, const CheckOptions& options, OpenedFile* opened) = nullptr;
   StreamMode stream = StreamMode::kHead;
   const ShardScheme* shards = nullptr;
-  /// `header_sha256` of a report is of its first bytes: a length and the header.
+  /// `header_sha256` in a report is the hash of its first bytes: a length and the header.
   bool has_header_digest = false;
   std::string_view proof = {};      ///< FormatInfo::proof
   std::string_view reference = {};  ///< FormatInfo::reference
-  /// The report of the reference profile, and what the format's reference reads, if it accepts; the file may be one that
-  /// strict refuses (sanitize --profile reference). Null: the profile gives a verdict only. Throws std::bad_alloc.
+  /// Reads the file by the format's reference: returns the report of the reference profile, and in
+  /// `read` the contents if it accepts. The file may be one that the strict profile refuses
+  /// (sanitize --profile reference). Null: the reference profile only gives a verdict. Throws
+  /// std::bad_alloc.
   Report (*read_as_reference)(Source& source, const CheckOptions& options,
                               OpenedFile* read) = nullptr;
 };
 
-/// All of them, in the order of precedence. The last one matches everything.
+/// All formats, in the order of precedence. The last row matches everything.
 std::span<const Format> Formats();
 
-/// By its name; null if there is none.
+/// The format with this name; null if there is none.
 const Format* FindFormat(std::string_view name);
 
-/// Of shards, by the name of the format of their report on the whole; null if there is none.
+/// The sharded format with this name in the report on a checkpoint; null if there is none.
 const Format* FindShards(std::string_view name);
 
-/// The format of everything that is in such a packing, and nothing more special.
+/// The format of a file in this container about which nothing more specific is known.
 const Format& PlainFormat(Packing packing);
 
-/// The last row: nothing is recognised.
+/// The last row: nothing was recognized.
 const Format& UnknownFormat();
 
-/// What this project writes, and what it converts.
+/// The format that this project writes, and the one that it converts.
 const Format& SafetensorsFormat();
 const Format& TorchFormat();
 
-/// What a file was recognised as.
+/// The format that a file was recognized as.
 struct FormatKind {
   const Format* format;
   std::string_view words;
   FileClass file_class;
 };
 
-/// As the row has it.
+/// The kind that the row describes.
 FormatKind KindOf(const Format& format);
 
-/// By the first bytes. What only a proof makes that is left out.
+/// Recognizes a format by the first bytes, except those that only a successful examination can
+/// identify.
 FormatKind Recognize(const Head& head);
 
-/// A format that only a proof makes that, of which this may be the beginning; null if there is none.
+/// The format that these bytes may be the start of and that only a successful examination can
+/// identify; null if there is none.
 const Format* MayProve(const Head& head);
 
-/// By the names of its members.
+/// Recognizes an archive by the names of its members.
 FormatKind RecognizeArchive(const ArchiveMembers& members);
 
-/// The format that a file of this name is judged as, whatever is in it; null if its content decides.
+/// The format that a file with this name is judged as, whatever it contains; null if its content
+/// decides.
 const Format* FormatBySuffix(std::string_view name);
 
-/// The suffix promises another format than the one of this name, which has a parser.
+/// True if the suffix suggests a format with a parser other than the one with this name.
 bool NamesOther(std::string_view format, std::string_view name);
 
-/// The suffix promises weights or code: nothing under such a name is merely text.
+/// True if the suffix suggests weights or code: a file with such a name is never just text.
 bool IsNamedAsModel(std::string_view name);
 
-/// The suffix promises safetensors: what this project writes.
+/// True if the suffix suggests safetensors, which this project writes.
 bool IsNamedSafetensors(std::string_view name);
 
 }  // namespace tensorgate::internal

@@ -1,5 +1,5 @@
-// JSON as events, strictly by RFC 8259, on Boost.JSON's basic_parser. The one place that includes
-// Boost for reading.
+// Parses JSON into events, strictly by RFC 8259, with Boost.JSON's basic_parser. This is the only
+// place that includes Boost for reading.
 #ifndef TENSORGATE_JSON_EVENTS_H_
 #define TENSORGATE_JSON_EVENTS_H_
 
@@ -10,12 +10,12 @@
 namespace tensorgate::json {
 
 enum class ParseResult {
-  kDone,      ///< One value was read; `position` is behind it and the white space that follows.
-  kStopped,   ///< The handler stopped it.
-  kTooDeep,   ///< More containers are open than allowed.
-  kExponent,  ///< A number's exponent does not fit the parser; says nothing about the number's
-              ///< validity.
-  kSyntax,    ///< Not JSON.
+  kDone,     ///< One value was read; `position` is after it and any white space that follows.
+  kStopped,  ///< The handler stopped it.
+  kTooDeep,  ///< More containers are open than allowed.
+  /// A number's exponent is too large for the parser. The number may still be valid.
+  kExponent,
+  kSyntax,  ///< Not JSON.
 };
 
 struct ParseEnd {
@@ -24,8 +24,8 @@ struct ParseEnd {
   const char* reason;    ///< For kSyntax, in words.
 };
 
-/// Base of handlers: the types that the events have, the caps (none), and the events that a single
-/// buffer never makes.
+/// Base of handlers: the types of the events, the limits (none), and the events that never occur
+/// with a single buffer.
 class HandlerBase {
  public:
   using Text = boost::json::string_view;
@@ -42,15 +42,16 @@ class HandlerBase {
   bool on_comment(Text, Error&) { return true; }
 
  protected:
-  /// What an event returns to end the parse.
+  /// Return this from an event to end the parse.
   static bool Stop(Error& error) {
     error = boost::json::error::extra_data;
     return false;
   }
 };
 
-/// Feeds `text` whole to a `Handler` made of `arguments`, which `after(handler, end)` may look at.
-/// At most `max_depth` containers may be open at once. Exceptions of the handler pass through.
+/// Parses all of `text` with a `Handler` constructed from `arguments`; afterwards calls
+/// `after(handler, end)`. At most `max_depth` containers may be open at once. Exceptions of the
+/// handler are passed on.
 template <typename Handler, typename After, typename... Arguments>
 void Parse(std::string_view text, std::size_t max_depth, const After& after,
            Arguments&&... arguments) {
@@ -71,7 +72,7 @@ void Parse(std::string_view text, std::size_t max_depth, const After& after,
     } else {
       end.result = ParseResult::kSyntax;
       end.reason = error == bj::error::incomplete ? "it ends too early"
-                   // Which of the three depends on how much text follows.
+                   // Which of the three it is depends on how much text follows.
                    : error == bj::error::illegal_leading_surrogate ||
                            error == bj::error::illegal_trailing_surrogate ||
                            error == bj::error::expected_hex_digit

@@ -14,7 +14,7 @@ constexpr std::uint64_t kMax = UINT64_MAX;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// significand * 10 + digit would not fit.
+// True if significand * 10 + digit does not fit.
 bool WouldOverflow(std::uint64_t significand, unsigned digit) {
   return significand > kMax / 10 || (significand == kMax / 10 && digit > kMax % 10);
 }
@@ -25,7 +25,7 @@ std::int32_t SaturatingAdd32(std::int32_t a, std::int32_t b) {
   return b > 0 ? INT32_MAX : INT32_MIN;
 }
 
-// The exact double of 10^n for n <= 22, the nearest one above, as serde_json's table has it.
+// 10^n as a double: exact for n <= 22, otherwise the nearest one above, as in serde_json's table.
 double PowerOfTen(int n) {
   static constexpr double kPowers[] = {
 #define TENSORGATE_TEN(t) \
@@ -73,7 +73,7 @@ double PowerOfTen(int n) {
   return std::span(kPowers)[static_cast<std::size_t>(n)];
 }
 
-// One multiplication or division; a negative exponent only makes it smaller, so that it stays
+// One multiplication or division. A negative exponent only makes the number smaller, so it stays
 // finite.
 bool FiniteFromParts(std::uint64_t significand, std::int32_t exponent) {
   if (significand == 0 || exponent <= 0) return true;
@@ -89,8 +89,8 @@ struct Parts {
   std::string_view exponent_digits;  // with its sign, empty if there is none
 };
 
-// serde_json keeps a significand of 64 bits: once a digit would overflow it, integer digits only
-// raise the exponent, fraction digits are dropped.
+// serde_json keeps a 64-bit significand: once a digit would overflow it, integer digits only raise
+// the exponent, and fraction digits are dropped.
 Parts Split(std::string_view number) {
   Parts parts;
   std::size_t at = number.starts_with('-') ? 1 : 0;
@@ -105,7 +105,7 @@ Parts Split(std::string_view number) {
     }
   }
   if (at < number.size() && number[at] == '.') {
-    full = false;  // serde_json asks again: 1844674407370955161|6.5 takes the 5
+    full = false;  // serde_json checks again: 1844674407370955161|6.5 takes the 5
     for (++at; at < number.size() && IsDigit(number[at]); ++at) {
       const auto digit = static_cast<unsigned>(number[at] - '0');
       full = full || WouldOverflow(parts.significand, digit);
@@ -130,7 +130,7 @@ bool SerdeReadsFinite(std::string_view number) {
     std::int32_t next;
     if (__builtin_mul_overflow(exponent, 10, &next) ||
         __builtin_add_overflow(next, c - '0', &next)) {
-      // An exponent beyond 32 bits: infinite unless it is negative or the significand is zero.
+      // An exponent beyond 32 bits: infinite, unless it is negative or the significand is zero.
       return parts.significand == 0 || negative;
     }
     exponent = next;
@@ -152,12 +152,13 @@ std::optional<std::size_t> ClampExponents(std::span<char> text) {
     if (digits < number.size() && (number[digits] == '+' || number[digits] == '-')) ++digits;
     if (number.size() - digits < kLongExponent) continue;
     if (number.find_first_not_of("0123456789", digits) != number.npos) continue;
-    // What stands before the exponent is a number to its end.
+    // The text before the exponent must be the whole rest of the number.
     if (Split(number).exponent_digits.size() != number.size() - mark - 1) continue;
     if (!SerdeReadsFinite(number)) return token.begin;
     const std::span<char> exponent = text.subspan(token.begin + digits, number.size() - digits);
     std::ranges::fill(exponent, '0');
-    // Without a negative exponent a long significand might be infinite: the smallest that fits.
+    // A negative exponent is kept, as the smallest that fits: without it a long significand might
+    // be infinite.
     if (number[mark + 1] == '-') std::ranges::fill(exponent.last(kLongExponent), '9');
   }
   return std::nullopt;

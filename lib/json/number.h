@@ -1,5 +1,4 @@
-// What serde_json, the JSON library of the safetensors reference, makes of numbers that need a
-// double.
+// How serde_json, the JSON library of the safetensors reference, reads numbers that need a double.
 #ifndef TENSORGATE_JSON_NUMBER_H_
 #define TENSORGATE_JSON_NUMBER_H_
 
@@ -10,14 +9,14 @@
 
 namespace tensorgate::json {
 
-/// Whether serde_json (1.0, default features) reads `number`, a well-formed JSON number, as a
+/// True if serde_json (1.0, default features) reads `number`, a well-formed JSON number, as a
 /// finite value.
 bool SerdeReadsFinite(std::string_view number);
 
-/// Numbers whose exponent Boost before 1.83 cannot hold, in JSON that is well-formed but for them:
-/// judges each by SerdeReadsFinite and overwrites the exponents of the finite ones (negative ones by
-/// -999999999, others by zero), so that they can be read and are still finite. Returns where a
-/// number stands that is not finite; nothing is changed behind it.
+/// Handles exponents that are too large for Boost before 1.83, in JSON that is otherwise
+/// well-formed: judges each number by SerdeReadsFinite and overwrites the exponents of the finite
+/// ones (negative ones by -999999999, others by zero), so that they can be read and stay finite.
+/// Returns the position of the first number that is not finite; the text after it is not changed.
 std::optional<std::size_t> ClampExponents(std::span<char> text);
 
 }  // namespace tensorgate::json

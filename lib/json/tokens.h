@@ -1,4 +1,4 @@
-// The tokens of JSON that the parser has already read, to find places in it. Cold: it reads again
+// The tokens of JSON that was already parsed, to find positions in it. Cold code: it reads again
 // what only a report needs.
 #ifndef TENSORGATE_JSON_TOKENS_H_
 #define TENSORGATE_JSON_TOKENS_H_
@@ -29,13 +29,13 @@ struct Token {
   explicit operator bool() const { return kind != TokenKind::kEnd; }
 };
 
-/// Walks the tokens of well-formed JSON; commas, colons and white space are skipped. On anything
+/// Iterates over the tokens of well-formed JSON; skips commas, colons and white space. On anything
 /// else it ends early, inside the text.
 class TokenCursor {
  public:
   explicit TokenCursor(std::string_view text, std::size_t at = 0) : text_(text), at_(at) {}
   Token Next();
-  /// Steps over the rest of the value that `first` begins; returns its last token.
+  /// Skips the rest of the value that starts with `first`; returns its last token.
   Token SkipValue(Token first);
 
  private:
@@ -43,9 +43,9 @@ class TokenCursor {
   std::size_t at_;
 };
 
-/// The token that the parser was at when it stopped: of the kind whose event stopped it, the last that
-/// begins at or before `stop`. At a bracket or brace the parser stops before it, even where one of the
-/// same kind stands directly in front ("[[").
+/// The token at which the parser stopped: the last token of the kind whose event stopped it that
+/// starts at or before `stop`. At a bracket or brace the parser stops before it, even if one of the
+/// same kind is directly before it ("[[").
 Token TokenAtStop(std::string_view text, std::size_t stop, TokenKind kind);
 
 /// "an object", "a string" … for messages.

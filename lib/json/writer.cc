@@ -40,8 +40,8 @@ std::string ReplaceInvalid(std::string_view text) {
   }
 }
 
-// Escapes the characters that `hidden` names. `text` is valid UTF-8, as Boost wrote it: what is below
-// 0x20 is already escaped.
+// Escapes the characters that `hidden` accepts. `text` is valid UTF-8 written by Boost, so
+// characters below 0x20 are already escaped.
 template <typename Hidden>
 void AppendWithout(std::string& out, std::string_view text, const Hidden& hidden) {
   std::size_t done = 0;

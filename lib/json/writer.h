@@ -1,4 +1,4 @@
-// Writes JSON as text that is safe to show: pure JSON, and none of its characters can deceive a
+// Writes JSON as text that is safe to display: valid JSON without characters that can deceive a
 // terminal or a reader.
 #ifndef TENSORGATE_JSON_WRITER_H_
 #define TENSORGATE_JSON_WRITER_H_
@@ -10,21 +10,21 @@
 
 namespace tensorgate::internal {
 
-/// Appends `text` as a JSON string. Boost's serializer writes it; it passes DEL, C1 and
-/// bidirectional controls raw, so these become \uXXXX afterwards. Bytes that are not UTF-8 become
-/// U+FFFD. Throws std::bad_alloc.
+/// Appends `text` as a JSON string. Boost's serializer writes it but leaves DEL, C1 and
+/// bidirectional controls unescaped, so these are changed to \uXXXX afterwards. Bytes that are not
+/// UTF-8 become U+FFFD. Throws std::bad_alloc.
 void AppendJsonString(std::string& out, std::string_view text);
 
 /// Appends `text`, which must be valid UTF-8, as a JSON string with only the escapes that JSON
-/// demands: a control character as \b, \f, \n, \r, \t or \u00xx, the quote and the backslash.
-/// For files; nothing here is fit to be shown. Throws std::bad_alloc.
+/// requires: control characters as \b, \f, \n, \r, \t or \u00xx, the quote and the backslash. For
+/// files; the result is not safe to display. Throws std::bad_alloc.
 void AppendPlainJsonString(std::string& out, std::string_view text);
 
-/// In ASCII alone: everything from DEL on is \uXXXX. Bytes that are not UTF-8 become U+FFFD. Throws std::bad_alloc.
+/// In ASCII only: everything from DEL on becomes \uXXXX. Bytes that are not UTF-8 become U+FFFD.
+/// Throws std::bad_alloc.
 void AppendAsciiJsonString(std::string& out, std::string_view text);
 
-/// Objects and arrays in the order in which they are written; commas are its business, nesting the
-/// caller's.
+/// Writes objects and arrays in order. It inserts the commas; the caller must nest correctly.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}
@@ -36,19 +36,19 @@ class JsonWriter {
   void Key(std::string_view key);
   void String(std::string_view text);
   void Number(std::uint64_t number);
-  /// A value that is JSON already.
+  /// A value that already is JSON.
   void Raw(std::string_view json);
   void Bool(bool value);
   void Null();
-  /// What comes next, a value or a bracket that closes, is on a line of its own.
+  /// Puts the next value or closing bracket on a new line.
   void BreakLine() { line_ = true; }
 
   /// Members in one call.
   void Member(std::string_view key, std::string_view text) { Key(key), String(text); }
   void Member(std::string_view key, std::uint64_t number) { Key(key), Number(number); }
-  /// A path that is not UTF-8 has no spelling in JSON: its bytes stand beside it, as `KEY_base64`.
+  /// A path. If it is not UTF-8, JSON cannot represent it, so its bytes are added as `KEY_base64`.
   void PathMembers(std::string_view key, std::string_view path);
-  /// null if empty.
+  /// null if `text` is empty.
   void MemberOrNull(std::string_view key, std::string_view text);
 
  private:

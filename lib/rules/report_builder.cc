@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kTextCap = 256;
 
-// Table order first, then place. A heap by this order keeps the findings that come first.
+// The rules' order, then the offset. A heap in this order keeps the findings that come first.
 bool Before(const Finding& a, const Finding& b) {
   return std::tie(a.rule, a.offset, a.text_begin) < std::tie(b.rule, b.offset, b.text_begin);
 }
@@ -50,7 +50,7 @@ void ReportBuilder::Add(Rule rule, std::uint64_t offset, const Detail& detail) {
   const RuleInfo& info = Info(rule);
   const Level level = LevelIn(info, report_.profile_);
   if (level == Level::kOff) return;
-  // What ended the check is reported once, whoever notices it.
+  // What ended the check is reported once, even if several places notice it.
   if (internal::IsInterrupt(rule) && std::exchange(ended_, true)) return;
   Finding finding;
   finding.rule = rule;
@@ -87,7 +87,7 @@ void ReportBuilder::Add(Rule rule, std::uint64_t offset, const Detail& detail) {
   std::push_heap(findings.begin(), findings.end(), Before);
 }
 
-// The text of findings that were replaced stays behind; give it back before it grows beyond what is
+// The text of replaced findings is still there; compact it before it outgrows the text that is
 // kept.
 void ReportBuilder::CompactText() {
   auto& findings = report_.findings_;
@@ -115,7 +115,8 @@ bool ReportBuilder::Ended() {
 void ReportBuilder::Add(const Status& status) {
   if (internal::IsInterrupt(status.rule)) return Add(status.rule, 0);
   Detail detail;
-  // The number of `io/...` is the system's, unless it is a number of bytes; so is any that the system gave.
+  // For `io/...` the number is the system's, unless it counts bytes; any number that the system
+  // gave is, too.
   const bool is_system = status.system_error != 0 || (Info(status.rule).id.starts_with("io/") &&
                                                       status.rule != Rule::kIoShortRead);
   detail.found = is_system ? static_cast<std::uint64_t>(status.system_error) : status.found;

@@ -13,34 +13,34 @@
 
 namespace tensorgate {
 
-/// What a finding says beyond its rule and offset.
+/// Details of a finding beyond its rule and offset.
 struct Detail {
   std::optional<std::uint64_t> found;
   std::optional<std::uint64_t> allowed;
-  std::string_view subject;          ///< Copied, cut.
-  std::uint64_t subject_offset = 0;  ///< Where it stands in the file.
+  std::string_view subject;          ///< Copied and truncated.
+  std::uint64_t subject_offset = 0;  ///< Its position in the file.
   std::uint64_t subject_length = 0;
-  std::string_view found_text;  ///< Copied, cut.
+  std::string_view found_text;  ///< Copied and truncated.
 };
 
 class ReportBuilder {
  public:
-  /// Throws std::bad_alloc, as Add does.
+  /// Throws std::bad_alloc, like Add.
   ReportBuilder(const CheckOptions& options, std::string_view format);
 
-  /// Does nothing if the rule is off in the profile. Beyond `max_findings` the ones first in the
-  /// table's order stay.
+  /// Does nothing if the rule is off in the profile. If there are more than `max_findings`, those
+  /// that come first in the rules' order are kept.
   void Add(Rule rule, std::uint64_t offset, const Detail& detail);
   void Add(Rule rule, std::uint64_t offset) { Add(rule, offset, Detail()); }
   void Add(const Status& status);
 
   void AddDropped(std::uint64_t count) { report_.dropped_ += count; }
-  /// A finding of severity error was added.
+  /// True if a finding of severity error was added.
   bool HasError() const { return has_error_; }
-  /// The deadline has passed, or the caller ended the check: the finding was added, and nothing else
-  /// need be looked at.
+  /// True if the deadline has passed or the caller ended the check: the finding was added, and the
+  /// check can stop.
   bool Ended();
-  /// The same for what only reads; Ended() is to be asked afterwards.
+  /// The same for code that only reads; call Ended() afterwards.
   internal::Interrupt& interrupt() { return interrupt_; }
   const CheckOptions& options() const { return options_; }
 
@@ -52,20 +52,22 @@ class ReportBuilder {
   void AddShard(std::string_view name, Verdict verdict, std::optional<Rule> reason) {
     report_.shards_.push_back({std::string(name), verdict, reason});
   }
-  /// The error kind of the reference where the first finding's rule does not tell it.
+  /// The reference's error kind, if the first finding's rule does not determine it.
   void SetReferenceError(std::string_view kind) { report_.reference_error_ = kind; }
   void SetUnsupported(FileClass file_class) { report_.file_class_ = file_class; }
 
-  /// Offsets beyond the file's size, where it is known, become its end. The builder is used up.
+  /// Offsets beyond the file's size, if it is known, are set to its end. The builder must not be
+  /// used afterwards.
   Report Finish();
 
-  /// Adds a finding that is no error, of a rule behind all others, to a report that is finished.
+  /// Adds a finding to a finished report. It must not be an error, and its rule must come after all
+  /// others.
   static void AppendAfterFinish(Report& report, Rule rule, const Detail& detail);
-  /// Of a stream that was ended early: its size is not known, nor how many bytes lie between a place and
-  /// its end.
+  /// For a stream that was ended early: its size is unknown, as is the distance of any position
+  /// from its end.
   static void ForgetEnd(Report& report);
 
-  /// A report with that alone, for what failed before anything was judged.
+  /// A report with only this finding, for failures before anything was judged.
   static Report Failed(const Status& status, const CheckOptions& options,
                        std::string_view format) noexcept;
   /// For when there is no memory for anything else.
@@ -73,7 +75,7 @@ class ReportBuilder {
     return Fatal(options, format, Rule::kIoOutOfMemory);
   }
   static Report Fatal(const CheckOptions& options, std::string_view format, Rule rule) noexcept;
-  /// For a handler of every exception: there was no memory, or a source of the caller's threw.
+  /// For a handler of all exceptions: memory ran out, or a caller's source threw.
   static Report Caught(const CheckOptions& options, std::string_view format) noexcept;
 
  private:
@@ -88,7 +90,7 @@ class ReportBuilder {
 
 namespace internal {
 
-/// The same by the strict profile, with nothing trusted: what opens a file judges by these.
+/// The same with the strict profile and without a trust list: opening a file uses these.
 inline CheckOptions StrictOptions(CheckOptions options) {
   options.profile = Profile::kStrict;
   options.trusted = {};

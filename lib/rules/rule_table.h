@@ -1,4 +1,5 @@
-// The table that rules.def and its areas make, for what is computed from it while compiling.
+// The table of rules.def and the files it includes, for values that are computed from it at compile
+// time.
 #ifndef TENSORGATE_RULES_RULE_TABLE_H_
 #define TENSORGATE_RULES_RULE_TABLE_H_
 

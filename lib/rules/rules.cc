@@ -15,7 +15,7 @@ namespace {
 using internal::kRules;
 
 consteval bool IdsAreUnique() {
-  // Sorted: of every pair it would be more steps than clang takes while compiling.
+  // Sorted first: comparing every pair would take more steps than clang allows at compile time.
   std::array<std::string_view, std::size(kRules)> ids;
   std::ranges::transform(kRules, ids.begin(), &RuleInfo::id);
   std::ranges::sort(ids);

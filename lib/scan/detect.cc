@@ -12,12 +12,12 @@ namespace {
 
 FormatKind PlainKind(Packing packing) { return KindOf(PlainFormat(packing)); }
 
-// Nothing that a loader of models is meant for, as far as the first bytes show.
+// True if the first bytes show nothing that a model loader is meant for.
 bool IsUnclear(const FormatKind& kind) {
   return kind.file_class != FileClass::kModel || kind.format == &UnknownFormat();
 }
 
-// A loader would unpickle it: text and pictures can be pickles of protocol 0 and 1.
+// True if a loader would unpickle it: text and pictures can be pickles of protocol 0 and 1.
 bool IsPickle(const pickle::DryRun& run, std::uint64_t size) {
   const bool whole = run.outcome() == pickle::DryRun::Outcome::kComplete && run.position() == size;
   return run.dangerous() || whole;

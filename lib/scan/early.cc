@@ -14,11 +14,11 @@
 namespace tensorgate::internal {
 namespace {
 
-// What an archive is, its list of members at the end tells; so much of one that is not accepted is awaited,
-// since most that are refused are told in full by then.
+// An archive's type is only known from the directory at its end. For an archive that is not
+// accepted, this many bytes are awaited, since most refused ones arrive completely by then.
 constexpr std::uint64_t kArchiveWait = 1 << 20;
 
-// Refusals of a pickle stand on what came before them, but for these, which more bytes may cure.
+// A pickle is refused for what came so far, except for these rules, which more bytes may resolve.
 constexpr std::array kCurable = {Rule::kPickleTruncated, Rule::kPickleFramePastEnd,
                                  Rule::kPickleExpansion};
 
@@ -40,7 +40,7 @@ std::optional<Report> EarlyArchive(HeadSource& source, const CheckOptions& optio
 }  // namespace
 
 std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options) {
-  // What the reference makes of trailing bytes and sizes depends on more than strict does.
+  // In the reference profile, trailing bytes and sizes matter in more ways than in the strict one.
   if (options.profile != Profile::kStrict) return std::nullopt;
   HeadSource source(prefix, options);
   if (!source.ReadHead()) return std::nullopt;
@@ -49,7 +49,8 @@ std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options) {
   const Packing packing = Recognize({AsText(source.head()), UINT64_MAX}).format->packing;
   if (packing == Packing::kZip) return EarlyArchive(source, options);
   if (packing != Packing::kPickle) {
-    // What else begins so is a pickle by a call in it, or if it ends where the file does: that is not known.
+    // Any other file with such a beginning is a pickle if it calls something, or if it ends where
+    // the file does, which is not known yet.
     SecondReadings readings(Family::kOther);
     if (!FindSecondReadings(readings, source) || !readings.pickle().dangerous())
       return std::nullopt;

@@ -1,4 +1,4 @@
-// What is certain of a stream before its end.
+// What is certain about a stream before its end.
 #ifndef TENSORGATE_SCAN_EARLY_H_
 #define TENSORGATE_SCAN_EARLY_H_
 
@@ -10,10 +10,11 @@
 
 namespace tensorgate::internal {
 
-/// The report on a stream that begins with `prefix` and goes on, if it is the one that the whole would have,
-/// whatever follows. Limits aside, the whole has this verdict, and this first error as its reason; of
-/// other findings there may be more. An archive that is refused or not supported, which only its end tells, is
-/// `unsupported` here: it is not accepted. None: more must come. Throws std::bad_alloc.
+/// The report on a stream that starts with `prefix` and continues, if the whole file would get the
+/// same report whatever follows: limits aside, the same verdict, and the same first error as its
+/// reason; there may be more of the other findings. An archive whose refusal only its end
+/// determines is `unsupported` here: it is not accepted. std::nullopt: more bytes are needed.
+/// Throws std::bad_alloc.
 std::optional<Report> EarlyReport(Source& prefix, const CheckOptions& options);
 
 }  // namespace tensorgate::internal

@@ -1,4 +1,4 @@
-// The first bytes of a source, kept for those who ask what it is.
+// The first bytes of a source, kept for format detection.
 #ifndef TENSORGATE_SCAN_HEAD_SOURCE_H_
 #define TENSORGATE_SCAN_HEAD_SOURCE_H_
 
@@ -16,8 +16,8 @@
 
 namespace tensorgate::internal {
 
-/// Serves the first bytes from one read, counts all, and passes the rest on: so each byte is fetched
-/// once.
+/// Serves the first bytes from one read, passes all other reads on, and counts the bytes: each byte
+/// is fetched once.
 class HeadSource final : public Source {
  public:
   /// `options` must outlive it.
@@ -34,7 +34,8 @@ class HeadSource final : public Source {
   }
   std::span<const std::byte> head() const { return std::span(head_).first(length_); }
   std::uint64_t bytes_read() const { return bytes_read_; }
-  /// By the deadline or the caller: what was not read then is not missing.
+  /// Set if the deadline or the caller ended the reads: bytes that were not read then are not
+  /// missing.
   std::optional<Rule> ended() { return interrupt_.Ended(); }
 
   std::uint64_t size() const override { return inner_.size(); }

@@ -10,12 +10,12 @@
 namespace tensorgate::internal {
 namespace {
 
-// What no proof of what it may be has decided.
+// Judges a file whose likely format was not confirmed by an examination.
 Report JudgeDetected(HeadSource& source, std::string_view name, const CheckOptions& options,
                      OpenedFile* opened) {
   const auto detected = Detect(source, source.head(), name);
   if (!detected) return NotRead(detected.error(), source.size(), options);
-  // Whatever the name: what a loader would unpickle is judged as that.
+  // Whatever the name: a file that a loader would unpickle is judged as a pickle.
   if (const auto examine = detected->kind.format->examine) return examine(source, options, opened);
   if (const std::optional<Rule> ended = source.ended()) {
     return NotRead(Status{.rule = *ended}, source.size(), options);

@@ -40,10 +40,10 @@ Report ScanFailure(const Status& status, const CheckOptions& options) {
   }
 }
 
-// What is spooled is looked at when so much has come, and whenever it has grown by as many times.
+// A spooled stream is first examined at this size, and again whenever it has grown by this factor.
 constexpr std::uint64_t kFirstLook = 64 << 10, kLookGrowth = 4;
 
-// The head is kept: it tells what the stream is if it does not prove to be safetensors.
+// The head is kept: it identifies the format if the stream does not prove to be safetensors.
 struct StreamScan::State {
   State(const CheckOptions& given, std::string given_name)
       : options(given),
@@ -63,11 +63,11 @@ struct StreamScan::State {
   std::size_t length = 0;
   std::uint64_t bytes_read = 0;
   bool checking, spooling = false, open = true;
-  bool certain;  // by its name it is safetensors, whatever is in it
+  bool certain;  // by its name it is safetensors, whatever it contains
   internal::Spool spool;
   std::uint64_t next_look = kFirstLook;
   std::optional<Status> failure;
-  std::optional<Report> early;  // certain whatever follows
+  std::optional<Report> early;  // set once it is certain whatever follows
 
   std::span<const std::byte> seen() const { return std::span(head).first(length); }
   bool Feed(std::span<const std::byte> bytes);
@@ -96,7 +96,7 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
   if (!internal::IsEnoughToProve(seen())) return true;
   if (IsForward(internal::MayProve(seen()))) {
     checking = true;
-    // Not more than the head has come before: what did not fit into it is fed after it.
+    // Only the bytes in the head so far; those that did not fit into it are fed after them.
     open = check.Feed(seen());
     if (open && kept < bytes.size()) open = check.Feed(bytes.subspan(kept));
     return open || SpoolInstead(bytes, kept);
@@ -105,10 +105,11 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
     spooling = true;
     return open = Keep(seen()) && Keep(bytes.subspan(kept));
   }
-  return open = length < kScanHead;  // more of it, to tell what it is
+  return open = length < kScanHead;  // more bytes are needed to identify it
 }
 
-// Refused as safetensors while all of it is still here: what begins like another format is judged as that.
+// For a stream refused as safetensors, while all of it is still available: if it starts like
+// another format, it is judged as that.
 bool StreamScan::State::SpoolInstead(std::span<const std::byte> bytes, std::size_t kept) {
   const bool all_here = length - kept == bytes_read - bytes.size();
   if (!all_here || !internal::IsJudgedFromItsEnd(seen())) return false;
@@ -129,7 +130,7 @@ bool StreamScan::State::Keep(std::span<const std::byte> bytes) {
   return !failure && !Look();
 }
 
-// True: it is certain already.
+// Returns true if the verdict is already certain.
 bool StreamScan::State::Look() {
   if (spool.size() < next_look) return false;
   while (next_look <= spool.size()) next_look *= kLookGrowth;
@@ -159,13 +160,13 @@ Report StreamScan::State::Finish(bool at_end) {
   const bool whole = at_end && open;
   const std::uint64_t size = whole ? bytes_read : UINT64_MAX;
   if (checking) {
-    // Refused early: that the stream went on is no failure of it.
+    // If it was refused early, it does not matter that the stream continued.
     Report report = check.Finish(at_end || !open);
     if (certain || internal::IsDecided(report, seen(), size, name)) {
       return internal::WithSuffix(std::move(report), name);
     }
   } else if (!at_end && open) {
-    // A sender that is silent for too long is given up by the caller.
+    // The caller gives up on a sender that is silent for too long.
     const Rule rule = interrupt.Ended().value_or(Rule::kIoReadFailed);
     return internal::NotRead(Status{.rule = rule, .offset = bytes_read}, {}, options);
   }

@@ -1,4 +1,4 @@
-// PyTorch's mobile modules.
+// Recognizes PyTorch's mobile modules.
 #ifndef TENSORGATE_SECOND_READINGS_FLATBUFFER_H_
 #define TENSORGATE_SECOND_READINGS_FLATBUFFER_H_
 
@@ -11,10 +11,11 @@
 
 namespace tensorgate::internal {
 
-/// Where the mark of such a module is.
+/// Offset of the magic bytes of such a module.
 inline constexpr std::size_t kTorchFlatbufferMark = 4;
 
-/// torch.jit.load takes it for a module: its mark, and a root table that is in the file of `size` bytes.
+/// True if torch.jit.load takes the file for a module: it has the magic bytes, and a root table
+/// inside the file of `size` bytes.
 inline bool IsTorchFlatbuffer(std::string_view head, std::uint64_t size) {
   return head.substr(std::min(head.size(), kTorchFlatbufferMark)).starts_with("PTMF") &&
          LoadLittleEndian<std::uint32_t>(head) < size;

@@ -21,14 +21,15 @@ unsigned ByteAt(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
-// RFC 1950: deflate with a window of up to 32 KB, a multiple of 31, and no dictionary.
+// RFC 1950: deflate with a window of up to 32 KB, a header that is a multiple of 31, and no
+// dictionary.
 bool IsZlib(std::string_view text) {
   return text.size() >= 2 && (ByteAt(text, 0) & 0x8F) == 8 &&
          (ByteAt(text, 0) << 8 | ByteAt(text, 1)) % 31 == 0 && (ByteAt(text, 1) & 0x20) == 0;
 }
 
-// Where joblib finds the zlib data of its files from before 0.10: after "ZF", the size of what is packed as a number of 19
-// characters, and in some versions a space. 0: it is none.
+// Offset of the zlib data in joblib files from before 0.10: after "ZF", the decompressed size as a
+// number of 19 characters, and in some versions a space. 0: not such a file.
 std::size_t OldJoblibHeader(std::string_view text) {
   constexpr CharacterSet kOfSize("0123456789abcdefABCDEF_xX+ \t\n\v\f\r");
   constexpr std::size_t kHeader = 21;
@@ -37,14 +38,15 @@ std::size_t OldJoblibHeader(std::string_view text) {
   return text[kHeader] == ' ' ? kHeader + 1 : kHeader;
 }
 
-// Where zlib data begin that joblib unpacks; it looks at the first byte alone, which Python's packers always write.
+// Offset of zlib data that joblib decompresses. joblib looks only at the first byte, which Python's
+// compressors always write.
 std::optional<std::size_t> ZlibAt(std::string_view text) {
   const std::size_t at = OldJoblibHeader(text);
   if (at == 0 && !text.starts_with('x')) return std::nullopt;
   return IsZlib(text.substr(std::min(at, text.size()))) ? std::optional(at) : std::nullopt;
 }
 
-// RFC 1952, 2.3. None: the header goes on past the window.
+// RFC 1952, 2.3. std::nullopt if the header continues past the window.
 std::optional<std::size_t> GzipHeader(std::string_view text) {
   constexpr unsigned kCrc = 2, kExtra = 4, kName = 8, kComment = 16;
   std::size_t at = 10;
@@ -64,7 +66,7 @@ std::optional<std::size_t> GzipHeader(std::string_view text) {
   return at <= text.size() ? std::optional(at) : std::nullopt;
 }
 
-// Where the deflate data begin.
+// The start of the deflate data.
 std::optional<std::span<const std::byte>> Deflated(std::span<const std::byte> window) {
   if (const auto zlib = ZlibAt(AsText(window))) return window.subspan(*zlib + 2);
   const std::optional<std::size_t> header = GzipHeader(AsText(window));

@@ -1,4 +1,4 @@
-// Whether joblib and readers like it, which unpack by the first bytes, get anything out of a file.
+// Whether joblib, and readers like it that decompress by the first bytes, get any data from a file.
 #ifndef TENSORGATE_SECOND_READINGS_PACKED_H_
 #define TENSORGATE_SECOND_READINGS_PACKED_H_
 
@@ -8,17 +8,18 @@
 
 namespace tensorgate::internal {
 
-/// So much of a file's beginning decides.
+/// Number of bytes at the start of a file that decide.
 inline constexpr std::size_t kPackedWindow = 128 * 1024;
 
-/// So many bytes name the format.
+/// Number of bytes that identify the format.
 inline constexpr std::size_t kPackedSignature = 24;
 
-/// "gzip data" or "zlib data", by the first bytes; "" for neither.
+/// "gzip data" or "zlib data", according to the first bytes; otherwise "".
 std::string_view PackedFormat(std::span<const std::byte> head);
 
-/// `window` (kPackedWindow bytes, or all of the file) unpacks: gzip data to a byte or more; zlib data, whose signature is short,
-/// to its end or to a pickle that calls something. What the window does not decide counts as that.
+/// True if `window` (kPackedWindow bytes, or the whole file) decompresses: gzip data to at least
+/// one byte; zlib data, whose signature is short, up to their end or to a pickle that calls
+/// something. If the window does not decide it, it counts as true.
 bool Unpacks(std::span<const std::byte> window);
 
 }  // namespace tensorgate::internal

@@ -55,7 +55,7 @@ void ProtobufWalk::OnVarint() {
     case kFixed32:
       return Skip(4);
     default:
-      step_ = Step::kFailed;  // groups, which no model has
+      step_ = Step::kFailed;  // groups, which models do not contain
   }
 }
 

@@ -1,4 +1,5 @@
-// Follows bytes as a reader of Protocol Buffers would, field by field at the top: an ONNX model has a graph there.
+// Follows bytes as a reader of Protocol Buffers would, over the top-level fields: an ONNX model has
+// a graph there.
 //
 //   ProtobufWalk walk;
 //   while (walk.going()) walk.Feed(bytes that begin at walk.position());
@@ -14,16 +15,16 @@ namespace tensorgate::internal {
 
 class ProtobufWalk {
  public:
-  /// Bytes before it need not be read.
+  /// Bytes before this position need not be read.
   std::uint64_t position() const { return position_; }
   bool going() const { return step_ != Step::kFailed; }
-  /// The bytes from position() on, as many as there are at hand.
+  /// The available bytes from position() on.
   void Feed(std::span<const std::byte> bytes);
-  /// All bytes belong to fields.
+  /// True if all bytes belong to fields.
   bool EndsAt(std::uint64_t size) const {
     return step_ == Step::kTag && at_start_ && position_ == size;
   }
-  /// ModelProto.graph (field 7).
+  /// True if there is a ModelProto.graph (field 7).
   bool has_graph() const { return has_graph_; }
 
  private:
@@ -33,9 +34,9 @@ class ProtobufWalk {
 
   Step step_ = Step::kTag;
   std::uint64_t position_ = 0;
-  std::uint64_t value_ = 0;  // of the varint that is being read
+  std::uint64_t value_ = 0;  // of the current varint
   unsigned shift_ = 0;
-  bool at_start_ = true;  // of a tag: nothing of it was read
+  bool at_start_ = true;  // at the first byte of a tag
   bool has_graph_ = false;
 };
 

@@ -17,14 +17,14 @@ using namespace std::string_view_literals;
 constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n"sv;
 constexpr std::uint64_t kWalkBlock = 65'536;
 
-// An honest stream has one entry's signature in four gigabytes by chance.
+// In a valid stream a signature occurs by chance once in four gigabytes.
 constexpr std::size_t kMaxMarks = 4096;
 constexpr std::string_view kEntry = "PK\1\2"sv, kZip64End = "PK\6\6"sv;
 constexpr std::size_t kMarkBytes = 4;
-// What a stream's next bytes can complete: all but the last byte of a signature.
+// Bytes that a stream's next bytes can complete: all but the last byte of a signature.
 constexpr std::size_t kOverlap = 7;
 
-// A name as a report shows it.
+// The behavior of a pickle, as shown in a report.
 std::string Act(const pickle::DryRun& pickle) {
   if (pickle.outcome() == pickle::DryRun::Outcome::kUnclear)
     return "continue in a way that unpicklers read differently, or run for very long";
@@ -74,7 +74,7 @@ void SecondReadings::Filled(std::size_t count) {
   Advance();
 }
 
-// Goes from step to step until one wants bytes that are not at hand.
+// Continues step by step until one needs bytes that are not available.
 void SecondReadings::Advance() {
   need_ = {};
   while (!WantNext()) step_ = static_cast<Step>(std::to_underlying(step_) + 1);
@@ -107,7 +107,7 @@ bool SecondReadings::WantNext() {
     case Step::kDone:
       break;
   }
-  return true;  // that is nothing
+  return true;  // there is no such reading
 }
 
 bool SecondReadings::Want(std::uint64_t offset, std::uint64_t length) {
@@ -167,7 +167,7 @@ bool SecondReadings::WantPacked() {
   return false;
 }
 
-// ---- What the bytes say.
+// ---- What the bytes contain.
 
 void SecondReadings::OnHead() {
   if (const auto member = FirstTarMember(AsText(head()))) tar_ = *member;
@@ -213,7 +213,8 @@ void SecondReadings::Watch(std::span<const std::byte> bytes) {
   size_ += bytes.size();
 }
 
-// Calls `use(offset, text)` for what has come last, and before it for what lies across its beginning.
+// Calls `use(offset, text)` for the latest bytes, and before that for the bytes around their
+// beginning.
 template <typename Use>
 void SecondReadings::WithOverlap(std::span<const std::byte> bytes, Use use) {
   std::array<std::byte, 2 * kOverlap> joined;
@@ -226,12 +227,12 @@ void SecondReadings::WithOverlap(std::span<const std::byte> bytes, Use use) {
   use(size_, AsText(bytes), 0);
 }
 
-// Entries of lists of members, which the end of the stream may point to.
+// Remembers entries of ZIP directories, which the end of the stream may point to.
 void SecondReadings::WatchMarks(std::span<const std::byte> bytes) {
   WithOverlap(bytes, [this](std::uint64_t offset, std::string_view text, std::size_t before) {
     for (std::size_t at = text.find("PK"); at != text.npos; at = text.find("PK", at + 1)) {
       const std::string_view mark = text.substr(at, kMarkBytes);
-      // In the overlap only what begins before these bytes and ends in them.
+      // In the overlap, count only signatures that start before these bytes and end in them.
       const bool fresh = before == 0 || (at < before && at + kMarkBytes > before);
       if (fresh && (mark == kEntry || mark == kZip64End) && marks_.size() <= kMaxMarks) {
         marks_.push_back(offset + at);
@@ -252,7 +253,7 @@ void SecondReadings::WatchHdf5(std::span<const std::byte> bytes) {
 void SecondReadings::WatchTail(std::span<const std::byte> bytes) {
   bytes = bytes.last(std::min(bytes.size(), kZipTail));
   if (tail_.size() + bytes.size() > 2 * kZipTail) {
-    // The last bytes go to the front.
+    // Move the last bytes to the front.
     const std::size_t keep = kZipTail - bytes.size();
     const std::span<std::byte> all = tail_.span();
     std::ranges::copy(all.last(keep), all.begin());
@@ -269,7 +270,8 @@ void SecondReadings::EndOfStream() {
   if (MayBePacked()) OnPacked(packed_.span());
   zip_.OnTail(tail_.span().last(std::min(tail_.size(), kZipTail)), size_);
   while (const auto place = zip_.Wanted()) {
-    // Of what has gone by only the marks are known; where there were too many, they are everywhere.
+    // For earlier bytes only the signatures are known; if there were too many, assume that they are
+    // everywhere.
     zip_.OnMark(marks_.size() > kMaxMarks || std::ranges::binary_search(marks_, *place));
   }
 }
@@ -288,7 +290,8 @@ std::optional<std::uint64_t> SecondReadings::first() const {
 }
 
 void SecondReadings::AddTo(ReportBuilder& builder) const {
-  // The loaders of the reference profile run nothing. Of them torch.load looks for a tar archive, unless it is a ZIP archive.
+  // The loaders of the reference profile run nothing. Among them, torch.load looks for a tar
+  // archive, unless the file is a ZIP archive.
   const bool strict = builder.options().profile == Profile::kStrict;
   if (tar_ && (strict || family_ == Family::kPickle)) {
     builder.Add(Rule::kScanAlsoTar, 0, {.found_text = *tar_});

@@ -1,14 +1,16 @@
-// What else these bytes are, and to whom: the formats that a loader which runs code would take a proven file for.
+// Second readings of a file: other formats that a loader which runs code would take a verified file
+// for.
 //
 //   SecondReadings readings(Family::kSafetensors);
 //   readings.Begin(size);
 //   Drive(readings, source);  // or a stream: Watch(bytes) as they come, then EndOfStream()
 //   readings.AddTo(builder);
 //
-// Each test is the other loader's own, whole (docs/second-readings.md has the table of loaders, and how often honest files
-// pass each test). Without input and output; a stream is watched as it comes (Watch, EndOfStream). Reads the first 4,096
-// bytes, the last 69,654, and eight bytes at each power of two; more only where the first bytes are those of a pickle.
-// Throws std::bad_alloc.
+// Each test is exactly the other loader's own test (docs/second-readings.md has the table of
+// loaders, and how often valid files pass each test). There is no input and output here; a stream
+// is watched as it arrives (Watch, EndOfStream). It reads the first 4,096 bytes, the last 69,654,
+// and eight bytes at each power of two; more only if the file starts like a pickle. Throws
+// std::bad_alloc.
 #ifndef TENSORGATE_SECOND_READINGS_SECOND_READINGS_H_
 #define TENSORGATE_SECOND_READINGS_SECOND_READINGS_H_
 
@@ -32,20 +34,20 @@
 
 namespace tensorgate::internal {
 
-/// What the file is already: that reading is not a second one.
+/// What the file is already known to be; that reading is not a second one.
 enum class Family : std::uint8_t {
   kSafetensors,
-  kZip,     ///< An archive that was proven as such.
-  kPickle,  ///< A pickle, or a stream of them.
-  kOther,   ///< Text, pictures: what no loader of models is meant for.
+  kZip,     ///< An archive that was verified as such.
+  kPickle,  ///< A pickle, or a stream of pickles.
+  kOther,   ///< Text, pictures: files that no model loader is meant for.
 };
 
 class SecondReadings {
  public:
   explicit SecondReadings(Family family) : family_(family) {}
 
-  // Random access: fill each Next() and call Filled(), until Next() wants nothing.
-  /// Before Begin: bytes that the file begins with, in order, as far as they are at hand.
+  // Random access: fill each Next() and call Filled(), until Next() needs nothing.
+  /// Call before Begin: passes on the file's first bytes, in order, as far as they are available.
   void Know(std::span<const std::byte> bytes) {
     head_size_ += CopyBytes(bytes, std::span(head_).subspan(head_size_));
   }
@@ -57,22 +59,22 @@ class SecondReadings {
   void Watch(std::span<const std::byte> bytes);
   void EndOfStream();
 
-  /// A tar archive, by the name of its first member.
+  /// Name of the first member, if it is a tar archive.
   const std::optional<std::string>& tar() const { return tar_; }
   const std::optional<ZipTail::Found>& zip() const { return zip_.found(); }
-  /// Where an HDF5 signature is.
+  /// Offset of an HDF5 signature.
   const std::optional<std::uint64_t>& hdf5() const { return hdf5_; }
-  /// A PyTorch mobile module.
+  /// True for a PyTorch mobile module.
   bool flatbuffer() const { return flatbuffer_; }
-  /// "gzip data", "zlib data"; "" if it does not unpack.
+  /// "gzip data", "zlib data"; "" if it does not decompress.
   std::string_view compressed() const { return compressed_; }
   const pickle::DryRun& pickle() const { return pickle_; }
-  /// An ONNX model, which runs nothing.
+  /// True for an ONNX model, which runs nothing.
   bool onnx() const { return protobuf_.EndsAt(size_) && protobuf_.has_graph(); }
 
   /// Reports each second reading.
   void AddTo(ReportBuilder& builder) const;
-  /// Where the first of those that strict refuses begins.
+  /// Offset of the first second reading that the strict profile refuses.
   std::optional<std::uint64_t> first() const;
 
  private:
@@ -104,33 +106,34 @@ class SecondReadings {
   Step step_ = Step::kHead;
   Need need_;
   bool tail_asked_ = false, packed_asked_ = false;
-  std::uint64_t size_ = 0;  // of a stream: what has come
+  std::uint64_t size_ = 0;  // for a stream: bytes so far
   PodBuffer<std::byte> buffer_;
   std::array<std::byte, kHead> head_;
   std::size_t head_size_ = 0;
 
   std::optional<std::string> tar_;
   ZipTail zip_;
-  std::uint64_t next_hdf5_ = 512;  // at 0 nothing else begins so
+  std::uint64_t next_hdf5_ = 512;  // no other format has this signature at 0
   std::optional<std::uint64_t> hdf5_;
   bool flatbuffer_ = false;
   std::string_view compressed_;
   pickle::DryRun pickle_;
   ProtobufWalk protobuf_;
 
-  // Of a stream: the bytes from its beginning that may be compressed data, its last bytes, and where entries of lists of
-  // ZIP members were seen.
+  // For a stream: its first bytes if they may be compressed data, its last bytes, and the offsets
+  // of entries of ZIP directories.
   PodBuffer<std::byte> packed_, tail_;
   std::vector<std::uint64_t> marks_;
 };
 
-/// Reads of `source` what `readings` asks.
+/// Reads from `source` what `readings` requests.
 Result<void> FindSecondReadings(SecondReadings& readings, Source& source);
 
-/// Reports what else `source` is, or why that could not be read: the file is not accepted then.
+/// Reports the second readings of `source`, or why they could not be determined: the file is then
+/// not accepted.
 void AddSecondReadings(Family family, Source& source, ReportBuilder& builder);
 
-/// The file is proven, and refused for what else it is.
+/// True if the file is valid in its own format, but refused for a second reading.
 bool IsProvenButAmbiguous(const Report& report);
 
 }  // namespace tensorgate::internal

@@ -13,11 +13,11 @@ struct Field {
   std::size_t offset, length;
 };
 constexpr Field kName = {0, 100}, kChecksum = {148, 8};
-// Mode, user, group, size, time of change, device numbers.
+// Mode, user, group, size, modification time, device numbers.
 constexpr std::array kNumbers = {Field{100, 8},  Field{108, 8}, Field{116, 8}, Field{124, 12},
                                  Field{136, 12}, Field{329, 8}, Field{337, 8}};
 
-// What str.strip() removes of ASCII.
+// The ASCII characters that str.strip() removes.
 constexpr CharacterSet kSpace(" \t\n\v\f\r\x1c\x1d\x1e\x1f");
 
 std::string_view UpToNul(std::string_view text) { return text.substr(0, text.find('\0')); }
@@ -36,7 +36,7 @@ std::optional<std::int64_t> Octal(std::string_view text) {
   std::int64_t value = 0;
   bool digit = false;
   for (const char c : text) {
-    // Between two digits there may be one underscore.
+    // One underscore is allowed between two digits.
     if (c == '_' && digit) {
       digit = false;
     } else if (c >= '0' && c <= '7') {
@@ -50,7 +50,7 @@ std::optional<std::int64_t> Octal(std::string_view text) {
   return negative ? -value : value;
 }
 
-// Base 256 where the first byte says so; only the checksum's value is used, and that is small.
+// Base 256 if the first byte says so; only the checksum's value is used, and it is small.
 std::optional<std::int64_t> Number(std::string_view field) {
   const auto first = static_cast<unsigned char>(field.front());
   if (first != 0x80 && first != 0xFF) return Octal(UpToNul(field));
@@ -64,7 +64,7 @@ std::optional<std::int64_t> Number(std::string_view field) {
 std::optional<std::string_view> FirstTarMember(std::string_view head) {
   if (head.size() < kTarBlock) return std::nullopt;
   head = head.substr(0, kTarBlock);
-  // Some writers summed signed bytes. In place of the sum itself there are spaces.
+  // Some writers summed signed bytes. The checksum field itself counts as spaces.
   std::int64_t sum = 8 * ' ', signed_sum = 8 * ' ';
   bool zeros = true;
   for (std::size_t i = 0; i < kTarBlock; ++i) {

@@ -10,8 +10,9 @@ namespace tensorgate::internal {
 
 inline constexpr std::size_t kTarBlock = 512;
 
-/// The name of the first member, if `head` begins with a header block that tarfile reads: its checksum fits, and all its
-/// numbers are numbers. A block of zeros is an archive without members to tarfile, and none here.
+/// The name of the first member, if `head` starts with a header block that tarfile reads: its
+/// checksum is right, and its numeric fields are numbers. For tarfile a block of zeros is an
+/// archive without members; here it does not count.
 std::optional<std::string_view> FirstTarMember(std::string_view head);
 
 }  // namespace tensorgate::internal

@@ -21,7 +21,7 @@ void ZipTail::OnTail(std::span<const std::byte> tail, std::uint64_t size) {
   for (std::size_t at = text.find(kEnd); at != text.npos; at = text.find(kEnd, at + 1)) {
     if (text.size() - at >= kEndSize) AddRecord(tail, at);
   }
-  // What lies in the tail is at hand.
+  // Places inside the tail can be checked immediately.
   for (; next_ < places_.size() && !found_ && places_[next_].offset >= tail_; ++next_) {
     const Place place = places_[next_];
     Look(place, tail.subspan(static_cast<std::size_t>(place.offset - tail_)));
@@ -35,7 +35,7 @@ void ZipTail::AddRecord(std::span<const std::byte> tail, std::size_t at) {
   AddDirectory(record, LoadLittleEndian<std::uint32_t>(text.substr(at + 12)),
                LoadLittleEndian<std::uint32_t>(text.substr(at + 16)), record);
   if (at < kLocatorSize || !text.substr(at - kLocatorSize).starts_with(kLocator)) return;
-  // zipfile takes what is before the locator, others what it points to.
+  // zipfile uses the record before the locator, others the one that it points to.
   const std::uint64_t locator = record - kLocatorSize;
   if (locator >= kZip64Size) AddPlace(locator - kZip64Size, record, true);
   AddPlace(LoadLittleEndian<std::uint64_t>(text.substr(at - kLocatorSize + 8)), record, true);

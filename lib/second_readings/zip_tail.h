@@ -1,12 +1,14 @@
-// Whether readers that search a file's end for a ZIP archive (zipfile, torch.jit.load, Keras, skops, Python itself) find one.
+// Whether readers that search the end of a file for a ZIP archive (zipfile, torch.jit.load, Keras,
+// skops, Python itself) find one.
 //
 //   ZipTail tail;
 //   tail.OnTail(last bytes, size);
 //   while (const auto at = tail.Wanted()) tail.OnBytes(kWanted bytes from there on);
 //   if (tail.found()) …
 //
-// They take an end record with bytes before and after it; what counts is that a list of members begins where the record, or
-// its ZIP64 form, places it: as an offset, or as a size before the record.
+// They accept bytes before and after the end record. It counts as an archive if there is a
+// directory where the record, or its ZIP64 form, places it: by an offset, or by its size before the
+// record.
 #ifndef TENSORGATE_SECOND_READINGS_ZIP_TAIL_H_
 #define TENSORGATE_SECOND_READINGS_ZIP_TAIL_H_
 
@@ -23,33 +25,34 @@ inline constexpr std::size_t kZipTail = 65'558 + 4'096;
 
 class ZipTail {
  public:
-  /// Bytes that are wanted of one place.
+  /// Number of bytes needed from each place.
   static constexpr std::size_t kWanted = 56;
 
-  /// The last bytes of a file of `size` bytes: kZipTail of them, or all.
+  /// The last bytes of a file of `size` bytes: kZipTail of them, or the whole file.
   void OnTail(std::span<const std::byte> tail, std::uint64_t size);
   std::optional<std::uint64_t> Wanted() const;
   void OnBytes(std::span<const std::byte> bytes);
-  /// Of what is wanted no more is known than whether a signature of ZIP's lists is there: it counts as the one wanted.
+  /// For earlier bytes of a stream it is only known whether there is a signature: if so, it counts
+  /// as the expected one.
   void OnMark(bool there);
 
   struct Found {
-    std::uint64_t record;     ///< Where the end record is.
-    std::uint64_t directory;  ///< Where the list of members begins.
+    std::uint64_t record;     ///< Offset of the end record.
+    std::uint64_t directory;  ///< Offset of the directory.
   };
   const std::optional<Found>& found() const { return found_; }
-  /// The last end record, whether or not there is an archive.
+  /// Offset of the last end record, whether or not there is an archive.
   std::optional<std::uint64_t> record() const { return record_; }
 
  private:
-  // A place where a list of members would begin, or a ZIP64 end record.
+  // An offset where a directory would start, or a ZIP64 end record.
   struct Place {
     std::uint64_t offset, record;
     bool zip64;
   };
   void AddRecord(std::span<const std::byte> tail, std::size_t at);
   void AddPlace(std::uint64_t offset, std::uint64_t record, bool zip64 = false);
-  /// A list of members is told by its offset, or by its size and where it ends.
+  /// Adds both possible positions of a directory: by its offset, and by its size before its end.
   void AddDirectory(std::uint64_t end, std::uint64_t length, std::uint64_t offset,
                     std::uint64_t record);
   void Look(const Place& place, std::span<const std::byte> bytes);

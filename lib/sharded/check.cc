@@ -19,7 +19,7 @@ using internal::Format;
 
 void AddTo(std::uint64_t& sum, std::uint64_t value) { sum = internal::SaturatingAdd(sum, value); }
 
-// The report on a shard that is refused before it is opened, or that cannot be.
+// The report on a shard that is refused before it is opened, or that cannot be opened.
 Report NotOpened(const CheckOptions& options, const Format& shards, const Status& status,
                  std::string_view name, std::string_view words) {
   ReportBuilder builder(options, shards.name);
@@ -71,8 +71,8 @@ class Check {
   Index index_;
   std::vector<CheckedShard> shards_;
   Report::Facts facts_;
-  std::uint64_t named_bytes_ = 0;                     // of tensors, once for each name
-  std::optional<std::optional<std::string>> format_;  // of the first shard
+  std::uint64_t named_bytes_ = 0;  // bytes of tensors, counted once for each name
+  std::optional<std::optional<std::string>> format_;  // metadata "format" of the first shard
   bool format_reported_ = false;
 };
 
@@ -112,7 +112,7 @@ void Check::Run(Source& source) {
   builder_.SetFacts(facts_);
 }
 
-// What else the index is.
+// Second readings of the index.
 void Check::FindReadings() {
   MemorySource memory(index_.bytes.span());
   internal::AddSecondReadings(internal::Family::kOther, memory, builder_);
@@ -123,7 +123,7 @@ void Check::CheckShards() {
   shards_.reserve(index_.shards.size());
   for (std::uint32_t i = 0; i < index_.shards.size(); ++i) {
     shards_.push_back(CheckShard(i, comparison));
-    if (builder_.Ended()) return;  // the shard's own report says so, too
+    if (builder_.Ended()) return;  // the shard's own report has the finding, too
     if (facts_.header_bytes > options_.limits.checkpoint_header_bytes) {
       const ShardName& shard = index_.shards[i];
       builder_.Add(Rule::kLimitCheckpointHeaderBytes, index_.PlaceOf(shard).begin,
@@ -191,8 +191,9 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint
                   Comparison& comparison) {
   const std::size_t place = index_.PlaceOf(index_.shards[number]).begin;
   const bool reference = options_.profile == Profile::kReference;
-  internal::OpenedFile read;  // as the reference reads it
-  // Only what strict accepts can be opened; under the reference's rules a shard may be judged alone.
+  internal::OpenedFile read;  // the contents as read by the reference
+  // Only files that the strict profile accepts can be opened; under the reference's rules a shard
+  // may only be judged.
   shard.report = shard_format_.examine(*source, options_, &shard.file);
   if (reference && shard_format_.read_as_reference != nullptr) {
     shard.report = shard_format_.read_as_reference(*source, options_, &read);
@@ -210,7 +211,7 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint
     return;
   }
   AddFacts(shard);
-  // What the index says is compared with what the reference reads, too.
+  // The index is also compared with what the reference reads.
   if (const ModelFile* file = shard.file ? shard.file.get() : read.get()) {
     comparison.Add(number, *file);
   }
@@ -238,7 +239,7 @@ void Check::CompareFormat(const CheckedShard& shard, std::size_t place) {
 
 void Check::FindUnused() {
   const Result<internal::FolderNames> names = folder_.List();
-  if (!names) return;  // a folder that may not be listed can be used all the same
+  if (!names) return;  // a folder that cannot be listed can still be used
   std::uint64_t unused = 0;
   std::string_view first;
   for (const internal::FolderNames::Name& entry : names->list) {

@@ -1,4 +1,5 @@
-// A checkpoint of many files: its index, and each shard opened once below the index's folder.
+// Checks a checkpoint of many files: its index, and each shard, opened once, below the index's
+// folder.
 #ifndef TENSORGATE_SHARDED_CHECK_H_
 #define TENSORGATE_SHARDED_CHECK_H_
 
@@ -17,30 +18,31 @@ namespace tensorgate::sharded {
 struct CheckedShard {
   std::string name;
   Report report;
-  // Only if they are to be kept, and the shard is accepted: `file` by strict, whatever the profile.
+  // Set only if shards are kept and this one is accepted; `file` always comes from the strict
+  // profile.
   std::unique_ptr<Source> source;
   internal::OpenedFile file;
 };
 
 struct Checked {
   Report report;
-  std::vector<CheckedShard> shards;  ///< Bytewise by name.
-  std::string
-      folder;  ///< What stands before their names: "", or a path that ends in '/'. Of CheckPath alone.
+  std::vector<CheckedShard> shards;  ///< Sorted bytewise by name.
+  /// The prefix of their names: "", or a path that ends in '/'. Set only by CheckPath.
+  std::string folder;
 };
 
-/// `index`: the index in `folder`, of shards of that format. `keep`: shards stay open, if all is accepted. Never
-/// throws.
+/// `index`: the index in `folder`, for shards in the format `shards`. `keep`: shards stay open if
+/// everything is accepted. Never throws.
 Checked CheckIndex(const internal::Store& folder, const internal::Format& shards, Source& index,
                    const CheckOptions& options, bool keep = false);
 
-/// `path`: an index or a folder that holds one: of `only` this format, else of safetensors files before PyTorch's. Never
-/// throws.
+/// `path`: an index, or a folder that contains one: of the format `only` if given, otherwise of
+/// safetensors files or, failing that, of PyTorch checkpoints. Never throws.
 Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep = false,
                   const internal::Format* only = nullptr);
 
-/// The index of safetensors files that stands for the folder `path`; `path` itself where there is none, or several may be
-/// meant. Throws std::bad_alloc.
+/// The index of safetensors files in the folder `path`; `path` itself if there is none, or if there
+/// are several candidates. Throws std::bad_alloc.
 std::string IndexOf(const std::string& path);
 
 }  // namespace tensorgate::sharded

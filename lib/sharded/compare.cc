@@ -25,7 +25,8 @@ void Comparison::AddName(std::uint32_t shard, std::string_view name, bool is_nam
   const auto at = [&](std::uint32_t i) { return index_.NameOf(entries[i]); };
   const std::uint32_t hash = internal::HashName(name);
   const std::optional<std::uint32_t> entry = index_.names.Find(name, hash, at, probes_);
-  // A good hash needs about two probes a name; far beyond that someone chose the names.
+  // A good hash needs about two probes per name; far more mean that the names were chosen to
+  // collide.
   if (probes_ > ++looked_up_ * 16 + 4096 && !sorted_) {
     index_.names.Sort(static_cast<std::uint32_t>(entries.size()), at);
     sorted_ = true;
@@ -48,7 +49,8 @@ void Comparison::ReportDuplicate(std::string_view name, std::uint32_t shard, std
               {.subject = name, .found_text = ShardOf(other)});
 }
 
-// Loaders look a name up in the dict that a shard holds: they do not find what is further inside, or has a number as key.
+// Loaders look a name up in the dict of a shard: they do not find tensors that are nested deeper,
+// or have a number as key.
 void Comparison::AddNested(ReportBuilder& builder) {
   const auto count = static_cast<std::uint64_t>(std::ranges::count(nested_, true));
   if (count == 0) return;

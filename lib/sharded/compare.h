@@ -1,4 +1,4 @@
-// What the index says against what the shards hold.
+// Compares the index with the contents of the shards.
 #ifndef TENSORGATE_SHARDED_COMPARE_H_
 #define TENSORGATE_SHARDED_COMPARE_H_
 
@@ -11,12 +11,12 @@
 
 namespace tensorgate::sharded {
 
-/// Shards come one by one and need not stay. All may throw std::bad_alloc.
+/// Shards are added one by one and need not stay open. All functions may throw std::bad_alloc.
 class Comparison {
  public:
   explicit Comparison(Index& index);
   void Add(std::uint32_t shard, const ModelFile& file);
-  /// Reports what is absent, twice there, or not in the index.
+  /// Reports tensors that are missing, that occur twice, or that are not in the index.
   void Finish(ReportBuilder& builder);
 
  private:
@@ -41,9 +41,9 @@ class Comparison {
 
   Index& index_;
   std::vector<bool> added_;                       // by shard
-  std::vector<bool> found_;                       // by entry: in its own shard
-  std::vector<bool> nested_;                      // by entry: there, and not by a key of its own
-  internal::PodBuffer<std::uint32_t> elsewhere_;  // by entry: a shard that is not its own
+  std::vector<bool> found_;                       // by entry: found in its own shard
+  std::vector<bool> nested_;                      // by entry: found, but not under a key of its own
+  internal::PodBuffer<std::uint32_t> elsewhere_;  // by entry: another shard that contains it
   internal::PodBuffer<Unlisted> unlisted_;
   internal::PodBuffer<std::uint32_t> unlisted_hashes_;
   std::string unlisted_text_;

@@ -62,7 +62,7 @@ bool IndexHandler::Suits(TokenKind kind, Error& error) {
 
 bool IndexHandler::Open(TokenKind kind, Error& error) {
   if (!Suits(kind, error)) return false;
-  // The parser refuses what is deeper.
+  // The parser refuses deeper nesting.
   open_.at(depth_++) = {containers_++, expected_ == Expected::kWeightMap};
   expected_ = Expected::kAnything;
   return true;
@@ -111,7 +111,7 @@ bool IndexHandler::OtherKeyOf(std::uint32_t container, TextRef key, Error& error
   if (depth_ != 1) return true;
   const std::string_view text = index_.Text(key);
   if (text == "weight_map") {
-    // A second one has the name of the first: it is refused once all is read.
+    // A second weight_map is a duplicate key: it is refused after everything is read.
     expected_ = Expected::kWeightMap;
     events_.has_weight_map = true;
   } else if (text == "metadata") {

@@ -1,4 +1,4 @@
-// The handler behind the parser's events on an index.
+// The handler of the parser's events for an index.
 #ifndef TENSORGATE_SHARDED_HANDLER_H_
 #define TENSORGATE_SHARDED_HANDLER_H_
 
@@ -14,24 +14,24 @@
 
 namespace tensorgate::sharded {
 
-/// A member of an object other than weight_map: nothing but its key matters.
+/// A member of an object other than weight_map: only its key matters.
 struct OtherKey {
   std::uint32_t container;
-  std::uint32_t string;  ///< The how-manieth string of the index it is.
+  std::uint32_t string;  ///< Ordinal of this string within the index.
   TextRef key;
 };
 
-/// What the events leave behind, besides the index.
+/// Results of the events in addition to the index.
 struct Events {
-  internal::PodBuffer<TextRef>
-      values;  ///< Of weight_map, each time that one differs from that before.
+  /// Values of weight_map, each time that one differs from the previous one.
+  internal::PodBuffer<TextRef> values;
   internal::PodBuffer<OtherKey> keys;
   bool has_weight_map = false;
 };
 
 class IndexHandler : public json::HandlerBase {
  public:
-  /// What stopped the parse, for parse.cc to find its place.
+  /// What stopped the parse, so that parse.cc can find its position.
   struct Stopped {
     Rule rule{};
     json::TokenKind kind{};
@@ -66,7 +66,7 @@ class IndexHandler : public json::HandlerBase {
   bool on_null(Error& error) { return Scalar(json::TokenKind::kNull, error); }
 
  private:
-  /// What the next value is; the first three are objects.
+  /// The expected next value; the first three are objects.
   enum class Expected : std::uint8_t { kRoot, kWeightMap, kMetadata, kShard, kAnything };
   struct Container {
     std::uint32_t ordinal = 0;
@@ -86,7 +86,7 @@ class IndexHandler : public json::HandlerBase {
     return true;
   }
   bool Scalar(json::TokenKind kind, Error& error);
-  /// A value of that kind, which is not a shard's name, may stand where the next one is.
+  /// True if a value of that kind, other than a shard's name, is allowed next.
   bool Suits(json::TokenKind kind, Error& error);
   bool TensorKey(TextRef name, Error& error);
   bool OtherKeyOf(std::uint32_t container, TextRef key, Error& error);

@@ -1,4 +1,4 @@
-// Which indexes there are: those of formats with a scheme of shards.
+// The kinds of indexes: one for each format that can be sharded.
 #ifndef TENSORGATE_SHARDED_KIND_H_
 #define TENSORGATE_SHARDED_KIND_H_
 
@@ -11,13 +11,13 @@
 
 namespace tensorgate::sharded {
 
-/// The format of the shards, by the name of their index; null if it is none.
+/// The format of the shards, by the name of their index; null if it is not an index.
 const internal::Format* ShardsOf(std::string_view path);
 
-/// The index among the names of a folder.
+/// The index chosen among the names in a folder.
 struct Chosen {
   std::string name;
-  std::uint64_t candidates = 0;  ///< 1: this one is meant.
+  std::uint64_t candidates = 0;  ///< 1: `name` is the only candidate.
 };
 
 /// Throws std::bad_alloc.

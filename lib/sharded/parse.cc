@@ -66,7 +66,7 @@ std::optional<Failure> FailureOf(const json::ParseEnd& end, const IndexHandler& 
 
 void AddFinding(const Failure& failure, const Index& index, ReportBuilder& builder) {
   const std::size_t valid = internal::ValidUtf8Length(index.text());
-  // A limit that stopped the parse says nothing of what follows: not even that it is UTF-8.
+  // If a limit stopped the parse, nothing is known about the rest, not even whether it is UTF-8.
   if (valid < index.text().size() && Info(failure.rule).effect == Effect::kReport) {
     builder.Add(Rule::kCpIndexNotUtf8, valid,
                 {.found = static_cast<unsigned char>(index.text()[valid])});
@@ -79,7 +79,7 @@ void AddFinding(const Failure& failure, const Index& index, ReportBuilder& build
                .found_text = failure.text});
 }
 
-// The first key, of any object but weight_map, that stands in its object again.
+// The first duplicate key in an object other than weight_map.
 std::optional<Failure> RepeatedKey(const Index& index, Events& events) {
   const auto key_of = [&](const OtherKey& key) { return index.Text(key.key); };
   const std::span<OtherKey> keys = events.keys.span();
@@ -107,7 +107,8 @@ std::optional<Failure> RepeatedKey(const Index& index, Events& events) {
                  std::string(key_of(*repeated)), {}};
 }
 
-// Entries name their shard by its place among the values; from now on by its place among the names.
+// Entries refer to their shard by its index among the values; this changes it to the index among
+// the names.
 void NameShards(Index& index, const Events& events) {
   const std::span<const TextRef> values = events.values.span();
   internal::PodBuffer<std::uint32_t> hashes, shard_of;
@@ -142,7 +143,7 @@ void NameShards(Index& index, const Events& events) {
   }
 }
 
-// What stands where in the root, and in weight_map if some name was written with escapes.
+// Finds the positions in the root, and in weight_map if a name was written with escapes.
 void LocateKeys(Index& index) {
   const std::string_view text = index.text();
   const auto unescaped = [&](Token token) {

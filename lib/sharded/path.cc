@@ -1,4 +1,4 @@
-// An index or its folder by a path.
+// Opens an index or its folder by a path.
 #include <new>
 #include <utility>
 

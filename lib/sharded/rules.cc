@@ -60,7 +60,7 @@ void CheckNumbering(const Index& index, ReportBuilder& builder) {
   std::ranges::sort(numbered, [](const Numbers& a, const Numbers& b) {
     return std::tie(a.number, a.shard) < std::tie(b.number, b.shard);
   });
-  const std::uint64_t base = numbered.front().number == 0 ? 0 : 1;  // some writers begin at 0
+  const std::uint64_t base = numbered.front().number == 0 ? 0 : 1;  // some writers start at 0
   for (std::size_t i = 0; i < numbered.size(); ++i) {
     if (i != 0 && numbered[i].number == numbered[i - 1].number) {
       return tell(numbered[i].shard, "repeats a number");
@@ -86,7 +86,7 @@ void CheckTensorNames(const Index& index, ReportBuilder& builder) {
   }
 }
 
-// Of shards that may be opened: the others are refused for their names.
+// Only for shards that may be opened: the others are refused because of their names.
 void CheckShardNames(const Index& index, ReportBuilder& builder) {
   std::vector<std::uint32_t> shards;
   for (std::uint32_t i = 0; i < index.shards.size(); ++i) {

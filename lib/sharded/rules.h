@@ -1,4 +1,4 @@
-// The rules over an index and the names around it: pure functions.
+// The rules for an index and the names in its folder: pure functions.
 #ifndef TENSORGATE_SHARDED_RULES_H_
 #define TENSORGATE_SHARDED_RULES_H_
 
@@ -9,18 +9,19 @@
 
 namespace tensorgate::sharded {
 
-/// Metadata, unknown members, numbering, sub-folders, and names that are read as something else.
+/// Metadata, unknown members, numbering, subfolders, and names that some programs read differently.
 void ApplyIndexRules(const Index& index, ReportBuilder& builder);
 
-/// `data_bytes`: of all tensors of all shards. `named_bytes`: the same, but those with several names are counted with each
-/// of them, as some writers do.
+/// `data_bytes`: size of all tensors of all shards. `named_bytes`: the same, but a tensor with
+/// several names counts once for each, as in some writers.
 void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, std::uint64_t named_bytes,
                         ReportBuilder& builder);
 
-/// The index uses a file of this name beside it.
+/// True if the index uses a file with this name next to it.
 bool IsUsed(const Index& index, std::string_view name);
 
-/// The rule that forbids to open this shard, after reporting it; nothing if it may be opened. `suffix`: of all shards.
+/// Returns the rule that forbids opening this shard, after reporting it; std::nullopt if it may be
+/// opened. `suffix`: the suffix of all shards.
 std::optional<Rule> ApplyShardNameRules(const Index& index, const ShardName& shard,
                                         std::string_view suffix, ReportBuilder& builder);
 

@@ -16,8 +16,8 @@ namespace {
 
 constexpr int kFileFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
 constexpr int kFolderFlags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
-constexpr int kMaxLinks = 40;             // as Linux has it
-constexpr std::size_t kMaxFolders = 256;  // as a walk has it: each holds a descriptor
+constexpr int kMaxLinks = 40;             // as in Linux
+constexpr std::size_t kMaxFolders = 256;  // as in a walk: each uses a descriptor
 
 std::unexpected<Status> Refuse(Rule rule) {
   return std::unexpected(Status{.rule = rule, .system_error = 0, .offset = 0, .found = 0});
@@ -41,7 +41,7 @@ class Way {
   Result<Descriptor> Open() {
     while (true) {
       const std::string_view part = NextPart();
-      // It ends at a folder.
+      // The path ends at a folder.
       if (part.empty()) {
         return Refuse(links_ == 0 ? Rule::kIoNotRegular : Rule::kIoLinkNotFollowed);
       }
@@ -60,7 +60,7 @@ class Way {
       } else if (!rest_.empty()) {
         return Failed(ENOTDIR);
       } else {
-        // Opening a device can have effects of its own.
+        // Opening a device can have side effects.
         if (!S_ISREG(status.st_mode)) return Refuse(Rule::kIoNotRegular);
         Descriptor file(::openat(Here(), name.c_str(), kFileFlags));
         return file.valid() ? Result<Descriptor>(std::move(file)) : Failed(errno);
@@ -69,7 +69,7 @@ class Way {
   }
 
  private:
-  // Slashes after it stay: they say that it must be a folder.
+  // Slashes after the part are kept: they mean that it must be a folder.
   std::string_view NextPart() {
     rest_.erase(0, rest_.find_first_not_of('/'));  // all of it if it is slashes
     const std::size_t length = std::min(rest_.find('/'), rest_.size());
@@ -112,7 +112,7 @@ class Way {
     return {};
   }
 
-  // How much of an absolute path is one of the first folder.
+  // Length of the root at the start of an absolute path, if it starts with one.
   std::optional<std::size_t> RootOf(std::string_view path) const {
     for (const std::string& root : roots_) {
       if (!root.empty() && path.starts_with(root) &&
@@ -126,8 +126,8 @@ class Way {
   std::span<const int> given_;
   std::span<const std::string> roots_;
   std::string rest_, part_;
-  std::size_t depth_;            // of the given ones we are in
-  std::vector<Descriptor> own_;  // and in these below it
+  std::size_t depth_;            // number of given folders on the current path
+  std::vector<Descriptor> own_;  // opened folders below them
   int links_ = 0;
 };
 

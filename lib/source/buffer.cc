@@ -11,8 +11,8 @@ namespace tensorgate {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-// Below a huge page the allocator's memory, which is reused and warm, is the faster one. What is
-// smaller still is not worth a page for its place in it.
+// Below the size of a huge page the allocator's memory, which is reused and warm, is faster. For
+// even smaller buffers a particular offset within a page is not worthwhile.
 constexpr std::size_t kPagesFrom = std::size_t{64} << 10;
 constexpr std::size_t kLine = 64;
 
@@ -27,24 +27,25 @@ std::size_t RoundUp(std::size_t value, std::size_t unit) {
 // 4 KiB on most machines.
 std::size_t Page() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
-// Bytes to `unit`'s next multiple, seen as an address.
+// Number of bytes to the next multiple of `unit`, as an address.
 std::size_t ToNext(const std::byte* at, std::size_t unit) {
   return static_cast<std::size_t>(-reinterpret_cast<std::uintptr_t>(at) % unit);
 }
 
-// Whole pages at a huge page's boundary. Empty: no memory.
+// Maps whole pages, aligned to a huge page. Empty: out of memory.
 std::span<std::byte> Map(std::size_t length) {
-  // A last huge page that is not full may cost a 64th of memory that nobody asked for, not more.
+  // Rounding up to a whole huge page may waste at most a 64th of the memory.
   if (RoundUp(length, kHugePage) - length <= length / 64) length = RoundUp(length, kHugePage);
   const std::size_t asked = length + kHugePage;
   void* mapped = ::mmap(nullptr, asked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return {};
   auto* begin = static_cast<std::byte*>(mapped);
-  const std::size_t before = ToNext(begin, kHugePage), behind = asked - before - length;
+  const std::size_t before = ToNext(begin, kHugePage), after = asked - before - length;
   if (before != 0) ::munmap(begin, before);
   begin += before;
-  ::munmap(begin + length, behind);
-  // Wishes: without huge pages, and small ones at the end touched in one go, it is slower, not wrong.
+  ::munmap(begin + length, after);
+  // Hints only: without huge pages, or without populating the small ones at the end, it is slower,
+  // not wrong.
   const std::size_t in_huge = length / kHugePage * kHugePage;
   ::madvise(begin, in_huge, MADV_HUGEPAGE);
 #ifdef MADV_POPULATE_WRITE
@@ -58,7 +59,7 @@ std::span<std::byte> Map(std::size_t length) {
 Result<Buffer> Buffer::Allocate(std::uint64_t bytes, std::uint64_t place) {
   Buffer buffer;
   if (bytes == 0) return buffer;
-  // Room for the alignment; and no object is larger than half the address space.
+  // Leaves room for the alignment; an object cannot be larger than half the address space.
   if (bytes > SIZE_MAX / 2 - 2 * kHugePage) return OutOfMemory();
   const auto size = static_cast<std::size_t>(bytes);
   const std::size_t page = Page();

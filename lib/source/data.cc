@@ -12,16 +12,16 @@ namespace tensorgate::internal {
 namespace {
 
 constexpr std::uint64_t kPieceBytes = std::uint64_t{8} << 20;
-constexpr std::size_t kBlockBytes = std::size_t{256} << 10;  // stays in a processor's cache
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;  // fits into a processor's cache
 
-// A range, or a part of one that is long.
+// A range, or a part of a long one.
 struct Part {
   DataRange range;
   std::size_t of = 0;
   DataFacts facts;
 };
 
-// What one thread does in one go: parts one after another, of a piece's size at least.
+// The work of one thread at a time: consecutive parts, at least as large as a piece.
 struct PartSpan {
   std::size_t begin = 0, end = 0;
 };
@@ -84,7 +84,7 @@ bool IsAboveOne(std::byte byte) { return (byte & std::byte{0xFE}) != std::byte{0
 }  // namespace
 
 void BytesAboveOne::See(std::uint64_t offset, std::span<const std::byte> block) {
-  // Hardly ever is there one: all together first.
+  // There is hardly ever one: combine all bytes first.
   std::byte all{};
   for (const std::byte byte : block) all |= byte;
   if (!IsAboveOne(all)) return;

@@ -1,4 +1,4 @@
-// What a check of scope `full` reads: tensor data, each byte once, as fast as they come.
+// The reads of a check with scope `full`: tensor data, each byte once, as fast as possible.
 #ifndef TENSORGATE_SOURCE_DATA_H_
 #define TENSORGATE_SOURCE_DATA_H_
 
@@ -15,18 +15,18 @@
 
 namespace tensorgate::internal {
 
-/// Data of booleans that are neither 0 nor 1.
+/// Bytes of boolean data that are neither 0 nor 1.
 struct BytesAboveOne {
   std::uint64_t count = 0;
-  std::uint64_t first = 0;  ///< Where in the file, if there are any.
-  std::byte value{};        ///< That one.
+  std::uint64_t first = 0;  ///< Position of the first one in the file, if `count` is not 0.
+  std::byte value{};        ///< Its value.
 
-  /// `block` begins at `offset` of the file.
+  /// `block` starts at `offset` of the file.
   void See(std::uint64_t offset, std::span<const std::byte> block);
   void Add(const BytesAboveOne& other);
 };
 
-/// Bytes to be read, and what for.
+/// Bytes to read, and the checks to make on them.
 struct DataRange {
   ByteRange bytes;
   bool checksum = false;
@@ -34,16 +34,18 @@ struct DataRange {
 };
 
 struct DataFacts {
-  std::uint32_t checksum = 0;  ///< CRC-32; 0 if none was asked for.
+  std::uint32_t checksum = 0;  ///< CRC-32; 0 if none was requested.
   BytesAboveOne above_one;
 };
 
-/// Of each of `ranges`, which lie inside the source. By several threads where it is concurrent; each holds a quarter of a
-/// mebibyte. Where `interrupt` ends it, its rule is the error. May throw std::bad_alloc.
+/// The facts about each of `ranges`, which must be inside the source. Uses several threads if the
+/// source is concurrent; each uses 256 KiB. If `interrupt` ends it, its rule is the error. May
+/// throw std::bad_alloc.
 Result<std::vector<DataFacts>> ReadData(Source& source, std::span<const DataRange> ranges,
                                         Interrupt& interrupt);
 
-/// Reports the bytes above 1 of all tensors of booleans. `tensor`: the name of the one that holds the first.
+/// Reports the bytes above 1 of all boolean tensors. `tensor`: the name of the tensor with the
+/// first one.
 void AddBooleans(const BytesAboveOne& above_one, std::string_view tensor, ReportBuilder& builder);
 
 }  // namespace tensorgate::internal

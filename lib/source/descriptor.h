@@ -22,7 +22,7 @@ class Descriptor {
   }
   bool valid() const { return descriptor_ >= 0; }
   int get() const { return descriptor_; }
-  /// The caller closes it.
+  /// Gives up ownership: the caller closes it.
   int Release() { return std::exchange(descriptor_, -1); }
 
  private:

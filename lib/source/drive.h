@@ -1,4 +1,4 @@
-// Gives a parser without input and output what it asks for, from a source of random access.
+// Reads what a parser without input and output requests, from a source with random access.
 #ifndef TENSORGATE_SOURCE_DRIVE_H_
 #define TENSORGATE_SOURCE_DRIVE_H_
 
@@ -7,8 +7,8 @@
 
 namespace tensorgate::internal {
 
-/// `parser.Next()` is what it wants, `parser.Filled(count)` says that it is there, `interrupt` is
-/// asked before each read. Then asks the source whether it is still the same.
+/// `parser.Next()` says what it needs, `parser.Filled(count)` passes on the number of bytes read.
+/// `interrupt` is checked before each read. Finally asks the source whether it has changed.
 template <typename Parser>
 Result<void> Drive(Parser& parser, Source& source, Interrupt& interrupt) {
   for (Need need = parser.Next(); !need.into.empty(); need = parser.Next()) {

@@ -56,7 +56,7 @@ Result<FileSource> FileSource::Own(int descriptor) {
 }
 
 Result<FileSource> FileSource::Open(const std::string& path) {
-  // A NUL would cut the name: another file than the one that was named.
+  // A NUL would truncate the name, which would then name another file.
   if (path.find('\0') != path.npos) {
     return std::unexpected(Status{.rule = Rule::kIoOpenFailed, .system_error = EINVAL});
   }
@@ -111,8 +111,8 @@ Result<std::size_t> FileSource::Read(std::uint64_t offset, std::span<std::byte> 
 
 Result<void> FileSource::CheckUnchanged() {
   FileSource now = TENSORGATE_TRY(FromDescriptor(descriptor_));
-  // The inode cannot differ behind one descriptor on a sound system; network file systems are not
-  // always.
+  // On a correct system the inode of an open descriptor cannot change; network file systems are not
+  // always correct.
   if (now.size_ != size_ || now.device_ != device_ || now.inode_ != inode_ ||
       now.modified_ns_ != modified_ns_ ||
       (now.links_ == links_ && now.changed_ns_ != changed_ns_)) {

@@ -40,8 +40,8 @@ Descriptor OpenBlobAt(int folder, std::string_view target) {
   if (up.size() < 2 * kUp.size() || !target.starts_with(kBlobs)) return {};
   const std::string blob(target.substr(kBlobs.size()));
   if (blob.empty() || blob.find('/') != blob.npos || blob == "." || blob == "..") return {};
-  // The folder that many levels up must hold both this very snapshots folder and blobs. Names of
-  // folders are taken from the system, not from the path that was typed.
+  // The folder this many levels up must contain both this very snapshots folder and blobs. Names of
+  // folders are taken from the system, not from the given path.
   const Descriptor repository(::openat(folder, up.c_str(), kFolderFlags));
   const Descriptor below(::openat(folder, up.substr(kUp.size()).c_str(), kFolderFlags));
   struct stat snapshots, reached;
@@ -58,14 +58,14 @@ Descriptor OpenBlobAt(int folder, std::string_view target) {
 Result<FileSource> OpenFollowing(int folder, const char* name) {
   struct stat status;
   if (::fstatat(folder, name, &status, 0) != 0) return Fail(OpenFailed(errno));
-  // Opening a device can have effects of its own.
+  // Opening a device can have side effects.
   if (!S_ISREG(status.st_mode)) return Fail(Plain(Rule::kIoNotRegular));
   Descriptor file(::openat(folder, name, kFileFlags));
   if (!file.valid()) return Fail(OpenFailed(errno));
   return FileSource::Own(file.Release());
 }
 
-// The file that `name` is in the last of these folders, or that a link leads to which may be followed.
+// Opens the file `name` in the last of these folders, or the one that a permitted link leads to.
 Result<FileSource> OpenLast(std::span<const int> way, const char* name) {
   const std::string root = PathOf(way.front());
   Result<Descriptor> file = OpenBeneath(way, std::span(&root, 1), name);
@@ -78,7 +78,7 @@ Result<FileSource> OpenLast(std::span<const int> way, const char* name) {
 }  // namespace
 
 Status OpenFailed(int error) {
-  // ENXIO: a socket, or a FIFO's other kind of end.
+  // ENXIO: a socket, or a FIFO without a reader.
   const Rule rule = error == ENXIO ? Rule::kIoNotRegular : Rule::kIoOpenFailed;
   return {.rule = rule, .system_error = error, .offset = 0, .found = 0};
 }
@@ -90,7 +90,7 @@ int ListFolder(int folder, FolderNames& names) {
   if (stream == nullptr) {
     const int error = errno;
     ::close(descriptor);
-    return error != 0 ? error : ENOMEM;  // a list that failed is never an empty one
+    return error != 0 ? error : ENOMEM;  // a failed listing must not look like an empty one
   }
   const std::unique_ptr<DIR, int (*)(DIR*)> closed(stream,
                                                    [](DIR* open) { return ::closedir(open); });

@@ -1,4 +1,4 @@
-// A folder that is held open, and the files below it by names that cannot leave it.
+// A folder that is held open, and files below it, by names that cannot leave it.
 #ifndef TENSORGATE_SOURCE_FOLDER_H_
 #define TENSORGATE_SOURCE_FOLDER_H_
 
@@ -12,30 +12,32 @@
 
 namespace tensorgate::internal {
 
-/// Lists `folder`, an open descriptor. An errno if the list broke off or never began; what came
-/// before is kept. Throws std::bad_alloc.
+/// Lists `folder`, an open descriptor. Returns an errno if the listing failed or stopped early;
+/// names listed before that are kept. Throws std::bad_alloc.
 int ListFolder(int folder, FolderNames& names);
 
-/// Why something could not be opened, from errno.
+/// Converts the errno of a failed open to a status.
 Status OpenFailed(int error);
 
-/// What the symbolic link `name` in `folder` leads to, if that is a blob of the hub cache the folder
-/// is in: snapshots/<revision>/**/x -> ../../blobs/<hash>. `io/link-not-followed` for all else.
+/// Follows the symbolic link `name` in `folder` if it leads to a blob of the hub cache that
+/// contains the folder: snapshots/<revision>/**/x -> ../../blobs/<hash>. `io/link-not-followed` for
+/// anything else.
 Result<Descriptor> OpenHubBlob(int folder, const char* name);
 
-/// The local store. `follow_links`: any symbolic link on the way to a file.
+/// The store for local folders. `follow_links`: follow any symbolic link on the path to a file.
 class Folder final : public Store {
  public:
-  /// `path` may be a link.
+  /// `path` may be a symbolic link.
   static Result<Folder> At(const std::string& path, bool follow_links = false);
-  /// The folder in which `path` names something; a link there is not looked at.
+  /// The folder that contains what `path` names; a symbolic link with that name is not followed.
   static Result<Folder> Holding(const std::string& path, bool follow_links = false);
-  /// The folder behind an open descriptor, which stays the caller's.
+  /// The folder of an open descriptor, which stays the caller's.
   static Result<Folder> FromDescriptor(int descriptor, bool follow_links = false);
 
-  /// Opens a regular file by parts with '/' between, of which none may be empty, "." or "..".
-  /// Unless links are followed, a symbolic link on the way is refused as `io/link-not-followed`, and at its end one that
-  /// leads neither to a regular file below this folder (beneath.h) nor to a blob of its hub cache.
+  /// Opens a regular file by a path with '/' between its parts, none of which may be empty, "." or
+  /// "..". Unless links are followed, a symbolic link to a folder is refused with
+  /// `io/link-not-followed`, as is a link to a file that leads neither to a regular file below this
+  /// folder (beneath.h) nor to a blob of its hub cache.
   Result<std::unique_ptr<Source>> Open(const std::string& name) const override;
   Result<FolderNames> List() const override;
 

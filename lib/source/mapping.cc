@@ -14,7 +14,7 @@ Result<Mapping> Mapping::MapFile(int descriptor, std::uint64_t size, const MapOp
   }
   if (size == 0) return Mapping();
   const auto length = static_cast<std::size_t>(size);
-  // Copies of pages that are never written to must not count as memory.
+  // Copies of pages that are never written to must not count as used memory.
   const int flags =
       MAP_PRIVATE | (options.writable ? MAP_NORESERVE : 0) | (options.populate ? MAP_POPULATE : 0);
   const int protection = PROT_READ | (options.writable ? PROT_WRITE : 0);

@@ -24,7 +24,8 @@ std::unexpected<Status> Failure(Rule rule, int error, std::uint64_t offset = 0) 
   return std::unexpected(Status{.rule = rule, .system_error = error, .offset = offset});
 }
 
-// Hard to guess, so that nobody can sit on all of them. "", with errno, if the system has no random bytes.
+// Hard to guess, so that no other process can occupy all such names. "", with errno set, if the
+// system has no random bytes.
 std::string HiddenName(const std::string& name) {
   std::array<unsigned char, 8> random{};
   if (::getrandom(random.data(), random.size(), 0) != ssize_t{random.size()}) return {};
@@ -46,14 +47,14 @@ std::string FileNameOf(const std::string& path) { return path.substr(path.rfind(
 Result<NewFileFolder> NewFileFolder::OpenFor(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
-  // A NUL would cut the name: another file than the one that was named.
+  // A NUL would truncate the name, which would then name another file.
   if (path.find('\0') != path.npos || slash + 1 == path.size()) {
     return Failure(Rule::kSaveCreateFailed, path.empty() ? ENOENT : EINVAL);
   }
   constexpr int kFlags = O_DIRECTORY | O_CLOEXEC;
   NewFileFolder opened;
   opened.descriptor_ = Descriptor(::open(folder.c_str(), O_RDONLY | kFlags));
-  // One may be allowed to write in a folder that one may not list.
+  // A user may have permission to write in a folder but not to list it.
   if (!opened.descriptor_.valid() && errno == EACCES) {
     opened.descriptor_ = Descriptor(::open(folder.c_str(), O_PATH | kFlags));
   }
@@ -62,10 +63,10 @@ Result<NewFileFolder> NewFileFolder::OpenFor(const std::string& path) {
 }
 
 Result<NewFileFolder> NewFileFolder::Inner(const std::string& name, bool follow_link,
-                                           bool& made) const {
+                                           bool& created) const {
   if (name.find('\0') != name.npos) return Failure(Rule::kSaveCreateFailed, EINVAL);
-  made = ::mkdirat(descriptor(), name.c_str(), 0777) == 0;
-  if (!made && errno != EEXIST) return Failure(Rule::kSaveCreateFailed, errno);
+  created = ::mkdirat(descriptor(), name.c_str(), 0777) == 0;
+  if (!created && errno != EEXIST) return Failure(Rule::kSaveCreateFailed, errno);
   NewFileFolder opened;
   opened.descriptor_ =
       Descriptor(::openat(descriptor(), name.c_str(),
@@ -108,7 +109,7 @@ Result<NewFile> NewFile::Create(const NewFileFolder& folder, const std::string& 
   const bool keeps_mode = replaces && S_ISREG(old.st_mode);
   TENSORGATE_TRY(file.Open(O_RDWR | O_CLOEXEC | O_NOCTTY, keeps_mode ? 0600 : 0666));
   if (keeps_mode) {
-    // Who may not give the file away keeps it; the mode goes to whoever owns it then.
+    // A user who may not give the file away keeps it; the mode then applies to whoever owns it.
     static_cast<void>(!::fchown(file.file_.get(), old.st_uid, old.st_gid));
     if (::fchmod(file.file_.get(), old.st_mode & 0777) != 0) {
       return Failure(Rule::kSaveCreateFailed, errno);
@@ -117,7 +118,7 @@ Result<NewFile> NewFile::Create(const NewFileFolder& folder, const std::string& 
   return file;
 }
 
-// `take` has it if it is free; else it tells why not by errno.
+// `take` takes the name if it is free; otherwise it fails with errno.
 template <typename Take>
 Result<void> NewFile::TakeHiddenName(const Take& take) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -133,7 +134,8 @@ Result<void> NewFile::TakeHiddenName(const Take& take) {
 }
 
 Result<void> NewFile::Open(int flags, unsigned mode) {
-  // A nameless file vanishes with the process, however that ends; it needs /proc to get its name.
+  // An unnamed file vanishes with the process, however that ends; /proc is needed to give it a
+  // name.
   file_ = Descriptor(::openat(folder_->descriptor(), ".", flags | O_TMPFILE, mode));
   if (file_.valid()) {
     if (::access(ProcessPath(file_.get()).c_str(), F_OK) == 0) return {};
@@ -179,7 +181,7 @@ Result<void> NewFile::WriteAt(std::uint64_t offset,
   }
   const ssize_t written = ::pwritev64(file_.get(), vectors.data(), static_cast<int>(count),
                                       static_cast<off64_t>(offset));
-  // What is left is written piece by piece, which also tells why it cannot be.
+  // The rest is written piece by piece, which also finds the reason for a failure.
   std::size_t done = written > 0 ? static_cast<std::size_t>(written) : 0;
   for (const std::span<const std::byte> piece : pieces) {
     const std::size_t skip = std::min(done, piece.size());
@@ -206,7 +208,7 @@ Result<std::uint64_t> NewFile::CopyAt(std::uint64_t offset, int from, std::uint6
     } else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
       return Failure(Rule::kSaveWriteFailed, errno, offset + done);
     } else if (errno != EINTR) {
-      break;  // not between these file systems, not by this kernel: the caller reads and writes
+      break;  // not supported by these file systems or this kernel: the caller reads and writes
     }
   }
   return done;
@@ -229,7 +231,7 @@ Result<void> NewFile::Close() {
     });
     if (!named) return named;
   }
-  // Network file systems tell here that the disk is full.
+  // Network file systems report here that the disk is full.
   if (::close(file_.Release()) != 0 && errno != EINTR) {
     return Failure(Rule::kSaveWriteFailed, errno);
   }

@@ -14,22 +14,22 @@
 
 namespace tensorgate::internal {
 
-/// The folder in which files appear: opened once, so that all of them go to the same one.
+/// The folder in which files appear. It is opened once, so that all of them go to the same folder.
 class NewFileFolder {
  public:
-  /// Of the file `path`.
+  /// The folder of the file `path`.
   static Result<NewFileFolder> OpenFor(const std::string& path);
-  /// The folder `name` in it, which is made if there is none; whether it was goes to `made`. A symbolic link is followed
-  /// where `follow_link` says so.
-  Result<NewFileFolder> Inner(const std::string& name, bool follow_link, bool& made) const;
+  /// The folder `name` inside it. It is created if it does not exist, which sets `created`. A
+  /// symbolic link is followed only if `follow_link` is true.
+  Result<NewFileFolder> Inner(const std::string& name, bool follow_link, bool& created) const;
   int descriptor() const { return descriptor_.get(); }
-  /// Entries of the folder have reached the disk, where the system can promise it.
+  /// Waits until the folder's entries have reached the disk, if the system can guarantee it.
   void Sync() const;
-  /// Removes a regular file or link of this name, if there is one.
+  /// Removes a regular file or symbolic link with this name, if there is one.
   void Remove(const std::string& name) const;
-  /// Removes a folder of this name if it is empty.
+  /// Removes a folder with this name if it is empty.
   void RemoveFolder(const std::string& name) const;
-  /// Names of what is in it; empty if it cannot be listed. Throws std::bad_alloc.
+  /// Names of its entries; empty if it cannot be listed. Throws std::bad_alloc.
   std::vector<std::string> List() const;
 
  private:
@@ -41,30 +41,33 @@ std::string FileNameOf(const std::string& path);
 
 class NewFile {
  public:
-  /// A nameless file where the system has such, else one named `.NAME.tensorgate-partial-…` beside `name`. Its mode is that
-  /// of the regular file `name` if there is one, else what a new file has. What is there and is not a
-  /// regular file or a link is refused as `io/not-regular`. `folder` must outlive it.
+  /// Creates an unnamed file if the system supports it, otherwise one named
+  /// `.NAME.tensorgate-partial-…` next to `name`. It has the mode of the regular file `name` if
+  /// there is one, otherwise the default mode of new files. If `name` exists and is not a regular
+  /// file or a symbolic link, it is refused with `io/not-regular`. `folder` must outlive it.
   static Result<NewFile> Create(const NewFileFolder& folder, const std::string& name);
 
   NewFile(NewFile&& other) noexcept;
-  /// Not committed: nothing is left of it.
+  /// If it was not committed, nothing is left of it.
   ~NewFile();
 
-  /// While it is open; else -1.
+  /// The descriptor while the file is open; otherwise -1.
   int descriptor() const { return file_.get(); }
   Result<void> WriteAt(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// Pieces that follow each other in the file: the first kMaxPieces in one call, as far as the system takes them.
+  /// Consecutive pieces: writes the first kMaxPieces in one call, if the system accepts that.
   Result<void> WriteAt(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces);
   static constexpr std::size_t kMaxPieces = 64;
-  /// Has the kernel copy from the file `from`, which shares blocks where the file system can. Returns how many bytes
-  /// it copied: fewer than `length` where it cannot or the source ends; go on by reading and writing.
+  /// Lets the kernel copy from the file `from`, which shares blocks if the file system can. Returns
+  /// the number of bytes copied; if it is less than `length`, because the kernel cannot continue or
+  /// the source ends, the caller must read and write the rest.
   Result<std::uint64_t> CopyAt(std::uint64_t offset, int from, std::uint64_t from_offset,
                                std::uint64_t length);
-  /// Its bytes have reached the disk.
+  /// Waits until its bytes have reached the disk.
   Result<void> Sync();
-  /// Gives the finished file a hidden name and closes it, so that many can wait for their commit.
+  /// Gives the finished file a hidden name and closes it, so that many files can wait for their
+  /// commit.
   Result<void> Close();
-  /// Puts it in place of what was there.
+  /// Puts it in place of the old file.
   Result<void> Commit();
 
  private:
@@ -77,7 +80,7 @@ class NewFile {
   const NewFileFolder* folder_;
   std::string name_;
   Descriptor file_;
-  std::string hidden_;  // its name until it is committed; "" while it has none
+  std::string hidden_;  // its name until it is committed; "" while it is unnamed
 };
 
 }  // namespace tensorgate::internal

@@ -1,4 +1,4 @@
-// Reads that end when the check must.
+// Reads that end if the check must.
 #ifndef TENSORGATE_SOURCE_READ_H_
 #define TENSORGATE_SOURCE_READ_H_
 
@@ -12,7 +12,8 @@
 
 namespace tensorgate::internal {
 
-/// As tensorgate::ReadFully; before each read `interrupt` is asked, and its rule is the status.
+/// As tensorgate::ReadFully, but checks `interrupt` before each read; if it ends, its rule is the
+/// status.
 Result<void> ReadFully(Source& source, std::uint64_t offset, std::span<std::byte> into,
                        Interrupt& interrupt);
 

@@ -1,4 +1,4 @@
-// Sources that need no system: see file.cc for the one that does.
+// Sources that need no system calls; file.cc has the one that does.
 #include "tensorgate/source.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ Result<void> internal::ReadFully(Source& source, std::uint64_t offset, std::span
     if (count == 0) {
       return std::unexpected(Status{.rule = Rule::kIoShortRead, .offset = offset, .found = offset});
     }
-    // A callback that claims to have written more than it was given has broken its contract.
+    // A callback that claims to have written more than it was asked for has violated its contract.
     if (count > into.size()) {
       return std::unexpected(Status{.rule = Rule::kIoReadFailed, .offset = offset});
     }

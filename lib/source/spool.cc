@@ -17,7 +17,7 @@ Descriptor MakeUnnamed() {
   const int unnamed = ::open(kFolder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (unnamed >= 0) return Descriptor(unnamed);
 #endif
-  // Some file systems have no files without a name: made, then unlinked.
+  // Some file systems do not support unnamed files: create one and unlink it.
   std::array<char, 32> path = {"/var/tmp/tensorgate-XXXXXX"};
   const int named = ::mkostemp(path.data(), O_CLOEXEC);
   if (named >= 0) ::unlink(path.data());

@@ -1,5 +1,5 @@
-// What came of a stream, kept in a temporary file without a name, for formats that are judged from
-// their end.
+// The bytes of a stream, kept in an unnamed temporary file, for formats that are judged from their
+// end.
 #ifndef TENSORGATE_SOURCE_SPOOL_H_
 #define TENSORGATE_SOURCE_SPOOL_H_
 
@@ -16,10 +16,10 @@ namespace tensorgate::internal {
 
 class Spool {
  public:
-  /// Makes the file with the first bytes. After a failure all that follow fail, too.
+  /// Creates the file with the first bytes. After a failure all later calls fail, too.
   Result<void> Append(std::span<const std::byte> bytes);
   std::uint64_t size() const { return size_; }
-  /// Of what was appended; the spool must outlive it.
+  /// A source of the appended bytes; the spool must outlive it.
   Result<std::unique_ptr<Source>> Open() const;
 
  private:

@@ -1,4 +1,4 @@
-// What an error number of the system means.
+// The meaning of the system's error numbers.
 #ifndef TENSORGATE_SOURCE_SYSTEM_ERROR_H_
 #define TENSORGATE_SOURCE_SYSTEM_ERROR_H_
 
@@ -7,7 +7,7 @@
 
 namespace tensorgate::internal {
 
-/// In English whatever the locale, "" if unknown. A literal.
+/// In English whatever the locale; "" if unknown. A string literal.
 std::string_view SystemErrorText(std::uint64_t error);
 
 }  // namespace tensorgate::internal

@@ -18,7 +18,7 @@
 namespace tensorgate::internal {
 namespace {
 
-// Each level holds one descriptor; beyond this many a folder is reported instead of entered.
+// Each level uses one descriptor; a folder nested more deeply is reported instead of entered.
 constexpr std::size_t kMaxDepth = 256;
 constexpr int kOpenFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 
@@ -28,7 +28,8 @@ FileIdentity IdentityOf(const struct stat& status) {
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
-// How absolute links may name the folder that is walked: as it was named, and by its path without links.
+// How absolute links may refer to the walked folder: by the given path, and by its path without
+// links.
 std::vector<std::string> RootsOf(int folder, std::string named) {
   while (named.ends_with('/')) named.pop_back();
   return {PathOf(folder), std::move(named)};
@@ -59,7 +60,7 @@ class Walker {
   const WalkOptions& options_;
   const Visit& visit_;
   std::string path_;
-  std::vector<std::string> roots_;  // paths of the folder that was named, once they are wanted
+  std::vector<std::string> roots_;  // paths of the given folder, found on first use
   std::vector<OpenFolder> folders_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> entered_;  // only if links are followed
 };
@@ -96,7 +97,7 @@ bool Walker::Entry(int folder, const char* name, unsigned char type) {
     type = static_cast<unsigned char>(IFTODT(status.st_mode));
   }
   if (type == DT_LNK) return Link(folder, name);
-  // Opening a device can have effects of its own.
+  // Opening a device can have side effects.
   if (type != DT_REG && type != DT_DIR) return Fail(Plain(Rule::kIoNotRegular));
   Descriptor descriptor(::openat(folder, name, kOpenFlags | O_NOFOLLOW));
   if (!descriptor.valid()) return Fail(OpenFailed(errno));
@@ -134,13 +135,13 @@ bool Walker::Enter(Descriptor descriptor, const struct stat& status) {
     for (const OpenFolder& above : folders_) {
       if (above.identity == identity) return Fail(Plain(Rule::kIoLinkNotFollowed));  // a loop
     }
-    // By another way here a second time: its files have their lines already.
+    // Reached a second time by another path: its files were already visited.
     if (!entered_.emplace(identity.device, identity.inode).second) return true;
   }
   if (folders_.size() >= kMaxDepth) return Fail(OpenFailed(ENAMETOOLONG));
   FolderNames names;
   const int error = ListFolder(descriptor.get(), names);
-  // A list that broke off would leave files out without a word.
+  // A partial listing would silently skip files.
   if (error != 0) {
     if (!Fail(OpenFailed(error))) return false;
     if (names.list.empty()) return true;

@@ -1,4 +1,5 @@
-// Files and folders, in a stable order, each file opened where it was found; tensorgate::Walk judges them as well.
+// Visits files and folders in a stable order, with each file opened where it was found;
+// tensorgate::Walk also judges them.
 #ifndef TENSORGATE_SOURCE_WALK_H_
 #define TENSORGATE_SOURCE_WALK_H_
 
@@ -10,16 +11,16 @@
 
 namespace tensorgate::internal {
 
-/// Called for each name of a file once: its path, which opens it as it stands; a descriptor of the folder it was
-/// found in, open until the visit is over, or -1 for the path that was named; and the open file or
-/// why there is none. False ends the walk.
+/// Called once for each name of a file: its path, with which it can be opened; a descriptor of the
+/// folder it was found in, open until the visit ends, or -1 for the given path; and the open file,
+/// or the reason why it could not be opened. Returning false ends the walk.
 using Visit =
     std::function<bool(const std::string& path, int folder, Result<std::unique_ptr<Source>> file)>;
 
-/// Visits `path` if it is a file, and what is in it if it is a folder: bytewise by name, folders
-/// where their names stand. `path` itself may be a link. Keeps the names of one folder a level, no
-/// more; a folder nested too deeply or unreadable is visited as a failure. Throws std::bad_alloc.
-/// False if `visit` ended it.
+/// Visits `path` if it is a file, or its contents if it is a folder: sorted bytewise by name, with
+/// a folder's contents at the place of its name. `path` itself may be a symbolic link. Keeps only
+/// the names of one folder per level; a folder that is nested too deeply or cannot be read is
+/// visited as a failure. Throws std::bad_alloc. Returns false if `visit` ended the walk.
 bool Walk(const std::string& path, const WalkOptions& options, const Visit& visit);
 
 }  // namespace tensorgate::internal

@@ -7,9 +7,9 @@
 namespace tensorgate::internal {
 namespace {
 
-// In so many blocks a row may be looked for in vain, for each of its elements.
+// A row may be looked up without success in this many blocks for each of its elements.
 constexpr std::uint64_t kVain = 16;
-// In ranges of more than 32 TB it may be more.
+// In ranges of more than 32 TB it may be more often.
 constexpr std::uint64_t kMaxPlaces = 1 << 16;
 
 }  // namespace
@@ -18,7 +18,7 @@ Elements::Elements(const Gather& gather, std::uint64_t block)
     : Elements(gather.selection().source, gather.selection().target, gather.selection().axes,
                block) {
   const auto together = std::ranges::find(axes_, gather.run(), &Axis::target);
-  // Rows along this axis lie together in the result; a block has several elements of each.
+  // Rows along this axis are contiguous in the result; a block has several elements of each.
   if (places_.empty() && together != axes_.end() && together->source <= block / 2) {
     std::rotate(together, together + 1, axes_.end());
     MeasureReach();
@@ -52,8 +52,9 @@ void Elements::MeasureReach() {
   }
 }
 
-// Axes that overlap can have few elements in far more blocks, each of which would look for them in vain. Such axes
-// are multiplied out once, with the one before them; then an element costs a search.
+// Axes that overlap can have few elements in far more blocks, and each block would look for them
+// without success. Such axes are expanded once into a list, together with the axis before them;
+// then each element costs one search.
 std::size_t Elements::FirstListed() const {
   std::size_t first = axes_.size();
   std::uint64_t elements = 1;
@@ -64,7 +65,7 @@ std::size_t Elements::FirstListed() const {
   return first;
 }
 
-// An axis as two, of which the inner one has `count` steps.
+// Splits an axis in two; the inner one has `count` steps.
 void Elements::Split(std::size_t axis, std::uint64_t count) {
   const Axis whole = axes_[axis];
   const std::uint64_t outer = whole.count / count, left = whole.count % count;

@@ -1,4 +1,5 @@
-// The elements of a selection that begin in one block of the file, without a look at the others.
+// The elements of a selection that start in one block of the file, found without looking at the
+// others.
 #ifndef TENSORGATE_TENSOR_ELEMENTS_H_
 #define TENSORGATE_TENSOR_ELEMENTS_H_
 
@@ -13,21 +14,21 @@
 
 namespace tensorgate::internal {
 
-/// Elements at even distances in the file and in the result.
+/// Elements at equal distances in the file and in the result.
 struct ElementRow {
   Row source, target;
   std::uint64_t count = 0;
 };
 
-/// Visiting each block of the selection's range once takes time for the elements and for the blocks, not for their
-/// product, whatever the strides. Memory: at most two bytes for each of the blocks.
+/// Visiting each block of the selection's range once takes time proportional to the elements plus
+/// the blocks, not to their product, whatever the strides. Memory: at most two bytes per block.
 class Elements {
  public:
-  /// `block`: the length of the blocks that will be visited. Throws std::bad_alloc.
+  /// `block`: size of the blocks that will be visited, in bytes. Throws std::bad_alloc.
   Elements(const Gather& gather, std::uint64_t block);
 
-  /// Calls `each` for rows of elements whose first byte is in [begin, end) of the file. Rows that can lie together in the
-  /// result do.
+  /// Calls `each` for rows of elements whose first byte is in [begin, end) of the file. Rows are
+  /// contiguous in the result if possible.
   template <typename Each>
   void Visit(std::uint64_t begin, std::uint64_t end, const Each& each) const {
     Visit(Block{begin, end}, 0, source_, target_, each);
@@ -80,25 +81,26 @@ class Elements {
     }
   }
 
-  // Of ranges [at + i * distance, … + reach], those that meet the block.
+  // The ranges [at + i * distance, … + reach] that intersect the block.
   static Indices Meeting(const Block& block, std::uint64_t at, const Axis& axis,
                          std::uint64_t reach) {
     const std::uint64_t last = at + (axis.count - 1) * axis.source;
     if (at >= block.end || last + reach < block.begin) return {0, 0};
     Indices found{0, axis.count};
-    // The distance is not 0 in either: the last is elsewhere than the first.
+    // The distance is not 0 in either case: the first and the last range differ.
     if (at + reach < block.begin) found.begin = (block.begin - at - reach - 1) / axis.source + 1;
     if (last >= block.end) found.end = (block.end - at - 1) / axis.source + 1;
     return found;
   }
 
   std::uint64_t source_, target_, block_;
-  std::vector<Axis> axes_;            // those before `depth_` are taken one by one
-  std::vector<std::uint64_t> reach_;  // of axes [i, …): from the first place to the last
+  std::vector<Axis> axes_;  // those before `depth_` are iterated one by one
+  // Of axes [i, …): distance from the first position to the last
+  std::vector<std::uint64_t> reach_;
   std::size_t depth_ = 0;
-  std::vector<Place>
-      places_;  // of axes [depth_, …), by where they are in the file; none: there is one
-  std::unique_ptr<const Elements> rest_;  // what an axis that was split left over
+  // Elements of axes [depth_, …), sorted by their position in the file; empty: there is only one.
+  std::vector<Place> places_;
+  std::unique_ptr<const Elements> rest_;  // the remainder of an axis that was split
 };
 
 }  // namespace tensorgate::internal

@@ -10,12 +10,13 @@
 namespace tensorgate::internal {
 namespace {
 
-// How far apart in the result, whichever way.
+// The absolute distance in the result.
 std::uint64_t Distance(const Axis& axis) { return std::min(axis.target, ~axis.target + 1); }
 
-// The outer axis goes on where the inner one ends, in file and result: they are one.
+// True if the outer axis continues where the inner one ends, in file and result: they are one axis.
 bool Continues(const Axis& outer, const Axis& inner) {
-  // This fits: outer axes have no smaller distances, and all places are inside the range.
+  // This does not overflow: outer axes have no smaller distances, and all positions are inside the
+  // range.
   return outer.source == inner.source * inner.count && outer.target == inner.target * inner.count;
 }
 
@@ -62,14 +63,14 @@ void Gather::ChooseBoxes() {
     if (distance > extent && distance - extent >= limits_.gap) break;
     --box_;
   }
-  // A run is shorter than the window, so that some axis can be cut.
+  // A run is shorter than the window, so there is an axis that can be cut.
   while (box_ != axes.size() && extents_[box_] > limits_.window &&
          extents_[box_ + 1] > limits_.window) {
     ++box_;
   }
   std::uint64_t boxes = 1;
   for (const Axis& axis : axes.first(box_)) boxes *= axis.count;
-  std::uint64_t read = run_;  // by all pieces of one box
+  std::uint64_t read = run_;  // read by all pieces of one box
   if (box_ == axes.size()) {
     parts_ = RoundedUpQuotient(run_, limits_.block);
   } else {
@@ -120,7 +121,7 @@ Gather::Piece Gather::At(std::uint64_t number) const {
 
 void Gather::Scatter(const Piece& piece, std::span<const std::byte> window,
                      std::span<std::byte> result) const {
-  // Innermost what lies closest together in the result: the window is in the cache.
+  // The axis with the smallest distance in the result is innermost: the window is in the cache.
   std::array<Axis, 64> storage;
   const std::span<const Axis> box = std::span(selection_.axes).subspan(box_);
   const std::span<Axis> axes = std::span(storage).first(box.size());

@@ -12,7 +12,7 @@ namespace tensorgate::internal {
 
 inline std::uint64_t End(const ByteRange& range) { return range.offset + range.length; }
 
-/// In order, and those that overlap as one.
+/// Sorted by offset; overlapping ranges are merged.
 inline std::vector<ByteRange> Joined(std::vector<ByteRange> ranges) {
   std::ranges::sort(ranges, {}, &ByteRange::offset);
   std::vector<ByteRange> joined;

@@ -15,15 +15,16 @@ std::unexpected<Status> NotATensor() {
   return std::unexpected(Status{.rule = Rule::kUseNoSuchTensor});
 }
 
-// One dimension of the tensor: what is taken of it.
+// What is selected along one dimension of the tensor.
 struct Taken {
   std::uint64_t size = 0;    // of the dimension
   std::uint64_t stride = 0;  // bytes
   Positions positions;
 };
 
-// Distances in bytes of a tensor that has elements; false if the tensor's own numbers contradict each other. Whoever made the
-// tensor, no place outside its range is reached after this.
+// Sets the distances in bytes of a tensor that has elements; returns false if the tensor's own
+// numbers contradict each other. Afterwards no position outside its range is reached, even if the
+// caller built the tensor.
 bool SetStrides(const TensorRef& tensor, std::vector<Taken>& dimensions, std::uint64_t element) {
   ShapeSize<std::uint64_t> size;
   for (const Taken& dimension : dimensions) size.Multiply(dimension.size);
@@ -54,7 +55,7 @@ bool SetStrides(const TensorRef& tensor, std::vector<Taken>& dimensions, std::ui
   return reach <= tensor.range.length;
 }
 
-// Makes bytes of the elements of the last dimension.
+// Converts positions of elements in the last dimension to positions of bytes.
 bool MakeBytes(Taken& last, unsigned bits) {
   Positions& positions = last.positions;
   if (last.size * bits % 8 != 0 || positions.first * bits % 8 != 0 ||
@@ -66,7 +67,7 @@ bool MakeBytes(Taken& last, unsigned bits) {
   return true;
 }
 
-// Reads the subscripts; `shape` gets the result's.
+// Reads the subscripts; `shape` receives the result's shape.
 Result<std::vector<Taken>> Take(const TensorRef& tensor, std::span<const Subscript> subscripts,
                                 std::vector<std::uint64_t>& shape) {
   using Kind = Subscript::Kind;
@@ -122,7 +123,7 @@ Result<std::vector<Taken>> Take(const TensorRef& tensor, std::span<const Subscri
 Positions Resolve(const Subscript& range, std::uint64_t size) {
   const auto length = static_cast<std::int64_t>(size);
   const bool down = range.step < 0;
-  // The first and the last position that there can be, and one past them.
+  // The lowest and highest possible bound, which are positions or one past them.
   const std::int64_t low = down ? -1 : 0, high = down ? length - 1 : length;
   const auto clamp = [&](std::optional<std::int64_t> bound, std::int64_t missing) {
     if (!bound) return missing;
@@ -150,7 +151,7 @@ Result<Selection> Select(const TensorRef& tensor, std::span<const Subscript> sub
   if (bits < 8) {
     const auto sub_byte = std::unexpected(Status{.rule = Rule::kUseSubByteSlice, .found = bits});
     if (taken->empty() || !tensor.stride.empty()) return sub_byte;
-    // What is taken of a dimension is no more than its size.
+    // The selected part of a dimension is not larger than the dimension.
     std::uint64_t size = taken->back().size;
     if (!empty && MultiplyOverflows(size, std::uint64_t{bits})) return NotATensor();
     if (!empty && !MakeBytes(taken->back(), bits)) return sub_byte;
@@ -169,7 +170,7 @@ Result<Selection> Select(const TensorRef& tensor, std::span<const Subscript> sub
     Axis axis{positions.count, static_cast<std::uint64_t>(positions.step) * dimension.stride,
               target};
     if (positions.step < 0) {
-      // Through the file upwards, through the result downwards.
+      // Ascending in the file, descending in the result.
       axis.source = ~axis.source + 1;
       axis.target = ~axis.target + 1;
       selection.source -= (positions.count - 1) * axis.source;

@@ -12,7 +12,7 @@ std::uint64_t TensorRef::elements() const {
 
 std::uint64_t TensorRef::bytes() const {
   if (stride.empty()) return range.length;
-  // A view's elements may not fit 64 bits where a file's do.
+  // A view's elements may need more than 64 bits, unlike those of a file.
   const std::uint64_t count = elements(), block = type.block_elements;
   return internal::SaturatingAdd(
       internal::SaturatingMultiply(count / block, std::uint64_t{type.block_bytes}),

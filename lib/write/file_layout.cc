@@ -33,7 +33,7 @@ void AppendNumber(std::string& out, std::uint64_t number) {
 
 bool IsUtf8(std::string_view text) { return ValidUtf8Length(text) == text.size(); }
 
-// Entries by name; or, as the error, the first in that order whose name stands before it as well.
+// Entries sorted by name; or, as the error, the first one in that order that is a duplicate.
 template <typename NameAt>
 std::expected<std::vector<std::uint32_t>, std::uint32_t> SortBy(std::size_t count,
                                                                 const NameAt& at) {
@@ -112,7 +112,8 @@ std::vector<std::uint32_t> OrderOf(std::span<const TensorSpec> tensors,
   std::vector<std::uint32_t> order(tensors.size());
   std::iota(order.begin(), order.end(), 0u);
   if (options.as_given) return order;
-  // Powers of two of a size, up to the alignment: what stands behind such a tensor keeps that much. Without data: all.
+  // The powers of two in a size, up to the alignment: the tensor after it keeps that alignment.
+  // Without data: all of them.
   const auto factor = [&](std::uint32_t i) {
     return options.alignment <= 8 ? 0 : std::countr_zero(bytes[i] | options.alignment);
   };
@@ -150,7 +151,8 @@ Result<std::vector<std::uint32_t>> SortNames(std::span<const TensorSpec> tensors
 }
 
 Result<FileLayout> LayOut(std::span<const TensorSpec> tensors, const LayoutOptions& options) {
-  // A tensor's entry has at least 40 bytes: more do not fit any header, and their number fits 32 bits.
+  // A tensor's entry has at least 40 bytes: more tensors do not fit into any header, and their
+  // number fits 32 bits.
   if (tensors.size() > kMaxHeaderBytes / 40) {
     return Refuse(Rule::kSaveHeaderTooLarge, std::uint64_t{tensors.size()} * 40);
   }
@@ -182,7 +184,7 @@ Result<FileLayout> LayOut(std::span<const TensorSpec> tensors, const LayoutOptio
   if (!head) return std::unexpected(head.error());
   layout.head = *std::move(head);
   layout.file_bytes = layout.head.size();
-  // Files end before 2^63 bytes on every system. A head alone is far smaller.
+  // On every system files end before 2^63 bytes. A head without data is far smaller.
   if (AddOverflows(layout.file_bytes, end) || layout.file_bytes > INT64_MAX) {
     return Refuse(Rule::kSaveShapeOverflow, layout.order.back());
   }

@@ -1,4 +1,4 @@
-// Where each tensor goes in a file to be written, and the header that says so.
+// Decides where each tensor goes in a new file, and creates the header.
 #ifndef TENSORGATE_WRITE_FILE_LAYOUT_H_
 #define TENSORGATE_WRITE_FILE_LAYOUT_H_
 
@@ -14,20 +14,20 @@
 
 namespace tensorgate::safetensors::internal {
 
-/// What the header says of a tensor, but for its place.
+/// What the header says about a tensor, except for its position.
 struct TensorSpec {
   std::string_view name;
   DType dtype{};
   std::span<const std::uint64_t> shape;
 };
 
-/// Bytes that dtype and shape need. `save/shape-overflow` also where a 0 hides it, `save/sub-byte-row`: both are refused
-/// by the strict profile.
+/// Bytes that dtype and shape need. `save/shape-overflow` (even if a dimension of 0 makes the
+/// product 0) or `save/sub-byte-row`: the strict profile refuses both.
 Result<std::uint64_t> TensorBytes(DType dtype, std::span<const std::uint64_t> shape);
 
 struct LayoutOptions {
   const std::vector<std::pair<std::string, std::string>>* metadata = nullptr;  // null: none
-  /// The data begin at a multiple of this, a power of two from 8.
+  /// The data start at a multiple of this, which is a power of two from 8 on.
   std::uint64_t alignment = 8;
   /// Keep the order in which the tensors are given.
   bool as_given = false;
@@ -35,18 +35,20 @@ struct LayoutOptions {
 
 struct FileLayout {
   std::string head;                  ///< Length, header and padding: the file up to its data.
-  std::vector<std::uint32_t> order;  ///< In the order of the data.
-  std::vector<std::uint64_t> begin;  ///< Of each tensor as given: offset in the file.
+  std::vector<std::uint32_t> order;  ///< Indices of the tensors in the order of their data.
+  std::vector<std::uint64_t> begin;  ///< Offset in the file of each tensor, as given.
   std::uint64_t file_bytes = 0;
 };
 
-/// The tensors by name; `save/name-...` for one that cannot be written. Throws std::bad_alloc.
+/// The tensors sorted by name; `save/name-...` for one that cannot be written. Throws
+/// std::bad_alloc.
 Result<std::vector<std::uint32_t>> SortNames(std::span<const TensorSpec> tensors);
 
-/// The file that the format's reference would write: tensors by dtype, the last of its enumeration first, then by
-/// name; compact JSON, `__metadata__` first, padded with spaces. With an alignment above 8, tensors whose size
-/// is divisible by more of its power of two come before. Names are those that SortNames passed. Status::found
-/// of an error is the number of the tensor or metadata entry. Throws std::bad_alloc.
+/// The file that the format's reference would write: tensors by dtype, the last of its enumeration
+/// first, then by name; compact JSON, `__metadata__` first, padded with spaces. With an alignment
+/// above 8, tensors whose size is divisible by a higher power of two, up to the alignment, come
+/// first. The names must have passed SortNames. In an error, Status::found is the index of the
+/// tensor or metadata entry. Throws std::bad_alloc.
 Result<FileLayout> LayOut(std::span<const TensorSpec> tensors, const LayoutOptions& options);
 
 }  // namespace tensorgate::safetensors::internal

@@ -40,27 +40,27 @@ struct Shard {
 }  // namespace
 
 struct Writer::State {
-  std::string name;  // of the file, without its folder
+  std::string name;  // name of the file, without its folder
   SaveOptions options;
   NewFileFolder folder;
   std::vector<TensorData> tensors;
   std::vector<std::uint64_t> bytes, pushed;
-  bool begun = false;
+  bool started = false;
   std::optional<Status> broken;
   std::vector<Shard> shards;
   struct Place {
     std::uint32_t shard;
-    std::uint64_t begin;  // in the shard's file
+    std::uint64_t begin;  // offset in the shard's file
   };
-  std::vector<Place> places;  // of the tensors, as given
+  std::vector<Place> places;  // of the tensors, in the order given
   std::vector<std::uint32_t> by_name;
 
   template <typename Tensor>
   Result<void> Add(Tensor&& tensor) {
     if (broken) return std::unexpected(*broken);
-    if (begun) return Refuse(Rule::kSaveMisuse);
+    if (started) return Refuse(Rule::kSaveMisuse);
     const std::uint64_t size = TENSORGATE_TRY(CheckedSize(tensor, tensors.size()));
-    bytes.resize(tensors.size());  // one more if memory ran out between the two before
+    bytes.resize(tensors.size());  // removes a size that was added before memory ran out
     bytes.push_back(size);
     tensors.push_back(std::forward<Tensor>(tensor));
     return {};
@@ -73,7 +73,7 @@ struct Writer::State {
   Result<void> Commit();
   void RemoveFormer();
   std::optional<std::uint32_t> Find(std::string_view tensor) const;
-  // After an error nothing goes on: what was written may be incomplete.
+  // After an error the writer is dead: the written data may be incomplete.
   Result<void> Keep(Result<void> result) {
     if (!result) {
       broken = result.error();
@@ -84,7 +84,7 @@ struct Writer::State {
 };
 
 Result<void> Writer::State::Begin() {
-  begun = true;
+  started = true;
   std::vector<TensorSpec> specs;
   specs.reserve(tensors.size());
   for (const TensorData& tensor : tensors) specs.push_back(SpecOf(tensor));
@@ -171,7 +171,7 @@ Result<NewFile> Writer::State::WriteIndex() const {
                               options);
 }
 
-// What belongs to the checkpoint that stood here and not to the new one.
+// Removes files of the previous checkpoint that do not belong to the new one.
 void Writer::State::RemoveFormer() {
   const ShardNames names(name);
   if (shards.size() == 1) {
@@ -210,7 +210,7 @@ Result<Writer> Writer::Create(const std::string& path, SaveOptions options) {
     auto state = std::make_unique<State>();
     state->name = internal::FileNameOf(path);
     state->options = std::move(options);
-    // Shards are named in an index, which is UTF-8.
+    // The index contains the names of the shards, and is UTF-8.
     if (state->options.max_shard_bytes != 0 &&
         (!ShardNames::Fits(state->name) ||
          internal::ValidUtf8Length(state->name) != state->name.size())) {
@@ -233,7 +233,7 @@ Result<void> Writer::Write(std::string_view name, std::span<const std::byte> byt
   return Guarded([&]() -> Result<void> {
     State& state = *state_;
     if (state.broken) return std::unexpected(*state.broken);
-    if (!state.begun) {
+    if (!state.started) {
       TENSORGATE_TRY(state.Keep(state.Begin()));
     }
     const std::optional<std::uint32_t> number = state.Find(name);
@@ -261,7 +261,7 @@ Result<void> Writer::Finish() {
   State& state = *state_;
   if (state.broken) return std::unexpected(*state.broken);
   Result<void> done = Guarded([&]() -> Result<void> {
-    if (!state.begun) {
+    if (!state.started) {
       TENSORGATE_TRY(state.Begin());
     }
     TENSORGATE_TRY(state.CheckPushed());
@@ -276,7 +276,7 @@ Result<void> Writer::Finish() {
     return state.Commit();
   });
   if (!done) return state.Keep(done);
-  state.broken = Status{.rule = Rule::kSaveMisuse};  // done once
+  state.broken = Status{.rule = Rule::kSaveMisuse};  // Finish succeeds only once
   state.shards.clear();
   return {};
 }

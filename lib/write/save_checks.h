@@ -1,4 +1,4 @@
-// What saving to a file and to memory check alike.
+// Checks shared by saving to a file and to memory.
 #ifndef TENSORGATE_WRITE_SAVE_CHECKS_H_
 #define TENSORGATE_WRITE_SAVE_CHECKS_H_
 
@@ -20,13 +20,13 @@ inline std::unexpected<Status> Refuse(Rule rule, std::uint64_t found = 0) {
 
 Result<void> CheckSaveOptions(const SaveOptions& options);
 
-/// Bytes of a tensor; what it holds in memory must be as many.
+/// The size of a tensor in bytes; data in memory must have exactly that size.
 Result<std::uint64_t> CheckedSize(const TensorData& tensor, std::uint64_t number);
 
 /// Throws std::bad_alloc.
 Result<FileLayout> LayOutFile(std::span<const TensorSpec> specs, const SaveOptions& options);
 
-/// `file` is a finished safetensors file: it must not be a file of another format, too. Throws std::bad_alloc.
+/// `file` is a complete safetensors file: it must not have a second reading. Throws std::bad_alloc.
 Result<void> CheckOneReading(Source& file);
 
 inline TensorSpec SpecOf(const TensorData& tensor) {

@@ -1,4 +1,4 @@
-// A checkpoint of shards written anew: the files it had, and the index over them.
+// Writes a sharded checkpoint with given shards, and the index over them.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -34,20 +34,20 @@ class ShardRewriter {
 
   std::span<const ShardData> shards_;
   const SaveOptions& options_;
-  std::vector<std::vector<std::uint64_t>> bytes_;  // of each shard's tensors
+  std::vector<std::vector<std::uint64_t>> bytes_;  // sizes of each shard's tensors
   std::vector<FileLayout> layouts_;
-  std::vector<std::uint32_t> first_;  // number of each shard's first tensor
+  std::vector<std::uint32_t> first_;  // index of each shard's first tensor
   std::vector<IndexEntry> entries_;
   std::uint64_t data_bytes_ = 0;
-  // By what stands before the name of a shard. It stays where it is, since files refer to it.
+  // By the folder part of a shard's name. Entries do not move, since files refer to them.
   std::map<std::string, NewFileFolder> folders_;
   NewFileFolder above_;
   struct Made {
     const NewFileFolder* in;
     std::string name;
   };
-  std::vector<Made> made_;      // folders that were not there
-  std::vector<NewFile> files_;  // the index behind the shards
+  std::vector<Made> made_;      // folders that did not exist before
+  std::vector<NewFile> files_;  // the shards, then the index
 };
 
 Result<void> ShardRewriter::LayOut() {
@@ -64,7 +64,7 @@ Result<void> ShardRewriter::LayOut() {
       specs.push_back(SpecOf(tensor));
     }
   }
-  // One name space over all shards.
+  // Names must be unique across all shards.
   TENSORGATE_TRY(safetensors::internal::SortNames(specs));
   std::size_t first = 0;
   for (const ShardData& shard : shards_) {
@@ -88,16 +88,16 @@ Result<void> ShardRewriter::LayOut() {
 
 ShardRewriter::~ShardRewriter() {
   files_.clear();
-  // Of new folders those that are empty go again, the inner ones first.
+  // New folders that are empty are removed again, inner ones first.
   for (; !made_.empty(); made_.pop_back()) made_.back().in->RemoveFolder(made_.back().name);
 }
 
 Result<NewFileFolder> ShardRewriter::Open(const NewFileFolder& in, const std::string& name,
                                           bool follow_link) {
-  bool made = false;
-  made_.push_back({&in, name});  // before it is made: there may be no memory afterwards
-  Result<NewFileFolder> folder = in.Inner(name, follow_link, made);
-  if (!made) made_.pop_back();
+  bool created = false;
+  made_.push_back({&in, name});  // before it is created, since memory may run out afterwards
+  Result<NewFileFolder> folder = in.Inner(name, follow_link, created);
+  if (!created) made_.pop_back();
   return folder;
 }
 
@@ -110,7 +110,7 @@ Result<void> ShardRewriter::OpenFolder(std::string path) {
   return {};
 }
 
-// The folder in which the shard of that name appears.
+// The folder in which the shard with that name appears.
 Result<NewFileFolder*> ShardRewriter::FolderOf(const std::string& name) {
   NewFileFolder* folder = &folders_.at("");
   for (std::size_t begin = 0; begin < name.size();) {

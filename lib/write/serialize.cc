@@ -1,4 +1,4 @@
-// Saving to memory.
+// Saves to memory.
 #include <cstdint>
 #include <utility>
 
@@ -73,7 +73,7 @@ Result<std::vector<std::byte>> Serialize(std::span<const TensorData> tensors,
                                          const SaveOptions& options) {
   return Guarded([&]() -> Result<std::vector<std::byte>> {
     const Serialized serialized = TENSORGATE_TRY(LayOutMemory(tensors, options));
-    // On 32 bits a file may be larger than all memory.
+    // On 32-bit systems a file may be larger than the address space.
     if (serialized.layout.file_bytes > PTRDIFF_MAX) return Refuse(Rule::kIoOutOfMemory);
     std::vector<std::byte> file(static_cast<std::size_t>(serialized.layout.file_bytes));
     TENSORGATE_TRY(WriteMemory(serialized, tensors, file, options));

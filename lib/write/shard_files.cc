@@ -15,7 +15,7 @@ std::string Padded(std::size_t number) {
   return std::string(digits.size() < kDigits ? kDigits - digits.size() : 0, '0') + digits;
 }
 
-// Takes the digits at the front; false if there are not at least five.
+// Takes the digits at the front; false if there are fewer than five.
 bool TakeNumber(std::string_view& text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   text.remove_prefix(digits);

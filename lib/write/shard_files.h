@@ -1,4 +1,4 @@
-// The index over the shards of a checkpoint; save.h has their names.
+// The index over the shards of a checkpoint; save.h documents their names.
 #ifndef TENSORGATE_WRITE_SHARD_FILES_H_
 #define TENSORGATE_WRITE_SHARD_FILES_H_
 
@@ -14,7 +14,8 @@ struct IndexEntry {
   std::string_view file;
 };
 
-/// The text of the index: sorted as given, indented by two spaces. Throws std::bad_alloc.
+/// The text of the index, with the entries in the given order, indented by two spaces. Throws
+/// std::bad_alloc.
 std::string IndexText(std::uint64_t total_bytes, std::span<const IndexEntry> sorted);
 
 }  // namespace tensorgate::internal

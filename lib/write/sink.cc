@@ -8,13 +8,15 @@
 namespace tensorgate::internal {
 namespace {
 
-// A block is written when it is full and stays in a core's own cache until then.
+// A block is written when it is full, and until then stays in a core's own cache.
 constexpr std::size_t kBlock = 512 << 10;
-// In one call the kernel looks for memory in one piece; where it is in small ones, more costs much.
+// For each call the kernel looks for contiguous memory; if memory is fragmented, larger writes cost
+// much more.
 constexpr std::size_t kWrite = 128 << 10;
-// From here on the copy into a block costs more than a call of its own.
+// From this size on, copying into a block costs more than a separate call.
 constexpr std::size_t kDirect = 128 << 10;
-// Tensors are written together up to multiples of this: a write that begins or ends within a page costs more.
+// Tensors are written together up to multiples of this: a write that starts or ends within a page
+// costs more.
 constexpr std::size_t kGather = 2 << 20;
 
 }  // namespace
@@ -41,7 +43,8 @@ Result<std::span<std::byte>> FileSink::Room(std::uint64_t wanted) {
   if (block_.size() == 0) {
     block_ = TENSORGATE_TRY(Buffer::Allocate(kBlock));
   }
-  // Blocks end where blocks of the file end, so that all but the first are written page to page.
+  // Blocks end at multiples of the block size in the file, so that all but the first are
+  // page-aligned.
   std::size_t capacity = kBlock - static_cast<std::size_t>(position_ % kBlock);
   if (used_ == capacity) {
     TENSORGATE_TRY(Flush());
@@ -80,7 +83,7 @@ Result<void> FileSink::Gather(std::span<const std::byte> bytes) {
   gathered_ += std::exchange(used_, 0);
   while (!bytes.empty()) {
     std::size_t count = kGather - static_cast<std::size_t>(position() % kGather);
-    // Many whole ones go in one call.
+    // Many whole units are written in one call.
     if (bytes.size() > count) count += (bytes.size() - count) / kGather * kGather;
     count = std::min(count, bytes.size());
     pieces_.push_back(bytes.first(count));

@@ -1,4 +1,4 @@
-// Where a file's bytes go, in order: a new file, by blocks, or memory.
+// The destination of a file's bytes, in order: a new file, written in blocks, or memory.
 #ifndef TENSORGATE_WRITE_SINK_H_
 #define TENSORGATE_WRITE_SINK_H_
 
@@ -16,17 +16,17 @@ namespace tensorgate::internal {
 class Sink {
  public:
   virtual ~Sink() = default;
-  /// Bytes so far.
+  /// Number of bytes so far.
   virtual std::uint64_t position() const = 0;
-  /// Room for the next bytes: from one byte to `wanted`, which is not 0.
+  /// Room for the next bytes: between one byte and `wanted`, which must not be 0.
   virtual Result<std::span<std::byte>> Room(std::uint64_t wanted) = 0;
-  /// `count` bytes of the room were filled.
+  /// Reports that `count` bytes of the room were filled.
   virtual void Filled(std::size_t count) = 0;
-  /// `bytes` must stay until Flush().
+  /// `bytes` must remain valid until Flush().
   virtual Result<void> Append(std::span<const std::byte> bytes) = 0;
-  /// The next bytes by the kernel; returns how many it copied, 0 if it cannot.
+  /// Lets the kernel copy the next bytes; returns the number of bytes copied, 0 if it cannot.
   virtual Result<std::uint64_t> Copy(int from, std::uint64_t offset, std::uint64_t length) = 0;
-  /// Bytes are left out, which are written otherwise.
+  /// Skips bytes that are written by other means.
   virtual Result<void> Skip(std::uint64_t count) = 0;
   virtual Result<void> Flush() = 0;
 };
@@ -65,9 +65,9 @@ class FileSink final : public Sink {
 
   NewFile& file_;
   Buffer block_;
-  std::uint64_t position_ = 0;  // in the file, of what the block holds or is gathered
+  std::uint64_t position_ = 0;  // position in the file of the bytes in the block or in `pieces_`
   std::size_t used_ = 0;
-  // Where memory is written as it stands: what comes next, at first what the block held.
+  // Memory that is written without copying: the next pieces, starting with the block's contents.
   std::vector<std::span<const std::byte>> pieces_;
   std::size_t gathered_ = 0;
 };

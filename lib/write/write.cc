@@ -9,11 +9,12 @@
 namespace tensorgate::internal {
 namespace {
 
-// Between two of these a saving can be cancelled, and progress is told.
+// After each of these steps a save can be cancelled, and progress is reported.
 constexpr std::uint64_t kStep = 16 << 20;
 constexpr std::uint64_t kPage = 4096;
 
-// Finished shards stay nameless until all are, as long as the process may have so many files open.
+// Finished shards stay unnamed until all are finished, if the process may have that many files
+// open.
 constexpr std::size_t kMaxOpenShards = 200;
 
 std::uint64_t StepOf(std::uint64_t left) { return std::min(left, kStep); }
@@ -40,7 +41,7 @@ class FileWriter {
     return Fill(piece.bytes, callback);
   }
 
-  // Tensors that follow each other here and in the source are one run.
+  // Tensors that are adjacent both here and in the source form one run.
   Result<void> Run(const SourceData& data, std::uint64_t length) {
     if (data.source == nullptr) return std::unexpected(Status{.rule = Rule::kSaveMisuse});
     Source& source = *data.source;
@@ -49,11 +50,13 @@ class FileWriter {
       return std::unexpected(Status{.rule = Rule::kIoShortRead, .offset = size, .found = size});
     }
     std::uint64_t done = 0;
-    // Page to page the kernel copies faster than by blocks, or shares them; else it is slower.
+    // For page-aligned data the kernel copies faster than block by block, or shares the blocks;
+    // otherwise it is slower.
     const bool by_kernel =
         source.descriptor() >= 0 && (data.offset - sink_.position()) % kPage == 0;
     while (by_kernel && done < length) {
-      // Steps end at large boundaries: a file that is filled from odd places is filled in small pages.
+      // Steps end at large boundaries: a file that is written from unaligned positions gets small
+      // pages.
       const std::uint64_t step = std::min(length - done, kStep - sink_.position() % kStep);
       const std::uint64_t copied =
           TENSORGATE_TRY(sink_.Copy(source.descriptor(), data.offset + done, step));
@@ -83,7 +86,8 @@ class FileWriter {
   Meter& meter_;
 };
 
-// How many of the pieces, the first included, are one run in their source; its bytes go to `length`.
+// Number of pieces, including the first, that form one run in their source; `length` receives its
+// bytes.
 std::size_t CountRun(std::span<const WritePiece> pieces, const SourceData& first,
                      std::uint64_t& length) {
   length = pieces[0].bytes;

@@ -1,4 +1,4 @@
-// Writes one file's bytes into a sink: head, then each tensor's data from wherever they come.
+// Writes one file's bytes to a sink: the head, then each tensor's data, wherever they come from.
 #ifndef TENSORGATE_WRITE_WRITE_H_
 #define TENSORGATE_WRITE_WRITE_H_
 
@@ -14,11 +14,11 @@
 
 namespace tensorgate::internal {
 
-/// What progress and cancellation know of a saving.
+/// Progress and cancellation of one save.
 class Meter {
  public:
   Meter(const SaveOptions& options, std::uint64_t total) : options_(&options), total_(total) {}
-  /// So many bytes more are written.
+  /// Reports that `count` more bytes are written.
   Result<void> Add(std::uint64_t count);
 
  private:
@@ -30,25 +30,27 @@ class Meter {
 struct WritePiece {
   const TensorData* tensor;
   std::uint64_t bytes;
-  std::uint32_t number;  ///< As the caller counts, for errors.
+  std::uint32_t number;  ///< The caller's index, for errors.
 };
 
-/// `pieces` in the order of the data. Data that are pushed are left out. May throw what callbacks and sources throw.
+/// `pieces` are in the order of the data; pushed data are skipped. May throw what callbacks and
+/// sources throw.
 Result<void> WriteFile(std::string_view head, std::span<const WritePiece> pieces, Sink& sink,
                        Meter& meter);
 
-/// The same into one of `shards` new files, which stays nameless.
+/// The same, to one of `shards` new files, which stays unnamed.
 Result<void> WriteShard(std::string_view head, std::span<const WritePiece> pieces, NewFile& file,
                         Meter& meter, const SaveOptions& options, std::size_t shards);
 
-/// A new file that holds `text` and stays nameless.
+/// A new file with the content `text`, which stays unnamed.
 Result<NewFile> WriteIndex(const NewFileFolder& folder, const std::string& name,
                            std::string_view text, const SaveOptions& options);
 
-/// The files appear one by one, the last one last. What can fail comes before the first does.
+/// Makes the files appear one by one, in order. Everything that can fail is done before the first
+/// appears.
 Result<void> CommitAll(std::span<NewFile> files);
 
-/// The sources of `pieces` say that their bytes did not change.
+/// Asks the sources of the tensors whether their bytes have changed.
 Result<void> CheckSources(std::span<const TensorData> tensors);
 
 }  // namespace tensorgate::internal

@@ -4,7 +4,7 @@ namespace tensorgate::python {
 namespace nb = nanobind;
 
 void RaiseWrongType(const char* what, const char* kind, nb::handle object) {
-  nb::raise_type_error("%s is %s, not %s", what, kind, nb::inst_name(object).c_str());
+  nb::raise_type_error("%s must be %s, not %s", what, kind, nb::inst_name(object).c_str());
 }
 
 std::string TextArgument(nb::handle object, const char* what) {
@@ -13,7 +13,7 @@ std::string TextArgument(nb::handle object, const char* what) {
   const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
   if (text == nullptr) {
     PyErr_Clear();
-    throw nb::value_error((std::string(what) + " holds half of a surrogate pair").c_str());
+    throw nb::value_error((std::string(what) + " contains an unpaired surrogate").c_str());
   }
   return std::string(text, static_cast<std::size_t>(size));
 }
@@ -28,7 +28,7 @@ std::uint64_t NumberArgument(nb::handle object, const char* what) {
   const std::uint64_t value = PyLong_AsUnsignedLongLong(number.ptr());
   if (PyErr_Occurred() != nullptr) {
     PyErr_Clear();
-    nb::raise_type_error("%s is %s", what, kKind);
+    nb::raise_type_error("%s must be %s", what, kKind);
   }
   return value;
 }
@@ -41,7 +41,7 @@ bool FlagArgument(nb::handle object, const char* what) {
 PyObject* RefuseNew(PyTypeObject* type, PyObject* /*arguments*/, PyObject* /*named*/) {
   const nb::str name = nb::type_name(nb::handle(reinterpret_cast<PyObject*>(type)));
   PyErr_Format(PyExc_TypeError,
-               "%U objects cannot be created by hand: tensorgate's functions return them",
+               "%U objects cannot be created directly: tensorgate's functions return them",
                name.ptr());
   return nullptr;
 }

@@ -45,12 +45,13 @@ Report CheckSeekable(nb::handle object, const std::string& name, const CheckOpti
   return *std::move(report);
 }
 
-/// The rest of a stream that cannot seek.
+/// The remaining bytes of a stream that cannot seek.
 Report CheckStream(nb::handle object, const std::string& name, const CheckOptions& options) {
   StreamReader reader(object);
   StreamScan scan(options, name);
   while (true) {
-    // Without a deadline the object's own waiting is as good, and Python's signal handlers run in it.
+    // Without a deadline the object's own waiting is good enough, and Python's signal handlers run
+    // in it.
     while (options.deadline && !reader.Wait()) {
       if (!options.keep_going() || std::chrono::steady_clock::now() >= *options.deadline) {
         return scan.Finish(false);
@@ -99,7 +100,7 @@ Report CheckFile(nb::handle what, const std::string& name, const CheckOptions& o
     throw nb::type_error("check() takes a path, bytes or a file object");
   }
   const int descriptor = PlainDescriptor(what);
-  // What was opened so as not to block, as the guard opens a path, is a file or refused.
+  // A descriptor opened without blocking, as the guard opens a path, is a file or is refused.
   const bool waits = descriptor < 0 || (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0;
   if (waits && !IsTrue(what, "seekable")) return CheckStream(what, name, options);
   return descriptor >= 0 ? CheckDescriptor(descriptor, name, options)
@@ -137,31 +138,31 @@ ReportHandle Check(nb::handle what, nb::handle name, nb::handle profile, nb::han
 }
 
 constexpr const char* kCheckText =
-    R"(Judges a file without loading it.
+    R"(Checks a file without loading it.
 
-`what` is a path, an object with bytes (judged as they are), or a file object. A path may be that
-of a sharded checkpoint's index, or of its folder: index and shards are judged as one thing. Of a
-file object that can seek, all bytes are judged, wherever it stands, and its position stays; of one that
-cannot, such as a pipe or a socket's, the bytes that are left, until the verdict is certain. What a
-file object raises is passed on.
+`what` is a path, an object with the buffer protocol, or a file object. A path may also be the
+index of a sharded checkpoint, or its folder: index and shards are judged together. If a file
+object can seek, all its bytes are judged, whatever its position, which is restored. Otherwise, as
+for a pipe or a socket, its remaining bytes are judged, until the verdict is certain. Exceptions
+of a file object are passed on.
 
-`name` is a name for the report and for its suffix, by which something unrecognizable is
-refused. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
-accepts. `limits` caps what is accepted, by name (see below). `trust` lets a pickle use the functions
-and classes of that list as well; each is reported as `use/trusted-call`, and who loads such a file runs
+`name` is a name for the report, whose suffix decides whose rules refuse a file that is not
+recognized. `profile` is `strict`, or `reference`: a prediction of what the format's own loader
+accepts. `limits` sets limits by name (see below). `trust` lets a pickle also use the functions and
+classes of that list; each use is reported as `use/trusted-call`, and loading such a file runs
 their code.
 
-Returns a `Report`, which is true if and only if the file is accepted. Never raises for what is
-in a file. The interpreter is free for other threads meanwhile, and Ctrl-C ends a long check.
+Returns a `Report`, which is true if and only if the file is accepted. Never raises for the
+content of a file. Other Python threads can run during the check, and Ctrl-C ends a long one.
 
-`timeout` is how many seconds the check may take, all shards together; past them the verdict is
-`undecided` (`limit/time`). Pipes and sockets are watched while they are silent; a call of any other
-file object's `read` is waited for.
+`timeout` is the time limit in seconds, for all shards together; after that the verdict is
+`undecided` (`limit/time`). It also applies while a pipe or socket sends nothing; a call of any
+other file object's `read` is not interrupted.
 
 The limits, all inclusive:
 )";
 
-// What `check` says of itself, with a line for each limit.
+// The docstring of `check`, with a line for each limit.
 std::string CheckText() {
   std::string text = kCheckText;
   for (const LimitInfo& limit : kLimits) {
@@ -171,21 +172,22 @@ std::string CheckText() {
 }
 
 constexpr const char* kTrustText =
-    R"(Functions and classes that a pickle may use beside PyTorch's own, each with its shape.
+    R"(Functions and classes that a pickle may use in addition to PyTorch's own, and how.
 
-One entry a line, `#` begins a comment:
+One entry per line, `#` starts a comment:
 
     argparse.Namespace  newobj()  build(dict)
     datetime.timedelta  reduce(int, int, int)
     numpy
 
-`reduce` is a call, `newobj` makes an object by the class's `__new__`; behind it stands one kind for
-each argument. `build` says what state such an object may then be given. A kind is None, bool, int,
-float, str, bytes, tuple, list, dict, OrderedDict, Counter, set, bytearray, complex, dtype, layout,
-qscheme, Size, device, Tensor, object (made by an entry of the list), any, or several with `|`
-between. The line `numpy` lets pass NumPy's scalars, arrays and dtypes of numbers, whose sizes and
-byte order are checked against their bytes; their names cannot be entries, since NumPy takes memory
-as such a file describes it. Raises ValueError with the line that it does not understand.)";
+`reduce` is a call, `newobj` creates an object with the class's `__new__`; each is followed by one
+kind for each argument. `build` says what state such an object may then be given. A kind is None,
+bool, int, float, str, bytes, tuple, list, dict, OrderedDict, Counter, set, bytearray, complex,
+dtype, layout, qscheme, Size, device, Tensor, object (created by an entry of the list), any, or
+several joined by `|`. The line `numpy` allows NumPy's scalars, arrays and dtypes of numbers, whose
+sizes and byte order are checked against their bytes; their names cannot be entries, since NumPy
+interprets memory as such a file describes it. Raises ValueError, which names the first invalid
+line.)";
 
 }  // namespace
 
@@ -224,13 +226,13 @@ void BindCheck(nb::module_& module) {
   module.def(
       "formats",
       [] {
-        nb::dict all;
+        nb::dict parsed;
         for (const internal::Format& format : internal::Formats()) {
-          all[nb::str(format.name.data(), format.name.size())] = format.examine != nullptr;
+          parsed[nb::str(format.name.data(), format.name.size())] = format.examine != nullptr;
         }
-        return all;
+        return parsed;
       },
-      "Every name that `Report.format` can have of a file, and whether a parser proves it.");
+      "Every name that `Report.format` can have for a file, and whether a parser verifies it.");
   nb::class_<TrustList>(module, "TrustList", nb::is_final(), kTrustText)
       .def(
           "__init__",
@@ -246,7 +248,7 @@ void BindCheck(nb::module_& module) {
           },
           nb::arg("text").none());
   module.def("plain_descriptor", &PlainDescriptor, nb::arg("file").none(),
-             "The descriptor whose bytes are the file object's, or -1.");
+             "The descriptor that the file object reads its bytes from, or -1.");
   module.def("check", &Check, nb::arg("what").none(), nb::kw_only(), nb::arg("name") = nb::none(),
              nb::arg("profile").none() = "strict", nb::arg("limits") = nb::none(),
              nb::arg("max_findings").none() = 20, nb::arg("trust") = nb::none(),

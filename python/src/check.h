@@ -1,4 +1,4 @@
-// `tensorgate.check`: a path, bytes or a file object, and the report on it.
+// `tensorgate.check`: takes a path, bytes or a file object, and returns the report on it.
 #ifndef TENSORGATE_PYTHON_CHECK_H_
 #define TENSORGATE_PYTHON_CHECK_H_
 
@@ -10,11 +10,12 @@
 
 namespace tensorgate::python {
 
-/// `limits`: a mapping of `Limits`' members to numbers, or None. Raises ValueError or TypeError for others.
+/// `limits`: a mapping from the names of `Limits`' members to numbers, or None. Raises ValueError
+/// or TypeError otherwise.
 CheckOptions MakeOptions(nanobind::handle profile, nanobind::handle limits,
                          nanobind::handle max_findings);
 
-/// `os.fspath(object)` as the system's bytes, if `object` is a path.
+/// Sets `path` to `os.fspath(object)` as the system's bytes; false if `object` is not a path.
 bool AsPath(nanobind::handle object, std::string& path);
 
 void BindCheck(nanobind::module_& module);

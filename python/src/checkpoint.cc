@@ -28,7 +28,7 @@ namespace nb = nanobind;
 
 namespace {
 
-/// A checkpoint and, where it is one of bytes, what holds them.
+/// A checkpoint and, if it was opened from bytes, the object that holds them.
 struct CheckpointHandle {
   std::unique_ptr<BufferView> bytes;
   Checkpoint checkpoint;
@@ -46,7 +46,7 @@ auto WithoutInterpreter(Open open) {
   return open();
 }
 
-/// Opens without the interpreter; a signal's handler can end it.
+/// Opens without the GIL; a signal handler can end it.
 template <typename Open>
 auto Watched(Open open) {
   Signals signals;
@@ -73,7 +73,7 @@ CheckpointHandle OpenBytes(nb::handle what) {
       {}, std::move(view));
 }
 
-/// Reads without the interpreter; a signal's handler can end it.
+/// Reads without the GIL; a signal handler can end it.
 template <typename Read>
 auto Interruptible(Read read) {
   LoadOptions options;
@@ -114,7 +114,7 @@ nb::object ValueOf(const MetadataValue& value) {
 }
 
 nb::object Metadata(const CheckpointHandle& self) {
-  // An empty one is another thing than none.
+  // Empty metadata differ from none.
   if (self.checkpoint.part_count() == 0 || !self.checkpoint.part(0).file->has_metadata()) {
     return nb::none();
   }
@@ -126,7 +126,8 @@ nb::object Metadata(const CheckpointHandle& self) {
   return dict;
 }
 
-/// dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read, aligned for its elements.
+/// dtype, shape, part, offset in its file, size in bytes, and whether the file has it in C order,
+/// aligned for its elements.
 using Entry =
     std::tuple<std::string_view, nb::tuple, std::size_t, std::uint64_t, std::uint64_t, bool>;
 
@@ -147,7 +148,7 @@ std::optional<std::size_t> Find(const CheckpointHandle& self, nb::handle name) {
   Py_ssize_t size = 0;
   const char* text = PyUnicode_AsUTF8AndSize(name.ptr(), &size);
   if (text == nullptr) {
-    // Half of a surrogate pair: no file has such a name.
+    // An unpaired surrogate: no file has such a name.
     PyErr_Clear();
     return std::nullopt;
   }
@@ -174,7 +175,7 @@ std::tuple<Memory*, std::vector<std::size_t>> LoadAll(const CheckpointHandle& se
   return {memory.release(), std::move(offsets)};
 }
 
-/// One of start, stop and step as Python's slice has it; an index has no stop and a step of 0.
+/// Start, stop or step as in Python's slice; an index has no stop and a step of 0.
 using Bounds = std::tuple<std::optional<std::int64_t>, std::optional<std::int64_t>, std::int64_t>;
 
 std::tuple<Memory*, std::vector<std::uint64_t>> ReadSlice(const CheckpointHandle& self,
@@ -217,23 +218,24 @@ void RaiseStatus(const Status& status) {
 
 void BindCheckpoint(nb::module_& module) {
   nb::class_<CheckpointHandle>(module, "Checkpoint", nb::is_final(), nb::type_slots(kOnlyMadeHere),
-                               "A proven model file. Many threads may read one.")
+                               "A verified model file. Thread-safe.")
       .def("names", &Names, nb::arg("sorted") = false, "Names in the order of the data, or sorted.")
-      .def("metadata", &Metadata, "What `__metadata__` holds; None without one.")
+      .def("metadata", &Metadata, "The entries of `__metadata__`; None if there is none.")
       .def("find", &Find, nb::arg("name").none(), "The index of a name, or None.")
       .def(
           "entry", &GetEntry, nb::arg("index"),
-          "dtype, shape, part, offset in its file, bytes, and whether it lies there as it is read, "
-          "aligned for its elements.")
-      .def("read", &Read, nb::arg("index"), "One tensor, into memory of its own.")
+          "dtype, shape, part, offset in its file, size in bytes, and whether the file has it in C "
+          "order, aligned for its elements.")
+      .def("read", &Read, nb::arg("index"), "Reads one tensor into new memory.")
       .def("read_into", &ReadInto, nb::arg("index"), nb::arg("into").none(),
-           "One tensor, into a writable buffer of its size.")
-      .def("load", &LoadAll, "All tensors in one block, and where each begins in it.")
+           "Reads one tensor into a writable buffer of its size.")
+      .def("load", &LoadAll,
+           "Reads all tensors into one block; returns it and the offset of each tensor.")
       .def("read_slice", &ReadSlice, nb::arg("index"), nb::arg("bounds"),
-           "A part of a tensor, and its shape.")
+           "Reads a part of a tensor; returns it and its shape.")
       .def("descriptor", &DescriptorOf, nb::arg("part"),
-           "The open file behind a part, or -1; it stays the checkpoint's.")
-      .def("size", &SizeOf, nb::arg("part"), "Bytes of the file behind a part.")
+           "The open file of a part, or -1; the checkpoint keeps ownership.")
+      .def("size", &SizeOf, nb::arg("part"), "Size of a part's file in bytes.")
       .def(
           "check_unchanged",
           [](const CheckpointHandle& self) { Take(self.checkpoint.CheckUnchanged()); },
@@ -241,12 +243,12 @@ void BindCheckpoint(nb::module_& module) {
       .def_prop_ro(
           "report",
           [](const CheckpointHandle& self) { return ReportHandle(self.checkpoint.report(), {}); },
-          "Accepted; its warnings and notes.")
+          "The accepted report, with its warnings and notes.")
       .def("__len__", [](const CheckpointHandle& self) { return self.checkpoint.tensor_count(); });
   module.def("open_path", &OpenPath, nb::arg("path").none(),
-             "Opens a model file; raises what is wrong with it.");
+             "Opens a model file; raises an exception that says what is wrong with it.");
   module.def("open_bytes", &OpenBytes, nb::arg("data").none(),
-             "The same of bytes in memory, which are held and must not change.");
+             "The same for bytes in memory, which are kept alive and must not change.");
 }
 
 }  // namespace tensorgate::python

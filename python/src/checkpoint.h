@@ -8,8 +8,8 @@
 
 namespace tensorgate::python {
 
-/// Raises `tensorgate.OperationError`; MemoryError where memory ran out, and what Python itself has
-/// pending (an interrupt).
+/// Raises `tensorgate.OperationError`; MemoryError if memory ran out, and any exception that is
+/// already pending in Python (an interrupt).
 [[noreturn]] void RaiseStatus(const Status& status);
 
 template <typename T>

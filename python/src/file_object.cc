@@ -15,8 +15,8 @@ BufferView::BufferView(nb::handle object, bool writable) {
   if (PyObject_GetBuffer(object.ptr(), &view_, flags) == 0) return;
   if (PyErr_ExceptionMatches(PyExc_BufferError) == 0) throw nb::python_error();
   PyErr_Clear();
-  throw nb::value_error(writable ? "contiguous bytes that can be written are needed"
-                                 : "contiguous bytes are needed");
+  throw nb::value_error(writable ? "a contiguous, writable buffer is required"
+                                 : "a contiguous buffer is required");
 }
 
 std::span<const std::byte> BufferView::bytes() const {
@@ -29,7 +29,8 @@ std::span<std::byte> BufferView::writable_bytes() const {
 
 namespace {
 
-// Attributes of the object itself, which can take the place of methods. open() gives it none that can be called.
+// Attributes of the object itself, which can replace methods. open() gives it none that can be
+// called.
 bool HasOwnMethods(nb::handle object) {
   for (const auto& [name, value] : nb::cast<nb::dict>(object.attr("__dict__"))) {
     if (PyCallable_Check(value.ptr()) != 0) return true;
@@ -54,8 +55,8 @@ namespace {
 
 constexpr std::size_t kStreamBlock = 1 << 20;
 
-/// The descriptor from which `object` gets its bytes, and nothing between that would keep some of them for
-/// itself, as TLS does; -1 if that is not known.
+/// The descriptor that `object` reads its bytes from, if nothing in between can hold some of them
+/// back, as TLS does; -1 if that is not known.
 int PolledDescriptor(nb::handle object) {
   if (const int descriptor = PlainDescriptor(object); descriptor >= 0) return descriptor;
   const nb::module_ io = nb::module_::import_("_io");
@@ -76,7 +77,7 @@ StreamReader::StreamReader(nb::handle object)
 
 nb::object StreamReader::Read() {
   nb::object answer = read_some_.is_none() ? read_(kStreamBlock) : read_some_(kStreamBlock);
-  // Nothing at once may be the end, or nothing yet where the descriptor does not block.
+  // No bytes can mean the end, or that a non-blocking descriptor has none yet.
   if (!read_some_.is_none() && PyObject_IsTrue(answer.ptr()) == 0) answer = read_(1);
   if (answer.is_none()) throw nb::value_error("the stream would block");
   return answer;
@@ -87,7 +88,7 @@ bool StreamReader::Wait() const {
   const nb::gil_scoped_release released;
   pollfd wanted{.fd = descriptor_, .events = POLLIN, .revents = 0};
   constexpr int kMilliseconds = 100;
-  // A signal ends it, too: then there is nothing yet.
+  // A signal ends it, too: then there are no bytes yet.
   return ::poll(&wanted, 1, kMilliseconds) > 0;
 }
 
@@ -115,7 +116,7 @@ Result<std::size_t> FileObjectSource::Read(std::uint64_t offset, std::span<std::
     const nb::object answer = read_(into.size());
     const BufferView view(answer);
     if (view.bytes().size() > into.size()) {
-      throw nb::value_error("read() of the file object returned more bytes than asked for");
+      throw nb::value_error("read() of the file object returned more bytes than requested");
     }
     std::ranges::copy(view.bytes(), into.begin());
     return view.bytes().size();

@@ -1,4 +1,4 @@
-// Python's file objects, and other things that bytes come out of.
+// Python's file objects, and other objects that deliver bytes.
 #ifndef TENSORGATE_PYTHON_FILE_OBJECT_H_
 #define TENSORGATE_PYTHON_FILE_OBJECT_H_
 
@@ -13,8 +13,8 @@
 
 namespace tensorgate::python {
 
-/// A view of an object's bytes by the buffer protocol; released with it. The interpreter must be
-/// held where it is made and dropped.
+/// A view of an object's bytes by the buffer protocol, released by the destructor. Hold the GIL
+/// when it is created and destroyed.
 class BufferView {
  public:
   /// Raises TypeError if `object` has no contiguous buffer.
@@ -29,20 +29,20 @@ class BufferView {
   Py_buffer view_{};
 };
 
-/// The descriptor behind `object`, if it is one of the interpreter's own file objects, whose bytes
-/// are the descriptor's. Others (a gzip file) have a `fileno` of something else: -1.
+/// The descriptor of `object`, if it is one of the interpreter's own file objects, whose bytes are
+/// the descriptor's; otherwise -1. Other objects (a gzip file) may have a `fileno` for other bytes.
 int PlainDescriptor(nanobind::handle object);
 
-/// `seek` and `read` of a file object, as a source. Takes the interpreter for each read. What the
-/// object raises is kept for Rethrow().
+/// A source that uses `seek` and `read` of a file object. Takes the GIL for each read. Exceptions
+/// of the object are kept for Rethrow().
 class FileObjectSource final : public Source {
  public:
-  /// Finds the size by seeking to the end; the position is put back by the destructor.
+  /// Finds the size by seeking to the end; the destructor restores the position.
   explicit FileObjectSource(nanobind::handle object);
   ~FileObjectSource() override;
   std::uint64_t size() const override { return size_; }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
-  /// Raises what the object raised while it was read.
+  /// Raises the exception that the object raised while it was read.
   void Rethrow() const {
     if (failure_) std::rethrow_exception(failure_);
   }
@@ -54,21 +54,21 @@ class FileObjectSource final : public Source {
   std::exception_ptr failure_;
 };
 
-/// A file object that gives its bytes in order.
+/// A file object that delivers its bytes in order.
 class StreamReader {
  public:
   explicit StreamReader(nanobind::handle object);
-  /// What has come, if only a part of what was asked for; empty at the end. Raises what the object
-  /// raises, and ValueError where it would block.
+  /// The bytes that are available, even if fewer than requested; empty at the end. Raises the
+  /// object's exceptions, and ValueError if it would block.
   nanobind::object Read();
-  /// Waits until there is something to be read, for a tenth of a second; true if there may be. Only
-  /// where the bytes are those of a pipe, a socket or a terminal: all else says that there may be. The
-  /// interpreter is released.
+  /// Waits up to a tenth of a second until bytes can be read; true if they may be available. It
+  /// only waits for pipes, sockets and terminals, and returns true for everything else. Releases
+  /// the GIL.
   bool Wait() const;
 
  private:
-  nanobind::object read_, read_some_;  // the latter only where the object has it
-  int descriptor_;                     // to be waited for; -1: none
+  nanobind::object read_, read_some_;  // the latter only if the object has it
+  int descriptor_;                     // to wait for; -1: none
 };
 
 }  // namespace tensorgate::python

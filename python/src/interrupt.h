@@ -1,4 +1,4 @@
-// Ctrl-C and other signals in calls that take long.
+// Ctrl-C and other signals during long calls.
 #ifndef TENSORGATE_PYTHON_INTERRUPT_H_
 #define TENSORGATE_PYTHON_INTERRUPT_H_
 
@@ -10,11 +10,11 @@
 
 namespace tensorgate::python {
 
-/// Runs Python's signal handlers ten times a second. Not more often: another thread may hold the
-/// interpreter for milliseconds.
+/// Runs Python's signal handlers ten times a second. Not more often, since another thread may hold
+/// the GIL for milliseconds.
 class Signals {
  public:
-  /// False, from then on, once a handler has raised.
+  /// False, and from then on false, once a handler has raised.
   bool KeepGoing() {
     const Clock::time_point now = Clock::now();
     if (raised_ || now - last_ < std::chrono::milliseconds(100)) return !raised_;
@@ -30,13 +30,13 @@ class Signals {
   bool raised_ = false;
 };
 
-/// A progress function that ends the call if a signal's handler raises.
+/// A progress function that ends the call if a signal handler raises.
 inline std::function<bool(std::uint64_t, std::uint64_t)> RunSignalHandlers() {
   return
       [signals = Signals()](std::uint64_t, std::uint64_t) mutable { return signals.KeepGoing(); };
 }
 
-/// Raises what a handler raised when there was nothing left to end.
+/// Raises an exception from a signal handler that was raised too late to end the call.
 inline void RaisePending() {
   if (PyErr_Occurred() != nullptr) throw nanobind::python_error();
 }

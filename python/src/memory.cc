@@ -21,7 +21,7 @@ namespace {
 
 int GetBuffer(PyObject* self, Py_buffer* view, int flags) {
   const std::span<const std::byte> bytes = nb::cast<const Memory&>(nb::handle(self)).bytes();
-  // The bytes are ours, and writable; the view of them is not because nobody here writes.
+  // The bytes are ours and writable; the view is const because nothing here writes to them.
   return PyBuffer_FillInfo(view, self, const_cast<std::byte*>(bytes.data()),
                            static_cast<Py_ssize_t>(bytes.size()), /*readonly=*/0, flags);
 }
@@ -30,10 +30,11 @@ PyType_Slot kSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&GetBuffer)},
                         {Py_tp_new, reinterpret_cast<void*>(&RefuseNew)},
                         {0, nullptr}};
 
-/// Dimensions that NumPy and PyTorch's iterators have; other packages abort on more.
+/// The dimension limit of NumPy and PyTorch's iterators; other packages abort on more.
 constexpr std::size_t kMaxRank = 64;
 
-/// DLPack's codes; 8-bit floats have one each. Sub-byte types have none that packs them as the format.
+/// DLPack's type codes; 8-bit floats have one each. There is none for sub-byte types packed as in
+/// the format.
 std::optional<std::uint8_t> DlpackCode(DType dtype) {
   switch (dtype) {
     case DType::kBool:
@@ -74,8 +75,8 @@ std::optional<std::uint8_t> DlpackCode(DType dtype) {
   return std::nullopt;
 }
 
-/// A tensor for whoever speaks DLPack. nanobind's own object for it can be created empty by `type(tensor)()`, and ends the
-/// process when it is used then; this one cannot.
+/// A tensor for any package that supports DLPack. nanobind's own class for it can be created empty
+/// by `type(tensor)()`, and using that ends the process; this class cannot be created so.
 struct DlpackTensor {
   nb::object array;
 };
@@ -89,7 +90,7 @@ PyType_Slot kTensorSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&GetTens
                               {Py_tp_new, reinterpret_cast<void*>(&RefuseNew)},
                               {0, nullptr}};
 
-/// A tensor in `owner`'s bytes.
+/// A tensor in the bytes of `owner`.
 DlpackTensor MakeDlpack(nb::handle owner, std::size_t offset, std::string_view dtype_name,
                         const std::vector<std::size_t>& shape) {
   const std::optional<DType> dtype = FindDType(dtype_name);
@@ -97,10 +98,10 @@ DlpackTensor MakeDlpack(nb::handle owner, std::size_t offset, std::string_view d
   if (!code) throw nb::value_error("DLPack has no such dtype");
   if (shape.size() > kMaxRank) throw nb::value_error("DLPack tensors have at most 64 dimensions");
   const nb::dlpack::dtype type{*code, static_cast<std::uint8_t>(Bits(*dtype)), 1};
-  // Bytes stay where they are as long as their owner lives; the view is for the bounds.
+  // The bytes stay in place as long as their owner lives; the view is only for the bounds.
   BufferView view(owner, /*writable=*/true);
   if (offset > view.bytes().size()) throw nb::value_error("the offset is outside the bytes");
-  // Division only: the product of the dimensions need not fit.
+  // Only division: the product of the dimensions may overflow.
   std::size_t left = (view.bytes().size() - offset) / (type.bits / 8u);
   for (const std::size_t dimension : shape) {
     if (dimension == 0) break;
@@ -122,11 +123,12 @@ std::size_t Memory::offset(std::size_t i) const {
 }
 
 void BindMemory(nb::module_& module) {
-  nb::class_<Memory>(module, "Memory", nb::is_final(), nb::type_slots(kSlots),
-                     "Memory that tensors were read into; has the buffer protocol, writable.")
+  nb::class_<Memory>(
+      module, "Memory", nb::is_final(), nb::type_slots(kSlots),
+      "Memory that tensors were read into; supports the buffer protocol and is writable.")
       .def("__len__", [](const Memory& self) { return self.bytes().size(); });
   nb::class_<DlpackTensor>(module, "DlpackTensor", nb::is_final(), nb::type_slots(kTensorSlots),
-                           "A tensor that other frameworks take over without a copy.")
+                           "A tensor that other frameworks can use without a copy.")
       .def("__dlpack__",
            [](const DlpackTensor& self, const nb::args& arguments, const nb::kwargs& named) {
              return self.array.attr("__dlpack__")(*arguments, **named);
@@ -134,7 +136,7 @@ void BindMemory(nb::module_& module) {
       .def("__dlpack_device__",
            [](const DlpackTensor& self) { return self.array.attr("__dlpack_device__")(); });
   module.def("dlpack", &MakeDlpack, nb::arg("owner"), nb::arg("offset"), nb::arg("dtype"),
-             nb::arg("shape"), "A tensor in the bytes of `owner`, which has `__dlpack__`.");
+             nb::arg("shape"), "A tensor in the bytes of `owner`; it has `__dlpack__`.");
 }
 
 }  // namespace tensorgate::python

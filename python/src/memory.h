@@ -12,7 +12,8 @@
 
 namespace tensorgate::python {
 
-/// Owns its bytes, which stay in place; writable through the buffer protocol, by as many as like.
+/// Owns its bytes, which stay in place; any number of objects can use and write them through the
+/// buffer protocol.
 class Memory {
  public:
   explicit Memory(Buffer buffer) : buffer_(std::move(buffer)) {}
@@ -20,7 +21,7 @@ class Memory {
   std::span<const std::byte> bytes() const {
     return many_ ? loaded_.buffer().bytes() : buffer_.bytes();
   }
-  /// Of the `i`-th tensor of those that were loaded together.
+  /// Offset of the `i`-th of the tensors that were loaded together.
   std::size_t offset(std::size_t i) const;
 
  private:

@@ -1,4 +1,4 @@
-// The extension module `tensorgate._native`. What users see is python/tensorgate.
+// The extension module `tensorgate._native`. The public interface is python/tensorgate.
 #include <nanobind/nanobind.h>
 
 #include <exception>
@@ -15,21 +15,23 @@
 
 namespace {
 
-/// A net under every call: what does not convert is the caller's mistake, and said in Python's words.
+/// The last resort for every call: an object that cannot be converted is the caller's mistake and
+/// raises TypeError.
 void TranslateBadCast(const std::exception_ptr& error, void* /*payload*/) {
   try {
     std::rethrow_exception(error);
   } catch (const std::bad_cast&) {
     PyErr_SetString(PyExc_TypeError,
-                    "an argument, or what one of its methods returned, is of a type "
-                    "that does not fit here");
+                    "an argument, or a value returned by one of its methods, has an unsupported "
+                    "type");
   }
 }
 
 }  // namespace
 
 NB_MODULE(_native, module) {
-  // The interpreter does not free what still lives at its end: a guard's trust list, a cached checkpoint.
+  // The interpreter does not free objects that still exist at its end: a guard's trust list, a
+  // cached checkpoint.
   nanobind::set_leak_warnings(false);
   nanobind::register_exception_translator(&TranslateBadCast);
   module.attr("__version__") = std::string(tensorgate::ToolVersion()).c_str();

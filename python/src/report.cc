@@ -17,7 +17,7 @@ namespace nb = nanobind;
 
 namespace {
 
-/// A finding, and the report that holds it.
+/// A finding, and the report that owns it.
 struct FindingHandle {
   std::shared_ptr<const ReportHandle::Named> owner;
   std::size_t index;
@@ -96,21 +96,21 @@ void BindFinding(nb::module_& module) {
           "`error`, `warning` or `note`.")
       .def_prop_ro(
           "offset", [](Self self) { return self.finding().offset; },
-          "Where, in bytes from the start of the file.")
+          "Position in bytes from the start of the file.")
       .def_prop_ro(
           "subject", [](Self self) { return ToText(self.report().Subject(self.finding())); },
-          "The thing concerned, such as a tensor's name, as the file has it: hostile text, at most "
+          "The subject, such as a tensor's name, as it is in the file: untrusted text, at most "
           "256 bytes of it.")
       .def_prop_ro(
           "found", [](Self self) { return If(self.finding().has_found, self.finding().found); },
-          "The number that was found, where it is one.")
+          "The number that was found, if there is one.")
       .def_prop_ro(
           "allowed",
           [](Self self) { return If(self.finding().has_allowed, self.finding().allowed); },
-          "The number that is allowed, where it is one.")
+          "The number that is allowed, if there is one.")
       .def_prop_ro(
           "message", [](Self self) { return Message(self.report(), self.finding()); },
-          "One sentence for people; text from the file in it is escaped.")
+          "One sentence for people; text from the file is escaped in it.")
       .def_prop_ro(
           "summary", [](Self self) { return self.info().summary; },
           "What the rule is about, in one line.")
@@ -145,53 +145,53 @@ void BindReport(nb::module_& module) {
   BindFinding(module);
   nb::class_<ReportHandle>(
       module, "Report", nb::is_final(), nb::type_slots(kOnlyMadeHere),
-      "The result of a check: one verdict, and the findings behind it. True if and only if it is "
-      "`accepted`.")
+      "The result of a check: one verdict, and the findings that explain it. True if and only if "
+      "the verdict is `accepted`.")
       .def_prop_ro(
           "verdict", [](Self self) { return Name(self.shared->report.verdict()); },
           "`accepted`, `rejected`, `undecided` or `unsupported`.")
       .def_prop_ro("accepted", &Accepted, "Every check passed.")
       .def_prop_ro(
           "name", [](Self self) { return ToText(self.shared->name); },
-          "The path or name that was given; empty for bytes and streams.")
+          "The path or name that was given; empty for bytes and streams without a name.")
       .def_prop_ro(
           "profile", [](Self self) { return Name(self.shared->report.profile()); },
           "`strict` or `reference`.")
       .def_prop_ro(
           "scope", [](Self self) { return Name(self.shared->report.scope()); },
-          "`structure` (every structural byte; the data of tensors were not read) or `full`.")
+          "`structure` (every structural byte; tensor data were not read) or `full`.")
       .def_prop_ro(
           "format", [](Self self) { return self.shared->report.format(); },
-          "`safetensors`, `pytorch-zip` …; `unknown` if nothing was recognised.")
+          "`safetensors`, `pytorch-zip` …; `unknown` if the file was not recognized.")
       .def_prop_ro(
           "file_class",
           [](Self self) -> std::optional<std::string_view> {
             const std::optional<FileClass> file_class = self.shared->report.file_class();
             return file_class ? std::optional(Name(*file_class)) : std::nullopt;
           },
-          "`model`, `other` or `not-fetched`, of an unsupported file.")
+          "For an unsupported file: `model`, `other` or `not-fetched`; otherwise None.")
       .def_prop_ro(
           "size", [](Self self) { return self.shared->report.size(); },
-          "Bytes of the file; None for a stream that was refused early.")
+          "Size of the file in bytes; None for a stream that was refused early.")
       .def_prop_ro(
           "bytes_read", [](Self self) { return self.shared->report.bytes_read(); },
           "Bytes that the check read.")
       .def_prop_ro("findings", &Findings,
-                   "As the rules are ordered; the first error is the reason for a rejection.")
+                   "In the order of the rules; the first error is the reason for a rejection.")
       .def_prop_ro(
           "reason", &Reason,
-          "Why the file is not accepted: the first error; of an unsupported file, the note "
-          "that says what it is. None if it is accepted.")
+          "The finding that explains why the file is not accepted: the first error, or for an "
+          "unsupported file the note that says what it is. None if it is accepted.")
       .def_prop_ro(
           "dropped_findings", [](Self self) { return self.shared->report.dropped_findings(); },
-          "Findings that were counted but not kept.")
+          "Number of findings that were counted but not kept.")
       .def_prop_ro("facts", &Facts,
-                   "What the header says, once it could be read: `tensors`, `parameters`, "
-                   "`header_bytes` …; else None.")
+                   "Facts from the header, if it could be read: `tensors`, `parameters`, "
+                   "`header_bytes` …; otherwise None.")
       .def_prop_ro("shards", &Shards,
-                   "Of a sharded checkpoint, for each shard that was looked at: its name as the "
-                   "index has it, its verdict, and the rule of its first finding unless it is "
-                   "accepted.")
+                   "For a sharded checkpoint, one tuple for each shard that was checked: its name "
+                   "as written in the index, its verdict, and the rule of its first error, or "
+                   "None if it is accepted.")
       .def("text", &Text, nb::arg("verbose").none() = false,
            "The report for people, as `tensorgate scan` prints it.")
       .def(
@@ -200,13 +200,13 @@ void BindReport(nb::module_& module) {
             const std::string& name = self.shared->name;
             return RenderJson(name.empty() ? "-" : name, self.shared->report);
           },
-          "One JSON object, as docs/report.schema.json describes it.")
+          "One JSON object, as described by docs/report.schema.json.")
       .def(
           "raise_unless_accepted",
           [](Self self) {
             if (!Accepted(self)) RaiseRefused(self.shared->report, self.shared->name);
           },
-          "Raises RejectedError for every other verdict (an OSError where the system said why).")
+          "Raises RejectedError for any other verdict (OSError if the system gave a reason).")
       .def("__bool__", &Accepted)
       .def("__str__", [](Self self) { return Text(self, nb::bool_(false)); })
       .def("__repr__", [](Self self) {

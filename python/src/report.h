@@ -12,8 +12,8 @@
 
 namespace tensorgate::python {
 
-/// What Python sees as a `Report`: a report, with the name under which its file was given ("" for
-/// bytes and streams). Findings share it.
+/// A `Report` in Python: a report and the name its file was given under ("" for bytes and streams).
+/// Findings share it.
 struct ReportHandle {
   struct Named {
     Report report;
@@ -24,10 +24,10 @@ struct ReportHandle {
   std::shared_ptr<const Named> shared;
 };
 
-/// Text from a file as a `str`: what is not UTF-8 comes out as `\xff`.
+/// Text from a file as a `str`: bytes that are not UTF-8 become `\xff`.
 nanobind::str ToText(std::string_view bytes);
 
-/// Raises `tensorgate.RejectedError`, or an `OSError` where the file could not be opened or read.
+/// Raises `tensorgate.RejectedError`, or an `OSError` if the file could not be opened or read.
 [[noreturn]] void RaiseRefused(Report report, std::string name);
 
 void BindReport(nanobind::module_& module);

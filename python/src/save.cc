@@ -28,7 +28,7 @@ struct NamedDType {
   std::string_view name;
   DType dtype;
 };
-// As numpy, ml_dtypes and torch call them.
+// Names used by numpy, ml_dtypes and torch.
 constexpr std::array<NamedDType, 20> kDTypes{{{"bool", DType::kBool},
                                               {"uint8", DType::kU8},
                                               {"int8", DType::kI8},
@@ -50,7 +50,7 @@ constexpr std::array<NamedDType, 20> kDTypes{{{"bool", DType::kBool},
                                               {"float8_e5m2fnuz", DType::kF8E5M2FNUZ},
                                               {"float4_e2m1fn_x2", DType::kF4}}};
 
-/// A tensor in memory of somebody else's.
+/// A tensor in memory that another object owns.
 struct TensorSpec {
   DType dtype;
   std::vector<std::uint64_t> shape;
@@ -87,11 +87,11 @@ void MakeSpec(TensorSpec* self, nb::handle given_dtype, nb::handle given_shape,
   const auto* found =
       std::ranges::find_if(kDTypes, [&](const NamedDType& each) { return each.name == dtype; });
   if (found == kDTypes.end()) {
-    std::string text = "Unknown dtype \"" + dtype + "\"; known are";
+    std::string text = "Unknown dtype \"" + dtype + "\"; known dtypes are";
     for (const NamedDType& each : kDTypes) text.append(" ").append(each.name);
     RaiseError(text);
   }
-  // Frameworks count the bytes of F4, the format its elements, two a byte.
+  // For F4 frameworks count bytes, the format counts elements, two per byte.
   if (found->dtype == DType::kF4 && !shape.empty()) {
     if (shape.back() > UINT64_MAX / 2) RaiseError("the last dimension is too large for F4");
     shape.back() *= 2;
@@ -122,7 +122,7 @@ nb::dict DictArgument(nb::handle object, const char* what, const char* kind) {
 
 Metadata MetadataArgument(nb::handle given) {
   Metadata entries;
-  for (const auto& [key, value] : DictArgument(given, "metadata", "a dict of str and str")) {
+  for (const auto& [key, value] : DictArgument(given, "metadata", "a dict of str to str")) {
     entries.emplace_back(TextArgument(key, "a key of metadata"),
                          TextArgument(value, "a value of metadata"));
   }
@@ -132,9 +132,9 @@ Metadata MetadataArgument(nb::handle given) {
 Request MakeRequest(nb::handle tensors, nb::handle metadata) {
   Request request;
   for (const auto& [name, value] :
-       DictArgument(tensors, "tensor_dict", "a dict of str and TensorSpec")) {
+       DictArgument(tensors, "tensor_dict", "a dict of str to TensorSpec")) {
     const TensorSpec& spec = SpecArgument(value);
-    // The address is the caller's word, as it is in the safetensors package.
+    // The address is trusted, as in the safetensors package.
     const auto* data =
         reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(spec.pointer));
     request.tensors.push_back({.name = TextArgument(name, "the name of a tensor"),
@@ -170,7 +170,7 @@ nb::object SaveToBytes(nb::handle tensors, nb::handle metadata) {
   if (size > static_cast<std::uint64_t>(PY_SSIZE_T_MAX)) throw std::bad_alloc();
   nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
   if (!bytes.is_valid()) throw nb::python_error();
-  // Nobody else knows of the object yet.
+  // No other code has a reference to the object yet.
   const std::span into(reinterpret_cast<std::byte*>(PyBytes_AsString(bytes.ptr())),
                        static_cast<std::size_t>(size));
   Result<void> saved;
@@ -186,19 +186,21 @@ nb::object SaveToBytes(nb::handle tensors, nb::handle metadata) {
 }  // namespace
 
 void BindSave(nb::module_& module) {
-  nb::class_<TensorSpec>(module, "TensorSpec", nb::is_final(),
-                         "A tensor to be written: its dtype as numpy or torch call it, its shape, "
-                         "and where its bytes are. Whoever makes one answers for the address.")
+  nb::class_<TensorSpec>(
+      module, "TensorSpec", nb::is_final(),
+      "A tensor to be written: its dtype as named by numpy or torch, its shape, "
+      "and the address of its bytes. The caller must ensure that the address is valid.")
       .def("__init__", &MakeSpec, nb::kw_only(), nb::arg("dtype").none(), nb::arg("shape").none(),
            nb::arg("data_ptr").none(), nb::arg("data_len").none())
       .def_prop_ro(
           "dtype", [](nb::handle self) { return Name(SpecArgument(self).dtype); },
-          "As the format spells it: `F32`.")
-      .def_prop_ro("shape", &ShapeOf, "In elements of the format.")
+          "The format's spelling: `F32`.")
+      .def_prop_ro("shape", &ShapeOf, "Dimensions, in elements of the format.")
       .def_prop_ro(
           "data_ptr", [](nb::handle self) { return SpecArgument(self).pointer; }, "The address.")
       .def_prop_ro(
-          "data_len", [](nb::handle self) { return SpecArgument(self).length; }, "Bytes there.");
+          "data_len", [](nb::handle self) { return SpecArgument(self).length; },
+          "Number of bytes at the address.");
   module.def("serialize_file", &SaveToFile, nb::arg("tensor_dict").none(),
              nb::arg("filename").none(), nb::arg("metadata") = nb::none(), nb::kw_only(),
              nb::arg("alignment").none() = 8, nb::arg("sync").none() = false,

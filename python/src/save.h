@@ -1,4 +1,4 @@
-// Writing files for Python.
+// Writes files for Python.
 #ifndef TENSORGATE_PYTHON_SAVE_H_
 #define TENSORGATE_PYTHON_SAVE_H_
 

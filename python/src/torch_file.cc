@@ -33,7 +33,8 @@ namespace {
 using pickle::Kind;
 using pickle::Value;
 
-/// Storages in one block of memory: less makes many pages, more keeps alive what nobody needs.
+/// Bytes per block of memory for storages: smaller ones need more pages, larger ones keep memory
+/// alive that is no longer used.
 constexpr std::uint64_t kBlock = std::uint64_t{64} << 20;
 
 nb::object Owned(PyObject* object) {
@@ -46,12 +47,13 @@ void Done(int result) {
 }
 
 nb::object Text(std::string_view text) {
-  // As Python's own pickles have it: halves of surrogate pairs stay.
+  // As in Python's own pickles: unpaired surrogates are kept.
   return Owned(
       PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogatepass"));
 }
 
-/// Makes objects of values. Those that stand in several places are made once; nesting is bounded by the check.
+/// Creates objects from values. A value that occurs several times is created once; the check bounds
+/// the nesting.
 class Builder {
  public:
   Builder(const torch::File& file, nb::handle module, nb::handle tensor)
@@ -109,7 +111,7 @@ class Builder {
     return found;
   }
 
-  /// Of the module torch, which its own name may stand before.
+  /// A name in the module torch; the name may start with the module's.
   nb::object Member(std::string_view name) {
     const std::string bare(name.substr(name.rfind('.') + 1));
     if (nb::hasattr(module_, bare.c_str())) return nb::getattr(module_, bare.c_str());
@@ -171,7 +173,7 @@ class Builder {
         return dict;
       }
       default:
-        throw nb::type_error("a value that no accepted checkpoint holds");
+        throw nb::type_error("a value that no accepted checkpoint contains");
     }
   }
 
@@ -189,7 +191,7 @@ class Builder {
   std::vector<nb::object> objects_, tensors_;
 };
 
-/// A checkpoint of storages and, where it is one of bytes, what holds them.
+/// A checkpoint, its storages and, if it was opened from bytes, the object that holds them.
 struct TorchFileHandle {
   std::unique_ptr<BufferView> bytes;
   Checkpoint storages;
@@ -220,7 +222,7 @@ TorchFileHandle OpenBytes(nb::handle what) {
   return Opened([&] { return internal::OpenStorages(bytes, {}); }, {}, std::move(view));
 }
 
-/// Where a storage's bytes were read to; no memory for one that has none.
+/// The memory that a storage was read into, and the offset in it; no memory for an empty storage.
 using Place = std::pair<nb::object, std::size_t>;
 
 std::vector<Place> Load(const TorchFileHandle& self) {
@@ -256,7 +258,7 @@ std::vector<Place> Load(const TorchFileHandle& self) {
   return places;
 }
 
-/// Offset in the file, bytes, where the writer had it.
+/// Offset in the file, size in bytes, and the location recorded by the writer.
 using StorageEntry = std::tuple<std::uint64_t, std::uint64_t, nb::object>;
 
 std::vector<StorageEntry> Storages(const TorchFileHandle& self) {
@@ -272,9 +274,10 @@ std::vector<StorageEntry> Storages(const TorchFileHandle& self) {
 
 void BindTorchFile(nb::module_& module) {
   nb::class_<TorchFileHandle>(module, "TorchFile", nb::is_final(), nb::type_slots(kOnlyMadeHere),
-                              "A proven checkpoint of PyTorch's.")
-      .def("storages", &Storages, "Offset in the file, bytes and location of each storage.")
-      .def("load", &Load, "For each storage the memory its bytes were read to, and where in it.")
+                              "A verified PyTorch checkpoint.")
+      .def("storages", &Storages, "Offset in the file, size in bytes and location of each storage.")
+      .def("load", &Load,
+           "For each storage, the memory that it was read into and the offset in it.")
       .def(
           "build",
           [](const TorchFileHandle& self, nb::handle torch, nb::handle tensor) {
@@ -283,16 +286,15 @@ void BindTorchFile(nb::module_& module) {
             return Builder(self.file(), torch, tensor).Root();
           },
           nb::arg("torch").none(), nb::arg("tensor").none(),
-          "The values as objects; `tensor` makes a tensor of storage, dtype, offset, shape, "
-          "stride, requires_grad and "
-          "whether it is a parameter.")
+          "The values as objects; `tensor` creates a tensor from storage, dtype, offset, shape, "
+          "stride, requires_grad and whether it is a parameter.")
       .def(
           "descriptor",
           [](const TorchFileHandle& self) { return self.storages.part(0).source->descriptor(); },
-          "The open file, or -1; it stays the checkpoint's.")
+          "The open file, or -1; the checkpoint keeps ownership.")
       .def(
           "size", [](const TorchFileHandle& self) { return self.storages.part(0).size; },
-          "Bytes of the file.")
+          "Size of the file in bytes.")
       .def(
           "check_unchanged",
           [](const TorchFileHandle& self) { Take(self.storages.CheckUnchanged()); },
@@ -300,12 +302,12 @@ void BindTorchFile(nb::module_& module) {
       .def_prop_ro(
           "report",
           [](const TorchFileHandle& self) { return ReportHandle(self.storages.report(), {}); },
-          "Accepted; its warnings and notes.");
-  module.def(
-      "open_torch_path", &OpenPath, nb::arg("path").none(), nb::arg("name") = nb::none(),
-      "Opens a checkpoint of PyTorch's; raises what is wrong with it, under `name` if given.");
+          "The accepted report, with its warnings and notes.");
+  module.def("open_torch_path", &OpenPath, nb::arg("path").none(), nb::arg("name") = nb::none(),
+             "Opens a PyTorch checkpoint; raises an exception that says what is wrong with it, "
+             "under `name` if given.");
   module.def("open_torch_bytes", &OpenBytes, nb::arg("data").none(),
-             "The same of bytes in memory, which are held and must not change.");
+             "The same for bytes in memory, which are kept alive and must not change.");
 }
 
 }  // namespace tensorgate::python

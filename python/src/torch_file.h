@@ -1,4 +1,4 @@
-// A PyTorch checkpoint for Python: its storages read, its values as objects.
+// PyTorch checkpoints for Python: reads the storages, creates the values as objects.
 #ifndef TENSORGATE_PYTHON_TORCH_FILE_H_
 #define TENSORGATE_PYTHON_TORCH_FILE_H_
 

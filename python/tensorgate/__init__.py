@@ -6,7 +6,7 @@
     if not report:
         print(report)
 
-Importing this package imports no other: not numpy, torch or safetensors.
+Importing this package imports no other package, not even numpy, torch or safetensors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
     "check", "deserialize", "guard", "safe_open", "serialize", "serialize_file",
 ]
 
-# Where each name is that comes when it is first asked for; submodules come as themselves.
+# The module of each name that is only imported when it is first used; submodules are imported in the same way.
 _LAZY = {
     "OperationError": "_errors", "RejectedError": "_errors", "SafetensorError": "_errors", "deserialize": "_raw",
     "safe_open": "_open", "_safe_open_handle": "_open",

@@ -1,4 +1,4 @@
-"""The command `tensorgate`, which is inside the wheel: `python -m tensorgate scan model.safetensors`."""
+"""The command `tensorgate`, which is part of the wheel: `python -m tensorgate scan model.safetensors`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Becomes the command."""
+    """Replaces this process by the command."""
     command = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bin", "tensorgate")
     try:
         os.execv(command, ["tensorgate", *sys.argv[1:]])

@@ -1,4 +1,4 @@
-"""What the guard's refusal says after the reason: what loading would do, and what can be done."""
+"""What the guard's error says after the reason: what loading the file would do, and what the user can do."""
 
 from __future__ import annotations
 
@@ -17,33 +17,35 @@ from tensorgate._policy import Content, digest
 if TYPE_CHECKING:
     from tensorgate._native import Report
 
-# Deviations from torch.save's way of writing pickles that change nothing about what a pickle can do.
+# Deviations from how torch.save writes pickles that do not change what a pickle can do.
 _HARMLESS = frozenset({
     "pickle/key-kind", "pickle/memo-redefined", "pickle/opcode-outside", "pickle/opcode-text", "pickle/proto-late",
     "pickle/proto-missing", "pickle/proto-version", "pickle/string-surrogate",
 })
-# The findings whose text is a name outside the format.
+# Findings whose text is a name that the format does not use.
 _NAMES = frozenset({"pickle/global-alias", "pickle/global-outside"})
-# Of the standard library: classes of plain data that people do pickle. All else of it runs something or is of no use here.
+# Standard library classes of plain data that people do pickle. Everything else in it runs something or is of no use
+# here.
 _DATA_CLASSES = frozenset({
     "argparse.Namespace", "collections.defaultdict", "collections.deque", "copyreg._reconstructor",
     "copy_reg._reconstructor", "datetime.date", "datetime.datetime", "datetime.timedelta", "decimal.Decimal",
     "fractions.Fraction", "pathlib.Path", "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath",
     "types.SimpleNamespace", "uuid.UUID",
 })
-# Functions of other packages that load, evaluate or run what they are given, by the beginnings of their names.
+# Functions of other packages that load, evaluate or run what they are given; a name counts if it starts with one of
+# these.
 _RUNNERS = ("_load", "_unpickle", "compile", "eval", "exec", "import", "load", "open", "query", "read_", "run", "system")
-# Opcodes that fetch what the pickle does not hold.
+# Opcodes that refer to something outside the pickle.
 _FOREIGN_OPCODES = frozenset({"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER"})
-_HOLDS_PICKLE = ("if it holds a pickle, loading runs whatever that names. SECURITY.md (\"The guard in Python\") says how a "
-                 "file of your own can pass")
-# A pickle that may be suggested is read once more as a whole.
+_HOLDS_PICKLE = ("if it contains a pickle, loading it runs whatever the pickle names. SECURITY.md (\"The guard in Python\") "
+                 "explains how to allow a file of your own")
+# Largest pickle that is read again as a whole before advice to allow it is given.
 _WHOLE = 16 << 20
 _STEPS = 200_000
 
 
 def advice(report: Report, what: Content, loader: str, limits: Mapping[str, int] | None) -> str:
-    """For a file that `loader` does not get. It is never a hint to allow what names code outside the format."""
+    """Advice about a file that `loader` does not get. It never suggests allowing code that the format does not use."""
     if report:
         return f"but {loader}() does not read {report.format}"
     if report.verdict == "unsupported":
@@ -58,13 +60,13 @@ def advice(report: Report, what: Content, loader: str, limits: Mapping[str, int]
     if "numpy/descr-object" in errors:
         return _HOLDS_PICKLE
     if report.format == "pickle" and errors <= _HARMLESS and _one_plain_pickle(what):
-        return f"it holds plain data: {_allow(what)}. Saved with protocol=2 it would be accepted"
+        return f"it contains only plain data: {_allow(what)}. If saved with protocol=2, it would be accepted"
     return ""
 
 
 def _unsupported(report: Report, what: Content) -> str:
     if report.format == "torchscript":
-        return f"it is a program, which loading runs: {_allow(what)}, and allow=[\"torchscript\"] all such files"
+        return f"it is a program, and loading it runs it: {_allow(what)}, and allow=[\"torchscript\"] lets all such files pass"
     if report.file_class == "other" or report.format == "unknown":
         return ""
     return _HOLDS_PICKLE
@@ -78,14 +80,14 @@ def _names(report: Report) -> Iterable[str]:
 def _named(names: list[str]) -> str:
     foreign = [name for name in names if not _may_be_trusted(name)]
     if foreign:
-        return (f"loading it would run {_list(foreign)}. Do not load it in another way either, such as weights_only=False; "
+        return (f"loading it would run {_list(foreign)}. Do not load it in any other way either, such as weights_only=False; "
                 "ask for the weights as safetensors")
-    return (f"loading it would run code that is not of the format: {_list(names)}. If you know that code, list it: "
-            "tensorgate.guard(trust=FILE), tensorgate.TrustList says how. Else ask for the weights as safetensors")
+    return (f"loading it would run code that is not part of the format: {_list(names)}. If you know and trust that code, list "
+            "it: tensorgate.guard(trust=FILE); tensorgate.TrustList explains how. Otherwise ask for the weights as safetensors")
 
 
 def _may_be_trusted(name: str) -> bool:
-    """Whether it may be a class of somebody's own: functions of the standard library never are, by whatever way."""
+    """Whether it may be a user's own class. Functions of the standard library never are, however they are reached."""
     if name in _DATA_CLASSES:
         return True
     parts = name.split(".")
@@ -96,7 +98,7 @@ def _may_be_trusted(name: str) -> bool:
 
 
 def _is_standard(module: str) -> bool:
-    """Whether the standard library has it, perhaps by the name that it had in Python 2, which pickle knows."""
+    """Whether the standard library has this module, possibly under its Python 2 name, which pickle accepts."""
     import _compat_pickle
 
     old = {name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING}
@@ -114,7 +116,7 @@ def _allow(what: Content) -> str:
 
 
 def _one_plain_pickle(what: Content) -> bool:
-    """Whether it is one pickle to the last byte, and neither a tar nor a ZIP to whoever looks for these."""
+    """Whether it is a single pickle up to its last byte, and neither a tar nor a ZIP to a program that looks for these."""
     import pickle
     import pickletools
     import tarfile

@@ -1,4 +1,4 @@
-"""The exceptions. They are made when one is first needed, so that importing this package imports nothing else."""
+"""The exceptions. They are created when first needed, so that importing this package imports nothing else."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 __all__ = ["OperationError", "RejectedError", "SafetensorError", "raise_failed", "raise_refused", "refusal"]
 
 try:
-    # Handlers that are written for the safetensors package go on working where it is installed.
+    # Handlers written for the safetensors package keep working if it is installed.
     from safetensors import SafetensorError
 except ImportError:
 
     class SafetensorError(Exception):  # type: ignore[no-redef]
-        """What cannot be read or written as safetensors."""
+        """Something cannot be read or written as safetensors."""
 
 
 class RejectedError(SafetensorError):
     """A file that was not accepted.
 
-    Raised for every verdict but `accepted`; `report.verdict` tells which. `rule`, `offset` and `subject` are those of
-    the finding that decided; `rule` is empty where there is none (a format without a parser).
+    Raised for every verdict but `accepted`; `report.verdict` is the verdict. `rule`, `offset` and `subject` are those of
+    the deciding finding; `rule` is empty if there is none (a format without a parser).
     """
 
     def __init__(self, report: Report, advice: str = "") -> None:
@@ -35,23 +35,23 @@ class RejectedError(SafetensorError):
         self.subject = reason.subject if reason else ""
         text = f"{shown(report.name) or 'file'} is {report.verdict}"
         if reason and reason.rule.startswith("use/"):
-            # The file is accepted; what is not is this use of it.
+            # The file is accepted, but cannot be used in this way.
             text = f"{shown(report.name) or 'file'} cannot be used here: {reason.rule}: {reason.message}"
         elif reason:
             text += f": {self.rule} at byte {self.offset}: {reason.message}"
         elif report.verdict == "unsupported":
-            text += f": no parser for the format {report.format}, nothing is proven"
+            text += f": no parser for the format {report.format}, so nothing is verified"
         super().__init__(f"{text}; {advice}" if advice else text)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A report cannot be pickled; what crosses to another process is the text.
+        # A report cannot be pickled; only the text crosses to another process.
         return (SafetensorError, (str(self),))
 
 
 class OperationError(SafetensorError):
-    """Reading or writing failed, or was asked for in a way that cannot be: `rule` says which.
+    """Reading or writing failed, or the call was invalid: `rule` says which.
 
-    `offset` is the place in the file, `part` the number of the file in a sharded checkpoint, `system_error` the system's
+    `offset` is the position in the file, `part` the index of the file in a sharded checkpoint, `system_error` the system's
     errno or 0.
     """
 
@@ -64,23 +64,23 @@ class OperationError(SafetensorError):
 
 
 def raise_failed(rule: str, message: str, system_error: int, offset: int, part: int) -> NoReturn:
-    """Raises for a call that failed."""
+    """Raises the exception for a call that failed."""
     raise OperationError(rule, message, system_error, offset, part)
 
 
 def refusal(report: Report, advice: str = "") -> Exception:
-    """What to raise for a report that is not `accepted`, or not welcome for another reason, which `advice` tells."""
+    """The exception for a report that is not `accepted`, or that is refused for another reason, given by `advice`."""
     reason = report.reason
     if reason and reason.rule == "io/open-failed" and reason.found:
         if reason.found == errno.ENOENT:
-            # The words of the safetensors package.
+            # The wording of the safetensors package.
             return FileNotFoundError(f"No such file or directory: {report.name}")
         return OSError(reason.found, os.strerror(reason.found), report.name)
     return RejectedError(report, advice)
 
 
 def raise_refused(report: Report) -> NoReturn:
-    """Raises for a report that is not `accepted`."""
+    """Raises the exception for a report that is not `accepted`."""
     raise refusal(report)
 
 

@@ -1,4 +1,4 @@
-"""Memory as the arrays of numpy, torch and others. Nothing of them is imported before it is needed."""
+"""Memory as arrays of numpy, torch and other frameworks, which are only imported when they are needed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tensorgate._errors import SafetensorError
 from tensorgate._native import dlpack
 
 Shape = tuple[int, ...]
-# Something with the buffer protocol.
+# An object with the buffer protocol.
 Bytes = Any
 
 _NUMPY = {
     "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "F16": "float16", "U32": "uint32",
     "I32": "int32", "F32": "float32", "C64": "complex64", "U64": "uint64", "I64": "int64", "F64": "float64",
 }
-# numpy has none of these; the package ml_dtypes gives them.
+# numpy has none of these; the package ml_dtypes adds them.
 _ML_DTYPES = {
     "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
     "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
@@ -26,9 +26,9 @@ _TORCH = _NUMPY | _ML_DTYPES | {"F4": "float4_e2m1fn_x2"}
 
 
 class Framework(Protocol):
-    """Makes arrays. `view` shares the memory of `data` where the framework can."""
+    """Creates arrays. `view` shares the memory of `data` if the framework can."""
 
-    # Whether tensors are mapped (`mmap`) or read (`pread`) where nobody says.
+    # Whether tensors are mapped (`mmap`) or read (`pread`) by default.
     default_backend: str
 
     def view(self, data: Bytes, offset: int, dtype: str, shape: Shape) -> Any: ...
@@ -44,7 +44,7 @@ def _import(name: str) -> Any:
 
 
 class Numpy:
-    """numpy arrays: writable, views of what was read."""
+    """numpy arrays: writable views of the bytes that were read."""
 
     default_backend = "pread"
 
@@ -53,7 +53,7 @@ class Numpy:
         self._dtypes: dict[str, Any] = {name: self._numpy.dtype(value) for name, value in _NUMPY.items()}
 
     def dtype(self, name: str) -> Any:
-        """numpy's dtype for a name of the format."""
+        """numpy's dtype for a dtype name of the format."""
         found = self._dtypes.get(name)
         if found is None:
             if name not in _ML_DTYPES:
@@ -81,7 +81,7 @@ class Torch:
         self._dtypes: dict[str, Any] = {}
 
     def dtype(self, name: str) -> Any:
-        """torch's dtype for a name of the format."""
+        """torch's dtype for a dtype name of the format."""
         found = self._dtypes.get(name)
         if found is None:
             found = getattr(self._torch, _TORCH.get(name, ""), None)
@@ -93,7 +93,7 @@ class Torch:
     def view(self, data: Bytes, offset: int, dtype: str, shape: Shape) -> Any:
         torch_dtype = self.dtype(dtype)
         if dtype == "F4":
-            # Two elements a byte: torch counts bytes.
+            # Two elements per byte: torch counts bytes.
             if not shape or shape[-1] % 2:
                 raise SafetensorError(f"f4_x2 dtype requires that the last dim be divisible by 2 in torch: got "
                                       f"{list(shape)}")
@@ -113,7 +113,7 @@ class Torch:
 
 
 class Dlpack:
-    """Objects with `__dlpack__`, for any framework that takes them: `jax.dlpack.from_dlpack(tensor)`."""
+    """Objects with `__dlpack__`, for any framework that accepts them: `jax.dlpack.from_dlpack(tensor)`."""
 
     default_backend = "pread"
 
@@ -128,7 +128,7 @@ class Dlpack:
 
 
 class _ByNumpy(Numpy):
-    """A framework that makes its own arrays out of numpy's."""
+    """A framework that creates its own arrays from numpy's."""
 
     def __init__(self, module: str, convert: str, device: str = "") -> None:
         super().__init__()
@@ -161,11 +161,11 @@ _NAMES = {
     "tensorflow": "tensorflow", "jax": "flax", "flax": "flax", "mlx": "mlx", "paddle": "paddle",
     "dlpack": "dlpack",
 }
-_made: dict[str, Framework] = {}
+_created: dict[str, Framework] = {}
 
 
 def full_name(name: str) -> str:
-    """`pytorch` for `pt`; raises for what is no framework."""
+    """`pytorch` for `pt`; raises for anything that is not a framework."""
     found = _NAMES.get(name)
     if found is None:
         if not isinstance(name, str):
@@ -175,20 +175,20 @@ def full_name(name: str) -> str:
 
 
 def framework(name: str) -> Framework:
-    """By its full name; imports it."""
-    found = _made.get(name)
+    """The framework with this full name; imports it."""
+    found = _created.get(name)
     if found is None:
-        found = _made[name] = _MAKERS[name]()
+        found = _created[name] = _MAKERS[name]()
     return found
 
 
-# More than torch can count.
+# More than torch supports.
 _MAX_DEVICES = 128
 _DEVICES = ("cpu", "cuda", "musa", "mps", "npu", "xpu", "xla", "mlu", "hpu")
 
 
 def device(given: Any, framework_name: str) -> Any:
-    """As the framework takes it; raises for what is no device, or none of this framework."""
+    """The device as the framework takes it; raises if it is not a device, or not one of this framework."""
     if given is None:
         return "cpu"
     if isinstance(given, str):

@@ -1,4 +1,4 @@
-"""What a guarded loader gets in place of what it was given: the descriptor, or the bytes, that were checked."""
+"""What a guarded loader gets instead of its argument: the descriptor, or the bytes, that were checked."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from tensorgate._spool import rest
 
 
 class Reader(NamedTuple):
-    """A loader: how people call it, what it reads, and what it takes its first parameter for."""
+    """A loader: the name under which people call it, the formats it reads, and the kinds of first argument it takes."""
 
     name: str
     formats: Formats
-    # Of `_KINDS`, in the order in which it looks. What is nothing of these, no loader of this name can read.
+    # Keys of `_KINDS`, in the order in which the loader looks. Anything else cannot be read by the loader.
     takes: tuple[str, ...]
-    # What has no parser it can load without running anything, if it is told.
+    # If asked to, it can load files of formats without a parser without running anything.
     lenient: bool = False
 
 
 class Handed(NamedTuple):
-    """What a loader gets, and what is known of it."""
+    """What a loader gets, and what is known about it."""
 
     what: Any
-    # What was given in its place.
+    # The original argument.
     given: Any
-    # The path that was given; None if it was none.
+    # The path that was given; None if it was not a path.
     path: str | None = None
-    # Device and inode of the descriptor that was checked.
+    # Device and inode of the checked descriptor.
     inode: tuple[int, int] | None = None
     allowed: bool = False
     refusal: Exception | None = None
 
 
 class _Work:
-    """A loader at work. Contexts are copied, into tasks that outlive it and into threads: it counts where it began."""
+    """A running loader. Contexts are copied into threads and into tasks that outlive it: it counts only where it started."""
 
     __slots__ = ("handed", "thread", "done")
 
@@ -57,20 +57,20 @@ _at_work: ContextVar[tuple[_Work, ...]] = ContextVar("tensorgate_at_work", defau
 
 
 def _handed_here() -> Iterator[Handed]:
-    """What the loaders at work in this thread and context got."""
+    """What the running loaders of this thread and context got."""
     return (work.handed for work in _at_work.get() if not work.done and work.thread == threading.get_ident())
 
 
 def at_work_on(given: Any, formats: Formats) -> bool:
-    """Whether `given` was checked already: loaders call each other with what they got.
+    """Whether `given` was already checked: loaders call each other with what they got.
 
-    What no parser proves (a program) was not, even if it is the same file.
+    A program, which no parser verifies, does not count as checked, even if it is the same file.
     """
     return any(handed.allowed or (formats - ALLOWABLE and _is_part(given, handed)) for handed in _handed_here())
 
 
 def name_of(there: Any) -> str | None:
-    """The path that was given, for the one that a loader at work was handed."""
+    """The original path, if `there` is what a running loader got in its place."""
     return next((handed.path for handed in _handed_here() if isinstance(there, str) and handed.what == there), None)
 
 
@@ -82,7 +82,7 @@ def _is_part(given: Any, handed: Handed) -> bool:
 
 @contextmanager
 def working_on(handed: Handed) -> Iterator[None]:
-    """Within it, loaders in this context get `handed` unchecked: it was checked before."""
+    """Within this context, loaders get `handed` unchecked: it was checked before."""
     work = _Work(handed)
     token = _at_work.set((*_at_work.get(), work))
     try:
@@ -94,7 +94,7 @@ def working_on(handed: Handed) -> Iterator[None]:
 
 @contextmanager
 def hand_over(policy: Policy, given: Any, reader: Reader) -> Iterator[Handed]:
-    """What the loader gets in place of `given`, within the context. Raises unless the policy lets it pass."""
+    """Gives what the loader gets instead of `given`, within the context. Raises unless the policy lets it pass."""
     for kind in reader.takes:
         test, hand = _KINDS[kind]
         if test(given):
@@ -125,25 +125,25 @@ def _path(policy: Policy, given: Any, reader: Reader) -> Iterator[Handed]:
 @contextmanager
 def _file(policy: Policy, file: Any, reader: Reader) -> Iterator[Handed]:
     if not _can_seek(file):
-        raise _error("a stream cannot be checked before it is read: give the loader its bytes, as in "
+        raise _error("a stream cannot be checked before it is read: pass its bytes to the loader, as in "
                      "io.BytesIO(stream.read())")
     name = getattr(file, "name", "")
-    # Only a name to be shown, and its suffix: it may come out of an archive.
+    # Used only for messages and for its suffix: it may come from an archive.
     name = name.encode("ascii", "backslashreplace").decode().replace("\0", "\\0") if isinstance(name, str) else ""
     begin = file.tell()
     if type(file) is getattr(sys.modules.get("tempfile"), "_TemporaryFileWrapper", None):
-        # A file on disk, in what deletes it.
+        # A file on disk, inside the object that deletes it.
         file = file.file
     if begin == 0 and plain_descriptor(file) >= 0:
-        # What is in its buffer was read earlier than what is checked now.
+        # The object's buffer was read earlier than the bytes that are checked now.
         file.seek(0, os.SEEK_END)
         file.seek(0)
         with policy.judged(file, name, reader.name, reader.formats, reader.lenient) as judgement:
             yield Handed(file, file, None, _inode(file), *judgement)
         return
-    # From here on it is another file than the one that begins at 0, or one whose bytes only the object knows.
-    data = rest(file, policy.spool_bytes, 'raise the limit: tensorgate.guard(limits={"spool_bytes": ...}) or '
-                "TENSORGATE_GUARD_SPOOL_BYTES; or give the loader a path")
+    # Otherwise the content is not the file from its offset 0, or only the object knows the bytes.
+    data = rest(file, policy.spool_bytes, 'raise the limit with tensorgate.guard(limits={"spool_bytes": ...}) or '
+                "TENSORGATE_GUARD_SPOOL_BYTES, or pass a path to the loader")
     file.seek(begin)
     with policy.judged(data, name, reader.name, reader.formats, reader.lenient) as judgement:
         copy = io.BytesIO(data)
@@ -162,7 +162,7 @@ def _data(policy: Policy, given: bytes, reader: Reader) -> Iterator[Handed]:
 
 
 class _Named:
-    """What `safetensors._safe_open_handle` looks at in a file object: its name."""
+    """The only attribute of a file object that `safetensors._safe_open_handle` uses: its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -181,10 +181,10 @@ _Hand = Callable[[Policy, Any, Reader], AbstractContextManager[Handed]]
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], _Hand]] = {
     "path": (lambda given: isinstance(given, (str, os.PathLike)), _path),
-    # To these, bytes are a path.
+    # For these loaders, bytes are a path.
     "name": (lambda given: isinstance(given, (str, bytes, os.PathLike)), _path),
     "file": (lambda given: hasattr(given, "read"), _file),
-    # To these, bytes are a file's content.
+    # For these loaders, bytes are the content of a file.
     "data": (lambda given: isinstance(given, bytes), _data),
     "handle": (lambda given: hasattr(given, "fileno") and isinstance(getattr(given, "name", None), (str, os.PathLike)),
                _handle),
@@ -194,7 +194,7 @@ _WORDS = {"path": "a path", "name": "a path", "file": "a file object", "data": "
 
 
 def _inode(given: Any) -> tuple[int, int] | None:
-    """Of a file object of the interpreter's own, else None."""
+    """Device and inode of a file object of the interpreter's own, otherwise None."""
     try:
         descriptor = plain_descriptor(given)
         if descriptor < 0:
@@ -212,14 +212,14 @@ def _can_seek(file: Any) -> bool:
 
 
 def _error(text: str) -> Exception:
-    # It imports the package safetensors, where there is one.
+    # Imported here because it imports the package safetensors, if there is one.
     from tensorgate._errors import SafetensorError
 
     return SafetensorError(text)
 
 
 def _open(path: str | bytes, name: str) -> int:
-    """A descriptor. Opening never blocks; the check refuses what is not a regular file."""
+    """A descriptor. Opening never blocks; the check refuses anything that is not a regular file."""
     try:
         return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -228,7 +228,7 @@ def _open(path: str | bytes, name: str) -> int:
 
 
 def _name_file(error: BaseException, there: str, descriptor: int, name: str) -> None:
-    """Puts the path that was given in place of ours, wherever the loader's error, or its cause, names it."""
+    """Replaces our path by the one that was given, wherever the loader's error or its causes name it."""
     ours = re.compile(re.escape(there) + r"(?!\d)")
     chain: BaseException | None = error
     for _ in range(8):

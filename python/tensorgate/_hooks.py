@@ -1,4 +1,4 @@
-"""Puts checked functions in place of the loaders of other packages, and takes them away again."""
+"""Replaces the loaders of other packages by checked functions, and restores them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _Function = Callable[..., Any]
 _lock = threading.RLock()
 _MODULES = {module for loader in LOADERS for module in loader.modules}
 
-# Original and replacement by the original's identity, and every place that holds a replacement.
+# Original and replacement by the identity of the original, and every place that holds a replacement.
 _replacements: dict[int, tuple[_Function, _Function]] = {}
 _places: list[tuple[dict[str, Any], str, _Function]] = []
-# Classes whose `__init__` is replaced, each with what it had of its own.
+# Classes whose `__init__` is replaced, each with the one that it defined itself.
 _classes: dict[type, _Function | None] = {}
 
 
@@ -34,7 +34,7 @@ def _namespaces() -> Iterator[dict[str, Any]]:
 
 
 def _patch(modules: set[str]) -> None:
-    """Replaces the loaders of `modules` wherever a module has them by some name (`from torch import load`)."""
+    """Replaces the loaders of `modules` wherever a module refers to them by a name (`from torch import load`)."""
     ours = {id(replacement) for _, replacement in _replacements.values()}
     fresh: dict[int, tuple[_Function, _Function]] = {}
     for loader in LOADERS:
@@ -50,7 +50,7 @@ def _patch(modules: set[str]) -> None:
     _replacements.update(fresh)
     for names in _namespaces() if fresh else ():
         _replace(names, fresh)
-    # A module that was made anew has what was replaced elsewhere.
+    # A module that was created again refers to originals that were replaced elsewhere.
     for name in modules & sys.modules.keys():
         _replace(vars(sys.modules[name]), _replacements)
 
@@ -68,7 +68,7 @@ def _restore() -> None:
     for names, name, original in _places:
         if id(names.get(name)) in ours:
             names[name] = original
-    # Modules that came meanwhile took the replacement by name.
+    # Modules imported in the meantime took the replacement by name.
     back = {id(replacement): original for original, replacement in _replacements.values()}
     for names in _namespaces():
         for name, value in list(names.items()):
@@ -85,7 +85,7 @@ def _restore() -> None:
 
 
 class _Loader(importlib.abc.Loader):
-    """A package's own loader, and the replacements at the end."""
+    """A package's own loader, followed by the replacements."""
 
     def __init__(self, name: str, loader: Any) -> None:
         self._name = name
@@ -95,7 +95,7 @@ class _Loader(importlib.abc.Loader):
         return self._loader.create_module(spec)  # type: ignore[no-any-return]
 
     def exec_module(self, module: types.ModuleType) -> None:
-        # The module's own loader again: resources of the package are found by it.
+        # Put the module's own loader back: resources of the package are found through it.
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
@@ -106,7 +106,7 @@ class _Loader(importlib.abc.Loader):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Sees the modules of the table when they are imported, or again by importlib.reload."""
+    """Sees the modules of the table when they are imported, or reloaded by importlib.reload."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -127,7 +127,7 @@ _finder = _Finder()
 
 
 def enter(policy: Policy) -> None:
-    """Guards the process by `policy`; the one entered last counts."""
+    """Guards the process with `policy`; the one entered last applies."""
     import pickle  # noqa: F401  (nearly every program has it; its load is replaced from the start)
 
     with _lock:
@@ -138,12 +138,12 @@ def enter(policy: Policy) -> None:
 
 
 def install() -> None:
-    """Guards this process until it ends, by what the environment says: TENSORGATE_GUARD_ALLOW and its like."""
+    """Guards this process until it ends, as the environment says: TENSORGATE_GUARD_ALLOW and the like."""
     enter(Policy.of_environment())
 
 
 def leave(policy: Policy) -> None:
-    """Takes `policy` away again, and with the last one the replacements."""
+    """Removes `policy`, and with the last one the replacements."""
     with _lock:
         _policies.remove(policy)
         if not _policies:

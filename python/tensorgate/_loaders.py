@@ -1,4 +1,4 @@
-"""The loaders of other packages that a guard replaces, and what it puts in their place."""
+"""The loaders of other packages that a guard replaces, and their replacements."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _policies: list[Policy] = []
 
 def current() -> Policy | None:
     """The policy of the guard that was entered last."""
-    # Read once: another thread may leave its guard meanwhile.
+    # Read once: another thread may leave its guard in the meantime.
     policies = _policies[-1:]
     return policies[0] if policies else None
 
 
-# Calls a loader with what it was handed, its other arguments by place and those by name.
+# Calls a loader with what it was handed, its other positional arguments and its keyword arguments.
 _Call = Callable[[Handed, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def _load(original: _Function, reader: Reader, parameter: str, arguments: tuple[Any, ...], named: dict[str, Any],
           call: _Call | None = None) -> Any:
-    """`original` with its first argument, which may come by name, checked."""
+    """Calls `original` with its first argument, which may be a keyword argument, checked."""
     policy = current()
     if policy is None or not (arguments or parameter in named):
         return original(*arguments, **named)
@@ -43,12 +43,12 @@ def _load(original: _Function, reader: Reader, parameter: str, arguments: tuple[
 
 
 class Loader(NamedTuple):
-    """A function or class that is replaced, and the modules that it is found in, the one that makes it last."""
+    """A function or class that is replaced, and the modules where it is found; the last one defines it."""
 
     modules: tuple[str, ...]
     name: str
     replace: Callable[[Any], Any]
-    # A class that stays; its `__init__` is what is replaced. Classes derived from it are guarded as well.
+    # The class stays and its `__init__` is replaced, so that classes derived from it are guarded as well.
     by_init: bool = False
 
 
@@ -64,7 +64,7 @@ def _function(name: str, reader: Reader, parameter: str, *modules: str) -> Loade
 
 
 class _Builtin:
-    """In place of a function of C, which in a class does not become a method, and is pickled by its name."""
+    """Replaces a function written in C: as a class attribute it does not become a method, and it is pickled by its name."""
 
     def __init__(self, function: _Function) -> None:
         functools.update_wrapper(self, function)
@@ -79,7 +79,7 @@ class _Builtin:
 
 
 def _init(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
-    """A class written in Python, which opens a file in its `__init__`."""
+    """A class written in Python that opens a file in its `__init__`."""
 
     def replace(original: _Function) -> _Function:
         @functools.wraps(original)
@@ -97,7 +97,7 @@ def _init(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
 
 
 def _class(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
-    """A class that nothing can be set in. Its objects stay what they are; the replacement answers as it would."""
+    """A class whose attributes cannot be set. Its objects stay as they are; the replacement behaves like the class."""
 
     def replace(original: type) -> type:
         class Guarded(type):
@@ -135,13 +135,13 @@ def _class(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
 
 
 def _numpy(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
-    """numpy.load. What is refused and no pickle is loaded without pickles, which runs nothing."""
+    """numpy.load. A refused file that is not a pickle is loaded with pickles disabled, which runs nothing."""
 
     def replace(original: _Function) -> _Function:
         def call(handed: Handed, rest: tuple[Any, ...], named: dict[str, Any]) -> Any:
             if handed.refusal is None:
                 return _arrays(original(handed.what, *rest, **named), handed)
-            # Without allow_pickle, which is the second of them.
+            # All positional arguments but allow_pickle, which is the second.
             named.update(zip(("fix_imports", "encoding"), rest[2:]), allow_pickle=False)
             try:
                 return _arrays(original(handed.what, *rest[:1], **named), handed)
@@ -163,11 +163,11 @@ def _numpy(name: str, reader: Reader, parameter: str, *modules: str) -> Loader:
 
 
 def _arrays(loaded: Any, handed: Handed) -> Any:
-    """What numpy.load made keeps the path that was given, not the one that it was handed."""
+    """The result of numpy.load keeps the path that was given, not the one that it was handed."""
     numpy: Any = sys.modules["numpy"]
     if handed.path is not None and isinstance(loaded, numpy.memmap):
         given = handed.given
-        # numpy keeps no path of bytes.
+        # numpy stores no path that is bytes.
         plain = None if isinstance(given, bytes) else os.path.abspath(handed.path)
         loaded.filename = given.resolve() if hasattr(given, "resolve") else plain
     elif isinstance(loaded, numpy.lib.npyio.NpzFile):
@@ -178,7 +178,7 @@ def _arrays(loaded: Any, handed: Handed) -> Any:
 
 
 def _judge_members(archive: Any, handed: Handed) -> None:
-    """The members of an archive are loaded when they are asked for: allowed or refused as it was."""
+    """The members of an archive are loaded on demand: allowed or refused like the archive itself."""
     kind = type(archive)
 
     def getitem(self: Any, key: Any) -> Any:
@@ -194,16 +194,16 @@ def _judge_members(archive: Any, handed: Handed) -> None:
 
 
 def _memmap(name: str, *modules: str) -> Loader:
-    """What joblib makes memory maps by, within what it loads: they keep the path that was given."""
+    """How joblib creates memory maps for what it loads: they keep the path that was given."""
 
     def replace(original: _Function) -> _Function:
         @functools.wraps(original)
         def make(filename: Any, *arguments: Any, **named: Any) -> Any:
-            made = original(filename, *arguments, **named)
+            result = original(filename, *arguments, **named)
             path = name_of(filename)
             if path is not None:
-                made.filename = os.path.abspath(path)
-            return made
+                result.filename = os.path.abspath(path)
+            return result
 
         return make
 

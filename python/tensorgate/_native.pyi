@@ -1,4 +1,4 @@
-"""The extension module; what users see is in `tensorgate`."""
+"""The extension module; the public interface is `tensorgate`."""
 
 import os
 import sys

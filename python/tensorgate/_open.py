@@ -1,4 +1,4 @@
-"""`safe_open`: a proven file, whose tensors are read or mapped when they are asked for."""
+"""`safe_open`: a verified file whose tensors are read or mapped on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BACKENDS = (None, "mmap", "pread")
 
 
 class _File:
-    """An open file, shared by a `safe_open` and the slices that it gave."""
+    """An open file, shared by a `safe_open` and its slices."""
 
     __slots__ = ("checkpoint", "framework_name", "device", "backend", "_maps")
 
@@ -27,7 +27,7 @@ class _File:
         self._maps: dict[int, mmap.mmap] | None = None
 
     def map_of(self, part: int) -> mmap.mmap:
-        """A private mapping of a file: writable, and what is written stays here."""
+        """A private mapping of a file: writable, and what is written never reaches the file."""
         maps = self._maps
         if maps is None:
             maps = self._maps = {}
@@ -60,7 +60,7 @@ class _File:
         framework = _frameworks.framework(self.framework_name)
         names = self.checkpoint.names()
         if self.mapped(framework) or self.device != "cpu":
-            # Another device: one tensor at a time in the memory of this one.
+            # Another device: only one tensor at a time is in the CPU's memory.
             return {name: self.tensor(index) for index, name in enumerate(names)}
         entry = self.checkpoint.entry
         memory, offsets = self.checkpoint.load()
@@ -74,8 +74,8 @@ class _File:
 class Slice:
     """A tensor that is not read yet; `[...]` reads a part of it.
 
-    Subscripts mean what they mean in NumPy, without arrays and None. An index or a stop past the end is refused. Only
-    the bytes that are needed are read.
+    Subscripts mean what they mean in NumPy; arrays and None are not supported. An index or a stop past the end is refused.
+    Only the bytes that are needed are read.
     """
 
     __slots__ = ("_file", "_index", "_dtype", "_shape")
@@ -110,27 +110,27 @@ class Slice:
 
 
 class safe_open:
-    """Opens a model file that every check has passed, and gives its tensors one by one.
+    """Opens a model file that has passed every check, and gives its tensors one by one.
 
         with tensorgate.safe_open("model.safetensors", framework="pt") as file:
             for name in file.keys():
                 tensor = file.get_tensor(name)
 
-    The arguments and methods are those of the safetensors package's class of this name. `framework` is `pt`, `np`,
-    `tf`, `jax`, `mlx`, `paddle`, or `dlpack` for objects that other frameworks take over without a copy; `device` is for
+    The arguments and methods are those of the class of this name in the safetensors package. `framework` is `pt`, `np`,
+    `tf`, `jax`, `mlx`, `paddle`, or `dlpack` for objects that other frameworks can use without a copy; `device` is for
     torch and paddle.
 
-    `backend` is how bytes come into memory. `pread` reads them into memory of this process. `mmap` maps the file
-    privately and copy-on-write, lazily: the tensors are writable and cost no memory until they are touched, but a
-    file that another process cuts short ends this one by SIGBUS, and one that is changed in place can change values
-    (never names, shapes or ranges, which were checked). A tensor that does not begin at a multiple of its elements' size
-    is read all the same. Where nothing is said torch's tensors are mapped, as the safetensors package does, and all
-    others are read, which gives memory that nobody else can change.
+    `backend` says how bytes get into memory. `pread` reads them into memory of this process. `mmap` maps the file
+    lazily, privately and copy-on-write: the tensors are writable and use no memory until they are accessed. However, if
+    another process truncates the file, this process receives SIGBUS; if the file is changed in place, values can change
+    (never names, shapes or ranges, which were checked). A tensor that does not start at a multiple of its element size
+    is read in any case. By default torch's tensors are mapped, as in the safetensors package, and all others are read
+    into memory that no other process can change.
 
-    `filename` may also be the index of a sharded checkpoint (`model.safetensors.index.json`) or its folder: the names of
-    all shards are one, and `metadata()` is that of the first.
+    `filename` may also be the index of a sharded checkpoint (`model.safetensors.index.json`) or its folder: the tensors
+    of all shards appear together, and `metadata()` is that of the first shard.
 
-    Opening reads the header alone. Raises `RejectedError` for a file that is not accepted. Many threads may use one.
+    Opening reads only the header. Raises `RejectedError` for a file that is not accepted. Thread-safe.
     """
 
     __slots__ = ("_file",)
@@ -145,7 +145,7 @@ class safe_open:
         self._file: _File | None = _File(open_path(filename), name, device, backend)
 
     def _opened(self) -> _File:
-        # One that was made without __init__ has none.
+        # An object created without __init__ has none.
         file: _File | None = getattr(self, "_file", None)
         if file is None:
             raise SafetensorError("File is closed")
@@ -160,20 +160,20 @@ class safe_open:
         return self._opened().checkpoint.names()
 
     def metadata(self) -> dict[str, str] | None:
-        """What the file says beside its tensors; None if it has no such part."""
+        """The metadata of the file, its text next to the tensors; None if the file has no metadata."""
         return self._opened().checkpoint.metadata()
 
     def get_tensor(self, name: str) -> Any:
-        """A whole tensor, in the framework that was named."""
+        """A whole tensor, in the chosen framework."""
         file = self._opened()
         return file.tensor(file.index(name))
 
     def get_tensors(self) -> dict[str, Any]:
-        """All tensors by name, in the order of their data; what is read comes in one go."""
+        """All tensors by name, in the order of their data; those that are not mapped are read together."""
         return self._opened().tensors()
 
     def get_slice(self, name: str) -> Slice:
-        """A tensor of which a part can be read: `file.get_slice("w")[:, ::8]`."""
+        """A tensor that can be read in parts: `file.get_slice("w")[:, ::8]`."""
         file = self._opened()
         return Slice(file, file.index(name))
 
@@ -186,11 +186,11 @@ class safe_open:
 
 
 class _safe_open_handle(safe_open):
-    """The same for an open file of which the name is known, as the safetensors package has it."""
+    """The same for an open file that has a name, as in the safetensors package."""
 
     __slots__ = ()
 
     def __init__(self, f: Any, framework: str, device: Any = "cpu", *, backend: str | None = None) -> None:
         if not (hasattr(f, "fileno") and hasattr(f, "name")):
-            raise TypeError(f"f is an open file with a name, not {type(f).__name__}")
+            raise TypeError(f"f must be an open file with a name, not {type(f).__name__}")
         super().__init__(f.name, framework, device, backend=backend)

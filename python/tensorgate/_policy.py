@@ -1,4 +1,4 @@
-"""What a guard lets pass."""
+"""Decides what a guard lets pass."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ Formats = frozenset[str]
 # A plain file, or bytes.
 Content = IO[bytes] | bytes
 
-# What each loader reads, by the names that reports give to formats.
+# What each loader reads, under the format names that reports use.
 SAFETENSORS: Formats = frozenset({"safetensors"})
 PICKLE: Formats = frozenset({"pickle"})
 TORCHSCRIPT: Formats = frozenset({"torchscript"})
 TORCH: Formats = frozenset({"pytorch-zip", "pytorch-legacy", "pytorch-tar", "torchscript"})
 NUMPY: Formats = frozenset({"pickle", "numpy", "npz"})
 JOBLIB: Formats = frozenset({"pickle", "joblib"})
-# No parser proves these; `allow` may name them, each for the loaders that read it.
+# No parser verifies these; `allow` may name them, each for the loaders that read it.
 ALLOWABLE = frozenset(each for each in NUMPY | JOBLIB | TORCH if not formats()[each])
 
-# The dtypes that the line `numpy` of a list lets pass.
+# The dtypes that the line `numpy` of a trust list allows.
 _NUMPY_NUMBERS = "b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split()
-# More than a list of trusted calls can have: each that a file names is told.
+# More than the number of entries that a trust list can have: each entry that a file uses is reported.
 _ALL_FINDINGS = 2000
-# The guard's own limit, beside those of `tensorgate.check`: bytes of a file object that are kept in memory.
+# The guard's own limit, in addition to those of `tensorgate.check`: bytes of a file object that are kept in memory.
 _SPOOL = "spool_bytes"
 
 
 class Judgement(NamedTuple):
-    """Of a file that a loader may get."""
+    """The decision about a file that a loader may get."""
 
-    # The user lets it pass, whatever is in it.
+    # The user lets it pass, whatever it contains.
     allowed: bool
-    # Of a file that it may get only in a way that runs nothing: why.
+    # If the file may only be loaded in a way that runs nothing: the reason.
     refusal: Exception | None
 
 
@@ -52,7 +52,7 @@ class Policy:
 
     def __init__(self, allow: Iterable[str], limits: Mapping[str, int] | None, trust: TrustList | None = None) -> None:
         if isinstance(allow, str):
-            raise TypeError("allow is a list of names, not a str")
+            raise TypeError("allow must be a list of names, not a str")
         self._formats: set[str] = set()
         self._digests: set[str] = set()
         for each in allow:
@@ -60,39 +60,39 @@ class Policy:
         self._limits = dict(limits or {})
         self.spool_bytes = self._limits.pop(_SPOOL, SPOOL_BYTES)
         if isinstance(self.spool_bytes, bool) or not isinstance(self.spool_bytes, int) or self.spool_bytes < 0:
-            raise TypeError(f"{_SPOOL} is a whole number, 0 or more")
+            raise TypeError(f"{_SPOOL} must be a whole number, 0 or more")
         self._trust = trust
-        # What is wrong with these is said here, and not where a program catches what a loader raises.
+        # Report mistakes in these here, and not where a program catches the errors of a loader.
         check(b"", limits=self._limits, trust=trust)
 
     @classmethod
     def of_environment(cls) -> Policy:
-        """What TENSORGATE_GUARD_ALLOW and its like say."""
+        """The policy given by the environment: TENSORGATE_GUARD_ALLOW and the like."""
         allow = os.environ.get("TENSORGATE_GUARD_ALLOW", "")
         trust = trust_list(os.environ.get("TENSORGATE_GUARD_TRUST") or None)
         spool = os.environ.get("TENSORGATE_GUARD_SPOOL_BYTES", "")
         if spool and not spool.isdecimal():
-            raise ValueError(f"TENSORGATE_GUARD_SPOOL_BYTES is a whole number, not {spool!r}")
+            raise ValueError(f"TENSORGATE_GUARD_SPOOL_BYTES must be a whole number, not {spool!r}")
         limits = {_SPOOL: int(spool)} if spool else None
         return cls([each.strip() for each in allow.split(",") if each.strip()], limits, trust)
 
     def _allow(self, each: str) -> None:
         if not isinstance(each, str):
-            raise TypeError(f"allow is a list of names, not of {type(each).__name__}")
+            raise TypeError(f"allow must be a list of names, not of {type(each).__name__}")
         kind, colon, digest = each.partition(":")
         if kind == "sha256" and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
             self._digests.add(digest.lower())
         elif not colon and each in ALLOWABLE:
             self._formats.add(each)
         else:
-            raise ValueError(f"allow takes sha256:<64 digits> and the names {', '.join(sorted(ALLOWABLE))}, not {each!r}")
+            raise ValueError(f"allow takes sha256:<64 digits> and the format names {', '.join(sorted(ALLOWABLE))}, not {each!r}")
 
     @contextmanager
     def judged(self, what: Content, name: str, loader: str, formats: Formats, lenient: bool) -> Iterator[Judgement]:
         """Raises unless `what` is accepted, or allowed, for a loader of these formats.
 
-        If `lenient`, one of them that is refused and no pickle comes with the exception instead. Within the context, torch lets
-        pass what the user's list lets this file use.
+        If `lenient`, a refused file of one of these formats that is not a pickle gives the exception instead of raising it.
+        Within the context, torch's own unpickler allows exactly those entries of the user's list that this file uses.
         """
         report = check(what, name=name, limits=self._limits, max_findings=_ALL_FINDINGS, trust=self._trust)
         accepted = bool(report) and report.format in formats
@@ -119,11 +119,11 @@ class Policy:
 
 
 def trust_list(trust: str | os.PathLike[str] | TrustList | None) -> TrustList | None:
-    """A list, or that of a file."""
+    """The list itself, or the list in a file."""
     if trust is None or isinstance(trust, TrustList):
         return trust
     if not isinstance(trust, (str, os.PathLike)):
-        raise TypeError(f"trust is a path or a TrustList, not {type(trust).__name__}")
+        raise TypeError(f"trust must be a path or a TrustList, not {type(trust).__name__}")
     with open(trust, encoding="utf-8") as file:
         text = file.read()
     try:
@@ -133,7 +133,7 @@ def trust_list(trust: str | os.PathLike[str] | TrustList | None) -> TrustList | 
 
 
 def digest(what: Content) -> str:
-    """SHA-256 of all bytes, wherever a file object is."""
+    """SHA-256 of all bytes, whatever the position of a file object."""
     if isinstance(what, bytes):
         return hashlib.sha256(what).hexdigest()
     with open(f"/proc/self/fd/{what.fileno()}", "rb") as file:
@@ -141,7 +141,7 @@ def digest(what: Content) -> str:
 
 
 def _permitted(names: list[str]) -> AbstractContextManager[object]:
-    """What torch's own restricted unpickler is told to let pass: exactly what this file uses of the user's list."""
+    """Lets torch's own restricted unpickler allow exactly those entries of the user's list that this file uses."""
     safe_globals = getattr(getattr(sys.modules.get("torch"), "serialization", None), "safe_globals", None)
     if not names or safe_globals is None:
         return nullcontext()
@@ -155,7 +155,7 @@ def _permitted(names: list[str]) -> AbstractContextManager[object]:
         own = f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"
         found.append(value if own == full else (value, full))
     if "numpy.dtype" in names:
-        # torch asks for the class of what gets a state; NumPy has one for each dtype.
+        # torch checks the class of an object that gets a state; NumPy has one class for each dtype.
         dtype = importlib.import_module("numpy").dtype
         found += [type(dtype(name)) for name in _NUMPY_NUMBERS]
     context: AbstractContextManager[object] = safe_globals(found)
@@ -163,7 +163,7 @@ def _permitted(names: list[str]) -> AbstractContextManager[object]:
 
 
 def _present(module: str) -> str:
-    """The module under the name that this NumPy has for it; by the other one it warns."""
+    """The module under the name that this NumPy has for it; it warns about the other name."""
     old, new = "numpy.core.", "numpy._core."
     if module.startswith((old, new)) and "numpy" in sys.modules:
         here = new if hasattr(sys.modules["numpy"], "_core") else old

@@ -1,4 +1,4 @@
-"""Objects out of a checkpoint of PyTorch's: what `torch.load(weights_only=True)` gives, made here alone."""
+"""The objects of a PyTorch checkpoint, as `torch.load(weights_only=True)` returns them, built by this package itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Tensor = Callable[[int, str, int, tuple[int, ...], tuple[int, ...], bool, bool],
 
 
 def load(file: Any, map_location: Any, mapped: bool) -> Any:
-    """The values of a path or of a file object. Another thread may do the same at once."""
+    """The values in a path or a file object. Thread-safe."""
     if not (map_location is None or isinstance(map_location, (str, torch.device, dict)) or callable(map_location)):
-        raise TypeError(f"map_location is a device, a dict or a function, not {type(map_location).__name__}")
+        raise TypeError(f"map_location must be a device, a dict or a function, not {type(map_location).__name__}")
     opened = _opened(file)
     storages = _storages(opened, map_location, mapped)
     return opened.build(torch, _maker(storages))
@@ -33,7 +33,7 @@ def _opened(file: Any) -> TorchFile:
     if descriptor >= 0 and file.tell() == 0:
         name = getattr(file, "name", None)
         return open_torch_path(f"/proc/self/fd/{descriptor}", name if isinstance(name, str) else None)
-    return open_torch_bytes(_spool.rest(file, _spool.SPOOL_BYTES, "give its bytes: io.BytesIO(file.read())"))
+    return open_torch_bytes(_spool.rest(file, _spool.SPOOL_BYTES, "pass its bytes: io.BytesIO(file.read())"))
 
 
 def _storages(opened: TorchFile, map_location: Any, mapped: bool) -> list[Any]:
@@ -65,7 +65,7 @@ def _storage(memory: Any, offset: int, length: int) -> Any:
     else:
         data = torch.frombuffer(memory, dtype=torch.uint8, count=length, offset=offset)
         if offset % _ALIGNED and isinstance(memory, mmap.mmap):
-            # The legacy stream aligns nothing.
+            # The legacy stream does not align its storages.
             data = data.clone()
     if hasattr(data, "untyped_storage"):
         return data.untyped_storage()

@@ -8,14 +8,14 @@ from tensorgate._native import open_bytes
 
 
 class RawTensor(TypedDict):
-    """A tensor as `deserialize` gives it."""
+    """A tensor as returned by `deserialize`."""
 
     shape: list[int]
     dtype: str
     data: bytearray
 
 
-def deserialize(bytes: bytes) -> list[tuple[str, RawTensor]]:  # noqa: A002  (the name of the argument is theirs)
+def deserialize(bytes: bytes) -> list[tuple[str, RawTensor]]:  # noqa: A002  (the argument's name in the safetensors package)
     """The tensors of a file in memory, in the order of their data, each with a copy of its bytes."""
     checkpoint = open_bytes(bytes)
     result = []

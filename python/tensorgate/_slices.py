@@ -1,4 +1,4 @@
-"""What stands in the brackets of `get_slice(name)[...]`, for shapes of the file."""
+"""Parses the subscripts of `get_slice(name)[...]` for the shape of a tensor."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from tensorgate._errors import SafetensorError
 
-# Start, stop and step; a step of 0 says that it is an index and its dimension goes away.
+# Start, stop and step; a step of 0 marks an index, whose dimension is removed.
 Bounds = tuple[int | None, int | None, int]
 
 _FAR = 1 << 62
 
 
 def parse(given: Any, shape: Sequence[int]) -> list[Bounds]:
-    """One entry for each leading dimension that is spoken of.
+    """One entry for each leading dimension that has a subscript.
 
-    The meaning is NumPy's, but an index or a stop past the end of its dimension is refused, as by the safetensors
+    The meaning is NumPy's, except that an index or a stop past the end of its dimension is refused, as in the safetensors
     package.
     """
     if isinstance(given, list):
@@ -55,7 +55,7 @@ def _one(item: Any, dimension: int, shape: Sequence[int]) -> Bounds:
 
 
 def _bounded(number: int) -> int:
-    """Beyond what any dimension reaches all numbers are the same."""
+    """Clamps a number: beyond the largest possible dimension all numbers mean the same."""
     return max(min(number, _FAR), -_FAR)
 
 

@@ -1,4 +1,4 @@
-"""The memory of torch tensors: what of it can be written, and who shares it."""
+"""The memory of torch tensors: what can be written from it, and which tensors share it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 
 Tensors = dict[str, torch.Tensor]
 
-# Devices whose storages know their size; others (XLA) give no look at their memory, only copies.
+# Devices whose storages know their size; others (XLA) do not expose their memory, only copies.
 _WITH_STORAGES = ("cpu", "cuda", "xpu")
 
 
 def refuse_without_values(tensors: Tensors) -> None:
-    """Raises ValueError for what holds no plain numbers in memory of its own, before anything is read of it."""
+    """Raises ValueError for tensors without plain numbers in memory of their own, before any of them is read."""
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):
-            # These messages are asked for word by word by programs written for the safetensors package.
+            # These messages are quoted from the safetensors package, since programs compare them.
             raise ValueError(f"Key `{name}` is invalid, expected torch.Tensor but received {type(tensor)}")
     sparse = [name for name, tensor in tensors.items() if str(tensor.layout).startswith("torch.sparse")]
     if sparse:
@@ -27,25 +27,25 @@ def refuse_without_values(tensors: Tensors) -> None:
                          "larger file than needed.")
     for name, tensor in tensors.items():
         if tensor.device.type == "meta":
-            # torch's type and words.
-            raise RuntimeError(f"Cannot copy out of meta tensor; no data! Load or initialise `{name}` before saving it.")
+            # The exception and wording of torch.
+            raise RuntimeError(f"Cannot copy out of meta tensor; no data! Load or initialize `{name}` before saving it.")
         reason = _without_values(tensor)
         if reason:
             raise ValueError(f"The tensor `{name}` {reason}")
 
 
 def _without_values(tensor: torch.Tensor) -> str:
-    """Why it cannot be written, or nothing."""
+    """The reason why the tensor cannot be written, or an empty string."""
     if tensor.layout != torch.strided:
         return f"has the layout {tensor.layout}, which cannot be written: make it a dense tensor with `.to_dense()`"
     if getattr(tensor, "is_nested", False):
         return "is a nested tensor, which cannot be written: save the tensors of `.unbind()`, or `.to_padded_tensor()`"
     if torch.nn.parameter.is_lazy(tensor):
-        return "is a parameter that was not initialised: run the model once before saving it"
+        return "is a parameter that was not initialized: run the model once before saving it"
     if tensor.nelement() == 0 or tensor.device.type not in _WITH_STORAGES:
         return ""
     try:
-        # The storage of a fake tensor is on another device than it says.
+        # The storage of a fake tensor is on a device other than the one that the tensor reports.
         real = _storage(tensor).device.type == tensor.device.type and storage_ptr(tensor) and tensor.data_ptr()
         size = storage_size(tensor) if real else 0
     except (RuntimeError, NotImplementedError):
@@ -54,19 +54,19 @@ def _without_values(tensor: torch.Tensor) -> str:
     if size >= needed:
         return ""
     if size == 0:
-        return (f"({type(tensor).__name__}) has no memory of its own: it stands for other tensors, such as a DTensor "
+        return (f"({type(tensor).__name__}) has no memory of its own: it represents other tensors, such as a DTensor "
                 "(`.full_tensor()`), is fake, or its memory was freed (FSDP does so between uses)")
-    return (f"needs {needed} bytes of its storage, which has {size}: the storage was resized after the tensor was made "
+    return (f"needs {needed} bytes of its storage, which has {size}: the storage was resized after the tensor was created "
             "(FSDP does so between uses)")
 
 
 def written(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor on the CPU with the values that it shows in its memory: itself, if they are there already."""
+    """The tensor on the CPU, with the values that it shows: the tensor itself, if they are in its memory already."""
     tensor = tensor.detach()
     tensor = tensor.to("cpu") if tensor.device.type != "cpu" else tensor
     tensor = tensor.resolve_conj().resolve_neg()
     if tensor.dtype == torch.bool and tensor.nelement():
-        # Whatever is not 0 is true to torch; to the format it is 1.
+        # To torch every value but 0 is true; in the format it is 1.
         raw = tensor.view(torch.uint8)
         if int(raw.max()) > 1:
             tensor = raw != 0
@@ -74,7 +74,7 @@ def written(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _is_copied(tensor: torch.Tensor) -> bool:
-    """Whether what is written of it is not in its memory."""
+    """Whether the written values differ from those in the tensor's memory."""
     return bool(tensor.is_conj() or tensor.is_neg())
 
 
@@ -85,39 +85,39 @@ def _storage(tensor: torch.Tensor) -> Any:
 
 
 def storage_ptr(tensor: torch.Tensor) -> int:
-    """Where the memory begins of which the tensor shows a part; 0 on the device `meta`."""
+    """The address of the memory that the tensor is a view of; 0 on the device `meta`."""
     if tensor.device.type == "meta":
         return 0
     return int(_storage(tensor).data_ptr())
 
 
 def storage_size(tensor: torch.Tensor) -> int:
-    """Bytes of that memory; on the device `meta` those of the tensor."""
+    """Size of that memory in bytes; on the device `meta`, the size of the tensor."""
     if tensor.device.type == "meta":
         return int(tensor.nelement() * tensor.element_size())
     return int(_storage(tensor).nbytes())
 
 
 def _span(tensor: torch.Tensor) -> int:
-    """How many elements of its storage it reaches over."""
+    """Number of elements of its storage between its first and its last element, inclusive."""
     if tensor.nelement() == 0:
         return 0
     return int(sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))) + 1
 
 
 def _end_ptr(tensor: torch.Tensor) -> int:
-    """Where the tensor's last element ends."""
+    """The address after the tensor's last element."""
     return int(tensor.data_ptr()) + _span(tensor) * int(tensor.element_size())
 
 
 def _is_complete(tensor: torch.Tensor) -> bool:
-    """Whether the tensor is all of its memory."""
+    """Whether the tensor covers all of its memory."""
     return (int(tensor.data_ptr()) == storage_ptr(tensor)
             and tensor.nelement() * tensor.element_size() == storage_size(tensor))
 
 
 def _find_shared_tensors(tensors: Tensors) -> list[set[str]]:
-    """The names, together those whose memory overlaps."""
+    """Sets of names whose memory overlaps; a name that shares no memory is a set of its own."""
     by_storage: dict[Any, list[str]] = defaultdict(list)
     for name, tensor in tensors.items():
         if tensor.device.type != "meta" and not _is_copied(tensor):
@@ -141,14 +141,14 @@ def _find_shared_tensors(tensors: Tensors) -> list[set[str]]:
 
 def _remove_duplicate_names(state_dict: Tensors, *, preferred_names: Iterable[str] | None = None,
                             discard_names: Iterable[str] | None = None) -> dict[str, list[str]]:
-    """Of each group that shares memory the name to keep, and those to leave out."""
+    """For each group that shares memory: the name to keep, and those to leave out."""
     preferred, discarded = set(preferred_names or ()), set(discard_names or ())
     result: dict[str, list[str]] = {}
     for names in _find_shared_tensors(state_dict):
         complete = {name for name in names if _is_complete(state_dict[name])}
         if not complete:
-            raise RuntimeError(f"No tensor of {sorted(names)} covers all of the memory that they share, so none can stand "
-                               "for the others. Refusing to save/load the model.")
+            raise RuntimeError(f"No tensor of {sorted(names)} covers all of the memory that they share, so none can replace "
+                               "the others. Refusing to save/load the model.")
         candidates = complete & preferred or complete - discarded or complete
         kept = min(candidates)
         others = sorted(names - {kept})

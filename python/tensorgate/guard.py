@@ -1,32 +1,33 @@
-"""A guard in front of the loaders of a process: what they open is checked first, and refused if it is not accepted.
+"""A guard for the loaders of a process: files that they open are checked first, and refused if they are not accepted.
 
     with tensorgate.guard():
         model = transformers.AutoModel.from_pretrained(folder)
 
-`python -m tensorgate.guard script.py` runs a script, and `TENSORGATE_GUARD=1` in the environment any program, under
-the guard from its first line. Guarded are `safetensors.safe_open`, `safetensors.deserialize` and what stands on them
-(`load_file`, `load`), `torch.load`, `torch.jit.load`, `torch.package.PackageImporter`, `numpy.load`, `joblib.load` and
-`pickle.load`, with what calls these by name: `pandas.read_pickle`, `torch.distributed.checkpoint`, `torch.hub`'s downloads.
+`python -m tensorgate.guard script.py` runs a script under the guard from its first line on; `TENSORGATE_GUARD=1` in the
+environment does the same for any program. The guard covers `safetensors.safe_open`, `safetensors.deserialize` and what
+uses them (`load_file`, `load`), `torch.load`, `torch.jit.load`, `torch.package.PackageImporter`, `numpy.load`,
+`joblib.load` and `pickle.load`, and what calls these by name: `pandas.read_pickle`, `torch.distributed.checkpoint`,
+`torch.hub`'s downloads.
 
-A path is opened once. That descriptor is checked, and the loader gets the same one (`/proc/self/fd/N`); of a file
-object that is no plain file, the loader gets the bytes that were checked. Each loader gets the formats that it reads and
-no others. What is not accepted raises `tensorgate.RejectedError`.
+A path is opened once. That descriptor is checked, and the loader gets the same one (`/proc/self/fd/N`). For a file
+object that is not a plain file, the loader gets the bytes that were checked. Each loader gets only the formats that it
+reads. A file that is not accepted raises `tensorgate.RejectedError`.
 
-`allow` lets more pass. The name of a format that has no parser yet lets files of that format through the loaders that
-read it: `"joblib"` (joblib.load), `"torchscript"` (torch.jit.load, torch.load), `"pytorch-tar"` (torch.load) and `"npz"`
-with pickled objects (numpy.load); such a file runs what it names. `"sha256:<digest>"` lets one file through every
-loader, whatever was found in it. TENSORGATE_GUARD_ALLOW holds the same, apart by commas. A guard counts for all
-threads of the process. What it cannot see is listed in SECURITY.md.
+`allow` lets more files pass. The name of a format that has no parser yet lets files of that format through the loaders
+that read it: `"joblib"` (joblib.load), `"torchscript"` (torch.jit.load, torch.load), `"pytorch-tar"` (torch.load) and
+`"npz"` with pickled objects (numpy.load); loading such a file runs what it names. `"sha256:<digest>"` lets one file
+through every loader, whatever was found in it. TENSORGATE_GUARD_ALLOW holds the same, separated by commas. A guard
+applies to all threads of the process. SECURITY.md lists what it cannot see.
 
-`limits` are those of `tensorgate.check`, and `spool_bytes`: what comes out of a file object that is not a file on disk
-(`gzip.open`, a remote file) is kept in memory while it is checked and loaded, at most this many bytes: 2^30 unless it,
-or TENSORGATE_GUARD_SPOOL_BYTES, says otherwise.
+`limits` are those of `tensorgate.check`, and `spool_bytes`: the bytes of a file object that is not a file on disk
+(`gzip.open`, a remote file) are kept in memory while it is checked and loaded, up to this limit. The default is 2^30, or
+TENSORGATE_GUARD_SPOOL_BYTES.
 
-`trust` names a file of functions and classes that a pickle may use beside PyTorch's, each with its shape
-(`tensorgate.TrustList` says how); TENSORGATE_GUARD_TRUST, or `--trust FILE` before the script, does the same. A file that
-uses them is handed to the loader, which runs their code: for `torch.load(weights_only=True)` they are let through
-torch.serialization.safe_globals, those that this file uses and no others. Nothing is ever loaded with
-`weights_only=False` that did not ask for it.
+`trust` names a file that lists functions and classes that a pickle may use in addition to PyTorch's, and how it may use
+them (`tensorgate.TrustList` explains the syntax); TENSORGATE_GUARD_TRUST, or `--trust FILE` before the script, does the
+same. A file that uses them is passed to the loader, which runs their code: for `torch.load(weights_only=True)` the guard
+uses torch.serialization.safe_globals to allow exactly those that this file uses. The guard never loads a file with
+`weights_only=False` unless the program asked for it.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def guard(*, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,
           trust: str | os.PathLike[str] | TrustList | None = None) -> AbstractContextManager[object]:
     """A context in which loaders are guarded.
 
-    See the module for what `allow` and `trust` take, `tensorgate.check` for `limits`.
+    The module's documentation describes `allow` and `trust`, that of `tensorgate.check` describes `limits`.
     """
     return _Guard(Policy(allow, limits, trust_list(trust)))
 
@@ -70,16 +71,16 @@ def guard(*, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,
 _USAGE = "usage: python -m tensorgate.guard [--trust FILE] [-m MODULE | SCRIPT] ARGUMENT..."
 _HELP = f"""{_USAGE}
 
-Runs a script or a module under the guard: what safetensors, torch, numpy, joblib and pickle
-load from files is checked first, and refused if it is not accepted.
+Runs a script or a module under the guard: files that safetensors, torch, numpy, joblib and
+pickle load are checked first, and refused if they are not accepted.
 
-  --trust FILE   functions and classes that a pickle may use (tensorgate.TrustList says how)
-  -m MODULE      a module instead of a script, as python -m does
-  --help         this text
+  --trust FILE   functions and classes that a pickle may use (see tensorgate.TrustList)
+  -m MODULE      run a module instead of a script, as python -m does
+  --help         show this text
 
-In the environment: TENSORGATE_GUARD_ALLOW, formats and sha256:DIGESTs to let pass, apart by
-commas; TENSORGATE_GUARD_TRUST, as --trust; TENSORGATE_GUARD_SPOOL_BYTES, how much may come
-out of a compressed or remote file. TENSORGATE_GUARD=1 guards every Python program.
+Environment: TENSORGATE_GUARD_ALLOW, formats and sha256:DIGESTs to let pass, separated by
+commas; TENSORGATE_GUARD_TRUST, like --trust; TENSORGATE_GUARD_SPOOL_BYTES, the limit for the
+bytes of a compressed or remote file. TENSORGATE_GUARD=1 guards every Python program.
 """
 
 
@@ -92,7 +93,7 @@ def main() -> NoReturn:
         print(_HELP, end="")
         sys.exit(0)
     if arguments[:1] == ["--trust"] and len(arguments) > 1:
-        os.environ["TENSORGATE_GUARD_TRUST"] = arguments[1]  # for the processes that this one starts as well
+        os.environ["TENSORGATE_GUARD_TRUST"] = arguments[1]  # for child processes as well
         arguments = arguments[2:]
     by_module = arguments[:1] == ["-m"]
     if by_module:
@@ -130,7 +131,7 @@ def _is_module(name: str) -> bool:
 
 
 class _Callable(types.ModuleType):
-    """`tensorgate.guard` is this module and, called, the context."""
+    """`tensorgate.guard` is this module; calling it gives the context."""
 
     def __call__(
         self, *, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,

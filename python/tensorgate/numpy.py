@@ -5,7 +5,7 @@
     save_file({"weight": numpy.zeros((2, 2))}, "model.safetensors")
     arrays = load_file("model.safetensors")
 
-numpy has no BF16 and no F8 of its own: the package `ml_dtypes` gives them.
+numpy has no BF16 and no F8 of its own: the package `ml_dtypes` adds them.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ Arrays = dict[str, npt.NDArray[Any]]
 def load_file(filename: str | os.PathLike[str], *, backend: str | None = None) -> Arrays:
     """All tensors of a file.
 
-    They are read into one block of memory, of which the arrays are views; it is freed with the last of them.
-    `backend="mmap"` gives views of a private mapping of the file instead: see `tensorgate.safe_open` for what that risks.
+    They are read into one block of memory. The arrays are views of it, and it is freed with the last of them.
+    `backend="mmap"` gives views of a private mapping of the file instead: see `tensorgate.safe_open` for the risks.
     """
     with safe_open(filename, "np", backend=backend) as file:
         return file.get_tensors()
 
 
 def load(data: bytes) -> Arrays:
-    """The same of a file's bytes, which are copied once."""
+    """The same for the bytes of a file, which are copied once."""
     checkpoint = open_bytes(data)
     framework = _frameworks.framework("numpy")
     memory, offsets = checkpoint.load()
@@ -49,10 +49,10 @@ def load(data: bytes) -> Arrays:
 
 def save_file(tensor_dict: Arrays, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None, *,
               alignment: int = 8, sync: bool = False) -> None:
-    """Writes arrays to a file that appears under its name at once and whole; until then the old one stays.
+    """Writes arrays to a file that appears under its name whole and in one step; until then the old one stays.
 
-    `alignment` is where the data begin, for readers that map or go past the page cache. With `sync` the file has
-    reached the disk at the end; without, as with the safetensors package, a power cut may lose it.
+    The data start at a multiple of `alignment`, for readers that map the file or bypass the page cache. With `sync` the file has
+    reached the disk when the call returns; without it, as with the safetensors package, a power failure may lose it.
     """
     specs, alive = _specs(tensor_dict)
     serialize_file(specs, filename, metadata, alignment=alignment, sync=sync)
@@ -68,9 +68,9 @@ def save(tensor_dict: Arrays, metadata: dict[str, str] | None = None) -> bytes:
 
 
 def _specs(arrays: Arrays) -> tuple[dict[str, TensorSpec], list[npt.NDArray[Any]]]:
-    """What is to be written, and what must live until it is."""
+    """What to write, and the objects that must stay alive until it is written."""
     if not isinstance(arrays, dict):
-        raise TypeError(f"Expected a dict of str and numpy.ndarray, not {type(arrays).__name__}")
+        raise TypeError(f"Expected a dict of str to numpy.ndarray, not {type(arrays).__name__}")
     specs, alive = {}, []
     for name, array in arrays.items():
         array = _plain(name, array)
@@ -81,14 +81,14 @@ def _specs(arrays: Arrays) -> tuple[dict[str, TensorSpec], list[npt.NDArray[Any]
 
 
 def _plain(name: str, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array as it is written: in C order, little-endian, truth as 0 or 1. A copy only where it must be."""
+    """The array as it is written: in C order, little-endian, booleans as 0 or 1. Copied only if necessary."""
     if not isinstance(given, np.ndarray):
-        raise TypeError(f"The value of `{name}` is not a numpy.ndarray but a {type(given).__name__}")
+        raise TypeError(f"The value of `{name}` must be a numpy.ndarray, not {type(given).__name__}")
     if isinstance(given, np.ma.MaskedArray) and np.any(given.mask):
-        raise ValueError(f"The array `{name}` has masked elements, which the format cannot say: save `.filled()`")
+        raise ValueError(f"The array `{name}` has masked elements, which the format cannot store: save `.filled()`")
     if _leaves_its_memory(given):
-        raise ValueError(f"The array `{name}` reaches outside the memory that it is a view of: that was resized after the "
-                         "view was made, or its strides are wrong")
+        raise ValueError(f"The array `{name}` reaches outside the memory that it is a view of: that memory was resized after "
+                         "the view was created, or its strides are wrong")
     array = np.asarray(given)
     if array.dtype.byteorder == ">" or not array.flags.c_contiguous:
         array = np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")
@@ -98,7 +98,7 @@ def _plain(name: str, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _leaves_its_memory(array: npt.NDArray[Any]) -> bool:
-    """Of a view: whether not all of it is within the array that owns the memory, as far as that is an array."""
+    """Whether a view reaches outside the array that owns the memory, if the owner is an array."""
     owner: Any = array
     while getattr(owner, "base", None) is not None:
         owner = owner.base
@@ -108,7 +108,7 @@ def _leaves_its_memory(array: npt.NDArray[Any]) -> bool:
 
 
 def _bounds(array: npt.NDArray[Any]) -> tuple[int, int]:
-    """Where its memory begins and ends."""
+    """The first address of its memory, and the one after its last."""
     begin = end = array.ctypes.data
     for size, stride in zip(array.shape, array.strides):
         begin += min((size - 1) * stride, 0)

@@ -5,7 +5,8 @@
     save_file({"weight": torch.zeros((2, 2))}, "model.safetensors")
     tensors = load_file("model.safetensors")
 
-`load` stands for `torch.load(weights_only=True)` as well: it reads checkpoints of PyTorch's without running anything.
+`load` is also a drop-in replacement for `torch.load(weights_only=True)`: it reads PyTorch checkpoints without running
+anything in them.
 
     state_dict = load("model.pt")
 """
@@ -20,7 +21,7 @@ import torch
 from tensorgate import _frameworks, _pytorch
 from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
 from tensorgate._open import safe_open
-# Some of these are here for programs that take them from safetensors.torch.
+# Some of these are for programs that import them from safetensors.torch.
 from tensorgate._torch_memory import (Tensors, _end_ptr, _find_shared_tensors, _is_complete,  # noqa: F401
                                       _remove_duplicate_names, refuse_without_values, storage_ptr, storage_size, written)
 
@@ -30,8 +31,8 @@ __all__ = ["load", "load_file", "load_model", "save", "save_file", "save_model"]
 def load_file(filename: str | os.PathLike[str], device: str | int = "cpu", *, backend: str | None = None) -> Tensors:
     """All tensors of a file.
 
-    On the CPU they are views of a private mapping, as with the safetensors package; with `backend="pread"` of one block
-    of memory into which the file was read. `tensorgate.safe_open` says what either risks.
+    On the CPU they are views of a private mapping, as in the safetensors package; with `backend="pread"`, of one block of
+    memory that the file was read into. `tensorgate.safe_open` describes the risks of both.
     """
     with safe_open(filename, "pt", device, backend=backend) as file:
         return file.get_tensors()
@@ -45,18 +46,19 @@ def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, mma
 
 
 def load(f: Any, map_location: Any = None, *, mmap: bool | None = None, weights_only: Literal[True] = True) -> Any:
-    """What `torch.load(f, map_location, weights_only=True)` gives for a checkpoint of PyTorch's: ZIP or legacy stream.
+    """What `torch.load(f, map_location, weights_only=True)` returns for a PyTorch checkpoint (ZIP or legacy stream).
 
     The objects are equal to those of torch: containers and plain values, tensors with their strides, tensors that
-    share memory, parameters. Nothing of the file is run; every check of the strict profile comes first, and
-    `RejectedError` is raised for a file that is not accepted. The tensors are in memory of this process; with `mmap=True`
-    in a private mapping of the file, lazily, of which `tensorgate.safe_open` tells the risk. A file object is read from
-    where it is; one that is not a file on disk (`gzip.open`, a remote file) may give 2^30 bytes. `weights_only=False` is refused.
+    share memory, parameters. Nothing in the file is run; every check of the strict profile comes first, and
+    `RejectedError` is raised for a file that is not accepted. The tensors are in memory of this process, or with
+    `mmap=True` in a lazy private mapping of the file, whose risk `tensorgate.safe_open` describes. A file object is read
+    from its position on; if it is not a file on disk (`gzip.open`, a remote file), up to 2^30 bytes are read.
+    `weights_only=False` is refused.
 
-    Bytes are those of a safetensors file, as with the safetensors package: all its tensors by name, copied once.
+    Bytes are the content of a safetensors file, as in the safetensors package: all its tensors by name, copied once.
     """
     if weights_only is not True:
-        raise ValueError("weights_only=False runs what is in the file: tensorgate.torch.load never does")
+        raise ValueError("weights_only=False runs code from the file, which tensorgate.torch.load never does")
     if not isinstance(f, (bytes, bytearray, memoryview)):
         return _pytorch.load(f, map_location, bool(mmap))
     checkpoint = open_bytes(f)
@@ -71,11 +73,11 @@ def load(f: Any, map_location: Any = None, *, mmap: bool | None = None, weights_
 
 def save_file(tensors: Tensors, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None, *,
               alignment: int = 8, sync: bool = False) -> None:
-    """Writes tensors to a file that appears under its name at once and whole; until then the old one stays.
+    """Writes tensors to a file that appears under its name whole and in one step; until then the old one stays.
 
-    Tensors that share memory are refused (`save_model` keeps one of them), and so are sparse ones, those that are not
-    contiguous, and those without values in memory (meta, fake, freed). Conjugate and negative views are written with the
-    values that they show. See `tensorgate.numpy.save_file` for `alignment` and `sync`.
+    Refuses tensors that share memory (`save_model` keeps one of them), sparse tensors, tensors that are not contiguous, and
+    tensors without values in memory (meta, fake, freed). Conjugate and negative views are written with the values that
+    they show. See `tensorgate.numpy.save_file` for `alignment` and `sync`.
     """
     specs, alive = _specs(tensors)
     serialize_file(specs, filename, metadata, alignment=alignment, sync=sync)
@@ -92,11 +94,11 @@ def save(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
 
 def save_model(model: torch.nn.Module, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None,
                force_contiguous: bool = True) -> None:
-    """Writes a model's tensors; of those that share memory one is written, and the others' names go to the metadata."""
+    """Writes a model's tensors. One of each group that shares memory is written; the metadata names the others."""
     state = dict(_module(model).state_dict())
     refuse_without_values(state)
     if metadata is not None and not isinstance(metadata, dict):
-        raise TypeError(f"metadata is a dict of str and str, not {type(metadata).__name__}")
+        raise TypeError(f"metadata must be a dict of str to str, not {type(metadata).__name__}")
     metadata = dict(metadata) if metadata is not None else None
     for kept, removed in _remove_duplicate_names(state).items():
         for name in removed:
@@ -115,9 +117,9 @@ def save_model(model: torch.nn.Module, filename: str | os.PathLike[str], metadat
 
 def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict: bool = True,
                device: str | int = "cpu", *, backend: str | None = None) -> tuple[list[str], list[str]]:
-    """Fills a model with what `save_model` wrote; returns the names that were missing, and those that nobody wanted.
+    """Fills a model with the tensors that `save_model` wrote; returns the missing names and the unexpected names.
 
-    With `strict` such names raise RuntimeError.
+    With `strict`, such names raise RuntimeError.
     """
     state = load_file(filename, device, backend=backend)
     duplicates = _remove_duplicate_names(_module(model).state_dict(), preferred_names=state.keys())
@@ -125,7 +127,7 @@ def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict:
     missing, unexpected = set(answer.missing_keys), list(answer.unexpected_keys)
     for removed in duplicates.values():
         for name in removed:
-            # One of several names for the same memory: it need not be in the file, and should not.
+            # One of several names for the same memory: it is not required to be in the file, and should not be.
             if name in missing:
                 missing.remove(name)
             else:
@@ -141,12 +143,12 @@ def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict:
 
 def _module(model: torch.nn.Module) -> torch.nn.Module:
     if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"model is a torch.nn.Module, not {type(model).__name__}")
+        raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
     return model
 
 
 def _specs(tensors: Tensors) -> tuple[dict[str, TensorSpec], list[torch.Tensor]]:
-    """What is to be written, and what must live until it is."""
+    """What to write, and the objects that must stay alive until it is written."""
     if not isinstance(tensors, dict):
         raise ValueError(f"Expected a dict of [str, torch.Tensor] but received {type(tensors)}")
     refuse_without_values(tensors)

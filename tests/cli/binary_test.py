@@ -1,4 +1,4 @@
-"""The command as a file: what it needs, how large it is, how fast it starts and scans."""
+"""The command as a file: its dependencies, its size, and how fast it starts and scans."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ class Binary(Case):
         except FileNotFoundError:
             self.skipTest("readelf is not installed")
         needed = [line.split("[")[1].rstrip("]") for line in out.splitlines() if "(NEEDED)" in line]
-        # libc's own parts: the loader, and libm where it is apart.
+        # libc's own parts: the loader, and libm if it is separate.
         extra = [name for name in needed if not name.startswith(("libc.so.", "ld-linux", "libm.so."))]
         self.assertEqual(extra, [])
 
@@ -34,7 +34,7 @@ class Binary(Case):
             self.run_command("scan", path, code=ACCEPTED)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        # Less than 5 ms; the middle one, because the time of Python's own fork is in it. Some room for a busy machine.
+        # Less than 5 ms; the median, because it includes Python's own fork. Some room for a busy machine.
         self.assertLess(sorted(times)[len(times) // 2], 0.015)
 
     def test_many_files(self):
@@ -47,7 +47,7 @@ class Binary(Case):
             start = time.monotonic()
             self.run_command("scan", "--format", "jsonl", self.dir, code=ACCEPTED)
             best = min(best, time.monotonic() - start)
-        # 20,000 a second is the promise (bench/); a tenth of it is a bug and not a busy machine.
+        # The promise is 20,000 per second (bench/); a tenth of it is a bug and not a busy machine.
         self.assertLess(best, 5000 / 2000)
 
 

@@ -1,4 +1,4 @@
-"""Sharded checkpoints: the index's line speaks of the whole, each shard keeps its own."""
+"""Sharded checkpoints: the index's line covers the whole checkpoint, and each shard has its own."""
 
 import json
 import os
@@ -58,7 +58,7 @@ class Scan(Checkpoint):
     def test_named(self):
         self.assertEqual(self.scan_one(self.index, code=ACCEPTED)["tensors"], 2)
         self.assertEqual(self.scan_one(INDEX, cwd=self.folder, code=ACCEPTED)["tensors"], 2)
-        # By a link elsewhere its shards are looked for beside the link, as loaders do.
+        # Through a link elsewhere, its shards are looked for next to the link, as loaders do.
         os.symlink(self.index, self.dir / INDEX)
         self.assertEqual(self.rules(self.scan_one(self.dir / INDEX, code=REJECTED))[0], "checkpoint/shard-missing")
         os.symlink(self.folder, self.dir / "n")
@@ -113,7 +113,7 @@ class Scan(Checkpoint):
         self.assertIn("checkpoint/shard-missing", self.rules(self.scan_one(self.index, code=REJECTED)))
 
     def test_reference_profile(self):
-        # The reference reads a header that begins with a space; strict does not.
+        # The reference accepts a header that starts with a space; the strict profile does not.
         header = b' {"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}'
         self.put("m/" + self.two, safetensors(header, bytes(4)))
         self.whole(REJECTED)
@@ -137,7 +137,7 @@ class Scan(Checkpoint):
     def test_no_descriptors_left(self):
         if SANITIZED:
             self.skipTest("the sanitizer needs some itself")
-        # Standard streams, the folder and the index: none is left for a shard.
+        # Standard streams, the folder and the index: no descriptor is left for a shard.
         limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
         whole = self.scan_one(self.index, code=UNDECIDED, preexec_fn=limit)
         self.assertEqual(set(self.rules(whole)), {"checkpoint/shard-undecided"})
@@ -157,7 +157,7 @@ class Scan(Checkpoint):
 class Sanitize(Checkpoint):
     def setUp(self):
         super().setUp()
-        # Spelling, order and padding that no canonical file has; a tensor that the index leaves out.
+        # Spelling, order and padding that are not canonical; a tensor that the index leaves out.
         odd = b'{ "z":{"shape":[4],"data_offsets":[0,4],"dtype":"U8"},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]},' \
               b'"__metadata__":{"format":"pt","note":"two"}}'
         self.put("m/" + self.two, safetensors(odd + b" " * 99, b"zzzzbbbb"))
@@ -188,7 +188,7 @@ class Sanitize(Checkpoint):
                 "metadata": {"total_size": 12}, "weight_map": {"a": self.one, "b": self.two, "z": self.two}})
             self.assertEqual(self.lines(self.out, code=ACCEPTED)[INDEX]["findings"], [])
             self.run_command("diff", "--metadata", self.folder, self.out, code=0)
-            # Each is what sanitize makes of the shard alone.
+            # Each is what sanitize makes of the single shard.
             for name in (self.one, self.two):
                 self.run_command("sanitize", self.folder / name, self.dir / "alone", code=ACCEPTED)
                 self.assertEqual(written[name], (self.dir / "alone").read_bytes())
@@ -243,11 +243,11 @@ class Sanitize(Checkpoint):
         self.put("n/" + INDEX, index({"b": "sub/x.safetensors"}))
         (self.dir / "elsewhere").mkdir()
         before = self.contents(self.dir)
-        # A link in OUT is no way out of it.
+        # A link in OUT does not lead outside it.
         self.out.mkdir()
         os.symlink("../elsewhere", self.out / "sub")
         self.assertEqual(self.sanitize(self.dir / "n", self.out, code=UNDECIDED)["error"]["rule"], "save/create-failed")
-        # The last shard's name is taken by a folder: the first was written, and does not appear.
+        # A folder has the last shard's name: the first shard was written, and does not appear.
         taken = self.dir / "taken"
         (taken / self.two).mkdir(parents=True)
         self.assertEqual(self.sanitize(self.folder, taken, code=UNDECIDED)["error"]["rule"], "io/not-regular")
@@ -290,7 +290,7 @@ class OtherCommands(Checkpoint):
         check_line(self, out["report"])
         self.assertIsNone(out["contents"])
 
-    def test_written_anew(self):
+    def test_rewritten(self):
         self.put("m/" + self.two, safetensors({"__metadata__": {"format": "pt"}, "b": tensor(0, 4)}, b"bbbb"))
         whole = self.dir / "whole.safetensors"
         self.run_command("merge", self.folder, whole, code=ACCEPTED)
@@ -341,7 +341,7 @@ class Links(Checkpoint):
         self.assertEqual(lines[INDEX]["tensors"], 2)
         for command in (("inspect", self.folder), ("hash", self.index), ("diff", self.folder, self.folder)):
             self.run_command(*command, code=ACCEPTED)
-        # To another shard: each name is what it leads to.
+        # To another shard: each name refers to its target.
         os.remove(self.folder / self.two)
         os.symlink(self.one, self.folder / self.two)
         self.assertEqual(self.rules(self.whole(REJECTED)), ["checkpoint/tensor-absent", "checkpoint/tensor-in-two-shards"])

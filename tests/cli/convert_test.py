@@ -1,4 +1,4 @@
-"""Checkpoints converted, against what they were made of. They are written here, without PyTorch."""
+"""Converted checkpoints, compared with their contents. The checkpoints are written here, without PyTorch."""
 
 import collections
 import io
@@ -11,7 +11,7 @@ import zipfile
 
 from support import ACCEPTED, REJECTED, UNDECIDED, UNSUPPORTED, USAGE, Case
 
-# What a pickle of PyTorch's names, for the pickler to find.
+# Names in PyTorch's pickles, for the pickler to find.
 TORCH, UTILS = types.ModuleType("torch"), types.ModuleType("torch._utils")
 
 
@@ -112,7 +112,7 @@ class Convert(Case):
     def test_memory_is_constant(self):
         peaks = []
         for size in (24 << 20, 96 << 20):
-            # As it stands, and its columns, which are taken together by tiles of 16 MiB.
+            # Unchanged, and its columns, which are read together in tiles of 16 MiB.
             storage, rows = Storage(0, "ByteStorage", size), size >> 12
             path = self.put("in.pt", checkpoint({"whole": View(storage, 0, (size,), (1,)),
                                                  "turned": View(storage, 0, (4096, rows), (1, 4096))}, {0: bytes(size)}))
@@ -150,7 +150,7 @@ class Convert(Case):
             result = self.convert(checkpoint({"w": view}, {0: record}), code=UNSUPPORTED)
             self.assertIn(word, result.stderr)
             self.assertIn(b"tensor w", result.stderr)
-        # Within the storage each, and together far more than the file.
+        # Each within its storage, but together far larger than the file.
         views = {str(i): View(Storage(0, "ByteStorage", 1 << 20), 0, ((1 << 20) - i,), (1,)) for i in range(80)}
         self.assertIn(b"overlap", self.convert(checkpoint(views, {0: bytes(1 << 20)}), code=UNSUPPORTED).stderr)
         self.assertIn(b"convert/no-tensors", self.convert(checkpoint({"a": 1}, {}), code=UNSUPPORTED).stderr)
@@ -172,7 +172,7 @@ class Convert(Case):
 
 
 class Folder(Case):
-    """Shards under an index of PyTorch's, and a file beside none."""
+    """Shards with an index of PyTorch's, and one file next to them that is not in it."""
     ONE, TWO = (f"pytorch_model-0000{i}-of-00002.bin" for i in (1, 2))
     OUT = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
     INDEX = "model.safetensors.index.json"

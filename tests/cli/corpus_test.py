@@ -1,4 +1,4 @@
-"""The whole corpus through the command: each line keeps the contract and tells what the manifest says."""
+"""The whole corpus through the command: each line follows the contract and reports what the manifest says."""
 
 import json
 import os
@@ -19,7 +19,7 @@ class Corpus(Case):
         entries = [entry for entry in manifest["entries"] if not entry["limits"]]
         self.entries = {entry["path"]: entry for entry in entries if "files" not in entry}
         self.assertGreater(len(self.entries), 100)
-        # Of a checkpoint its index tells; those of a folder without one index are no files to name.
+        # A checkpoint is given by its index; folders without exactly one index are not files to name.
         self.checkpoints = {file["path"]: entry for entry in entries for file in entry.get("files", ())
                             if os.path.basename(file["path"]) in INDEXES}
         self.assertGreater(len(self.checkpoints), 50)
@@ -38,7 +38,7 @@ class Corpus(Case):
                 with self.subTest(path=path, profile=profile):
                     told = entry[profile]
                     if path.endswith(".pkl") and line["format"] != "pickle":
-                        self.assertEqual(line["verdict"], "unsupported")  # nothing tells it from other bytes
+                        self.assertEqual(line["verdict"], "unsupported")  # it cannot be distinguished from other bytes
                         continue
                     self.assertEqual(line["verdict"], told["verdict"])
                     errors = [f for f in line["findings"] if f["severity"] == "error"]

@@ -1,4 +1,4 @@
-"""One door: each command that is given a file of the corpus says the verdict, the first rule and the format that scan says."""
+"""One entry point: each command that is given a file of the corpus reports the verdict, first rule and format of a scan."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from support import ACCEPTED, REJECTED, SANITIZED, UNDECIDED, UNSUPPORTED, Case,
 
 CORPUS = pathlib.Path(os.environ.get("TENSORGATE_CORPUS_DIR", ""))
 CODES = {"accepted": ACCEPTED, "rejected": REJECTED, "undecided": UNDECIDED, "unsupported": UNSUPPORTED}
-# Why an accepted file is of no use to a command.
+# Why a command cannot use an accepted file.
 REASONS = ("use/", "convert/")
 
 
@@ -29,7 +29,7 @@ class EveryDoor(Case):
     def files(self):
         manifest = json.loads((CORPUS / "manifest.json").read_text())
         for entry in sampled(manifest["entries"]):
-            # Of those with limits of their own the library's test sees to.
+            # Those with their own limits are covered by the library's test.
             if entry["limits"]:
                 continue
             if "files" not in entry:

@@ -12,7 +12,7 @@ CORPUS = pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"])
 PLAIN = b"\x80\x02}X\x01\x00\x00\x00aK\x01s."
 DONE = ACCEPTED
 
-# What each kind of input leads to: of the commands that read tensors, of convert, of those that write safetensors.
+# The result of each kind of input: for commands that read tensors, for convert, and for those that write safetensors.
 KINDS = {
     "good.safetensors": (GOOD, DONE, UNSUPPORTED, DONE),
     "good": (GOOD, DONE, UNSUPPORTED, DONE),
@@ -37,7 +37,7 @@ KINDS = {
     "pointer.bin": (LFS, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
     "missing": (None, UNDECIDED, UNDECIDED, UNDECIDED),
 }
-# Of several codes: 4 over 2 over 1 over 3 over 0.
+# If there are several codes: 4 over 2 over 1 over 3 over 0.
 ORDER = [DONE, UNSUPPORTED, REJECTED, UNDECIDED]
 
 
@@ -55,7 +55,7 @@ class Table(Case):
             self.paths[name] = self.dir / "in" / name
             if content is not None:
                 content = content if isinstance(content, bytes) else content.read_bytes()
-                # Cut short: the list of members is at the end.
+                # Truncated: the directory is at the end.
                 self.put("in/" + name, content[:-1] if name == "bad.pt" else content)
         self.target = self.out / "x.safetensors"
 
@@ -84,7 +84,7 @@ class Table(Case):
                     self.check_why(command, result)
 
     def check_why(self, command, result):
-        """What is accepted and of no use here is never called anything else, and a rule says why."""
+        """An accepted file that cannot be used is still called accepted, and a rule says why it cannot be used."""
         said = (result.stdout + result.stderr).decode()
         scanned = self.scan_one(next(part for part in command if self.dir / "in" in getattr(part, "parents", ())))
         if result.returncode == UNSUPPORTED and scanned["verdict"] == "accepted":

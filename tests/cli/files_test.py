@@ -1,4 +1,4 @@
-"""Folders, links, and what is no file."""
+"""Folders, links, and paths that are not files."""
 
 import os
 import resource
@@ -14,7 +14,7 @@ class Folders(Case):
             self.put(name + ".safetensors")
         first = [line["path"] for line in self.scan(self.dir, code=ACCEPTED)]
         names = [os.path.relpath(path, self.dir) for path in first]
-        # Bytewise within each folder, a folder where its own name stands.
+        # Bytewise within each folder, with a folder's contents at the place of its name.
         self.assertEqual(names, ["C.safetensors", "a/x/1.safetensors", "a/y.safetensors", "a/z.safetensors",
                                  "a-b.safetensors", "a.b.safetensors", "b.safetensors", "\u00e9.safetensors"])
         self.assertEqual(first, [line["path"] for line in self.scan(self.dir)])
@@ -101,7 +101,7 @@ class NotRegular(Case):
             self.assertIn(self.rules(line)[0], ("io/not-regular", "io/open-failed"))
 
     def test_proc(self):
-        # Regular by its type, but its size is a lie.
+        # A regular file by its type, but its size is false.
         if os.path.exists("/proc/self/status"):
             self.assertNotEqual(self.scan_one("/proc/self/status")["verdict"], "accepted")
 
@@ -137,7 +137,7 @@ class Links(Case):
         os.symlink(self.root / "v1" / "model.safetensors", self.root / "absolute.safetensors")
         os.symlink("../latest.safetensors", self.root / "v1" / "again.pt")
         os.symlink("bad.safetensors", self.root / "good.safetensors")
-        # By whatever way the folder is named. Each name has its line.
+        # However the folder is named. Each name has its line.
         os.symlink(self.root, self.dir / "way")
         for root, options in ((self.root, {}), (self.dir / "way", {}), (".", {"cwd": self.root})):
             lines = {line["path"].rpartition("/")[2]: line for line in self.scan(root, code=REJECTED, **options)}
@@ -147,7 +147,7 @@ class Links(Case):
         for name in ("bad.safetensors", "good.safetensors"):
             (self.root / name).unlink()
         self.scan(self.root, code=ACCEPTED)
-        # What was named is the border, not what is above it.
+        # The given folder is the limit, not what is above it.
         lines = self.scan(self.root / "v1", code=UNDECIDED)
         self.assertEqual([self.rules(line) for line in lines], [["io/link-not-followed"], []])
         # A folder is not entered a second time.

@@ -1,4 +1,4 @@
-"""Where inspect --globals and --opcodes find pickles: by content, in any file, and what they say where there is none."""
+"""Where inspect --globals and --opcodes find pickles: by content, in any file, and their output if there is none."""
 
 import bz2
 import collections
@@ -118,7 +118,7 @@ class Members(Inspect):
             self.assertIn("pickle:\n", text)
             self.assertIn("storages:\n", text)
             self.assertEqual(text.count("posix.system"), 2)
-        # Of the oldest kind, without a mark.
+        # Of the oldest kind, without a signature.
         old = patched(tarred({"pickle": EVIL[2]}), b"ustar", 0, bytes(8))
         old = old[:148] + b"%06o\0 " % (sum(old[:148]) + 8 * 32 + sum(old[156:512])) + old[156:]
         self.finds(old)
@@ -157,7 +157,7 @@ class Members(Inspect):
                 patched(plain, b"PK\3\4", 18, struct.pack("<II", 1 << 31, 1 << 31)),
                 patched(plain, b"PK\3\4", 18, struct.pack("<II", 0, 0)),
                 patched(plain, b"PK\1\2", 42, struct.pack("<I", 999)),  # the member's place
-                patched(plain, b"PK\1\2", 10, b"\0\1"),  # a method that there is not
+                patched(plain, b"PK\1\2", 10, b"\0\1"),  # a method that does not exist
                 plain[:plain.index(b"PK\1\2")], plain[:-1], plain[:-22], b"GARBAGE" * 9 + plain, plain + b"x" * 70000,
                 plain + plain.replace(b"m/data", b"n/data"), plain.replace(b"PK\1\2", b"PK\1\1")):
             with self.subTest(content=content[:30]):
@@ -190,7 +190,7 @@ class Numpy(Inspect):
         self.finds(npy(EVIL[2], "[('a', '<f4'), ('b', '|O')]"))
         # Several in one file, numbers first.
         self.finds(npy(bytes(8), "'<f8'") + npy(EVIL[2]))
-        # What is no pickle there is one that is broken.
+        # What cannot be read as a pickle there is a damaged one.
         self.globals(npy(b"\xff\xff\xff"), REJECTED)
 
     def test_numbers(self):
@@ -200,7 +200,7 @@ class Numpy(Inspect):
 
 
 class Joblib(Inspect):
-    """As joblib writes it: where an array is, its elements stand in the middle of the pickle."""
+    """As written by joblib: the elements of an array are in the middle of the pickle."""
 
     class Wrapper:
         def __init__(self, shape, dtype):
@@ -270,7 +270,7 @@ class Joblib(Inspect):
                 text = self.finds(self.dump([array, collections.OrderedDict()], protocol))
                 self.assertLess(text.index("posix.system"), text.index("OrderedDict"))
 
-    def test_sizes_that_nobody_has(self):
+    def test_impossible_sizes(self):
         for name, shape in (("f8", (1 << 62, 8)), ("f", (2,)), ("f8", ("x",)), ("f99999999999", (1,)), ("f8", (1 << 20,))):
             content = self.dump([System(), self.Wrapper(shape, self.Dtype(name))], 2, bytes(16))
             self.finds(content)
@@ -350,7 +350,7 @@ class Streams(Inspect):
                 content = pickle.dumps(value, protocol)
                 self.finds(content)
                 self.assertLess(self.peak_of(content), 200 << 20)
-        # A line that has no end.
+        # A line without an end.
         self.globals(b"\x80\x02I" + b"1" * (5 << 20), REJECTED)
         self.assertIn("--limit-header-bytes", self.run_command(
             "inspect", "--globals", "--limit-header-bytes", "3M", self.put("x", b"\x80\x02I" + b"1" * (9 << 20)),
@@ -399,7 +399,7 @@ class None_(Inspect):
             path = CORPUS / entry["path"]
             report = self.scan_one(path)
             if report["verdict"] != "accepted":
-                continue  # nothing tells it from other bytes
+                continue  # it cannot be distinguished from other bytes
             with self.subTest(path=entry["path"]):
                 code = UNSUPPORTED if report["format"] in ("safetensors", "numpy") else ACCEPTED
                 result = self.run_command("inspect", "--globals", path, code=code)
@@ -420,7 +420,7 @@ class None_(Inspect):
                     self.assertIn(b"contains no pickle", result.stdout)
 
     def test_storages_are_data(self):
-        # Of what is accepted each byte is known: a record is no pickle, whatever it begins with.
+        # Every byte of an accepted file is known: a record is not a pickle, whatever it starts with.
         record = EVIL[2].ljust(64, b".")
         view = View(Storage(0, "ByteStorage", 64), 0, (64,), (1,))
         content = checkpoint({"w": view}, {0: record})
@@ -446,7 +446,7 @@ class Within(Inspect):
         self.finds(pickle.dumps("text " * 9 + EVIL[0].decode("latin-1") + " text", 4))
 
     def test_an_archive_that_a_pickle_swallows(self):
-        # The first member claims all bytes up to the last one, and is a text of as many to a pickle.
+        # The first member claims all bytes up to the last one, and to a pickle it is a text of that length.
         for hidden, code in ((EVIL[2], REJECTED), (None, UNDECIDED)):
             second = zipped({"evil.pkl": hidden}) if hidden else zipped({"evil.pkl": EVIL[2]}, DEFLATED)
             for text in (b"X", b"\x8d", b"\x8e"):
@@ -458,7 +458,7 @@ class Within(Inspect):
                 names, shown = self.globals(header + b"a" + first + second[:-1] + b".", code)
                 self.assertIn("posix.system" if hidden else "it is compressed (deflate)", names if hidden else shown)
 
-    def test_text_that_is_no_pickle(self):
+    def test_text_that_is_not_a_pickle(self):
         text = "basic\nconfig\n(if\nneeded\n.github\ndocs\ntests\n" * 20
         for protocol in (0, 2, 4):
             content = pickle.dumps([text, text.encode()], protocol)

@@ -1,4 +1,4 @@
-"""What inspect shows of pickles: each opcode and each name, whatever the file is."""
+"""The output of inspect for pickles: each opcode and each name, whatever the file is."""
 
 import collections
 import io
@@ -52,7 +52,7 @@ class InspectPickle(Case):
         for data in (
             posix + system + b"p77\n0g77\n" + call,
             posix + system + b"p" + b"0" * 300 + b"7\n0U\x01xp0\n0g7\n" + call,
-            # MEMOIZE writes entry 1 and then 2, since so many were there.
+            # MEMOIZE writes entry 1 and then 2, the number of entries so far.
             b"\x8c\x0bcollectionsq\x010" + posix + b"\x940\x8c\x0bOrderedDictq\x020" + system + b"\x940h\x01h\x02" + call,
         ):
             with self.subTest(data):
@@ -74,7 +74,7 @@ class InspectPickle(Case):
         self.assertRegex(text, r"x/data.pkl:\n +\d+  outside  evil_mod.evil_fn\nx/constants.pkl:\n")
 
     def test_several_pickles_and_what_follows(self):
-        # Nothing is outside in it; that it is rejected for what follows is said, too.
+        # Nothing in it is outside the format; that it is rejected for what follows is reported, too.
         text = self.shown("--opcodes", b"\x80\x02N.\x80\x02K\x05.\x01\x02\x03", code=REJECTED)
         self.assertIn("       6  BININT1 5", text)
         self.assertIn("       9  3 bytes follow", text)

@@ -1,4 +1,4 @@
-"""Every JSON that the command writes: no object holds a key twice, whatever the file. Readers differ in which they keep."""
+"""All JSON that the command writes: no object has a key twice, whatever the file. Readers differ in which one they keep."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class Keys(Case):
     def test_every_file_of_the_corpus(self):
         manifest = json.loads((CORPUS / "manifest.json").read_text())
         paths = [CORPUS / entry["path"] for entry in manifest["entries"]
-                 if not entry["big"] and entry.get("size", 0) < 1 << 20]  # of several files the folder
+                 if not entry["big"] and entry.get("size", 0) < 1 << 20]  # for several files, the folder
         self.assertGreater(len(paths), 500)
         for path in sampled(paths):
             with self.subTest(path=str(path.relative_to(CORPUS))):

@@ -1,4 +1,4 @@
-"""What a check may cost, by the command: its limits, its timeout, and senders that are slow, silent or do not end."""
+"""The cost of a check by the command: its limits, its timeout, and senders that are slow, silent or endless."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ DEFLATED = FIRST.replace(b"\x14\0\0\0\0\0", b"\x14\0\0\0\x08\0", 1)
 
 
 class Sender:
-    """`scan -` with its other end held open; what is sent may be refused while it is sent."""
+    """`scan -` with its other end kept open; the command may refuse the data while they are sent."""
 
     def __init__(self, case, *arguments):
         read, self.write = os.pipe()
@@ -35,7 +35,7 @@ class Sender:
             self.write = -1
 
     def send(self, parts, pause=0.0):
-        """How many bytes went out before the command had heard enough."""
+        """The number of bytes sent before the command had read enough."""
         sent = 0
         try:
             for part in parts:
@@ -113,7 +113,7 @@ class Timeout(Case):
 
 
 class Streams(Case):
-    """The sender goes on for as long as it is listened to."""
+    """The sender continues as long as the command reads."""
 
     def endless(self, start, *arguments, code):
         sender = Sender(self, *arguments)

@@ -1,4 +1,4 @@
-"""Hostile text in each output, files that appear whole, full disks, the rules' documents."""
+"""Hostile text in every output, files that appear whole, full disks, the rules' documentation."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ DECEPTIVE = [c for c in HOSTILE if not c.isascii() or c in "\r\x1b\x07\x7f"]
 
 
 def forms():
-    """The forms of a scan's reports, as its help lists them."""
+    """The report formats of a scan, as listed by its help."""
     text = subprocess.run([COMMAND, "scan", "--help"], capture_output=True, text=True, check=True).stdout
     listed = re.search(r"Output format: (.*?)\n *--", text, re.DOTALL)
     found = [form.split(",")[0].strip() for form in listed[1].split(";")]

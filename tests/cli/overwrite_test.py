@@ -1,4 +1,4 @@
-"""What a command reads is never overwritten by what it writes: usage errors, before anything is written."""
+"""A command never overwrites what it reads: usage errors, before anything is written."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class Overwrite(Case):
         self.torch = self.put("in/x.pt", (CORPUS / "torch/accept/zip-plain.pt").read_bytes())
 
     def refused(self, *command, **options):
-        """Nothing has changed, and the message is fit to be shown."""
+        """Nothing has changed, and the message is safe to display."""
         before = self.state()
         result = self.run_command(*command, code=USAGE, **options)
         self.assertEqual(self.state(), before)
@@ -119,7 +119,7 @@ class Overwrite(Case):
         self.run_command("convert", single.parent, single.parent, code=ACCEPTED)
 
     def test_split_removes_no_input(self):
-        # Former shards of the same name go when new ones come.
+        # Old shards of the same name are removed when new ones appear.
         for name in ("model-00001-of-00001.safetensors", "model-00007-of-00009.safetensors"):
             path = self.put("s/" + name)
             self.refused("split", "--max-shard-size", "4", path, path.parent)
@@ -157,7 +157,7 @@ class Overwrite(Case):
                         self.refused(*command, "--output", output)
         self.refused("sanitize", INDEX, ".", cwd=folder)
         self.refused("merge", *shards, shards[1])
-        # Beside them is no overwriting.
+        # A file next to them is not overwritten.
         self.run_command("merge", folder, folder / "one.safetensors", code=ACCEPTED)
         self.run_command("hash", folder, "--output", folder / "hash.txt", code=ACCEPTED)
         self.run_command("hash", folder, "--output", folder / "hash.txt", code=ACCEPTED)

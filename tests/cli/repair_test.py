@@ -1,4 +1,4 @@
-"""sanitize --profile reference on a folder of shards: repairs what only strict refuses, and says what it changed."""
+"""sanitize --profile reference on a folder of shards: repairs what only strict refuses, and reports what it changed."""
 
 import json
 import unittest
@@ -6,7 +6,7 @@ import unittest
 from checkpoint_test import INDEX, Checkpoint, index, shard
 from support import ACCEPTED, OVERLAP, REJECTED, UNDECIDED, check_line, safetensors, tensor
 
-# Which the reference reads: a space before the header, and of two tensors of a name the last.
+# Accepted by the reference: a space before the header, and of two tensors with the same name the last.
 ODD = safetensors(b' {"b":{"dtype":"I8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[2,2],"data_offsets":[0,4]},'
                   b'"__metadata__":{"format":"np","format":"pt"}}', b"bbbb")
 
@@ -35,7 +35,7 @@ class Repair(Checkpoint):
             self.assertRegex(told["content_sha256"], "^[0-9a-f]{64}$")
             self.assertEqual(self.lines(self.out, code=ACCEPTED)[INDEX]["findings"], [])
             self.assertEqual((self.out / self.one).read_bytes(), (self.folder / self.one).read_bytes())
-            # The same as of the shard alone.
+            # The same as for the single shard.
             self.run_command("sanitize", "--profile", "reference", self.folder / self.two, self.dir / "alone", code=ACCEPTED)
             self.assertEqual((self.out / self.two).read_bytes(), (self.dir / "alone").read_bytes())
             self.assertIn(b'"__metadata__":{"format":"pt"},"b":{"dtype":"U8","shape":[2,2]', (self.out / self.two).read_bytes())
@@ -68,7 +68,7 @@ class Repair(Checkpoint):
         self.refused("checkpoint/shard-rejected")
 
     def test_index_and_shards_must_agree(self):
-        # The index has no other reading, also where it speaks of a shard that only the reference reads.
+        # The index must not have a second reading either, even if it refers to a shard that only the reference accepts.
         self.index.write_bytes(index({"a": self.one, "c": self.two}))
         self.refused("checkpoint/tensor-absent")
         self.index.write_bytes(index({"a": self.one, "b": self.two}))
@@ -81,7 +81,7 @@ class Repair(Checkpoint):
         self.refused("checkpoint/index-root-not-object")
 
     def test_a_name_twice_in_one_shard_is_not_in_two(self):
-        # Neither stands in the index: the last counts, as in a shard alone.
+        # Neither is in the index: the last counts, as in a single shard.
         self.index.write_bytes(index({"a": self.one, "c": self.two}))
         both = ODD.replace(b'{"b"', b'{"c":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"b"')
         length = int.from_bytes(both[:8], "little") + len(both) - len(ODD)

@@ -1,4 +1,4 @@
-"""sanitize, split and merge, hash and diff: what is written, what is told, and what is refused."""
+"""sanitize, split and merge, hash and diff: what is written, what is reported, and what is refused."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ def canonical(header, data):
     return safetensors(text + b" " * (-len(text) % 8), data)
 
 
-# Order, spelling and padding that no canonical file has.
+# Order, spelling and padding that are not canonical.
 ODD = safetensors(b'{ "b": {"shape":[2,1] ,"data_offsets":[0,8],"dtype":"F32"},\n'
                   b'"__metadata__":{"format":"pt","secret":"\\u0068idden"},'
                   b'"\\u0061":{"dtype":"I64","shape":[],"data_offsets":[8,16]} }' + b" " * 99,
@@ -75,7 +75,7 @@ class Sanitize(Case):
                 self.scan_one(target, code=ACCEPTED)
 
     def test_memory_is_constant(self):
-        # One dtype stays where it is, two in turn change their places, by no whole page.
+        # One dtype stays in place, two in turn change places, not by whole pages.
         for dtypes, moved in ((["U8"], False), (["U8", "U16"], True)):
             peaks = []
             for size in (16 << 20, 160 << 20):
@@ -101,7 +101,7 @@ class Sanitize(Case):
         self.assertEqual((told["metadata_entries"], told["metadata_left_out"]), (1, 1))
         self.run_command("sanitize", path, path, "--drop-metadata", "--keep-metadata", "x", code=USAGE)
 
-    def test_verify_tells_the_content(self):
+    def test_verify_reports_the_content(self):
         path = self.put("odd.safetensors", ODD)
         told, _ = self.sanitize(path, "--verify")
         lines = self.run_command("hash", path, code=ACCEPTED).stdout.split(b"\n")
@@ -177,7 +177,7 @@ class Sanitize(Case):
         self.assertIn(b"repaired: safetensors/name-duplicate: ", text)
 
     def test_repairs_exactly_what_the_reference_reads(self):
-        # Every file of the corpus that strict rejects: repaired if the reference reads it and a strict form exists.
+        # Every file of the corpus that strict rejects is repaired if the reference accepts it and a strict form exists.
         manifest = json.loads(pathlib.Path(os.environ["TENSORGATE_CORPUS_DIR"], "manifest.json").read_text())
         repaired = 0
         for entry in sampled(manifest["entries"]):
@@ -195,7 +195,7 @@ class Sanitize(Case):
                     repaired += 1
                     self.scan_one(target, code=ACCEPTED)
                 else:
-                    # Shapes or data themselves are what strict refuses: there is no other spelling of them.
+                    # Strict refuses the shapes or data themselves: there is no other spelling of them.
                     self.assertRegex(result.stderr, b"save/(sub-byte-row|shape-overflow|second-format|rank)")
         self.assertGreater(repaired, 2 if SANITIZED else 20)
 
@@ -325,7 +325,7 @@ class Hash(Case):
             hashes = {each["name"]: each["sha256"] for each in told["contents"]["tensors"]}
             sizes = {"all": 64, "again": 64, "column": 16, "block": 16, "repeated": 48, "none": 0}
             self.assertEqual(hashes, {each: hashlib.sha256(bytes(size)).hexdigest() for each, size in sizes.items()})
-        # The layout makes no difference.
+        # The layout does not matter.
         self.run_command("diff", folder / "views.pt", folder / "legacy-views.pt", code=0)
         self.run_command("diff", folder / "views.pt", folder / "zip-plain.pt", code=1)
         told = json.loads(self.run_command("hash", "--format", "json", folder / "view-expands-far.pt",

@@ -47,7 +47,7 @@ class ExitCodes(Case):
                     self.run_command("scan", "-q", path, "--format", "json", code=UNSUPPORTED)
                     self.run_command("scan", "-", input=content, code=UNSUPPORTED)
                     self.run_command("scan", self.put("a.safetensors"), "-", input=content, code=UNSUPPORTED)
-                    # In a folder it is a companion, but for a pointer to what is elsewhere.
+                    # In a folder it is a companion file, unless it is a pointer to a file elsewhere.
                     alone, beside = self.put("alone/" + name, content), self.put("beside/" + name, content)
                     self.put("beside/a.safetensors")
                     self.run_command("scan", alone.parent, code=UNSUPPORTED)
@@ -260,7 +260,7 @@ class Content(Case):
                     line = self.scan_one("-", input=content)
                     self.assertEqual((line["verdict"], line["format"]), (verdict, name))
 
-    def test_a_suffix_that_lies_is_told(self):
+    def test_a_wrong_suffix_is_reported(self):
         content = pickle.dumps({"a": [1]}, protocol=2)
         for suffix, told in (("pkl", []), ("bin", []), ("gguf", ["scan/suffix"]), ("TXT", ["scan/suffix"])):
             line = self.scan_one(self.put("file." + suffix, content), code=ACCEPTED)
@@ -274,16 +274,16 @@ class Content(Case):
         for index, (name, content) in enumerate(cases):
             with self.subTest(format=name):
                 self.assertEqual(self.kind(f"file{index}.md", content), ("unsupported", name, "other"))
-                # Under the name of a model it is nothing to pass over.
+                # With a model's suffix it must not be ignored.
                 self.assertEqual(self.kind(f"file{index}.bin", content)[2], "model")
 
     def test_not_fetched(self):
         for name in ("x.md", "x.bin", "x"):
             self.assertEqual(self.kind(name, LFS), ("unsupported", "git-lfs-pointer", "not-fetched"))
-        # An archive at its end is one nevertheless.
+        # An archive at its end counts nevertheless.
         self.assertEqual(self.kind("y", LFS + zipped(["m/data.pkl"]))[:2], ("rejected", "pytorch-zip"))
 
-    def test_text_then_archive_is_no_text(self):
+    def test_text_then_archive_is_not_text(self):
         picture = b"\x89PNG\r\n\x1a\n" + bytes(40)
         for name, content in (("a.txt", b"plain words\n"), ("b.png", picture)):
             self.assertEqual(self.kind(name, content + zipped(["m/data.pkl"]))[:2], ("rejected", "pytorch-zip"))
@@ -297,7 +297,7 @@ class Content(Case):
                          "safetensors")
 
     def test_length_bytes_of_another_format(self):
-        # A header length whose bytes begin a pickle, and one that begins zlib data.
+        # A header length whose bytes start a pickle, and one that starts zlib data.
         for length in (0x0280, 0x9C78):
             header = b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
             content = safetensors(header.ljust(length))
@@ -344,7 +344,7 @@ class StandardInput(Case):
         self.assertIn(b"accepted     m.safetensors", self.run_command("scan", "--name", "m.safetensors", "-", input=GOOD).stdout)
 
     def test_named_as_something_else(self):
-        # The same as of a file of that name: class, format, and the warning of a suffix that lies.
+        # The same as for a file with that name: class, format, and the warning about a wrong suffix.
         for name in ("x.pt", "x.gguf", "x.txt", "x.md", "x", "x.bin"):
             for content in (b"", b"hello\n", LFS, PICKLE, pickle.dumps({"a": [1]}, 2), GOOD, OVERLAP, GOOD[:40],
                             zipped(["m/data.pkl"]), b"GGUF" + bytes(8000), bytes(range(200, 256)) * 200):
@@ -369,7 +369,7 @@ class StandardInput(Case):
             self.assertEqual(line[key], stream[key])
 
     def test_early_refusal(self):
-        # The writer never ends the stream: only an early verdict can come.
+        # The writer never ends the stream: only an early verdict is possible.
         for content in (OVERLAP[:-12], safetensors(b'{"a":1}'), b"GGUF" + bytes(8000)):
             with self.subTest(content=content[:12]):
                 read, write = os.pipe()
@@ -401,7 +401,7 @@ class StandardInput(Case):
 
 class Full(Case):
     def archive(self):
-        """A checkpoint of one tensor, a byte of which was changed after it was written."""
+        """A checkpoint of one tensor, with one byte changed after it was written."""
         data = (b"\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\n"
                 b"X\1\0\0\0" b"0X\3\0\0\0cpuK\4tQK\0K\4\x85K\1\x85\x89ccollections\nOrderedDict\n)RtRs.")
         out = io.BytesIO()
@@ -451,7 +451,8 @@ class Sparse(Case):
             line = self.scan_one(name, code=ACCEPTED, timeout=5)
             self.assertEqual(line["data_bytes"], 100 * 10**9)
             self.assertLess(line["bytes_read"], 81920)
-            # Length, header, what other readers look at: the first bytes of file and data, the last, each power of two.
+            # Length, header, and what other readers look at: the first bytes of file and data, the last, each power of
+            # two.
             self.assertLessEqual(self.read_calls(name), 5 + 26)
 
     def read_calls(self, path):
@@ -463,7 +464,7 @@ class Sparse(Case):
             self.skipTest("strace is not installed")
         if done.returncode != 0:
             self.skipTest("strace may not trace here")
-        # The loader's own reads of libc come before; those of the file ask for its offsets.
+        # The dynamic loader reads libc first; reads of the file have an offset.
         calls = log.read_text().splitlines()
         opened = [call for call in calls if "ELF" not in call and "\\6\\0\\0\\0" not in call]
         return sum("pread64" in call for call in opened)

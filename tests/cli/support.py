@@ -1,4 +1,4 @@
-"""Runs the command and makes small files for it."""
+"""Runs the command and creates small files for it."""
 
 import json
 import os
@@ -16,13 +16,13 @@ try:
     import jsonschema
     VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 except ImportError:
-    VALIDATOR = None  # the system's package python3-jsonschema; check_line stands without it
+    VALIDATOR = None  # the system's package python3-jsonschema; check_line works without it
 
 SANITIZED = os.environ.get("TENSORGATE_SANITIZE") == "1"
 
 
 def sampled(files):
-    """All of many, which a command is run for; some of them where sanitizers make each start slow."""
+    """All of many items for which the command is run; only some of them if sanitizers make each start slow."""
     return files[::10] if SANITIZED else files
 
 
@@ -72,8 +72,8 @@ class Case(unittest.TestCase):
         return result
 
     def peak_memory(self, *arguments):
-        """Bytes, of the command when it succeeds; at least those of a bare interpreter, which starts it."""
-        # A process counts what its parent held when it was started, so that one that holds little does.
+        """Peak memory of the command in bytes if it succeeds; at least that of a bare interpreter, which starts it."""
+        # A process counts what its parent held when it was started, so a parent that holds little starts it.
         script = ("import os, resource, sys; pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\n"
                   "code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
                   "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)")
@@ -101,7 +101,7 @@ class Case(unittest.TestCase):
 
 
 def check_line(case, line):
-    """What other programs lean on, whatever the file."""
+    """What other programs rely on, whatever the file."""
     case.assertEqual(list(line), SCHEMA["$defs"]["file"]["required"])
     if VALIDATOR:
         VALIDATOR.validate(line)

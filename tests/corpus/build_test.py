@@ -110,7 +110,7 @@ class Build(CorpusCase):
         self.build()
         self.assertNotIn("safetensors/accept/one.safetensors", tree(self.out))
 
-    def test_nothing_else_lies_in_the_output(self):
+    def test_nothing_else_is_in_the_output(self):
         self.build()
         names = set(tree(self.out))
         self.assertEqual(names, {*self.manifest(), "manifest.json"})
@@ -139,19 +139,19 @@ class Build(CorpusCase):
         result = self.check()
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
-    def test_check_tells_a_rule_that_never_fires(self):
+    def test_check_reports_a_rule_that_never_fires(self):
         os.remove(os.path.join(self.root, "safetensors/reject/bad.recipe"))
         result = self.check()
         self.assertEqual(result.returncode, 1)
-        self.assertIn("safetensors/a: expected a recipe in which it fires", result.stderr)
+        self.assertIn("safetensors/a: expected a recipe that triggers it", result.stderr)
 
-    def test_check_tells_a_rule_without_a_near_miss(self):
+    def test_check_reports_a_rule_without_a_near_miss(self):
         os.remove(os.path.join(self.root, "safetensors/accept/near.recipe"))
         self.assertIn("safetensors/a: expected an accepted near miss", self.check().stderr)
 
-    def test_check_tells_unknown_rules_and_wrong_errors(self):
+    def test_check_reports_unknown_rules_and_wrong_errors(self):
         self.write("safetensors/reject/bad.recipe", BAD.replace("safetensors/a", "safetensors/c") + "label here")
-        self.assertIn("rule safetensors/c: expected one of the table", self.check().stderr)
+        self.assertIn("rule safetensors/c: expected one from the table of rules", self.check().stderr)
         self.write("safetensors/reject/bad.recipe", BAD.replace("InvalidOffset", "InvalidHeader") + "label here")
         self.assertIn("reference-error InvalidHeader: expected InvalidOffset", self.check().stderr)
 
@@ -164,7 +164,7 @@ class Build(CorpusCase):
                 self.assertEqual(result.returncode, 2)
                 self.assertIn("expected TENSORGATE_RULE(...) rows", result.stderr)
         os.remove(os.path.join(self.root, "rules/io.def"))
-        self.assertIn("io.def:1: the table of rules: expected a text file", self.check().stderr)
+        self.assertIn("io.def:1: the table of rules: expected a readable text file", self.check().stderr)
 
 
 class TheTable(unittest.TestCase):

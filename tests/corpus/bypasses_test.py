@@ -1,4 +1,4 @@
-"""docs/bypasses.md and docs/second-readings.md name files that are there, and rules that refuse them."""
+"""docs/bypasses.md and docs/second-readings.md name existing files, and rules that refuse them."""
 import pathlib
 import re
 import unittest

@@ -1,4 +1,4 @@
-"""from-bytes: what it writes builds to the bytes it was given, for the whole corpus and for random files."""
+"""from-bytes: its output compiles to the original bytes, for the whole corpus and for random files."""
 import os
 import pickle
 import random

@@ -59,7 +59,7 @@ class Pickles(CorpusCase):
         self.assertEqual(self.bytes_of("pickle { u8 0xff repeat 2 { NONE } }"), b"\xffNN")
         self.assertEqual(self.bytes_of('template t(k) { pickle { BINUNICODE $k } } pickle { t("a") STOP }'), b"X\1\0\0\0a.")
 
-    def test_opcodes_stand_in_pickles_alone(self):
+    def test_opcodes_are_only_in_pickles(self):
         self.assertIn("directive STOP", str(self.message_of("STOP")))
         self.assertIn("expected a text", str(self.message_of("pickle { BINUNICODE 5 }")))
         self.assertIn("unsigned integer", str(self.message_of("pickle { BININT1 256 }")))

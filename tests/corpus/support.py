@@ -1,4 +1,4 @@
-"""What the tests of the recipe tool share."""
+"""Shared by the tests of the recipe tool."""
 import os
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def run(*arguments, cwd=None):
 
 
 class CorpusCase(unittest.TestCase):
-    """A corpus of its own in a temporary folder."""
+    """A separate corpus in a temporary folder."""
 
     def setUp(self):
         holder = tempfile.TemporaryDirectory()

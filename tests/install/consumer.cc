@@ -1,4 +1,4 @@
-// A user's program. It needs neither exceptions nor RTTI, and sees the installed headers alone.
+// A user's program. It needs neither exceptions nor RTTI, and sees only the installed headers.
 #include <cstdio>
 #include <string>
 

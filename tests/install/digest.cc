@@ -1,4 +1,4 @@
-// A user's program that wants digests: the component that links OpenSSL.
+// A user's program that computes digests: it uses the component that links OpenSSL.
 #include <cstdio>
 
 #include "tensorgate/digest.h"

@@ -1,4 +1,4 @@
-// Every file of the corpus has the verdicts, reasons and places that its recipe states.
+// Every file of the corpus has the verdicts, reasons and offsets that its recipe states.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -40,7 +40,7 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
   CheckOptions options;
   options.profile = profile;
   options.max_findings = 1000;
-  // The reference knows no limits: its entry speaks of the file alone.
+  // The reference has no limits: its entry describes only the file.
   if (profile == Profile::kReference) return options;
   for (const auto& limit : entry.at("limits").as_object()) {
     const auto* named = std::ranges::find(kLimits, std::string_view(limit.key()), &LimitInfo::name);
@@ -49,7 +49,7 @@ CheckOptions OptionsOf(const json::value& entry, Profile profile) {
   return options;
 }
 
-// One that names storages comes with its archive.
+// A pickle that names storages needs its archive.
 Report CheckPicklePath(const std::string& path, const CheckOptions& options) {
   if (path.ends_with(".pt")) return ScanPath(path, options);
   Result<FileSource> source = FileSource::Open(path);
@@ -60,7 +60,7 @@ Report CheckCheckpointPath(const std::string& path, const CheckOptions& options)
   return CheckCheckpoint(path, options).report;
 }
 
-// By the names that the folders' format.json give them.
+// By the names in the folders' format.json.
 const std::map<std::string, Report (*)(const std::string&, const CheckOptions&)> kCheckers = {
     {"scan", ScanPath},
     {"safetensors", safetensors::CheckPath},
@@ -130,7 +130,7 @@ TEST(CorpusTest, StrictVerdictReasonAndPlace) {
   }
 }
 
-// "it has 8 bytes, not 8": a message that has what was found and what is allowed has two things.
+// Not "it has 8 bytes, not 8": a message with a found and an allowed value has two different ones.
 TEST(CorpusTest, NoMessageSaysOneThingTwice) {
   std::set<std::string> with_both;
   for (const json::value& entry : Entries()) {
@@ -151,14 +151,14 @@ TEST(CorpusTest, NoMessageSaysOneThingTwice) {
   EXPECT_GT(with_both.size(), 30u);
 }
 
-// The scope states how far the check went: all the way through an archive that nothing speaks against, and to the booleans
-// of other files.
+// The scope says how far the check went: through an archive without errors, and to the booleans of
+// other files.
 TEST(CorpusTest, FullScopeFindsWhatTheRecipeSays) {
   for (const json::value& entry : Entries()) {
     const std::string path = Text(entry.at("path"));
     const Report structure = CheckEntry(entry, Profile::kStrict);
     const Report full = CheckEntry(entry, Profile::kStrict, Scope::kFull);
-    const bool is_checkpoint = !full.shards().empty();  // its shards have scopes of their own
+    const bool is_checkpoint = !full.shards().empty();  // its shards have their own scopes
     const bool more = !is_checkpoint && full.bytes_read() != structure.bytes_read();
     const bool reads =
         structure.verdict() == Verdict::kAccepted && (more || full.format() == "pytorch-zip");
@@ -176,7 +176,7 @@ TEST(CorpusTest, FullScopeFindsWhatTheRecipeSays) {
   }
 }
 
-// By a list of trust whose one line is `numpy`.
+// With a trust list whose only line is `numpy`.
 TEST(CorpusTest, NumpyAsTheRecipeSays) {
   int seen = 0;
   for (const json::value& entry : Entries()) {
@@ -212,7 +212,7 @@ TEST(CorpusTest, ReferenceVerdictAndError) {
   }
 }
 
-// Else nothing shows what it accepts and refuses, and no fuzz target knows it.
+// Otherwise nothing shows what it accepts and refuses, and no fuzz target covers it.
 TEST(CorpusTest, EveryProvenFormatHasACorpus) {
   std::set<std::string, std::less<>> rows;
   for (const auto& folder : Manifest().at("formats").as_object()) {
@@ -223,7 +223,7 @@ TEST(CorpusTest, EveryProvenFormatHasACorpus) {
   }
 }
 
-// A rule that never fires, or whose boundary nobody shows, is not known to work.
+// A rule that never fires, or without an accepted near miss, is not known to work.
 TEST(CorpusTest, EveryRuleFiresAndHasAnAcceptedNearMiss) {
   std::set<std::string> fires, near;
   for (const json::value& entry : Entries()) {
@@ -235,7 +235,8 @@ TEST(CorpusTest, EveryRuleFiresAndHasAnAcceptedNearMiss) {
   }
   for (const RuleInfo& info : AllRules()) {
     const std::string id(info.id);
-    // These need a hostile source, a call, a stream or a link instead of a file; or say that there is no parser.
+    // These need a hostile source, a call, a stream or a symbolic link instead of a file; or say
+    // that there is no parser.
     if (id.starts_with("convert/") || id.starts_with("io/") || id.starts_with("save/") ||
         id.starts_with("use/") || id == "checkpoint/shard-link" || id == "limit/spool-bytes" ||
         id == "limit/time" || id == "scan/unknown" || id == "scan/unsupported" ||

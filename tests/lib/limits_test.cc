@@ -1,4 +1,4 @@
-// Checks that end when they must: by the deadline, by the caller, at every place where one is asked.
+// Checks that end when they must: by the deadline or by the caller, wherever they check for it.
 #include "tensorgate/limits.h"
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ bool Has(const Report& report, Rule rule) {
   return std::ranges::find(report.findings(), rule, &Finding::rule) != report.findings().end();
 }
 
-// Whatever judges the bytes of a file, by the bytes.
+// Everything that judges the bytes of a file.
 struct Door {
   const char* name;
   std::function<Report(std::string_view, const CheckOptions&)> judge;
@@ -190,7 +190,7 @@ TEST(DeadlineTest, WhatTheCallersFunctionThrowsEndsIt) {
   }
 }
 
-// Ended by the n-th question, for every small n: undecided, and after the last one what it is without.
+// Ended at the n-th call, for every small n: undecided; after the last one, the usual result.
 void EndEverywhere(const Door& door, std::string_view file, CheckOptions options,
                    const std::string& about) {
   const Report plain = door.judge(file, options);
@@ -203,7 +203,7 @@ void EndEverywhere(const Door& door, std::string_view file, CheckOptions options
       ASSERT_EQ(report.findings().size(), plain.findings().size()) << door.name << ' ' << about;
       return;
     }
-    // What was certain already stays so.
+    // A verdict that was already certain stays.
     const bool same = report.verdict() == plain.verdict() && !Has(report, Rule::kUseCancelled);
     ASSERT_TRUE(same || Has(report, Rule::kUseCancelled)) << door.name << ' ' << about << ' ' << n;
     ASSERT_TRUE(same || report.verdict() == Verdict::kUndecided) << door.name << ' ' << about;
@@ -218,7 +218,7 @@ TEST(DeadlineTest, EndedAtEveryQuestionNothingIsAccepted) {
     if (!each.is_regular_file() || each.file_size() > 100'000) continue;
     const std::string file = Content(each.path());
     for (const Door& door : Doors()) {
-      // What a stream keeps on disk takes its time.
+      // Spooling a stream takes time.
       if (std::string_view(door.name) == "StreamScan" && files % 16 != 0) continue;
       EndEverywhere(door, file, {.scope = Scope::kFull}, each.path());
     }
@@ -242,11 +242,11 @@ TEST(DeadlineTest, EndedAtEveryQuestionOfACheckpoint) {
   EXPECT_GT(folders, 10);
 }
 
-// Loops whose length a file chooses ask again and again.
+// Loops whose length a file determines check repeatedly.
 struct Long {
   const char* name;
   std::string file;
-  int questions;  // at least
+  int questions;  // minimum
   Profile profile = Profile::kStrict;
 };
 
@@ -316,7 +316,7 @@ TEST(DeadlineTest, LongLoopsAskAgainAndAgain) {
     const Report plain = Scan(source, "", options);
     EXPECT_GE(asked, each.questions) << each.name;
     EXPECT_NE(plain.verdict(), Verdict::kUndecided) << each.name;
-    // Ended somewhere within.
+    // Ended somewhere inside.
     const int all = asked;
     for (const int part : {2, 3, 4, 5, 6, 7, 9, 11, 14, 18, 23, 31, 100}) {
       asked = 0;
@@ -328,8 +328,8 @@ TEST(DeadlineTest, LongLoopsAskAgainAndAgain) {
   }
 }
 
-// Files that are just long enough to be asked within each loop: ended at every question, and by one that is answered no
-// only once.
+// Files that are just long enough for a check in each loop: ended at every call, and by one that
+// answers false only once.
 TEST(DeadlineTest, EndedAtEveryQuestionOfLongFiles) {
   std::vector<std::string> members;
   for (int i = 0; i < 9000; ++i) members.push_back("data/x" + std::to_string(i));
@@ -349,7 +349,7 @@ TEST(DeadlineTest, EndedAtEveryQuestionOfLongFiles) {
   }
 }
 
-// A sender of one byte every millisecond.
+// A sender of one byte per millisecond.
 class Trickle final : public Source {
  public:
   explicit Trickle(std::string_view bytes) : memory_(AsBytes(bytes)) {}
@@ -380,18 +380,18 @@ TEST(DeadlineTest, ASlowSourceIsGivenUp) {
   for (const auto& door : doors) {
     for (const std::string& file : {large, pickle, "PK\3\4" + std::string(100'000, '\0')}) {
       Trickle source(file);
-      const auto begun = steady_clock::now();
+      const auto start = steady_clock::now();
       CheckOptions options{.scope = Scope::kFull};
-      options.deadline = begun + milliseconds(30);
+      options.deadline = start + milliseconds(30);
       const Report report = door(source, options);
-      EXPECT_LT(steady_clock::now() - begun, std::chrono::seconds(5));
-      const bool small = report.verdict() == Verdict::kRejected;  // by its first bytes alone
+      EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(5));
+      const bool small = report.verdict() == Verdict::kRejected;  // by its first bytes
       EXPECT_TRUE(small || Has(report, Rule::kLimitTime)) << Name(report.verdict());
     }
   }
 }
 
-// Checksums are computed by several threads, of which only the caller's may call its function.
+// Checksums are computed by several threads, but only the caller's thread may call its function.
 TEST(DeadlineTest, ChecksumsOfManyThreads) {
   const testing::TempFolder folder;
   const std::string path = folder.path() / "x.pt";
@@ -406,7 +406,7 @@ TEST(DeadlineTest, ChecksumsOfManyThreads) {
     return ++asked > 0;
   };
   EXPECT_EQ(ScanPath(path, options).verdict(), Verdict::kAccepted);
-  // How many blocks are the caller's and how many the other threads' is the machine's business.
+  // How many blocks the caller's thread and the others process depends on the machine.
   constexpr int kSome = 3;
   EXPECT_GT(asked, kSome);
   EXPECT_EQ(elsewhere, 0);
@@ -466,7 +466,7 @@ TEST(StreamDeadlineTest, ASilentSender) {
     const Report report = scan.Finish(false);
     EXPECT_EQ(report.verdict(), Verdict::kUndecided);
     EXPECT_EQ(report.findings()[0].rule, Rule::kLimitTime);
-    // One that says something then comes too late.
+    // A late answer comes after the deadline.
     StreamScan late(options);
     EXPECT_FALSE(late.Feed(AsBytes(file)));
     EXPECT_EQ(late.Finish(true).findings()[0].rule, Rule::kLimitTime);

@@ -1,5 +1,5 @@
 // Running out of memory at the 1st, 2nd, 3rd … allocation is a report, never a crash or an
-// exception; what an open file keeps.
+// exception; and the memory that an open file keeps.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -35,7 +35,7 @@
 namespace {
 // Negative: never fails.
 std::atomic<long> fail_after = -1;
-std::atomic<bool> fail_on = false;  // all that follow fail as well
+std::atomic<bool> fail_on = false;  // all later ones fail, too
 bool Fails() {
   const bool fails = fail_after >= 0 && fail_after-- == 0;
   if (!fails) return false;
@@ -44,7 +44,7 @@ bool Fails() {
   return true;
 }
 
-// Bytes of the blocks this thread has taken and not given back.
+// Bytes of the blocks that this thread has allocated and not freed.
 thread_local long live = 0;
 void* Taken(void* block) {
   live += static_cast<long>(malloc_usable_size(block));
@@ -95,14 +95,14 @@ std::string Rich() {
   return BuildFile(header + "}", 80);
 }
 
-// Text that may be a pickle: a stream of it is kept, and looked at before its end.
+// Text that may be a pickle: a stream of it is spooled and examined before its end.
 std::string LongText() {
   std::string text = "(";
   for (int i = 0; i < 30'000; ++i) text += "I1\n";
   return text;
 }
 
-// What is left of a report when it need not be copied.
+// A summary of a report that needs no copy.
 struct Outcome {
   Verdict verdict;
   bool has_findings;
@@ -113,8 +113,8 @@ Outcome OutcomeOf(const Report& report) {
   return {report.verdict(), !findings.empty(), findings.empty() ? Rule{} : findings[0].rule};
 }
 
-// Fails one allocation after the other until `body` gets through; returns how many there were. A buffer that could not
-// be shrunk stays as it is: such a failure changes nothing.
+// Fails one allocation after the other until `body` succeeds; returns their number. A buffer that
+// could not be shrunk stays as it is: such a failure changes nothing.
 template <typename Body>
 int FailEach(const Body& body) {
   const Outcome expected = body();
@@ -231,7 +231,7 @@ TEST(MemoryTest, EveryAllocationForAPickleMayFail) {
   EXPECT_GT(i, 1);
 }
 
-// Texts that C asks for: without memory for the message of a finding, its rule's summary stands there.
+// Texts requested by C: without memory for the message of a finding, it is the summary of its rule.
 TEST(MemoryTest, EveryAllocationOfATextForCMayFail) {
   std::string file = Rich();
   file[file.find("\"U8\"") + 1] = 'X';
@@ -253,7 +253,7 @@ TEST(MemoryTest, EveryAllocationOfATextForCMayFail) {
     summary |= !reported;
     EXPECT_TRUE(text.empty() || text.ends_with('\n')) << i;
     EXPECT_TRUE(json.empty() || json.ends_with('}')) << i;
-    // Asked again with memory, the message is there.
+    // If it is requested again with memory, the message is there.
     EXPECT_EQ(tensorgate_report_finding(report, 0, &finding), 1);
     EXPECT_TRUE(std::string_view(finding.message).contains("unknown dtype X8"));
     tensorgate_report_free(report);
@@ -265,7 +265,8 @@ TEST(MemoryTest, EveryAllocationOfATextForCMayFail) {
   ADD_FAILURE() << "never got through";
 }
 
-// What C opens, reads and writes: everything or an error, which has a text even without memory for it.
+// Opening, reading and writing through C: everything, or an error that has a text even without
+// memory for it.
 TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
   const std::string file = Rich();
   const std::string path = std::filesystem::temp_directory_path() / "tensorgate-memory-saved";
@@ -334,7 +335,8 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
   tensorgate_checkpoint_free(model);
 }
 
-// Where there is none for the error either, what is handed out is no block: it outlives its end.
+// If there is no memory for the error either, the returned error is static: it can be used after it
+// is freed.
 TEST(MemoryTest, AnErrorNeedsNoMemory) {
   const std::string file = Rich();
   for (int i = 0; i < 1000; ++i) {
@@ -359,7 +361,7 @@ TEST(MemoryTest, AnErrorNeedsNoMemory) {
   ADD_FAILURE() << "never got through";
 }
 
-// An index, its shards and what is beside them.
+// An index, its shards, and other files next to them.
 TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
   const TempFolder temp;
   const std::string folder = temp.path();
@@ -373,7 +375,7 @@ TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
   write("a-name-that-is-too-long-for-a-short-string.safetensors",
         BuildFile("{" + TensorEntry("a", "U8", "2", 0, 2) + "}", 2));
   write("unused.safetensors", "");
-  // Where memory ran out for one shard, the whole says so of that shard.
+  // If memory ran out for one shard, the whole report names that shard.
   const auto outcome = [](const Report& report) {
     Outcome reported = OutcomeOf(report);
     if (reported.has_findings && reported.first == Rule::kCpShardUndecided) {
@@ -382,7 +384,8 @@ TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
     }
     return reported;
   };
-  for (const char* other : {"b", "a"}) {  // accepted; a tensor is not where the index says
+  for (const char* other :
+       {"b", "a"}) {  // accepted; a tensor is not in the shard that the index names
     write("b.safetensors", BuildFile("{" + TensorEntry(other, "U8", "2", 0, 2) + "}", 2));
     EXPECT_GT(FailEach([&] { return outcome(CheckCheckpoint(folder).report); }), 20);
     FailEach([&] {
@@ -392,7 +395,7 @@ TEST(MemoryTest, EveryAllocationOfACheckpointOfShardsMayFail) {
   }
 }
 
-// A walk is the command's: it says so by an exception. Where only a folder's list fails, that is told.
+// A walk reports it by an exception. If only listing a folder fails, that is reported.
 TEST(MemoryTest, EveryAllocationOfAWalkMayFail) {
   const TempFolder temp;
   const std::string folder = temp.path();
@@ -451,7 +454,7 @@ TEST(MemoryTest, EveryAllocationOfAReadMayFail) {
   EXPECT_GT(FailEach([&] { return reported(whole->ReadSlice(3, odd)); }), 5);
 }
 
-// Views that overlap, read together; and a shelf that is asked again after it failed.
+// Overlapping views that are read together; and a shelf that is read again after a failure.
 TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
   using testing::torch::View;
   const View wide{.shape = {40, 300}, .stride = {1100, 1}, .elements = 50'000};
@@ -482,7 +485,7 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     std::ranges::copy(all->bytes(i), std::back_inserter(expected));
   }
-  // In small steps, too, whose memory is that of malloc.
+  // Also in small steps, whose memory comes from malloc.
   constexpr tensorgate::internal::ReorderLimits kSmall{
       .block = 50'000, .segment = 2000, .buckets = 2000, .bucket = 200};
   bool small = false;
@@ -493,7 +496,7 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
                       small ? kSmall : tensorgate::internal::ReorderLimits());
       }
       const Result<void> read = ReadFully(*shelf, 0, bytes);
-      // What memory was missing for is whole the next time.
+      // A read that failed for lack of memory succeeds the next time.
       if (!read) return reported(read);
       EXPECT_TRUE(bytes == expected);
       shelf.reset();
@@ -522,7 +525,7 @@ TEST(MemoryTest, EveryAllocationForStridedTensorsMayFail) {
             3);
 }
 
-// Threads that cannot be started are done without.
+// If threads cannot be started, the work is done without them.
 TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
   const auto reported = [](const auto& result) {
     return result ? Outcome{Verdict::kAccepted, false, Rule{}}
@@ -551,7 +554,7 @@ TEST(MemoryTest, EveryAllocationOfASavingMayFail) {
   EXPECT_GT(FailEach([&] {
               const Result<void> saved = SaveShards(out, index, shards, options);
               const long armed = fail_after.exchange(-1);
-              // New folders do not outlive a failure.
+              // New folders are removed after a failure.
               EXPECT_EQ(std::filesystem::exists(out), saved.has_value());
               std::filesystem::remove_all(out);
               fail_after = armed;
@@ -575,7 +578,7 @@ TEST(MemoryTest, EveryAllocationOfAConversionMayFail) {
   const auto convert = [&](bool verify) {
     const auto converted = Convert(from, out, {.verify = verify, .sync = false});
     const long armed = fail_after.exchange(-1);
-    // What was written stays where reading it back fails.
+    // The written file stays if reading it back fails.
     if (!verify) EXPECT_EQ(std::filesystem::exists(out), converted.has_value());
     std::filesystem::remove_all(out);
     Outcome outcome{Verdict::kAccepted, false, Rule{}};
@@ -635,7 +638,7 @@ TEST(MemoryTest, EveryAllocationOfAParallelReadMayFail) {
   });
 }
 
-// What cannot be rendered is empty, never cut.
+// Text that cannot be rendered is empty, never truncated.
 TEST(MemoryTest, EveryAllocationOfARenderingMayFail) {
   std::string file = Rich();
   file[file.find("\"U8\"") + 1] = 'X';
@@ -667,14 +670,15 @@ TEST(MemoryTest, EveryAllocationOfARenderingMayFail) {
   fail_each([&] { return GroupDigits(12'345'678'901'234'567'890u); });
 }
 
-// Beyond the header's bytes a file keeps at most 0.6 of them for real headers, 1.5 at worst.
+// In addition to the header's bytes, a file keeps at most 0.6 times as many for real headers, 1.5
+// times in the worst case.
 double Kept(const std::string& header, std::size_t data) {
   std::string file = BuildFile(header, data);
   const long before = live;
   auto opened = File::OpenBytes(AsBytes(file));
   EXPECT_TRUE(opened);
   const auto kept = static_cast<double>(live - before);
-  constexpr double kFixed = 2048;  // what a file of any size keeps
+  constexpr double kFixed = 2048;  // kept for a file of any size
   return (kept - kFixed - static_cast<double>(header.size())) / static_cast<double>(header.size());
 }
 
@@ -686,7 +690,7 @@ TEST(MemoryTest, AnOpenFileKeepsLittle) {
       const std::string n = std::to_string(i);
       real += "," + TensorEntry("model.layers." + n + ".self_attn.q_proj.weight", "BF16",
                                 "4096,4096", 0, 0);
-      // No data: the shape holds a 0 in place of the last digit.
+      // No data: the shape has a 0 in place of its last number.
       real.replace(real.rfind("4096]"), 4, "   0");
       minimal += (i ? "," : "") + TensorEntry(n, "U8", "0", 0, 0);
       metadata += (i ? ",\"" : "\"") + n + "\":\"\"";

@@ -1,4 +1,4 @@
-// Bytes without a pattern, the same each time.
+// Bytes without a pattern, which are the same each time.
 #ifndef TENSORGATE_TESTS_LIB_NOISE_H_
 #define TENSORGATE_TESTS_LIB_NOISE_H_
 

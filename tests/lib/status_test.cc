@@ -1,4 +1,4 @@
-// TENSORGATE_TRY: the value, or the error to the caller.
+// TENSORGATE_TRY: gives the value, or returns the error.
 #include "tensorgate/status.h"
 
 #include <gtest/gtest.h>
@@ -47,7 +47,7 @@ TEST(Try, ReturnsTheErrorAsItIs) {
   EXPECT_EQ(InWords(true).error(), "no");
 }
 
-// What is tried is copied: a variable keeps its value.
+// The expression is copied: a variable keeps its value.
 TEST(Try, LeavesAVariable) {
   const auto twice = []() -> Result<std::string> {
     Result<std::string> kept = std::string(100, 'x');

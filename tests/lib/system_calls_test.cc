@@ -1,4 +1,5 @@
-// System calls that fail, one after the other, each in every way: what was asked for or an error, and never half a file.
+// System calls that fail, one after the other, each in every way: the result is complete or an
+// error, and never half a file.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -56,10 +57,10 @@ enum Call {
   kCalls
 };
 
-// Instead of an error number: nothing comes or goes; half of it does.
+// Instead of an error number: no bytes are transferred, or half of them.
 constexpr int kNothing = 0, kHalf = -1;
 
-// How each may end.
+// The ways in which each call may fail.
 const std::vector<std::pair<Call, std::vector<int>>> kWays = {
     {kOpen, {EIO, EACCES}},
     {kOpenAt, {EIO, EEXIST}},
@@ -84,11 +85,11 @@ struct Plan {
   int call = kCalls;
   int after = 0;
   int way = 0;
-  bool again = false;  // all that follow fail, too
+  bool again = false;  // all later calls fail, too
   int failed = 0;
 } plan;
 
-// In place of what the call would return, or -2: let it be done. `count` becomes half of itself if that is wanted.
+// The result in place of the call's, or -2 to perform it. `count` is halved if that is requested.
 long Instead(Call call, std::size_t* count = nullptr) {
   if (plan.call != call) return -2;
   if (plan.after-- > 0) return -2;
@@ -122,7 +123,7 @@ int OpenAt(Call call, int folder, const char* path, int flags, std::va_list rest
   return static_cast<int>(Do(call, [&] { return syscall(SYS_openat, folder, path, flags, mode); }));
 }
 
-// Done when a file has got its name.
+// Called when a file has received its name.
 std::function<void()> renamed;
 
 }  // namespace
@@ -173,7 +174,7 @@ int fchmod(int file, mode_t mode) noexcept {
 int fsync(int file) {
   return static_cast<int>(Do(kSync, [&] { return syscall(SYS_fsync, file); }));
 }
-// Closed in any case, as Linux does it.
+// Closed in any case, as in Linux.
 int close(int file) {
   const long closed = syscall(SYS_close, file);
   return static_cast<int>(Do(kClose, [&] { return closed; }));
@@ -190,7 +191,7 @@ ssize_t pwrite64(int file, const void* from, std::size_t size, off64_t offset) {
                   [&](auto count) { return syscall(SYS_pwrite64, file, from, count, offset); });
 }
 ssize_t pwritev64(int file, const iovec* pieces, int count, off64_t offset) {
-  // A full disk is full for both.
+  // A full disk affects both.
   const Call call = plan.call == kWriteAt && plan.again ? kWriteAt : kWritePieces;
   return Transfer(call, static_cast<std::size_t>(count),
                   [&](auto some) { return syscall(SYS_pwritev, file, pieces, some, offset, 0); });
@@ -245,15 +246,15 @@ class SystemCallsTest : public testing::FolderTest {
     renamed = nullptr;
   }
 
-  /// Does `body` after `prepare` again and again, until each call has failed in each way; whether it was done goes to
-  /// `judge` after each. How many failures of each call were an error.
+  /// Runs `body` after `prepare` repeatedly, until each call has failed in each way; `judge` then
+  /// receives whether it succeeded. Returns how many failures of each call were an error.
   template <typename Prepare, typename Body, typename Judge>
   std::array<int, kCalls> FailEach(const Prepare& prepare, const Body& body, const Judge& judge) {
     std::array<int, kCalls> errors{};
     for (const auto& [call, ways] : kWays) {
       for (const int way : ways) {
         for (const bool again : {false, true}) {
-          // What is done again where it is interrupted, or only a part of it was done, would never end.
+          // Calls that are repeated after an interruption or a partial transfer would never end.
           if (again && (way == EINTR || way == kHalf)) continue;
           for (int after = 0;; ++after) {
             prepare();
@@ -274,7 +275,7 @@ class SystemCallsTest : public testing::FolderTest {
     return errors;
   }
 
-  /// No file that is not whole, whatever became of it.
+  /// No partial file, whatever happened.
   void ExpectNoPart(const fs::path& folder) {
     if (!fs::exists(folder)) return;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -305,7 +306,7 @@ TEST_F(SystemCallsTest, OfASavingThatReplaces) {
         {.name = "d", .shape = {zeros.size()}, .data = std::span<const std::byte>(zeros)},
         {.name = "e", .shape = {600'000}, .data = called},
         {.name = "f", .shape = {5}, .data = bytes.first(5)}};
-    // Behind 4 KiB, so that the kernel copies; the others come by blocks and together.
+    // Offset by 4 KiB, so that the kernel copies; the others are written in blocks and together.
     // Waiting for the disk takes most of the time.
     const bool sync = plan.call == kSync;
     return Save(path, tensors, {.alignment = 4096, .order = TensorOrder::kAsGiven, .sync = sync});
@@ -321,7 +322,7 @@ TEST_F(SystemCallsTest, OfASavingThatReplaces) {
   for (const Call call : {kOpen, kLink, kRename, kChangeMode, kSync, kClose, kWriteAt, kCopy}) {
     EXPECT_GT(errors[call], 0) << call;
   }
-  // What a name or a call of many pieces lacks, another way has.
+  // If unnamed files or writes of many pieces are not available, there is another way.
   EXPECT_EQ(errors[kWritePieces], 0);
 }
 
@@ -351,13 +352,13 @@ TEST_F(SystemCallsTest, OfShardsThatAreSavedAndPushed) {
     ExpectNoPart(in);
     if (done) {
       EXPECT_TRUE(Checkpoint::OpenPath(index));
-      // What cannot be listed is not cleaned up; the one name that is known is.
+      // A folder that cannot be listed is not cleaned up, except for the one known name.
       EXPECT_FALSE(fs::exists(path));
       return;
     }
     EXPECT_EQ(Content(path), "former");
     EXPECT_FALSE(fs::exists(index));
-    // What fails before the first appears leaves nothing.
+    // A failure before the first file appears leaves nothing.
     if (call != kRename) EXPECT_EQ(std::distance(fs::directory_iterator(in), {}), 1);
   });
 }
@@ -379,7 +380,7 @@ class ConvertCallsTest : public SystemCallsTest {
     fs::create_directory(folder_ / "one");
     fs::copy(folder_ / "in/pytorch_model-1.bin", folder_ / "one/pytorch_model.bin");
   }
-  /// The error of a conversion into `out`, if there is one. Of a report it is the first finding.
+  /// The error of a conversion into `out`, if there is one; for a report, the first finding.
   std::optional<ConvertError> ErrorOf(const std::string& from, bool verify = true) {
     auto converted = Convert(folder_ / from, out_, {.verify = verify, .sync = false});
     if (converted) return std::nullopt;
@@ -420,7 +421,7 @@ TEST_F(ConvertCallsTest, OfShardsAndAFolder) {
   }
 }
 
-// Between the writing and the reading back another writes: each difference is found.
+// Another program writes between writing and reading back: each difference is detected.
 TEST_F(ConvertCallsTest, VerifyFindsEveryDifference) {
   const std::string one = out_ + "/model-00001-of-00002.safetensors";
   const std::string two = out_ + "/model-00002-of-00002.safetensors";
@@ -465,7 +466,7 @@ TEST_F(ConvertCallsTest, VerifyFindsEveryDifference) {
   const auto cut = verify([&] { fs::resize_file(two, 20); });
   ASSERT_TRUE(cut);
   EXPECT_EQ(cut->status.rule, Rule::kCpShardRejected);
-  // The source that is compared with.
+  // The source of the comparison.
   const auto lost = verify([&] { fs::resize_file(folder_ / "in/pytorch_model-2.bin", 1); });
   ASSERT_TRUE(lost);
   EXPECT_EQ(lost->status.rule, Rule::kIoShortRead);
@@ -516,7 +517,7 @@ TEST_F(SystemCallsTest, OfASpool) {
   for (const Call call : {kWrite, kRead, kStatus}) EXPECT_GT(errors[call], 0) << call;
 }
 
-// Strided tensors that are put in order by a temporary file, or each read by itself where that fails.
+// Strided tensors that are put in order in a temporary file, or read by themselves if that fails.
 TEST_F(SystemCallsTest, OfAShelf) {
   internal::CheckpointData data;
   data.parts.emplace_back();
@@ -532,7 +533,7 @@ TEST_F(SystemCallsTest, OfAShelf) {
   for (std::size_t i = 0; i < 2; ++i) {
     for (std::size_t j = 0; j < 700; ++j) expected.push_back(bytes_[7 + 9000 * i + j]);
   }
-  // Rows that are longer than a bucket are written at once.
+  // Rows longer than a bucket are written immediately.
   const internal::ReorderLimits limits{
       .block = 4000, .segment = 2000, .buckets = 600, .bucket = 100};
   const auto body = [&]() -> Result<void> {
@@ -545,7 +546,7 @@ TEST_F(SystemCallsTest, OfAShelf) {
     if (done) EXPECT_TRUE(read == expected);
     if (call == kWrite) ++fallbacks;
   });
-  EXPECT_EQ(errors[kWrite], 0);  // none is one: it is done without the file
+  EXPECT_EQ(errors[kWrite], 0);  // no failure is an error: it works without the file
   EXPECT_GT(fallbacks, 20);
 }
 

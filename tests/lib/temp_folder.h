@@ -1,4 +1,4 @@
-// A folder of a test's own, gone with it.
+// A folder for one test, which is removed with this object.
 #ifndef TENSORGATE_TESTS_LIB_TEMP_FOLDER_H_
 #define TENSORGATE_TESTS_LIB_TEMP_FOLDER_H_
 

@@ -233,7 +233,7 @@ class Reader {
     const std::size_t begin = at_;
     if (Peek() == '-') ++at_;
     if (Peek() == '0') {
-      ++at_;  // nothing may follow a leading zero within the integer part
+      ++at_;  // a leading zero must be the whole integer part
     } else {
       ReadDigits();
     }
@@ -293,8 +293,8 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-// serde_json keeps a significand of 64 bits and a decimal exponent of 32, and multiplies once by a
-// power of ten.
+// serde_json keeps a significand of 64 bits and a decimal exponent of 32 bits, and multiplies once
+// by a power of ten.
 bool IsFiniteInSerdeJson(std::string_view number) {
   std::size_t at = 0;
   const auto digit = [&] { return at < number.size() && IsDigit(number[at]); };
@@ -302,7 +302,7 @@ bool IsFiniteInSerdeJson(std::string_view number) {
 
   Natural significand;
   std::int64_t exponent = 0;
-  bool full = false;  // once a digit of the integer part does not fit, the others only count
+  bool full = false;  // once an integer digit does not fit, the others are only counted
   for (; digit(); ++at) {
     const Natural next = significand * 10 + static_cast<std::uint64_t>(number[at] - '0');
     full = full || !next.Fits64();
@@ -314,7 +314,7 @@ bool IsFiniteInSerdeJson(std::string_view number) {
   }
   if (at < number.size() && number[at] == '.') {
     ++at;
-    bool dropped = false;  // once a digit of the fraction does not fit, the others are dropped
+    bool dropped = false;  // once a fraction digit does not fit, the others are dropped
     for (; digit(); ++at) {
       const Natural next = significand * 10 + static_cast<std::uint64_t>(number[at] - '0');
       dropped = dropped || !next.Fits64();

@@ -1,7 +1,7 @@
-// A slow and obvious JSON reader for the oracle: bytes to a tree that keeps everything, repeated
-// keys too.
+// A slow and obvious JSON reader for the oracle: from bytes to a tree that keeps everything,
+// including repeated keys.
 //
-// Written from RFC 8259 and from what the reference does with numbers; shares nothing with lib/.
+// Written from RFC 8259 and from how the reference treats numbers; shares no code with lib/.
 #ifndef TENSORGATE_TESTS_ORACLE_JSON_TREE_H_
 #define TENSORGATE_TESTS_ORACLE_JSON_TREE_H_
 
@@ -37,17 +37,17 @@ struct JsonError {
   std::size_t offset;
 };
 
-/// Containers that may be open at once, the root included.
+/// Maximum number of open containers, including the root.
 inline constexpr int kMaxDepth = 127;
 
-/// Reads one value and the white space around it; what else follows is an error.
+/// Reads one value and the white space around it; anything else after it is an error.
 std::variant<Json, JsonError> ReadJson(std::string_view text);
 
-/// Whether the text is UTF-8: shortest forms, no surrogates, nothing above U+10FFFF.
+/// True if the text is UTF-8: shortest forms, no surrogates, nothing above U+10FFFF.
 bool IsUtf8(std::string_view text);
 
-/// Whether serde_json 1.0 (default features) can hold a number of JSON's grammar: it refuses what
-/// its own way of computing makes infinite.
+/// True if serde_json 1.0 (default features) can hold this JSON number: it refuses numbers that its
+/// own way of computing makes infinite.
 bool IsFiniteInSerdeJson(std::string_view number);
 
 }  // namespace tensorgate::oracle

@@ -1,5 +1,5 @@
-// A natural number without bound, as schoolbooks add and multiply: so that the oracle needs no
-// overflow check.
+// A natural number of any size, with schoolbook addition and multiplication, so that the oracle
+// needs no overflow checks.
 #ifndef TENSORGATE_TESTS_ORACLE_NATURAL_H_
 #define TENSORGATE_TESTS_ORACLE_NATURAL_H_
 
@@ -66,7 +66,7 @@ class Natural {
   void Trim() {
     while (!limbs_.empty() && limbs_.back() == 0) limbs_.pop_back();
   }
-  std::vector<std::uint32_t> limbs_;  // lowest first, the last not 0
+  std::vector<std::uint32_t> limbs_;  // lowest first; the last is not 0
 };
 
 }  // namespace tensorgate::oracle

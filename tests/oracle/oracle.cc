@@ -58,7 +58,7 @@ class Examiner {
   }
 
  private:
-  // A rule that both profiles know.
+  // A rule of both profiles.
   void Refuse(Rule rule, std::string kind) {
     strict_.insert(rule);
     reference_.insert(std::move(kind));
@@ -83,7 +83,7 @@ class Examiner {
 
     auto read = ReadJson(header);
     if (std::holds_alternative<JsonError>(read)) {
-      ambiguous_ = true;  // what stands before the error may break rules of its own
+      ambiguous_ = true;  // the text before the error may break rules, too
       return Refuse(Rule::kStJsonSyntax, "InvalidHeaderDeserialization");
     }
     const Json& root = std::get<Json>(read);
@@ -91,7 +91,8 @@ class Examiner {
       RefuseStrict(Rule::kStHeaderPadding);
     }
     CheckRoot(root);
-    // The reference looks at offsets and shapes only after all of the header had the right types.
+    // The reference looks at offsets and shapes only after the types of the whole header were
+    // right.
     if (json_refused_) {
       reference_.insert("InvalidHeaderDeserialization");
       return;
@@ -176,7 +177,7 @@ class Examiner {
       RefuseStrict(Rule::kStDtypeAsMap);
       name = value.members[0].key;
     } else {
-      // A map that the reference refuses: the library may name it as a map or as a wrong type.
+      // A map that the reference refuses: the library may report it as a map or as a wrong type.
       if (value.kind == JsonKind::kObject) ambiguous_ = true;
       return RefuseJson(Rule::kStFieldType);
     }
@@ -189,7 +190,7 @@ class Examiner {
     RefuseJson(Rule::kStDtypeUnknown);
   }
 
-  // Digits alone, below 2^64.
+  // Only digits, below 2^64.
   static std::optional<std::uint64_t> Unsigned(const Json& value) {
     if (value.kind != JsonKind::kNumber) return std::nullopt;
     Natural number;
@@ -234,7 +235,7 @@ class Examiner {
     }
   }
 
-  // What the reference says of one tensor's shape against its range; "" if nothing.
+  // The reference's error about a tensor's shape and range; "" if there is none.
   static std::string ShapeError(const Entry& entry) {
     Natural product = 1;
     for (std::uint64_t dimension : entry.shape) {
@@ -250,7 +251,7 @@ class Examiner {
 
   void CheckTensors() {
     CheckStrictShapes();
-    // Sorted by (begin, end), each tensor must begin where the one before ended, the first at 0.
+    // Sorted by (begin, end), each tensor must start where the previous one ended, the first at 0.
     std::vector<const Entry*> sorted;
     for (const Entry& entry : entries_) sorted.push_back(&entry);
     std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) {
@@ -265,7 +266,7 @@ class Examiner {
         reference_.insert("InvalidOffset");
         return;
       }
-      // All of the same range, in an order nobody knows.
+      // All tensors with the same range, in an unknown order.
       std::size_t end = i;
       bool one_is_good = false;
       for (; end < sorted.size() && sorted[end]->begin == first.begin &&
@@ -278,7 +279,7 @@ class Examiner {
           reference_.insert(error);
         }
       }
-      // A good one ends after its begin, where the next of the same range does not begin.
+      // After a valid, non-empty one, the next one with the same range does not start at its end.
       if (end - i > 1 && first.end != first.begin && one_is_good)
         reference_.insert("InvalidOffset");
       if (!reference_.empty()) return;
@@ -318,7 +319,7 @@ class Examiner {
     for (const Entry* entry : sorted) {
       if (entry->end < entry->begin) {
         RefuseStrict(Rule::kStOffsetsReversed);
-        ambiguous_ = true;  // what follows is measured against a range that makes no sense
+        ambiguous_ = true;  // later ranges are compared with an invalid one
       }
       if (entry->begin < covered) RefuseStrict(Rule::kStOffsetsOverlap);
       if (entry->begin > covered) RefuseStrict(Rule::kStOffsetsHole);

@@ -25,7 +25,7 @@ std::uint64_t Little(std::string_view text, std::size_t at, std::size_t bytes) {
 // tarfile.nti
 std::optional<std::int64_t> TarNumber(std::string_view field) {
   if (At(field, 0) == 0x80 || At(field, 0) == 0xFF) {
-    // The value counts for the checksum alone, which is small.
+    // The value matters only for the checksum, which is small.
     std::int64_t value = 0;
     for (std::size_t i = field.size() - 7; i < field.size(); ++i)
       value = value * 256 + At(field, i);
@@ -59,7 +59,8 @@ class Unpickler {
 
  private:
   struct Failed {};
-  // What an item is: 'n' something named, 't' a text, 'l' list, 'd' dict, 's' set, 'p' anything else.
+  // The kind of an item: 'n' something named, 't' a text, 'l' list, 'd' dict, 's' set, 'p' anything
+  // else.
   using Kind = char;
 
   std::string_view Take(std::uint64_t count) {
@@ -76,7 +77,7 @@ class Unpickler {
     at_ = end + 1;
     return line;
   }
-  // An integer's line ends at a zero byte for the unpickler in C.
+  // For the C unpickler, an integer's line ends at a zero byte.
   std::string Matching(const char* pattern, char end = '\n') {
     std::string line = Line();
     line.resize(std::min(line.find(end), line.size()));
@@ -133,7 +134,7 @@ class Unpickler {
     }
   }
 
-  // True: it is over.
+  // Returns true when it is finished.
   bool Step() {
     const char code = Take(1)[0];
     switch (code) {

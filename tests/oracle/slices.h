@@ -1,4 +1,4 @@
-// What a slice is, bit by bit: slow, obvious, for small tensors.
+// The definition of slices, bit by bit: slow and obvious, for small tensors.
 #ifndef TENSORGATE_TESTS_ORACLE_SLICES_H_
 #define TENSORGATE_TESTS_ORACLE_SLICES_H_
 
@@ -13,12 +13,11 @@ namespace tensorgate::oracle {
 
 struct Sliced {
   std::vector<std::uint64_t> shape;
-  /// For each byte of the result, where it comes from: counted from the tensor's first byte.
+  /// For each byte of the result, its position relative to the tensor's first byte.
   std::vector<std::uint64_t> places;
 };
 
-/// The positions start, start + step, … up to stop, as Python's `range(n)[start:stop:step]` has
-/// them.
+/// The positions start, start + step, … up to stop, like Python's `range(n)[start:stop:step]`.
 inline std::vector<std::uint64_t> Range(const Subscript& range, std::int64_t n) {
   std::vector<std::uint64_t> positions;
   if (range.step > 0) {
@@ -31,7 +30,7 @@ inline std::vector<std::uint64_t> Range(const Subscript& range, std::int64_t n) 
       if ((i - from) % range.step == 0) positions.push_back(static_cast<std::uint64_t>(i));
     }
   } else {
-    // A bound below all positions is not counted from the end a second time.
+    // A bound below all positions must not be counted from the end a second time.
     const bool to_first = !range.stop || *range.stop < -n;
     std::int64_t begin = range.start.value_or(n), end = to_first ? -1 : *range.stop;
     if (begin < 0) begin += n;
@@ -39,7 +38,7 @@ inline std::vector<std::uint64_t> Range(const Subscript& range, std::int64_t n) 
     const std::int64_t from = begin >= n ? n - 1 : begin;
     for (std::int64_t i = n; i-- > 0;) {
       if (i > begin || i <= end) continue;
-      // -step does not exist for the smallest step, which reaches one position at most.
+      // The smallest step cannot be negated; it reaches at most one position.
       if (i == from || (range.step != INT64_MIN && (from - i) % -range.step == 0)) {
         positions.push_back(static_cast<std::uint64_t>(i));
       }
@@ -48,7 +47,7 @@ inline std::vector<std::uint64_t> Range(const Subscript& range, std::int64_t n) 
   return positions;
 }
 
-/// Nothing if NumPy refuses it, or if the result would not consist of whole bytes of the file.
+/// std::nullopt if NumPy refuses it, or if the result would not consist of whole bytes of the file.
 inline std::optional<Sliced> Slice(const TensorRef& tensor,
                                    const std::vector<Subscript>& subscripts) {
   using Kind = Subscript::Kind;
@@ -85,7 +84,7 @@ inline std::optional<Sliced> Slice(const TensorRef& tensor,
   std::uint64_t count = 1;
   for (const auto& positions : chosen) count *= positions.size();
   const std::uint64_t bits = Bits(*tensor.type.dtype);
-  std::vector<std::uint64_t> places;  // of bits
+  std::vector<std::uint64_t> places;  // positions of bits
   for (std::uint64_t number = 0; number < count; ++number) {
     std::uint64_t rest = number, element = 0, distance = 1;
     for (std::size_t d = chosen.size(); d-- > 0;) {

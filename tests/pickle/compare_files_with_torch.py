@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whole checkpoints through the command and through this Python's torch.load(weights_only=True).
+"""Compares the command with this Python's torch.load(weights_only=True), on whole checkpoints.
 
   compare_files_with_torch.py --command BUILD/cli/tensorgate --corpus BUILT_CORPUS --count 20000
 
-What strict accepts, PyTorch must load: accepted files of the corpus, random checkpoints, damaged ones. Each tensor that
-`convert` writes must be the tensor that was loaded. A device that this machine lacks, or a type that this PyTorch does not
-know yet, counts apart. Ends with 1 if anything disagrees.
+PyTorch must load what strict accepts: accepted files of the corpus, random checkpoints, and damaged ones. Each tensor that
+`convert` writes must equal the tensor that was loaded. A device that this machine lacks, or a type that this PyTorch does not
+support yet, is counted separately. Exit status 1 if anything disagrees.
 """
 import argparse
 import collections
@@ -26,14 +26,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from made_checkpoints import Made, damaged  # noqa: E402
 
 BATCH = 1000
-# What says that the file is well, but this machine or this PyTorch is not the one for it.
+# Errors which say that the file is valid, but that this machine or this PyTorch cannot load it.
 LACKS = (
     "Attempting to deserialize object on", "device module is not registered", "Storage device not recognized: mps",
     "(tagged with npu", "(tagged with mtia", "(tagged with mps", "(tagged with xpu", "(tagged with hpu",
     "(tagged with privateuseone", "GLOBAL torch.float8_", "GLOBAL torch.float4_", "GLOBAL torch.uint", "GLOBAL torch.bits",
     "GLOBAL torch.complex32", "GLOBAL torch.int", "_rebuild_tensor_v2() takes 6 positional arguments but 7 were given",
 )  # fmt: skip
-if torch.__version__.startswith("1."):  # its unpickler knows far less, its ZIP reader no offset in ZIP64's field
+if torch.__version__.startswith("1."):  # its unpickler allows far less, its ZIP reader no offset in a ZIP64 field
     LACKS += ("Unsupported class", "Unsupported operand", "invalid header or archive is corrupted", "torch.jagged")
 NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
          "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "C64": "complex64", "U16": "uint16", "U32": "uint32",
@@ -51,7 +51,7 @@ def loaded(data, permitted):
 
 
 def numpy_names():
-    """What PyTorch is told to let pass where a list of trust has the line `numpy`."""
+    """What PyTorch is configured to allow if a trust list has the line `numpy`."""
     import numpy
 
     core = numpy.__dict__.get("_core") or numpy.core
@@ -62,7 +62,7 @@ def numpy_names():
 
 
 def tensors(value, path, found):
-    """By the paths that the library gives them; where two have one path there is no telling, but those are refused."""
+    """Tensors by the library's paths; if two have the same path they cannot be distinguished, but those are refused."""
     if isinstance(value, torch.Tensor):
         found["tensor" if path is None else path] = value
         return
@@ -89,7 +89,7 @@ def truths(data):
 
 
 def converted(command, path, out):
-    """name: (dtype, shape, bytes); nothing where there is no equal in safetensors, or no name for a tensor."""
+    """name: (dtype, shape, bytes); None if safetensors has no equivalent, or a tensor has no name."""
     done = subprocess.run([*command, "convert", "--no-sync", "-q", path, out], capture_output=True, check=False)
     if done.returncode != 0:
         return {}
@@ -102,13 +102,13 @@ def converted(command, path, out):
 
 
 def different(command, path, out, value):
-    """The first tensor that is another after loading; None if each is the same."""
+    """The first tensor that differs after loading; None if all are equal."""
     written, found = converted(command, path, out), {}
     tensors(value, None, found)
     for name, (dtype, shape, data) in written.items():
         tensor = found.get(name)
         if tensor is None:
-            # `convert` begins at state_dict, where there is one.
+            # `convert` starts at state_dict, if there is one.
             tensor = found.get(f"state_dict.{name}")
         if tensor is None:
             return f"{name} is not there"
@@ -140,7 +140,7 @@ class Comparison:
             value = loaded(data, self.permitted)
         except Exception as error:
             if any(word in str(error) for word in LACKS):
-                self.counts["cannot be told"] += 1
+                self.counts["undecidable"] += 1
                 return
             reason = str(error).split("WeightsUnpickler error: ")[-1]
             self.tell(data, path, f"PyTorch does not load it: {type(error).__name__}: {reason}")
@@ -182,7 +182,7 @@ def main():
     parser.add_argument("--corpus", type=pathlib.Path, required=True)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--trust", help="a list with the line numpy: checkpoints with NumPy's scalars and arrays")
+    parser.add_argument("--trust", help="a trust list with the line numpy: checkpoints with NumPy's scalars and arrays")
     parser.add_argument("--shown", type=int, default=20)
     args = parser.parse_args()
     torch.set_num_threads(1)

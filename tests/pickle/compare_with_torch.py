@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The pickle machine against PyTorch's restricted unpickler, over the corpus and over mutated pickles.
+"""Compares the pickle machine with PyTorch's restricted unpickler, on the corpus and on mutated pickles.
 
   compare_with_torch.py --judge BUILD/tests/pickle/judge_pickles --unpickler FOLDER --corpus BUILT_CORPUS --count 100000
 
-What strict accepts, PyTorch must load, and as an equal value. The verdict of the reference profile must be PyTorch's, but for
-the rules of DIFFERENCES. FOLDER is what scripts/pytorch_unpickler wrote. Pickles are mutated opcode by opcode: removed, repeated,
-exchanged, spliced from another one, arguments changed. Ends with 1 if anything disagrees.
+PyTorch must load what strict accepts, with an equal value. The verdict of the reference profile must be PyTorch's, except for
+the rules in DIFFERENCES. FOLDER is the output of scripts/pytorch_unpickler. Pickles are mutated opcode by opcode: removed,
+repeated, swapped, spliced from another one, arguments changed. Exit status 1 if anything disagrees.
 """
 import argparse
 import collections
@@ -24,14 +24,14 @@ from tool.pickles import split_opcodes  # noqa: E402
 
 BATCH = 5000
 
-# Rules by which the reference profile refuses though PyTorch may load: it does not follow what becomes of these.
+# Rules by which the reference profile refuses though PyTorch may load: it does not model what happens to these.
 DIFFERENCES = {
-    "pickle/call-arguments": "arguments that are no tuple: whatever can be iterated works in Python",
+    "pickle/call-arguments": "arguments that are not a tuple: whatever can be iterated works in Python",
     "pickle/build-state": "OrderedDict.__dict__.update() takes other things than dicts",
     "pickle/expansion": "PyTorch has no bound; it needs memory and time instead",
     "torch/call-arguments": "Python and PyTorch convert arguments that no writer writes",
     "torch/build-target": "state of tensors and parameters is what PyTorch before 0.4 wrote",
-    "torch/rebuild-quantized": "quantised tensors are refused",
+    "torch/rebuild-quantized": "quantized tensors are refused",
     "torch/rebuild-sparse": "sparse tensors are refused",
     "torch/rebuild-nested": "nested tensors are refused",
     "torch/rebuild-meta": "tensors without data are refused",
@@ -41,9 +41,9 @@ DIFFERENCES = {
     "torch/tensor-class": "tensor classes are never called",
     "torch/parameter-state": "parameters with attributes are refused",
     "torch/tensor-metadata": "conjugate and negative views are refused",
-    "torch/dtype-unsupported": "quantised and narrow types are refused",
+    "torch/dtype-unsupported": "quantized and narrow types are refused",
     "torch/persistent-id": "an id is what a writer writes",
-    "torch/storage-type": "quantised storages are refused",
+    "torch/storage-type": "quantized storages are refused",
     "torch/storage-location": "the oracle has no devices",
     "torch/storage-meta": "storages without data are refused",
     "torch/tensor-overflow": "PyTorch looks at the extent in memory, not at the product of the sizes",
@@ -52,7 +52,7 @@ DIFFERENCES = {
 
 
 def seeds(corpus):
-    """The corpus's pickles, and what torch.save writes (where this Python has torch)."""
+    """The corpus's pickles, and what torch.save writes (if this Python has torch)."""
     found = [pickle_of(path) for path in sorted(corpus.glob("pickle/*/*")) if path.stat().st_size < 5000]
     if not found:
         sys.exit(f"{corpus}: no pickles")
@@ -60,7 +60,7 @@ def seeds(corpus):
 
 
 def pickle_of(path):
-    """One that names storages stands in its archive."""
+    """The pickle; one that names storages is inside its archive."""
     return zipfile.ZipFile(path).read("archive/data.pkl") if path.suffix == ".pt" else path.read_bytes()
 
 
@@ -95,7 +95,7 @@ def written_by_torch():
 
 
 def named(names):
-    """For each name that PyTorch lets pass by default a pickle of it alone; and one letter beside it."""
+    """For each name that PyTorch allows by default, a pickle with only this name; and one with a letter changed."""
     pickles = []
     for line in names.split():
         module, _, name = line.rpartition(".")
@@ -165,7 +165,7 @@ class Mutator:
 
 
 class Child:
-    """One of the two judges: answers a line a pickle; a crash costs one answer."""
+    """One of the two judges: gives one line per pickle; a crash costs one answer."""
 
     def __init__(self, command):
         self.command = command
@@ -177,18 +177,18 @@ class Child:
             data = b"".join(struct.pack("<I", len(each)) + each for each in left)
             done = subprocess.run(self.command, input=data, stdout=subprocess.PIPE, check=False)
             lines = done.stdout.decode("utf-8", "replace").split("\n")
-            answers += lines[:-1]  # what stands behind the last line feed was not finished
+            answers += lines[:-1]  # the text after the last line feed is incomplete
             if len(lines) - 1 < len(left):
                 answers.append(f"crashed {done.returncode}")
         return answers
 
 
-def disagreement(judged, told):
-    """What is wrong with a pair of answers; None if nothing is, "" if it cannot be told."""
+def disagreement(judged, answered):
+    """The disagreement in a pair of answers; None if there is none, "" if it cannot be decided."""
     if judged.startswith("crashed"):
         return "we crashed"
     strict, reference, _, dump = judged.split(" ", 3)
-    verdict, _, value = told.partition(" ")
+    verdict, _, value = answered.partition(" ")
     if verdict in ("missing", "crashed"):
         return ""
     if strict == "accepted" and verdict != "accepted":
@@ -220,17 +220,17 @@ def main():
     pickles = [*real, *corpus, *(mutator.make() for _ in range(args.count))]
     for begin in range(0, len(pickles), BATCH):
         batch = pickles[begin : begin + BATCH]
-        for number, (data, judged, told) in enumerate(zip(batch, judge.ask(batch), oracle.ask(batch)), begin):
-            wrong = disagreement(judged, told)
+        for number, (data, judged, answered) in enumerate(zip(batch, judge.ask(batch), oracle.ask(batch)), begin):
+            wrong = disagreement(judged, answered)
             if number < len(real) and not judged.startswith("accepted accepted "):
                 wrong = "refused, though torch.save wrote it"
             counts["compared"] += 1
             counts["strict accepts"] += judged.startswith("accepted ")
-            counts["PyTorch accepts"] += told.startswith("accepted ")
-            counts["cannot be told"] += wrong == ""
+            counts["PyTorch accepts"] += answered.startswith("accepted ")
+            counts["undecidable"] += wrong == ""
             counts["disagree"] += bool(wrong)
             if wrong and counts["disagree"] <= args.shown:
-                print(f"{wrong}\n  {data.hex()}\n  {judged[:300]}\n  {told[:300]}", file=sys.stderr)
+                print(f"{wrong}\n  {data.hex()}\n  {judged[:300]}\n  {answered[:300]}", file=sys.stderr)
     print(", ".join(f"{name}: {count}" for name, count in counts.items()))
     return 1 if counts["disagree"] else 0
 

@@ -82,7 +82,7 @@ class Dumper {
       case Kind::kUndefined:
       case Kind::kStorage:
       case Kind::kGlobal:
-      case Kind::kNumpyDtype:  // none of these without a list of trust
+      case Kind::kNumpyDtype:  // not possible without a trust list
       case Kind::kNumpyScalar:
       case Kind::kNdarray:
       case Kind::kInstance:

@@ -1,4 +1,4 @@
-// A value tree as one line of text, the same for equal trees: what the comparison with PyTorch compares.
+// A value tree as one line of text, the same for equal trees, for the comparison with PyTorch.
 #ifndef TENSORGATE_TESTS_PICKLE_DUMP_H_
 #define TENSORGATE_TESTS_PICKLE_DUMP_H_
 
@@ -9,7 +9,8 @@
 
 namespace tensorgate::test {
 
-/// The grammar is that of dump() in compare_with_torch.py. Shared parts are written again and again: for small pickles.
+/// The grammar is that of dump() in compare_with_torch.py. Shared parts are written repeatedly, so
+/// it is for small pickles.
 std::string Dump(const pickle::Values& values, const torch::internal::Rebuild& rebuild,
                  const pickle::Value& value);
 

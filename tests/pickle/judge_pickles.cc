@@ -1,5 +1,6 @@
-// Judges pickles from standard input, each behind its length in four bytes, little-endian: one line each, with the rule
-// that rejects it or "accepted" in both profiles, where it ends, and what strict made of it.
+// Judges pickles from standard input, each preceded by its length in four bytes, little-endian.
+// Prints one line each: the rule that rejects it or "accepted" in both profiles, its end, and its
+// value in the strict profile.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -28,7 +29,7 @@ Judged Judge(std::span<const std::byte> bytes, tensorgate::Profile profile,
   tensorgate::pickle::Machine machine(bytes, rebuild, options);
   const Outcome outcome = machine.Run();
   if (outcome.complete) {
-    // What reference alone accepts may hold itself.
+    // A value that only the reference accepts may contain itself.
     const bool strict = profile == tensorgate::Profile::kStrict;
     return {"accepted",
             strict ? tensorgate::test::Dump(machine.values(), rebuild, outcome.root) : "-",

@@ -48,7 +48,7 @@ def name(module, attribute):
 
 
 class Archive:
-    """As torch.save lays one out: each record at a multiple of 64."""
+    """The layout of torch.save: each record at a multiple of 64."""
 
     def __init__(self, root="archive", alignment=64):
         self.root, self.alignment, self.file, self.list, self.count = root, alignment, b"", b"", 0
@@ -135,7 +135,7 @@ class Made:
             lambda: name("torch", self.random.choice(("per_tensor_affine", "per_channel_symmetric"))), lambda: b"\x8f",
         ))()  # fmt: skip
 
-    # ---- NumPy: mostly what it writes
+    # ---- NumPy: mostly valid
     def odd(self, usual, *others):
         return usual if self.chance(0.95) else self.random.choice(others)
 
@@ -280,7 +280,7 @@ class Made:
 
 
 def damaged(data, source):
-    """A few bytes of a file changed, exchanged, left out or repeated."""
+    """Changes, swaps, removes or repeats a few bytes of a file."""
     data = bytearray(data)
     for _ in range(source.choice((1, 1, 2, 4))):
         place = source.randrange(len(data))

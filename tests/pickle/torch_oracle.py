@@ -1,8 +1,8 @@
-"""PyTorch's restricted unpickler as an oracle: reads pickles as judge_pickles does, answers a line each.
+"""PyTorch's restricted unpickler as an oracle: reads pickles like judge_pickles, and prints one line for each.
 
 Needs a PyTorch that Python can import (1.13 is enough, for the classes) and, as arguments, `_weights_only_unpickler.py` and
-`_utils.py` of the PyTorch whose rules count; scripts/pytorch_unpickler gets both out of a wheel. Answers: `accepted` and the
-value, as dump.cc writes it; `rejected` and the exception; `missing` where this PyTorch lacks what the newer one knows.
+`_utils.py` of the PyTorch whose rules count; scripts/pytorch_unpickler extracts both from a wheel. Answers: `accepted` and the
+value, as dump.cc writes it; `rejected` and the exception; `missing` if this PyTorch lacks what the newer one uses.
 """
 import ast
 import importlib.util
@@ -16,7 +16,7 @@ from collections import Counter, OrderedDict
 
 import torch
 
-MOST_BYTES = 1 << 26  # of one storage; a larger one is not made
+MOST_BYTES = 1 << 26  # of one storage; a larger one is not created
 SECONDS = 20  # for one pickle
 NEWER = (
     "_rebuild_tensor_v3", "_rebuild_meta_tensor_no_storage", "_rebuild_nested_tensor", "_rebuild_wrapper_subclass",
@@ -30,11 +30,11 @@ LACKS = [f"torch.{name} " for name in NEWER_DTYPES if not hasattr(torch, name)]
 
 
 class Missing(Exception):
-    """What this PyTorch does not have."""
+    """Something that this PyTorch does not have."""
 
 
 def constants_of(path, names):
-    """Dict literals at the top of a module, without running it."""
+    """Dict literals at the top level of a module, without running it."""
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read())
     return {node.targets[0].id: ast.literal_eval(node.value) for node in tree.body
@@ -42,7 +42,7 @@ def constants_of(path, names):
 
 
 class NewDtype:
-    """Stands for a dtype that this PyTorch lacks."""
+    """Replaces a dtype that this PyTorch lacks."""
 
     def __init__(self, name):
         self.name = name
@@ -60,7 +60,7 @@ def newer(name):
 
 
 def with_metadata(function):
-    """_rebuild_tensor_v2 as it is since 2.0: with one more argument."""
+    """_rebuild_tensor_v2 as since 2.0: with one more argument."""
 
     def _rebuild_tensor_v2(*arguments):
         if len(arguments) == 7 and arguments[6]:
@@ -71,7 +71,7 @@ def with_metadata(function):
 
 
 def load_unpickler(path, utils):
-    """The module at `path`, on top of this PyTorch: what the newer one calls is put in its place."""
+    """The module at `path`, running on this PyTorch: functions of the newer one that it calls are provided."""
     for name, value in constants_of(utils, ("IMPORT_MAPPING", "NAME_MAPPING")).items():
         setattr(torch._utils, name, value)
     torch._utils._sparse_tensors_to_validate = []
@@ -112,7 +112,7 @@ class StorageType:
 
 
 class Loader:
-    """One pickle, with storages of the sizes that it names."""
+    """A single pickle, with storages of the sizes that it names."""
 
     def __init__(self, module):
         self.module = module
@@ -140,7 +140,7 @@ class Loader:
         count = numel * torch._utils._element_size(dtype)
         if isinstance(count, int) and count > MOST_BYTES:
             raise Missing("a large storage")
-        # The tag is looked at by the registered functions; with map_location="cpu" it decides nothing but its type.
+        # The registered functions look at the tag; with map_location="cpu" only its type matters.
         untyped = torch.storage.UntypedStorage(count)
         try:
             typed = torch.storage.TypedStorage(wrap_storage=untyped, dtype=dtype, _internal=True)
@@ -215,7 +215,7 @@ def late(_signal, _frame):
 
 def main():
     module = load_unpickler(sys.argv[1], sys.argv[2])
-    if sys.argv[3:] == ["names"]:  # those that pass by default
+    if sys.argv[3:] == ["names"]:  # names that are allowed by default
         print("\n".join(sorted(module._get_allowed_globals())))
         return
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))

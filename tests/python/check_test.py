@@ -1,4 +1,4 @@
-"""tensorgate.check and what it returns."""
+"""tensorgate.check and its result."""
 
 import gzip
 import io
@@ -21,7 +21,7 @@ from support import GOOD, OVERLAP, safetensors, shards, tensor
 
 
 class Raw(io.RawIOBase):
-    """A stream that cannot seek, and gives what `parts` holds."""
+    """A stream that cannot seek, and delivers `parts`."""
 
     def __init__(self, parts):
         super().__init__()
@@ -41,7 +41,7 @@ class Raw(io.RawIOBase):
 
 
 class Seekable(io.BytesIO):
-    """A file object whose read() answers with whatever `answer` makes of the right bytes."""
+    """A file object whose read() returns `answer` of the correct bytes."""
 
     def __init__(self, data, answer):
         super().__init__(data)
@@ -142,7 +142,7 @@ class Verdicts(unittest.TestCase):
             self.assertEqual(report.shards, (("1.safetensors", "accepted", None), ("2.safetensors", "accepted", None)))
             self.assertEqual(len(json.loads(report.json())["shards"]), 2)
         self.assertEqual(tensorgate.check(GOOD).shards, ())
-        # Without its folder an index says nothing.
+        # Without its folder an index is useless.
         self.assertFalse(tensorgate.check(index.read_bytes(), name=index.name))
 
     def test_a_refused_shard_refuses_the_whole(self):
@@ -237,7 +237,7 @@ class FailingObjects(unittest.TestCase):
 
 
 class Slow(unittest.TestCase):
-    """Senders that take their time, and checks that are not to take all of it."""
+    """Slow senders, and checks that must not take as long."""
 
     def pipe(self):
         read, write = os.pipe()
@@ -345,10 +345,10 @@ class Slow(unittest.TestCase):
         self.assertEqual((report.findings[0].rule, report.findings[0].allowed), ("limit/spool-bytes", 200))
 
     def interrupted(self, script):
-        """The script, sent SIGINT once it has said that it begins; seconds until it ended."""
+        """Runs the script, sends SIGINT once it prints that it begins; returns the seconds until it ended."""
         done = subprocess.Popen([sys.executable, "-c", "import tensorgate, sys, io, os, time\n" + script],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                # Of who runs the tests in the background it is ignored.
+                                # It is ignored in tests that run in the background.
                                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.assertEqual(done.stdout.readline(), "begins\n")
         time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""What callers do wrong: exceptions that say what, never text of C++, a crash or noise at the end of the process."""
+"""Callers' mistakes: exceptions that explain them, never C++ text, a crash or noise at the end of the process."""
 
 import copy
 import io
@@ -26,14 +26,14 @@ except ImportError:
     torch = None
 
 KINDS = (TypeError, ValueError, tensorgate.SafetensorError, OverflowError, KeyError, OSError)
-# Traces of C++ and of what the module is made with.
+# Traces of C++ and of the library that the module is built with.
 NOISE = ("bad_cast", "std::", "nanobind", "basic_string", "vector", "bad_alloc", "unknown exception")
-# torch's own words for a device that it does not know, or that is not there.
+# torch's own messages for a device that it does not support, or that does not exist.
 TORCH = ("don't know how to restore data location", "Cannot access accelerator device")
 
 
 class Odd:
-    """An object whose methods answer with something else than they should."""
+    """An object whose methods return something other than they should."""
 
     def __init__(self, **answers):
         for name, answer in answers.items():
@@ -85,7 +85,7 @@ def made(folder):
 
 
 def calls(it):
-    """Every function and method, with arguments that are right."""
+    """Every function and method, with correct arguments."""
     spec = {"dtype": "uint8", "shape": [0], "data_ptr": 0, "data_len": 0}
     specs, arrays, path = {"a": it["TensorSpec"]}, {"a": numpy.ones(1)}, it["path"]
     checkpoint = it["Checkpoint"]
@@ -128,7 +128,7 @@ def calls(it):
         "safe_open.offset_keys": (it["safe_open"].offset_keys, [], {}),
         "safe_open.metadata": (it["safe_open"].metadata, [], {}),
         "Slice[]": (it["Slice"].__getitem__, [0], {}),
-        # For a device or a copy DLPack wants a BufferError.
+        # DLPack requires a BufferError for a device or a copy.
         "DlpackTensor.__dlpack__": (it["DlpackTensor"].__dlpack__, [], {"stream": None, "max_version": None}),
         "DlpackTensor.__dlpack_device__": (it["DlpackTensor"].__dlpack_device__, [], {}),
         "_native.dlpack": (_native.dlpack, [bytearray(4), 0, "F32", [1]], {}),
@@ -261,7 +261,7 @@ class Wrong(unittest.TestCase):
 
 
 class Empty(unittest.TestCase):
-    """Objects that are made without what is in them."""
+    """Objects created without their contents."""
 
     def test_made_by_hand(self):
         for kind in (each for each in vars(_native).values() if isinstance(each, type)):
@@ -278,7 +278,7 @@ class Empty(unittest.TestCase):
                 except TypeError as error:
                     self.assertIn(kind.__name__, str(error))
                     continue
-                # Those that have an __init__, which was not called.
+                # Those with an __init__, which was not called.
                 for use in (lambda: made.dtype, lambda: made.shape, lambda: made.data_ptr, lambda: made.data_len,
                             lambda: tensorgate.serialize({"a": made}), lambda: tensorgate.check(GOOD, trust=made)):
                     with self.assertRaises((TypeError, AttributeError)) as caught:

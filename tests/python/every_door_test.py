@@ -1,4 +1,4 @@
-"""One door: check, opening, loading and the guard say one verdict, one first rule and one format of a file."""
+"""One entry point: check, opening, loading and the guard report the same verdict, first rule and format of a file."""
 
 import glob
 import io
@@ -22,7 +22,7 @@ except ImportError:
 
 
 def corpus():
-    """The newest corpus that was built; none where the package is tested alone."""
+    """The newest corpus that was built; None if the package is tested without one."""
     named = os.environ.get("TENSORGATE_CORPUS_DIR")
     built = [named + "/manifest.json"] if named else glob.glob(str(ROOT / "build/*/corpus/manifest.json"))
     for manifest in sorted(built, key=os.path.getmtime)[-1:]:
@@ -37,7 +37,7 @@ def said(report):
 
 class EveryDoor(Guarded):
     def alike(self, call, scanned, what):
-        """`call` does it, or raises what the check said; of an accepted file, why it is of no use."""
+        """`call` succeeds, or raises what the check reported; for an accepted file, why it cannot be used."""
         try:
             return call()
         except tensorgate.RejectedError as error:
@@ -97,7 +97,7 @@ class EveryDoor(Guarded):
 
 
 class Formats(unittest.TestCase):
-    """The names that the guard goes by are those that reports give."""
+    """The format names that the guard uses are those in reports."""
 
     def test_each_name_exists(self):
         formats = tensorgate._native.formats()

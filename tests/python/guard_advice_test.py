@@ -1,4 +1,4 @@
-"""What a refusal of the guard says: never a hint to allow what names code, else a way that works."""
+"""The text of a guard's error: it never suggests allowing a file that names code, otherwise it names a way that works."""
 
 import argparse
 import datetime
@@ -30,7 +30,7 @@ except ImportError:
 
 
 class System:
-    """The payload that everybody writes."""
+    """The payload that everyone writes."""
 
     def __reduce__(self):
         return os.system, ("true",)
@@ -38,7 +38,7 @@ class System:
 
 class Advice(Guarded):
     def refusal(self, call):
-        # A function that is looked up within the guard.
+        # A function that is looked up inside the guard.
         with tensorgate.guard(), self.refused() as caught:
             call()
         return str(caught.exception)
@@ -56,14 +56,14 @@ class Advice(Guarded):
         yield b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x940h\x00h\x01\x93\x8c\x04true\x85R."
         yield b"\x80\x02K\x010cposix\nsystem\nX\x04\x00\x00\x00true\x85R."
         call = b"\x93\x8c\x04true\x85R."
-        # Entries of the memo that no writer numbers so, and what MEMOIZE makes of them.
+        # Memo entries with indices that no writer uses, and the effect of MEMOIZE on them.
         yield b"\x80\x04\x8c\x05posix\x8c\x06systemp77\n0g77\n" + call
         yield b"\x80\x04\x8c\x05posix\x8c\x06systemp +7_7\n0g77\n" + call
         yield (b"\x80\x04\x8c\x0bcollectionsq\x010\x8c\x05posix\x940\x8c\x0bOrderedDictq\x020\x8c\x06system\x940h\x01h\x02"
                + call)
 
     def hidden(self):
-        """The same where it is not to be found in the first pickle."""
+        """The same if it is not in the first pickle."""
         yield pickle.dumps(System(), 1)
         yield b"\x80\x02\x82\x01."
         yield b"\x80\x04\x8c\x01a\x82\x01\x86."
@@ -73,13 +73,13 @@ class Advice(Guarded):
         # Reached through a module that imports it, and by a name of Python 2.
         yield b"\x80\x04\x8c\x06joblib\x8c\x10memory.os.system\x93\x8c\x04true\x85R."
         yield b"\x80\x02ccPickle\nloads\nC\x00\x85R."
-        # By other packages' functions that unpickle or run what they are given.
+        # Through functions of other packages that unpickle or run their arguments.
         for module, name in (("joblib", "load"), ("pandas", "read_pickle"), ("torch.hub", "load"), ("dill", "loads"),
                              ("pandas.core.computation.eval", "eval"), ("numpy.testing._private.utils", "runstring")):
             yield b"\x80\x02c" + module.encode() + b"\n" + name.encode() + b"\nX\x01\x00\x00\x00a\x85R."
         yield pickle.dumps(System(), 4)[:-1]
         yield pickle.dumps({"a": 1}, 4) + pickle.dumps(System(), 4)
-        # Plain data to pickle, another file to who looks for it.
+        # Plain data for pickle, another format for programs that look for it.
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("data.pkl", pickle.dumps(System(), 2))
@@ -97,7 +97,7 @@ class Advice(Guarded):
 
     def test_what_is_called_is_named(self):
         for data in self.named():
-            self.assertIn("would run posix.system. Do not load it in another way either, such as weights_only=False",
+            self.assertIn("would run posix.system. Do not load it in any other way either, such as weights_only=False",
                           self.of_pickle(data))
 
     def test_joblib_and_numpy_with_pickles(self):
@@ -126,7 +126,7 @@ class Advice(Guarded):
                     pickle.load(given)
                 said = str(caught.exception)
                 self.assertIn("protocol", said)
-                # What it says works.
+                # Its advice works.
                 allow = re.search(r'allow=\["(sha256:[0-9a-f]{64})"\]', said).group(1)
                 self.assertEqual(allow, digest(data))
                 given.seek(0)
@@ -141,7 +141,7 @@ class Advice(Guarded):
                 self.assertIn(name, said)
                 self.assertIn("tensorgate.guard(trust=FILE)", said)
                 self.assertNotRegex(said, r"allow=|sha256:")
-        # One that runs something beside one that is data.
+        # One that runs something next to one that is data.
         self.assertNotIn("trust", self.of_pickle(plain([argparse.Namespace(a=1), System()])))
 
     def test_names_are_text(self):

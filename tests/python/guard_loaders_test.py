@@ -1,4 +1,4 @@
-"""tensorgate.guard, loader by loader: which formats it gets, and what it takes its argument for."""
+"""tensorgate.guard, loader by loader: the formats that each gets, and the kinds of argument that it takes."""
 
 import io
 import mmap
@@ -31,7 +31,7 @@ try:
 except ImportError:
     torch = None
 
-# What each loads of what is accepted, and what besides where `allow` names it.
+# The accepted formats that each loads, and the others if `allow` names them.
 READS = {"pickle.load": {"pickle"}, "pickle._load": {"pickle"}}
 ALLOWED = {}
 if numpy:
@@ -48,7 +48,7 @@ if safetensors:
 
 
 def load(name, given):
-    """By the name of the loader, in the way that runs most."""
+    """By the name of the loader, in the way that runs the most code."""
     package, _, function = name.rpartition(".")
     module = {"pickle": pickle, "joblib": joblib, "numpy": numpy, "safetensors": safetensors, "torch": torch,
               "torch.jit": torch and torch.jit}[package]
@@ -58,7 +58,7 @@ def load(name, given):
 
 
 def saved(save, *values, **named):
-    """What a function that takes a file first, or torch.save, writes."""
+    """The file written by torch.save, or by another function that takes a file first."""
     file = io.BytesIO()
     save(*((values[0], file) if torch and save in (torch.save, torch.jit.save) else (file, *values)), **named)
     return file.getvalue()
@@ -73,7 +73,7 @@ def legacy(value):
 
 
 def appended(front, archive):
-    """The members of an archive, behind other bytes: its places count from the beginning of all."""
+    """The members of an archive, after other bytes: its offsets count from the beginning of the file."""
     file = io.BytesIO(front)
     with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(file, "a") as target:
         for name in source.namelist():
@@ -115,7 +115,7 @@ def samples():
 
 class Formats(Guarded):
     def gets(self, loader, format_name, path, **more):
-        """Whether the loader gets the file, whatever it makes of it."""
+        """Whether the loader gets the file, whatever it does with it."""
         given = path.read_bytes() if loader.endswith("deserialize") else path
         if loader.startswith("pickle."):
             given = open(path, "rb")
@@ -193,7 +193,7 @@ class PathLike:
 
 
 class FileAndPath(PathLike):
-    """As fsspec's local files: a file object that is a path as well."""
+    """Like fsspec's local files: a file object that is a path as well."""
 
     def __init__(self, path, content):
         super().__init__(path)
@@ -202,7 +202,7 @@ class FileAndPath(PathLike):
 
 
 class Kinds(Guarded):
-    """Each loader takes a thing for what it takes it for without the guard."""
+    """Each loader interprets its argument as it does without the guard."""
 
     def setUp(self):
         super().setUp()
@@ -210,7 +210,7 @@ class Kinds(Guarded):
 
     def test_bytes_are_a_path(self):
         loaders = [name for name in ("numpy.load", "joblib.load") if name in READS]
-        # A path that is a pickle: what it names is loaded, and not it.
+        # A path that is a pickle: the file it names is loaded, not the path object.
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.folder)
         name = plain(1)

@@ -1,4 +1,4 @@
-"""tensorgate.guard: what loaders of other packages are given is checked first."""
+"""tensorgate.guard: files that loaders of other packages are given are checked first."""
 
 import argparse
 import datetime
@@ -64,15 +64,15 @@ class Pickles(Guarded):
         pickle.load(io.BytesIO(data))
         self.assertTrue(folder.exists())
 
-    def test_pickles_behind_one_another(self):
+    def test_consecutive_pickles(self):
         one, two = plain(1), plain(2)
         path = self.put(one + two, "x.pkl")
         for open_it in (lambda: io.BytesIO(one + two), lambda: open(path, "rb")):
             with open_it() as file, tensorgate.guard(allow=[digest(one + two), digest(two)]):
                 self.assertEqual([pickle.load(file), pickle.load(file)], [1, 2])
 
-    def test_another_file_behind_an_accepted_one(self):
-        # The loader begins where the file object stands, and so does the check.
+    def test_another_file_after_an_accepted_one(self):
+        # The loader starts at the position of the file object, and so does the check.
         path = self.put(GOOD + EVIL, "x")
         with open(path, "rb") as file:
             file.seek(len(GOOD))
@@ -142,11 +142,11 @@ class Pickles(Guarded):
         self.assertIs(pickle.load, original)
 
     def test_wrong_uses(self):
-        # The name of a format lets pass what has no parser, not what was judged.
+        # The name of a format allows files without a parser, not files that were judged.
         for allow in ("pickle", [""], ["sha256:1"], ["md5:" + "0" * 64], ["Joblib"], ["pickle"], ["safetensors"], [3], 3):
             with self.assertRaises((TypeError, ValueError)):
                 tensorgate.guard(allow=allow)
-        # Said here, and not where a program catches what its loader raises.
+        # Reported here, and not where a program catches what its loader raises.
         for limits in ({"colour": 1}, {"tensors": "x"}, {"spool_bytes": -1}, {"spool_bytes": 1.5}, 3):
             with self.assertRaises((TypeError, ValueError)):
                 tensorgate.guard(limits=limits)
@@ -231,7 +231,7 @@ class Safetensors(Guarded):
 
     def test_refused(self):
         import safetensors.numpy
-        # The reference reads this one: a name twice.
+        # The reference accepts this one: a name that occurs twice.
         header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
         data = len(header).to_bytes(8, "little") + header + b"x"
         path = self.put(data, "x.safetensors")
@@ -285,7 +285,7 @@ class Safetensors(Guarded):
 
 @unittest.skipUnless(numpy, "without numpy")
 class Numpy(Guarded):
-    def test_without_pickles_it_is_numpy_alone(self):
+    def test_without_pickles_it_is_only_numpy(self):
         path = self.folder / "x.npy"
         numpy.save(path, numpy.arange(3))
         with tensorgate.guard():
@@ -310,7 +310,7 @@ class Numpy(Guarded):
             self.assertEqual(numpy.load(objects, allow_pickle=True).tolist(), [{}])
 
     def test_what_strict_refuses_is_loaded_without_pickles(self):
-        """Two arrays in one file, as numpy.save's own documentation shows."""
+        """Two arrays in one file, as in the documentation of numpy.save."""
         path = self.folder / "x.npy"
         with open(path, "wb") as file:
             numpy.save(file, numpy.arange(3))
@@ -365,7 +365,7 @@ class Torch(Guarded):
                 with tensorgate.guard(trust=trust):
                     loaded = torch.load(given)
                 self.assertEqual((loaded["a"].tolist(), loaded["options"]), ([1, 1], value["options"]))
-        # What PyTorch was told is forgotten again.
+        # PyTorch's configuration is restored afterwards.
         self.assertNotIn(argparse.Namespace, getattr(torch.serialization, "get_safe_globals", list)())
 
     def test_numpy_scalars(self):
@@ -377,7 +377,7 @@ class Torch(Guarded):
             torch.save(value, self.path, _use_new_zipfile_serialization=zipped)
             self.assertTrue(tensorgate.check(self.path, trust=trust))
             self.assertFalse(tensorgate.check(self.path))
-            # The other NumPy's spelling has one letter more or less.
+            # The other NumPy's module name has one letter more or less.
             other = pickle.dumps(value, 2)
             core, renamed = (b"numpy._core.", b"numpy.core.")[:: 1 if b"numpy._core." in other else -1]
             self.assertTrue(tensorgate.check(other.replace(core, renamed), name="x.pkl", trust=trust))
@@ -391,7 +391,7 @@ class Torch(Guarded):
         for hostile in (numpy.array([None]), numpy.array(["text"]), numpy.zeros(2, dtype="f4,f4"), numpy.datetime64("now")):
             self.assertFalse(tensorgate.check(pickle.dumps(hostile, 2), name="x.pkl", trust=trust))
 
-    def test_numpy_is_no_entry(self):
+    def test_numpy_is_not_an_entry(self):
         for name in ("numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar", "numpy._core.multiarray._reconstruct"):
             with self.assertRaisesRegex(ValueError, "line 1.*the line 'numpy'"):
                 tensorgate.TrustList(f"{name} reduce(any)")
@@ -459,7 +459,7 @@ class Transformers(Guarded):
         torch.save(state, path)
         with tensorgate.guard(), self.assertRaises(Exception) as caught:
             transformers.AutoModel.from_pretrained(folder)
-        # transformers raises an error of its own; the refusal stands behind it.
+        # transformers raises its own error, caused by the guard's.
         chain, error = [], caught.exception
         while error is not None:
             chain.append(type(error))
@@ -498,7 +498,7 @@ class Processes(Guarded):
         self.assertEqual(self.run_it("-I", "script.py", TENSORGATE_GUARD="1"), (0, "RejectedError"))
 
     def test_a_guard_that_cannot_start_stops_the_program(self):
-        # What no path in a traceback can hold.
+        # A value that no path in a traceback can contain.
         code, said = self.run_it("-c", "print('//ran//')", TENSORGATE_GUARD="1", TENSORGATE_GUARD_ALLOW="?")
         self.assertEqual(code, 1)
         self.assertNotIn("//ran//", said)

@@ -1,4 +1,4 @@
-"""tensorgate.guard: limits on what it keeps in memory, and that what programs keep of a load stays true."""
+"""tensorgate.guard: limits on the memory it uses, and that what programs keep of a load stays correct."""
 
 import bz2
 import copy
@@ -37,7 +37,7 @@ except ImportError:
 
 
 class Bounded(Guarded):
-    """What comes out of a file object is kept in memory, and so has a limit."""
+    """The content of a file object is kept in memory, so it has a limit."""
 
     def opened(self, data):
         path = self.put(data, "plain")
@@ -88,11 +88,11 @@ class Bounded(Guarded):
 
         self.assertEqual(run("10000").stdout, "5000\n")
         self.assertIn("spool_bytes", run("1000").stderr)
-        self.assertIn("is a whole number, not 'many'", run("many").stderr)
+        self.assertIn("must be a whole number, not 'many'", run("many").stderr)
 
 
 class Truth(Guarded):
-    """What a program keeps of what it loaded, or asks of a loader, is as it is without the guard."""
+    """What a program keeps of a load, or asks a loader, is the same as without the guard."""
 
     @unittest.skipUnless(numpy, "without numpy")
     def test_paths_of_arrays(self):

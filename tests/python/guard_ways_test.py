@@ -51,7 +51,7 @@ except ImportError:
 
 
 class Loads:
-    """A class whose objects load another file while they are made, by what their state says."""
+    """A class whose objects load another file, named by their state, while they are created."""
 
     def __setstate__(self, state):
         with open(state["path"], "rb") as file:
@@ -118,7 +118,7 @@ class Closed(Guarded):
                         pickle.load(file)
                     self.assertEqual(RAN, [])
 
-    def test_modules_that_are_imported_anew(self):
+    def test_modules_that_are_imported_again(self):
         names = ["_pickle", "pickle", *(["safetensors"] if safetensors else [])]
         before = {name: sys.modules[name] for name in names}
         self.addCleanup(sys.modules.update, before)
@@ -136,7 +136,7 @@ class Closed(Guarded):
         self.assertEqual(RAN, [])
 
     @unittest.skipUnless(numpy, "without numpy")
-    def test_what_numpy_load_is_made_of(self):
+    def test_parts_of_numpy_load(self):
         objects = numpy.array([Evil()], dtype=object)
         numpy.save(self.folder / "x.npy", objects)
         numpy.savez(self.folder / "x.npz", a=objects)
@@ -158,7 +158,7 @@ class Closed(Guarded):
         data = plain(Evil())
         self.put(gzip.compress(data), "x.pkl.gz")
         self.put(bz2.compress(data), "x.pkl.bz2")
-        # A name with a NUL, which a function for paths refuses by an exception that pandas catches.
+        # A name with a NUL, which functions for paths refuse with an exception that pandas catches.
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as file:
             entry = tarfile.TarInfo("x")
@@ -174,7 +174,7 @@ class Closed(Guarded):
 
     @unittest.skipUnless(pandas, "without pandas")
     def test_pandas_reads_twice(self):
-        # The first time it is good, and fails to load; pandas tries again in another way.
+        # The first time it is accepted, and fails to load; pandas tries again in another way.
         class Twice(io.BytesIO):
             name, times = "x.pkl", 0
 
@@ -194,7 +194,7 @@ class Closed(Guarded):
         self.assertEqual(RAN, [])
 
     def test_what_a_loader_at_work_loads(self):
-        # A trusted class that loads what its state names.
+        # A trusted class that loads the file named by its state.
         value = Loads()
         value.path = str(self.evil)
         trust = tensorgate.TrustList(f"{__name__}.Loads newobj() build(dict)")
@@ -217,7 +217,7 @@ class Closed(Guarded):
         self.assertEqual(RAN, [])
 
     def test_contexts_that_are_copied_while_a_loader_works(self):
-        # What a program starts meanwhile, a thread or a task, is no part of the load.
+        # A thread or a task that a program starts in the meantime is not part of the load.
         copies, failures = [], []
         data = plain(Evil())
 
@@ -256,7 +256,7 @@ class Closed(Guarded):
         self.assertEqual((failures, RAN), ([], []))
 
     def test_what_was_read_before_the_check(self):
-        # A program looks at the first bytes; then the file is written over; the rest is in the file object.
+        # A program looks at the first bytes; then the file is overwritten; the rest is in the file object's buffer.
         path = self.put(plain(Evil()), "x.pkl")
         with open(path, "rb") as file:
             file.read(1)
@@ -319,7 +319,7 @@ class Closed(Guarded):
 
 
 class Open(Guarded):
-    """What SECURITY.md says that the guard does not see. A test that fails here is good news for that page."""
+    """What the guard does not see, according to SECURITY.md. A test that fails here is good news for that page."""
 
     def setUp(self):
         super().setUp()
@@ -359,12 +359,12 @@ class Open(Guarded):
             with open(self.evil, "rb") as file:
                 self.runs(lambda: call(file))
         with tensorgate.guard():
-            # What it replaced is there for who looks for it.
+            # The replaced function can be found by programs that look for it.
             original = pickle.load.__wrapped__
         with open(self.evil, "rb") as file:
             self.runs(lambda: original(file))
 
-    def test_a_module_that_is_made_by_hand(self):
+    def test_a_module_created_by_hand(self):
         spec = importlib.util.spec_from_file_location("another_pickle", pickle.__file__)
         module = importlib.util.module_from_spec(spec)
         with open(self.evil, "rb") as file, tensorgate.guard():

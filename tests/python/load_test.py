@@ -102,7 +102,7 @@ class Values(Files):
                 file.get_tensor("a")
 
     def test_odd_header_lengths(self):
-        # Data that begin anywhere: no reader may count on an alignment.
+        # Data at any offset: no reader may rely on an alignment.
         for spaces in range(8):
             text = b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' + b" " * spaces
             for file in self.every_way(self.put(safetensors(text, struct.pack("<2f", 1, 2)))):
@@ -223,7 +223,7 @@ class Slices(Files):
                     for each in chosen[:-2]:
                         self.assertEqual(file.get_slice("a")[each].tolist(), whole[each].tolist(), each)
 
-    def test_what_lies_askew_is_read(self):
+    def test_unaligned_data_are_read(self):
         path = self.folder / "x.safetensors"
         path.write_bytes(safetensors({"a": tensor(0, 1), "b": tensor(1, 9, "F32", [2])},
                                      b"\7" + struct.pack("<2f", 0.5, -2)))
@@ -443,7 +443,7 @@ class Threads(Files):
 
         thread = threading.Thread(target=count)
         interval = sys.getswitchinterval()
-        sys.setswitchinterval(100)  # nobody gets the interpreter unless it is given up
+        sys.setswitchinterval(100)  # no other thread runs unless the GIL is released
         try:
             thread.start()
             for call in (lambda: tensorgate.numpy.load_file(path), lambda: tensorgate.numpy.load(content),

@@ -1,4 +1,4 @@
-"""What processes say: nothing at their end, and one line where a command is used wrongly."""
+"""What processes print: nothing at their end, and one line if a command is used incorrectly."""
 
 import itertools
 import os
@@ -37,7 +37,7 @@ class Processes(unittest.TestCase):
                        "import tensorgate, builtins; builtins.kept = tensorgate.check(b'').findings",
                        "import tensorgate, threading; threading.local().kept = tensorgate.TrustList('')"]
             if torch:
-                # It keeps modules, and with them the guard's list, beyond the interpreter's end.
+                # It keeps modules, and with them the guard's list, past the interpreter's end.
                 scripts.append("import torch")
             for script, guard in itertools.product(scripts, ("0", "1")):
                 file.write_text(script)
@@ -61,7 +61,7 @@ class Processes(unittest.TestCase):
             self.assertIn(said, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
             self.assertLessEqual(len(done.stderr.splitlines()), 2)
-        # What the script itself raises is the script's.
+        # An exception of the script itself is passed on.
         with tempfile.TemporaryDirectory() as folder:
             script = pathlib.Path(folder, "script.py")
             script.write_text("open('none')")
@@ -75,7 +75,7 @@ class Processes(unittest.TestCase):
         done = self.run_it("-m", "tensorgate")
         self.assertEqual(done.returncode, 4)
         self.assertNotIn("Traceback", done.stderr)
-        # Without the program: a copy of the package as a checkout has it.
+        # Without the program: a copy of the package as in a checkout.
         with tempfile.TemporaryDirectory() as folder:
             script = pathlib.Path(folder, "main.py")
             script.write_bytes(pathlib.Path(tensorgate.__path__[0], "__main__.py").read_bytes())

@@ -1,4 +1,4 @@
-"""The Python examples of README.md run as they stand."""
+"""The Python examples of README.md run unchanged."""
 
 import contextlib
 import io

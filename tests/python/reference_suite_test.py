@@ -1,6 +1,6 @@
-"""The Python tests of the package safetensors, run on it and, with the import renamed, on ours.
+"""The Python tests of the safetensors package, run on that package and, with the import renamed, on this one.
 
-They come out of its source distribution, which pip fetches by version and digest. What passes there must pass here.
+They come from its source distribution, which pip downloads by version and digest. Tests that pass there must pass here.
 """
 
 import os
@@ -32,7 +32,7 @@ def fetch():
 
 
 def place(archive, folder):
-    """The tests alone, nothing else of it."""
+    """Only the tests, and nothing else from it."""
     prefix = f"safetensors-{VERSION}/bindings/python/tests/"
     with tarfile.open(archive) as file:
         for member in file:
@@ -78,7 +78,7 @@ class ReferenceSuite(unittest.TestCase):
             rename(ours)
             passed_there, _ = results(theirs)
             passed_here, failed_here = results(ours)
-        print(f"{len(passed_there)} of their tests pass on them, {len(passed_here & passed_there)} of those on us")
+        print(f"{len(passed_there)} of its tests pass on safetensors, {len(passed_here & passed_there)} of those on tensorgate")
         self.assertGreaterEqual(len(passed_there), 56)
         self.assertEqual(sorted(passed_there - passed_here), [],
                          "\n".join(failed_here.get(name, "") for name in passed_there - passed_here))

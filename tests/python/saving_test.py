@@ -1,4 +1,4 @@
-"""Saving: what is written has the values that the arrays show, or is refused with a reason."""
+"""Saving: written files have the values that the arrays show, or saving is refused with a reason."""
 
 import pathlib
 import tempfile
@@ -33,7 +33,7 @@ class Saving(unittest.TestCase):
         self.path = pathlib.Path(folder.name, "x.safetensors")
 
     def written(self, module, value):
-        """By each function that writes, read back by the same module: all the same."""
+        """Written by each function, read back by the same module: everything is equal."""
         module.save_file({"a": value}, self.path)
         data = module.save({"a": value})
         self.assertEqual(self.path.read_bytes(), data)
@@ -153,7 +153,7 @@ class Torch(Saving):
             warnings.simplefilter("ignore")
             nested = getattr(torch.nested, "nested_tensor", getattr(torch, "nested_tensor", None))
             cases = [(torch.eye(2).to_sparse(), "sparse"), (torch.eye(2).to_sparse_csr(), "sparse"),
-                     (torch.nn.LazyLinear(3).weight, "not initialised"), (nested([torch.ones(2), torch.ones(3)]), "nested"),
+                     (torch.nn.LazyLinear(3).weight, "not initialized"), (nested([torch.ones(2), torch.ones(3)]), "nested"),
                      (torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8), "qint8"),
                      (torch.ones(2, dtype=torch.complex128), "complex128"), (torch.ones(4, 4).t()[1:], "contiguous")]
             if torch.backends.mkldnn.is_available():
@@ -164,7 +164,7 @@ class Torch(Saving):
             self.refused(tensorgate.torch, tensor, pattern)
         self.refused(tensorgate.torch, torch.ones(2, device="meta"), "Cannot copy out of meta tensor", RuntimeError)
 
-    def test_what_is_no_tensor(self):
+    def test_values_that_are_not_tensors(self):
         for value in (3, None, [1.0], numpy.ones(2)):
             self.refused(tensorgate.torch, value, "expected torch.Tensor")
         for wrong in (3, None, [torch.ones(1)]):
@@ -232,7 +232,7 @@ class Numpy(Saving):
             self.refused(tensorgate.numpy, array, "Unknown dtype")
         self.refused(tensorgate.numpy, numpy.ma.array([1.0, 2.0], mask=[False, True]), "masked")
 
-    def test_what_is_no_array(self):
+    def test_values_that_are_not_arrays(self):
         for value in (3, None, [1.0], numpy.float32(1), memoryview(b"x")):
             self.refused(tensorgate.numpy, value, "not a numpy.ndarray", TypeError)
 

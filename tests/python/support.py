@@ -33,7 +33,7 @@ OVERLAP = safetensors({"a": tensor(0, 8), "b": tensor(4, 12)}, bytes(12))
 
 
 def shards(folder, contents, **more):
-    """A sharded checkpoint of these files; returns the index. Each tensor is in the file that holds it."""
+    """A sharded checkpoint of these files; returns the index. Each tensor is in the file that contains it."""
     folder.mkdir(exist_ok=True)
     weight_map = {}
     for name, content in contents.items():
@@ -45,12 +45,12 @@ def shards(folder, contents, **more):
     return index
 
 
-# What ran of the files that tests load.
+# What the files that tests load have run.
 RAN = []
 
 
 def mark(what):
-    """What a hostile file calls."""
+    """The function that hostile files call."""
     RAN.append(what)
     return what
 
@@ -67,7 +67,7 @@ EVIL = pickle.dumps(os.getcwd, protocol=2)
 
 
 def plain(value):
-    """As torch.save writes pickles; what a newer protocol adds is not accepted."""
+    """Pickles as torch.save writes them; what newer protocols add is not accepted."""
     return pickle.dumps(value, protocol=2)
 
 
@@ -76,7 +76,7 @@ def digest(data):
 
 
 class Guarded(unittest.TestCase):
-    """Tests with a folder of their own, that refused files have run nothing of."""
+    """Tests with their own folder, which check that refused files have run nothing."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

@@ -1,4 +1,4 @@
-"""`tensorgate.torch.load` beside `torch.load(weights_only=True)`: equal objects from the same files."""
+"""`tensorgate.torch.load` compared with `torch.load(weights_only=True)`: equal objects from the same files."""
 
 import collections
 import io
@@ -31,7 +31,7 @@ def bytes_of(storage):
 
 
 class Comparison:
-    """That two structures are equal, with the same objects shared in both."""
+    """Checks that two structures are equal, with the same objects shared in both."""
 
     def __init__(self, test):
         self.test = test
@@ -76,7 +76,7 @@ class Comparison:
 
 
 def structures():
-    """What people save, and what they could."""
+    """What people save, and what they could save."""
     linear = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.BatchNorm1d(5))
     optimizer = torch.optim.Adam(linear.parameters())
     linear(torch.randn(4, 3)).sum().backward()
@@ -130,7 +130,7 @@ class LoadTest(unittest.TestCase):
                 try:
                     theirs = torch.load(path, weights_only=True)
                 except Exception:
-                    # Versions differ in what they allow; what this one saved is still what it must be.
+                    # Versions differ in what they allow; the contents that this one saved are still known.
                     refused += 1
                     theirs = torch.load(path)
                 for mapped in (False, True):
@@ -221,7 +221,7 @@ class LoadTest(unittest.TestCase):
             tensorgate.torch.load(self.folder / "none.pt")
         with self.assertRaises(ValueError):
             tensorgate.torch.load(self.saved({}), weights_only=False)
-        # Another format has its name.
+        # Another format is named.
         (self.folder / "text.pt").write_bytes(b"GGUF" + bytes(100))
         with self.assertRaises(tensorgate.RejectedError) as caught:
             tensorgate.torch.load(self.folder / "text.pt")
@@ -241,7 +241,7 @@ class LoadTest(unittest.TestCase):
         file, before = Endless(), _spool.SPOOL_BYTES
         self.addCleanup(setattr, _spool, "SPOOL_BYTES", before)
         _spool.SPOOL_BYTES = 3 << 20
-        with self.assertRaisesRegex(tensorgate.SafetensorError, "more than 3145728 bytes come out of this Endless"):
+        with self.assertRaisesRegex(tensorgate.SafetensorError, "this Endless yields more than 3145728 bytes"):
             tensorgate.torch.load(file)
         self.assertLess(file.given, 8 << 20)
 

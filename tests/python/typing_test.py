@@ -1,4 +1,4 @@
-"""The types that the package states are right."""
+"""The types stated by the package are correct."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from support import ROOT
 
 
 def run(*command):
-    # Nothing of the caches into the tree.
+    # No caches in the tree.
     with tempfile.TemporaryDirectory() as cache:
         return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, text=True, capture_output=True,
                               env={**os.environ, "MYPY_CACHE_DIR": cache})

@@ -1,4 +1,4 @@
-"""The wheel itself: small, self-contained, typed, and with the command in it."""
+"""The wheel itself: small, self-contained, typed, and with the command inside."""
 
 import email
 import os
@@ -44,7 +44,7 @@ class Wheel(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_libraries(self):
-        # auditwheel names the oldest platform that has every library and symbol that is used.
+        # auditwheel names the oldest platform that has every library and symbol that the wheel uses.
         done = subprocess.run([sys.executable, "-m", "auditwheel", "show", WHEEL], text=True, capture_output=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(re.sub(r"\s+", " ", done.stdout), r'platform tag: "manylinux_2_\d+_x86_64"')

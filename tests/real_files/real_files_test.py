@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Scans published model files: safetensors files and PyTorch checkpoints judged as their formats' own
-loaders would, every other model named unsupported.
+"""Scans published model files: safetensors files and PyTorch checkpoints are judged as their formats' own
+loaders would, and every other model is named unsupported.
 
     real_files_test.py TENSORGATE FOLDER
 
-FOLDER keeps what was fetched. Only the package registries are asked.
+FOLDER keeps downloaded files. Only the package registries are used.
 """
 import json
 from pathlib import Path, PurePosixPath
@@ -14,14 +14,14 @@ import sys
 import tempfile
 import unittest
 
-# As the table calls a format, and as the command does.
+# Format names in the table, and those of the command.
 FORMATS = {"safetensors": "safetensors", "torch-zip": "pytorch-zip", "torch-legacy": "pytorch-legacy"}
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 COMMAND, FOLDER = sys.argv[1], Path(sys.argv[2])
 
 
 def has_crates():
-    """Whether cargo is there and knows `info` (1.82); on older systems the two files of crates are left out."""
+    """Whether cargo exists and has `info` (1.82); on older systems the two files from crates are skipped."""
     try:
         said = subprocess.run(["cargo", "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

@@ -1,5 +1,6 @@
-// The reference implementation of the format, the Rust crate `safetensors` 0.8.0, behind a C interface.
-// Made by lib.rs, which states the same functions; used by tests, fuzz targets and benchmarks alone.
+// The reference implementation of the format, the Rust crate `safetensors` 0.8.0, through a C
+// interface. It is implemented by lib.rs, which declares the same functions; used only by tests,
+// fuzz targets and benchmarks.
 #ifndef TENSORGATE_TESTS_REFERENCE_REFERENCE_H_
 #define TENSORGATE_TESTS_REFERENCE_REFERENCE_H_
 
@@ -12,16 +13,18 @@ extern "C" {
 
 enum { TG_REFERENCE_ACCEPTED = 0, TG_REFERENCE_REJECTED = 1, TG_REFERENCE_PANICKED = 2 };
 
-/// What `SafeTensors::deserialize` says of a whole file. `kind` gets the name of the variant of SafeTensorError,
-/// "" if accepted, "panic" if the crate panicked; cut to `kind_size` bytes with its NUL.
+/// The result of `SafeTensors::deserialize` for a whole file. `kind` receives the name of the
+/// variant of SafeTensorError, "" if accepted, "panic" if the crate panicked; truncated to
+/// `kind_size` bytes including its NUL.
 int tg_reference_check(const uint8_t* data, size_t size, char* kind, size_t kind_size);
 
 typedef void (*tg_reference_tensor)(void* context, const uint8_t* name, size_t name_size,
                                     const uint8_t* dtype, size_t dtype_size, const uint64_t* shape,
                                     size_t rank, uint64_t begin, uint64_t end);
 
-/// Calls `each` (unless null) for every tensor, in no particular order; begin and end count from the begin
-/// of the data. Returns the number of tensors, -1 if the file is refused. `each` must not throw.
+/// Calls `each` (unless null) for every tensor, in no particular order; begin and end are relative
+/// to the start of the data. Returns the number of tensors, -1 if the file is refused. `each` must
+/// not throw.
 int64_t tg_reference_tensors(const uint8_t* data, size_t size, tg_reference_tensor each,
                              void* context);
 
@@ -45,8 +48,8 @@ struct tg_reference_metadata_entry {
   size_t value_size;
 };
 
-/// What the crate's `serialize` writes, to be given to tg_reference_free; NULL if it refuses. `metadata` NULL: none. Texts
-/// must be UTF-8.
+/// The result of the crate's `serialize`, to be passed to tg_reference_free; NULL if it refuses.
+/// `metadata` may be NULL. Texts must be UTF-8.
 uint8_t* tg_reference_serialize(const struct tg_reference_named_tensor* tensors, size_t count,
                                 const struct tg_reference_metadata_entry* metadata,
                                 size_t metadata_count, size_t* size);

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What is accepted is nobody else's: accepted files, and mutated ones, against the loaders' own tests.
+"""Accepted files have no second reading: accepted files, and mutated ones, against the loaders' own tests.
 
   compare_with_loaders.py --judge BUILD/tests/second_readings/judge_files --corpus BUILT_CORPUS --count 10000
 
-Three comparisons, each over COUNT made inputs:
-- files: of each accepted one only the readers of its own family say yes (loaders.py);
-- pickles: the dry run calls where either of CPython's unpicklers does, and nowhere else but for what it cannot know;
+Three comparisons, each over COUNT generated inputs:
+- files: only the readers of an accepted file's own family accept it (loaders.py);
+- pickles: the dry run finds a call where either of CPython's unpicklers does, and elsewhere only what it cannot know;
 - deflate data: Inflate produces what zlib does, and ends as it does.
-Ends with 1 if anything disagrees.
+Exit status 1 if anything disagrees.
 """
 import argparse
 import collections
@@ -48,7 +48,7 @@ class Judge:
 
 
 class Counter(collections.Counter):
-    """What was seen; a disagreement is shown, the first few, and saved where there is a folder for that."""
+    """Counts the results; a disagreement is printed (only the first few), and saved if there is a folder for it."""
 
     shown = 0
     folder = None
@@ -88,7 +88,7 @@ def safetensors(header, data, length=None):
 
 
 class Files:
-    """Accepted files with pieces of other formats in them, at places that their readers look at."""
+    """Accepted files with pieces of other formats in them, in positions that their readers look at."""
 
     def __init__(self, accepted, seed):
         self.random = random.Random(seed)
@@ -100,7 +100,7 @@ class Files:
         return self.random.choice((self.spliced, self.with_data, self.as_length, self.as_header))()
 
     def spliced(self):
-        """A piece over the bytes of an accepted file, or beside them."""
+        """A piece that replaces bytes of an accepted file, or is added to it."""
         data = bytearray(self.random.choice(self.accepted))
         piece = self.changed(self.random.choice(self.pieces))
         end = len(data) - len(piece) - self.random.choice((0, 0, 1, 22, 300))
@@ -110,7 +110,7 @@ class Files:
         return bytes(data)
 
     def with_data(self):
-        """safetensors whose last tensor holds a piece."""
+        """A safetensors file whose last tensor contains a piece."""
         piece = self.changed(self.random.choice(self.pieces))
         pad = self.random.choice((0, 0, 100, 440, 1000, 70000))
         after = self.random.choice((0, 0, 0, 1, 5000, 65536, 80000))
@@ -118,7 +118,7 @@ class Files:
         return self.file(data, self.random.choice((0, 512 - 8, self.random.randrange(60, 2000))))
 
     def as_length(self):
-        """Length bytes that begin something to pickle, and texts in the header that lead from there to the data."""
+        """Length bytes that start a pickle, and texts in the header that lead from there to the data."""
         if self.random.randrange(2):
             code, count = self.random.choice(b"UC\x8c\x8a"), self.random.randrange(0x28, 0x7F)
             place = 2 + count
@@ -140,7 +140,7 @@ class Files:
         return safetensors(header, self.changed(call).ljust(len(call), b"."), length)
 
     def as_header(self):
-        """A header whose text is a tar header, or nearly."""
+        """A header whose text is a tar header, or nearly one."""
         fields = [b"0000644 ", b"0000000 ", b"0000000 ", b"00000000025 ", b"00000000000 ", b"        ", b"0"]
         text = b'{"__metadata__":{"k":"'.ljust(92, b".") + b"".join(fields)
         text = text.ljust(329 - 8) + b"0000000 0000000 "
@@ -165,7 +165,7 @@ class Files:
 
 
 def compare_files(judge, corpus, count, seed):
-    # What is accepted under limits of a user is accepted here, too, or not looked at.
+    # Files that are accepted with a user's limits are accepted here, too, or skipped.
     candidates = [path.read_bytes() for path in sorted(corpus.glob("*/*/*")) if path.is_file() and path.stat().st_size < 1 << 20]
     seen = Counter()
     answers = judge.ask(candidates)
@@ -185,7 +185,7 @@ def compare_files(judge, corpus, count, seed):
             elif reason.startswith("scan/also-"):
                 seen[reason] += 1
                 if not loaders.others(data, format_name):
-                    seen[f"{reason} by us alone"] += 1
+                    seen[f"{reason} only by us"] += 1
     for reading in ("tar", "zip", "hdf5", "pickle"):
         if not seen[f"scan/also-{reading}"]:
             seen.wrong(f"no made file is also {reading}: nothing was compared", b"")
@@ -245,7 +245,7 @@ def compare_pickles(judge, corpus, count, seed):
             if any(walk[0] == "complete" for walk in walks) and outcome not in ("complete", "calls", "stream"):
                 seen.wrong(f"an unpickler ends well, the dry run {outcome}", data)
             if outcome == "calls" and not calls:
-                seen["pickles that call for us alone"] += 1
+                seen["pickles that call only for us"] += 1
     return seen
 
 
@@ -273,7 +273,7 @@ def compare_deflate(judge, count, seed):
         try:
             whole = unpack.decompress(data, 1 << 20)
         except zlib.error:
-            # What came before the damage, byte by byte.
+            # The bytes before the damage are the same.
             unpack = zlib.decompressobj(-15)
             for byte in data:
                 try:
@@ -289,10 +289,10 @@ def compare_deflate(judge, count, seed):
         for data, (end, produced, crc) in zip(batch, judge.ask(batch)):
             wanted, content = expected(data)
             seen[f"deflate {end}"] += 1
-            # Before damage, and at a cut, zlib may keep back what it has decoded.
+            # Before damage, and at a cut, zlib may hold back what it has decoded.
             exact = wanted in ("done", "full")
             same = (int(produced), int(crc)) == (len(content), zlib.crc32(content)) if exact else int(produced) >= len(content)
-            # Of damaged tables zlib may want more bytes before it says so.
+            # For damaged tables zlib may need more bytes before it reports them.
             late = end == "damaged" and wanted == "cut" and expected(data + bytes(500)) == ("damaged", content)
             if not late and (end != wanted or not same):
                 seen.wrong(f"zlib: {wanted}, {len(content)} bytes; Inflate: {end}, {produced}", data)
@@ -305,7 +305,7 @@ def main():
     parser.add_argument("--corpus", type=pathlib.Path, required=True)
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--save", type=pathlib.Path, help="a folder for what disagrees")
+    parser.add_argument("--save", type=pathlib.Path, help="a folder for inputs that disagree")
     args = parser.parse_args()
     Counter.folder = args.save
     seen = Counter()
@@ -314,7 +314,7 @@ def main():
     seen.update(compare_deflate(Judge(args.judge, "unpack"), args.count, args.seed))
     print(", ".join(f"{name}: {count}" for name, count in sorted(seen.items())))
     if loaders.MISSING:
-        print(f"not installed, and not asked: {', '.join(loaders.MISSING)}")
+        print(f"not installed, and skipped: {', '.join(loaders.MISSING)}")
     return 1 if seen["disagree"] else 0
 
 

@@ -1,8 +1,10 @@
-// Judges inputs from standard input, each after its length in four bytes, little-endian: one line each.
+// Judges inputs from standard input, each preceded by its length in four bytes, little-endian.
+// Prints one line each.
 //
 //   judge_files scan      verdict, format, and the first error or "-"
 //   judge_files dry-run   what CPython's unpicklers would do, and where the run ended
-//   judge_files unpack    what raw deflate data unpack to within a megabyte: how it ended, bytes, their CRC-32
+//   judge_files unpack    decompresses raw deflate data up to a megabyte: how it ended, number of
+//   bytes, their CRC-32
 #include <array>
 #include <cstdint>
 #include <cstdio>

@@ -1,6 +1,6 @@
-"""What the loaders that people use take bytes for, by their own tests: each answers for one file's bytes.
+"""What commonly used loaders take bytes for, by their own tests: each function judges one file's bytes.
 
-A loader whose package is not installed is left out; `MISSING` names it.
+A loader whose package is not installed is skipped; `MISSING` names it.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ except ImportError:
     torch = None
     MISSING.append("torch")
 
-# A length or an index from a file must not take the machine's memory.
+# A length or an index from a file must not exhaust the machine's memory.
 resource.setrlimit(resource.RLIMIT_AS, (16 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
@@ -54,7 +54,7 @@ class _Meta(type):
 
 
 class _Named(metaclass=_Meta):
-    """What a name stands for: whatever an unpickler does with it is a call."""
+    """The object for any name: whatever an unpickler does with it is a call."""
 
     def __new__(cls, *_, **__):
         raise Called
@@ -65,7 +65,7 @@ def _unpickler(base):
         named = False
 
         def find_class(self, module, name):
-            # As the real one fails: no module has such a name; nothing is found by no name.
+            # Fails like the real one: no module has such a name, and nothing has an empty name.
             if not module or set(module) & set("\0,;:=\"'()[]{}<>|"):
                 raise ImportError
             self.named |= re.fullmatch(r"[\w.]*", module + "." + name) is not None
@@ -102,7 +102,7 @@ def is_tar(data: bytes) -> bool:
     except tarfile.TarError:
         return False
     except Exception:
-        # The first block was a header; what follows it broke off within tarfile.
+        # The first block was a header; tarfile failed on what follows it.
         return True
 
 
@@ -116,13 +116,13 @@ def is_zip(data: bytes) -> bool:
 
 
 def is_miniz(data: bytes) -> bool:
-    """torch.jit.load, and torch.load of what begins like an archive."""
+    """torch.jit.load, and torch.load for a file that starts like an archive."""
     try:
         torch._C.PyTorchFileReader(io.BytesIO(data))
     except ValueError:
-        return False  # it seeks to before the beginning of a small file
+        return False  # it seeks to before the start of a small file
     except RuntimeError as error:
-        # What it says of a record that is missing, it says of an archive that it has opened.
+        # It reports a missing record only for an archive that it has opened.
         return not any(words in str(error) for words in ("reading zip archive", "does not contain any files"))
     return True
 
@@ -132,7 +132,7 @@ def is_hdf5(data: bytes) -> bool:
     if h5py is None or len(data) < 8:
         return False
     try:
-        # What h5py.is_hdf5 asks, of a file in memory.
+        # The same test as h5py.is_hdf5, for a file in memory.
         with h5py.File(io.BytesIO(data), "r"):
             return True
     except OSError as error:
@@ -142,7 +142,7 @@ def is_hdf5(data: bytes) -> bool:
 
 
 def unpacked(data: bytes) -> bytes:
-    """What joblib.load would unpickle: by the first bytes, as joblib.numpy_pickle_utils chooses."""
+    """What joblib.load would unpickle, chosen by the first bytes like joblib.numpy_pickle_utils."""
     openers = ((b"x", _zlib), (b"ZF", _old_joblib), (b"\x1f\x8b", gzip.GzipFile), (b"BZ", bz2.BZ2File), (b"\xfd7zXZ", lzma.LZMAFile),
                (b"\x5d\x00", lzma.LZMAFile))  # fmt: skip
     for prefix, opener in openers:
@@ -156,7 +156,7 @@ def unpacked(data: bytes) -> bytes:
 
 
 def _old_joblib(file):
-    """What joblib wrote until 0.9: "ZF", the size in hexadecimal, and zlib data."""
+    """Files written by joblib until 0.9: "ZF", the size in hexadecimal, and zlib data."""
     header, data = file.read(21), file.read()
     content = zlib.decompress(data.removeprefix(b" "), 15)
     return io.BytesIO(content if len(content) == int(header[2:], 16) else b"")
@@ -167,13 +167,13 @@ def _zlib(file):
 
 
 def is_packed(data: bytes) -> bool:
-    """joblib.load: data that unpack to a pickle which calls something, or to a tar archive."""
+    """joblib.load: data that decompress to a pickle which calls something, or to a tar archive."""
     content = unpacked(data)
     return bool(content) and (walk(content)[0] == "calls" or is_tar(content))
 
 
 def is_pickle(data: bytes) -> bool:
-    """pickle.load, joblib, pandas, numpy: what calls something."""
+    """pickle.load, joblib, pandas, numpy: a pickle that calls something."""
     return any(walk(data, base)[0] == "calls" for base in UNPICKLERS.values())
 
 
@@ -211,7 +211,7 @@ READERS = {"tar": is_tar, "zip": is_zip, "hdf5": is_hdf5, "compressed": is_packe
 if torch is not None:
     READERS["miniz"] = is_miniz
 
-# What each format is anyway; of a format that is not here, nothing.
+# The formats that each format is anyway; a format that is not listed has no others.
 FAMILY = {
     "pytorch-zip": {"zip", "miniz"},
     "pytorch-legacy": {"pickle", "stream"},
@@ -221,6 +221,6 @@ FAMILY = {
 
 
 def others(data: bytes, format_name: str) -> list[str]:
-    """The readers beyond the format's own family that say yes."""
+    """The readers outside the format's own family that accept the file."""
     family = FAMILY.get(format_name, set())
     return [name for name, reader in READERS.items() if name not in family and reader(data)]

@@ -48,7 +48,7 @@ void ChangeData(Parts& parts, Random& random) {
   }
 }
 
-// Before the first byte and behind the last.
+// Inserts before the first byte or after the last.
 void ChangeEnds(Parts& parts, Random& random) {
   static constexpr std::string_view kEnds[] = {
       " ",        "   ",          "\t", "\n",  "\r", "\r\n", "\f", "\v", "{}",   "xyz",

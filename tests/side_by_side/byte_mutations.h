@@ -1,4 +1,4 @@
-// Mutations that need not know JSON: lengths, the data, the header's ends, single bytes.
+// Mutations that do not depend on JSON: lengths, the data, both ends of the header, single bytes.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_BYTE_MUTATIONS_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_BYTE_MUTATIONS_H_
 
@@ -6,11 +6,11 @@
 
 namespace tensorgate::mutator {
 
-/// The length that the file announces.
+/// Changes the length field of the file.
 void ChangeLength(Parts& parts, Random& random);
 /// More or fewer bytes of data.
 void ChangeData(Parts& parts, Random& random);
-/// Before the header's first byte and behind its last.
+/// Inserts before the header's first byte or after its last.
 void ChangeEnds(Parts& parts, Random& random);
 void ChangeByte(Parts& parts, Random& random);
 

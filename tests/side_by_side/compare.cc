@@ -90,7 +90,7 @@ std::string Join(const std::set<std::string>& names) {
   return text;
 }
 
-// A report must make sense by itself, whatever the verdict.
+// A report must be consistent by itself, whatever the verdict.
 std::optional<std::string> Malformed(const Report& report, std::size_t size) {
   const auto findings = report.findings();
   const bool error = std::any_of(findings.begin(), findings.end(), [](const Finding& each) {
@@ -121,7 +121,7 @@ std::optional<std::string> CompareReference(std::span<const std::byte> file,
            "), the reference profile says " + Say(report);
   }
   const std::string predicted(report.reference_error());
-  // Of tensors with the same range the crate looks first at one that a random seed chooses.
+  // For tensors with the same range, a random seed decides which one the crate looks at first.
   const bool undetermined = possible != nullptr && possible->size() > 1;
   if (undetermined ? !possible->contains(predicted) : predicted != crate.error) {
     return "the crate's error is '" + crate.error + "', the reference profile predicts '" +
@@ -138,7 +138,8 @@ std::optional<std::string> CompareStrict(std::span<const std::byte> file, const 
   const bool accepted = report.verdict() == Verdict::kAccepted;
   if (opened.has_value() != accepted) return "CheckBytes and OpenBytes differ: " + Say(report);
   if (accepted && !crate.accepted) return "strict accepts, the crate refuses (" + crate.error + ")";
-  // What else the bytes are is not the oracle's business: tests/second_readings compares that with the loaders' own tests.
+  // Second readings are not covered by the oracle: tests/second_readings compares them with the
+  // loaders' own tests.
   const bool proven = accepted || tensorgate::internal::IsProvenButAmbiguous(report);
   if (judged != nullptr && judged->accepted != proven) {
     return "strict says " + Say(report) + ", the strict oracle " + Say(judged->accepted) +
@@ -147,7 +148,7 @@ std::optional<std::string> CompareStrict(std::span<const std::byte> file, const 
   if (judged != nullptr && judged->reason) {
     ++tally.named_reasons;
     const Rule found = report.findings()[0].rule;
-    // Rules that say what the file is instead.
+    // Rules that name the format that the file has instead.
     const bool foreign = found == Rule::kStLfsPointer || found == Rule::kStForeignFormat;
     if (found != *judged->reason && !foreign) {
       return "strict's reason is " + std::string(Info(found).id) + ", the oracle's " +
@@ -190,7 +191,7 @@ std::string Escaped(std::string_view header) {
   return text;
 }
 
-// Drops pieces of a part as long as somebody still disagrees.
+// Removes pieces of a part as long as there is still a disagreement.
 void Shrink(mutator::Parts& parts, std::string mutator::Parts::* part) {
   for (std::size_t piece = (parts.*part).size() / 2; piece > 0; piece /= 2) {
     for (std::size_t at = 0; at + piece <= (parts.*part).size();) {

@@ -15,12 +15,12 @@ constexpr std::string_view kBits = "MisalignedSlice";
 constexpr std::string_view kSize = "TensorInvalidInfo";
 constexpr std::string_view kEnd = "MetadataIncompleteBuffer";
 const std::string kData16(16, '\x2A');
-// `a`, 16 bytes: what most of the cases change.
+// `a`, 16 bytes, which most of the cases change.
 const std::string kA = R"("a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]})";
 
 class Builder {
  public:
-  // A header with a length that fits.
+  // A header with a correct length.
   void Add(std::string header, std::string_view data, std::string_view error,
            std::optional<Rule> reason) {
     mutator::Parts parts;

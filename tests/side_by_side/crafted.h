@@ -1,5 +1,5 @@
-// Files written by hand, one idea each, with what the reference and the strict profile must say of
-// them.
+// Hand-written files, one idea each, with the expected results of the reference and the strict
+// profile.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_CRAFTED_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_CRAFTED_H_
 
@@ -18,7 +18,7 @@ struct Crafted {
   std::vector<std::byte> file;
   /// The crate's error; "" if it accepts.
   std::string_view reference_error;
-  /// Strict's reason; nothing if it accepts.
+  /// The strict profile's reason; std::nullopt if it accepts.
   std::optional<Rule> reason;
 };
 

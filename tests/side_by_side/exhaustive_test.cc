@@ -1,4 +1,5 @@
-// All of something small, side by side: bytes, cuts, UTF-8, escapes, dtypes with shapes, ranges.
+// Exhaustive comparisons of small things: bytes, truncations, UTF-8, escapes, dtypes with shapes,
+// ranges.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,7 +68,7 @@ TEST(SideBySide, EveryTruncation) {
   for (const std::vector<std::byte>& file : SmallFiles()) {
     for (std::size_t size = 0; size <= file.size(); ++size) {
       judge(std::span(file).first(size), "first " + std::to_string(size));
-      // The same with a length that fits, so that the JSON itself is cut.
+      // The same with a correct length, so that the JSON itself is truncated.
       if (size < 8) continue;
       std::vector<std::byte> cut(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size));
       for (std::size_t i = 0; i < 8; ++i) cut[i] = static_cast<std::byte>((size - 8) >> (8 * i));
@@ -76,7 +77,7 @@ TEST(SideBySide, EveryTruncation) {
   }
 }
 
-// Any two bytes, and any three that begin like UTF-8, within a name, a value and after an escape.
+// Any two bytes, and any three that start like UTF-8, in a name, in a value and after an escape.
 TEST(SideBySide, Utf8InStrings) {
   Judge judge;
   const auto try_piece = [&](const std::string& piece) {
@@ -120,7 +121,7 @@ TEST(SideBySide, Escapes) {
   }
 }
 
-// All dtypes as they are named and misnamed, with shapes at the edges of whole bytes and of 64
+// All correct and incorrect names of dtypes, with shapes at the limits of whole bytes and of 64
 // bits.
 TEST(SideBySide, DTypesAndShapes) {
   Judge judge;
@@ -173,7 +174,8 @@ TEST(SideBySide, DTypesAndShapes) {
   }
 }
 
-// Two and three tensors of small ranges, all of them: order, ties, holes, overlaps, reversals.
+// All combinations of two and three tensors with small ranges: order, ties, holes, overlaps,
+// reversals.
 TEST(SideBySide, AllSmallRanges) {
   Judge judge;
   const auto tensor = [](char name, unsigned begin, unsigned end, unsigned elements) {

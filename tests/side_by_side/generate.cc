@@ -28,7 +28,7 @@ std::uint64_t Elements(const std::vector<std::uint64_t>& shape) {
   return product;
 }
 
-// Small, whole bytes in every row, so that strict accepts it too.
+// Small, with whole bytes in every row, so that the strict profile accepts it, too.
 std::vector<std::uint64_t> RandomShape(Random& random, unsigned bits) {
   std::vector<std::uint64_t> shape;
   for (std::size_t i = 0, rank = random.Percent(95) ? random.Below(4) : random.Below(12); i < rank;
@@ -39,7 +39,7 @@ std::vector<std::uint64_t> RandomShape(Random& random, unsigned bits) {
     if (shape.empty()) shape.push_back(1);
     shape.back() *= bits == 4 ? 2 : 4;
   }
-  // Behind a zero any dimension is harmless that does not overflow.
+  // After a zero, any dimension that does not overflow is harmless.
   if (Elements(shape) == 0 && random.Percent(20)) {
     for (std::uint64_t& dimension : shape) {
       if (dimension == 1) {
@@ -108,7 +108,7 @@ class Writer {
         {"shape", Array(tensor.shape)},
         {"data_offsets", Array({tensor.begin, tensor.end})}};
     if (random_.Percent(20)) Shuffle(fields, random_);
-    // What the reference accepts and strict does not.
+    // Variants that the reference accepts and the strict profile does not.
     if (random_.Percent(2))
       return "[" + fields[0].second + "," + fields[1].second + "," + fields[2].second + "]";
     if (random_.Percent(4))
@@ -199,7 +199,7 @@ std::vector<std::byte> GenerateHeader(std::uint64_t seed) {
     } while (random.Percent(35));
   }
   std::vector<std::byte> file = Join(parts);
-  if (random.Percent(2)) file.resize(random.Below(file.size() + 1));  // cut short
+  if (random.Percent(2)) file.resize(random.Below(file.size() + 1));  // truncated
   return file;
 }
 
@@ -216,7 +216,7 @@ std::size_t MutateSafetensors(std::uint8_t* data, std::size_t size, std::size_t 
     std::memcpy(data, file.data(), file.size());
     return file.size();
   }
-  // Everything tried was too long: change a byte, or cut.
+  // Everything tried was too long: change a byte, or truncate.
   if (size == 0) return 0;
   data[random.Below(size)] = static_cast<std::uint8_t>(random.Next());
   return random.Percent(50) ? size : random.Between(1, size);

@@ -1,4 +1,4 @@
-// What the side-by-side tests share: files from parts, and the judge that counts and tells
+// Shared by the side-by-side tests: files from parts, and the judge that counts and reports
 // disagreements.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_JUDGE_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_JUDGE_H_
@@ -17,7 +17,7 @@
 
 namespace tensorgate::side_by_side {
 
-/// A file whose length fits its header.
+/// A file whose length field fits its header.
 inline std::vector<std::byte> Bytes(std::string header, std::string_view data = {}) {
   mutator::Parts parts;
   parts.announced = header.size();
@@ -26,13 +26,13 @@ inline std::vector<std::byte> Bytes(std::string header, std::string_view data = 
   return mutator::Join(parts);
 }
 
-/// How many files to generate.
+/// The number of files to generate.
 inline std::uint64_t Mutations() {
   const char* text = std::getenv("TENSORGATE_MUTATIONS");
   return text != nullptr ? std::strtoull(text, nullptr, 10) : 100'000;
 }
 
-/// Stops telling after a few: one bug makes thousands.
+/// Stops reporting after a few disagreements: one bug causes thousands.
 class Judge {
  public:
   ~Judge() {

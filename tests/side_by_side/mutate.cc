@@ -1,6 +1,6 @@
-// The mutations. They work on tokens: a header is cut into strings, numbers, words, punctuation and
-// white space, a mutation changes some of them or moves whole values, and the tokens are put
-// together again. Text that is no JSON any more still has tokens.
+// The mutations work on tokens: a header is split into strings, numbers, words, punctuation and
+// white space, a mutation changes some of them or moves whole values, and the tokens are joined
+// again. Text that is no longer JSON still has tokens.
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -84,7 +84,7 @@ class Mutation {
     return Find(
         [&](std::size_t i) { return which.empty() ? IsOpen(tokens_[i]) : tokens_[i] == which; });
   }
-  // The first token of the value of a key spelled `key`, somewhere.
+  // The first token of the value of some key with the spelling `key`.
   std::optional<std::size_t> FindValueOf(std::string_view key) {
     const auto at =
         Find([&](std::size_t i) { return tokens_[i] == "\"" + std::string(key) + "\""; });
@@ -102,7 +102,7 @@ class Mutation {
   void Insert(std::size_t at, std::string text) {
     tokens_.insert(tokens_.begin() + static_cast<long>(at), std::move(text));
   }
-  // A new item at a random place of the container; commas as needed.
+  // Inserts an item at a random place of the container, with commas as needed.
   void InsertItem(std::size_t open, const std::string& text) {
     const std::vector<Range> items = Items(tokens_, open);
     if (items.empty()) return Insert(open + 1, text);
@@ -167,7 +167,7 @@ class Mutation {
                                                  "\"BOOL\"",
                                                  "\"F8_E4M3FN\""};
     switch (random_.Below(5)) {
-      case 0: {  // the same, otherwise spelled
+      case 0: {  // the same, with a different spelling
         const auto byte = static_cast<unsigned char>(token[place]);
         if (place < token.size() && byte >= 0x20 && byte < 0x7F && token[place] != '\\' &&
             token[place] != '"' && token.find('\\') == std::string::npos) {
@@ -205,7 +205,7 @@ class Mutation {
     if (items.empty()) return;
     const Range item = items[random_.Below(items.size())];
     std::string copy = Concat(tokens_, item.begin, item.end);
-    // The same key in other letters.
+    // The same key with a different spelling.
     const std::size_t quote = copy.find('"');
     if (random_.Percent(30) && quote != std::string::npos && quote + 1 < copy.size()) {
       const char c = copy[quote + 1];
@@ -216,7 +216,7 @@ class Mutation {
     Insert(items[random_.Below(items.size())].end, "," + copy);
   }
 
-  // Changes numbers in a copy, so that the loser of two duplicates is seen to be ignored.
+  // Changes numbers in a copy, which shows that the other duplicate is ignored.
   std::string Scramble(const std::string& text) {
     Tokens tokens = Tokenize(text);
     for (std::string& token : tokens) {
@@ -232,7 +232,7 @@ class Mutation {
     if (items.empty()) return;
     const std::size_t first = random_.Below(items.size());
     const std::size_t second = random_.Below(items.size());
-    if (first == second || random_.Percent(30)) {  // delete it, with a comma beside it
+    if (first == second || random_.Percent(30)) {  // delete it, with a comma next to it
       std::size_t begin = items[first].begin, end = items[first].end;
       if (first + 1 < items.size()) {
         ++end;
@@ -332,7 +332,7 @@ class Mutation {
         return InsertItem(*open, "0");
       case 2:
         return InsertItem(*open, RandomNumber(random_));
-      case 3: {  // too large for 64 bits, before or behind a zero
+      case 3: {  // too large for 64 bits, before or after a zero
         static constexpr std::string_view kShapes[] = {
             "[0,4611686018427387904,4611686018427387904]",
             "[4611686018427387904,4611686018427387904,0]",
@@ -392,7 +392,7 @@ class Mutation {
     }
   }
 
-  // Most are empty and fit wherever the data end, or share a range with another.
+  // Most are empty and start where the data end, or share a range with another.
   void AddTensor() {
     const auto open = FindOpen("{");
     const std::size_t place = random_.Percent(90) ? 0 : open.value_or(0);

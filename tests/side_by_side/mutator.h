@@ -1,10 +1,11 @@
-// Makes safetensors files, good ones and nearly good ones, and changes given ones where it matters.
+// Generates valid and nearly valid safetensors files, and mutates given files in meaningful ways.
 //
 //   std::vector<std::byte> file = tensorgate::mutator::GenerateHeader(seed);   // the same for the
 //   same seed size = tensorgate::mutator::MutateSafetensors(data, size, max_size, seed); //
 //   LLVMFuzzerCustomMutator
 //
-// About half of what GenerateHeader makes is valid; the rest has one to four semantic mutations.
+// About half of the files from GenerateHeader are valid; the others have one to four semantic
+// mutations.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_MUTATOR_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_MUTATOR_H_
 
@@ -24,23 +25,23 @@ std::vector<std::byte> GenerateHeader(std::uint64_t seed);
 std::size_t MutateSafetensors(std::uint8_t* data, std::size_t size, std::size_t max_size,
                               unsigned seed);
 
-/// A file in its three parts. `announced` is the header's length as the file says it.
+/// The three parts of a file. `announced` is the header's length as stated in the file.
 struct Parts {
   std::uint64_t announced = 0;
   std::string header;
   std::string data;
 };
 
-/// Takes apart what may be any bytes.
+/// Splits any bytes into parts.
 Parts Split(const std::uint8_t* bytes, std::size_t size);
 std::vector<std::byte> Join(const Parts& parts);
 
 /// One semantic mutation.
 void MutateOnce(Parts& parts, Random& random);
 
-/// A number of JSON's grammar, often near a boundary: of integers, of doubles, of exponents.
+/// A JSON number, often near a limit of integers, doubles or exponents.
 std::string RandomNumber(Random& random);
-/// Not quite a number of JSON's grammar, most of the time.
+/// Usually not quite a JSON number.
 std::string RandomBadNumber(Random& random);
 /// A valid file whose JSON is spelled in many ways.
 Parts RandomValidFile(Random& random);

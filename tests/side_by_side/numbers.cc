@@ -51,8 +51,8 @@ constexpr std::string_view kIntegers[] = {"0",
                                           "100000000",
                                           "100000001"};
 
-// Where serde_json's arithmetic turns: the significand's 64 bits, the largest double, the
-// exponent's 32 bits.
+// Limits of serde_json's arithmetic: the significand's 64 bits, the largest double, the exponent's
+// 32 bits.
 constexpr std::string_view kFloats[] = {"1.0",
                                         "1e0",
                                         "1E0",
@@ -127,13 +127,13 @@ std::string RandomNumber(Random& random) {
       return sign + digits.substr(0, point) + "." + digits.substr(point) + "e" +
              std::to_string(exponent);
     }
-    case 7: {  // leading zeros in the fraction, made up for by the exponent
+    case 7: {  // leading zeros in the fraction, compensated by the exponent
       const std::size_t zeros = random.Below(400);
       return sign + "0." + std::string(zeros, '0') +
              NoLeadingZero(Digits(random, random.Between(1, 24))) + "e" +
              std::to_string(zeros + random.Between(300, 312));
     }
-    case 8:  // as many digits, and an exponent that is long because of its zeros or its size
+    case 8:  // many digits, and an exponent that is long because of zeros or its size
       return sign + NoLeadingZero(Digits(random, random.Between(1, 330))) + "e" +
              (random.Percent(60) ? "-" : "") + std::string(random.Below(12), '0') +
              Digits(random, random.Between(1, 12));

@@ -1,5 +1,5 @@
-// Numbers side by side: serde_json's arithmetic decides which the crate refuses, and only its text
-// tells integers apart.
+// Numbers side by side: serde_json's arithmetic decides which numbers the crate refuses, and only
+// the spelling of a number makes it an integer.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -39,8 +39,8 @@ TEST(SideBySide, NumbersAsDimensionsAndOffsets) {
   }
 }
 
-// Every two significant digits around the largest double, each exponent that matters, the point in
-// each place.
+// All pairs of significant digits around the largest double, every relevant exponent, and the point
+// in every position.
 TEST(SideBySide, NumbersAroundTheLargestDouble) {
   Judge judge;
   for (const std::string_view digits :
@@ -61,7 +61,7 @@ TEST(SideBySide, NumbersAroundTheLargestDouble) {
   }
 }
 
-// Exponents around 2^31, where serde_json saturates and older Boost gives up.
+// Exponents around 2^31, where serde_json saturates and older versions of Boost fail.
 TEST(SideBySide, NumbersWithHugeExponents) {
   Judge judge;
   for (const std::string_view mantissa :
@@ -86,8 +86,8 @@ TEST(SideBySide, NumbersWithHugeExponents) {
   }
 }
 
-// A second number after one that made the library read again, and exponents within strings, which
-// are none.
+// A second number after one that made the library parse again, and exponents inside strings, which
+// are not numbers.
 TEST(SideBySide, HugeExponentsAmongOthers) {
   Judge judge;
   for (const std::string_view fields :

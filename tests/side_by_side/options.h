@@ -1,4 +1,4 @@
-// The reference profile, with the limits as they are.
+// Options with the reference profile and the default limits.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_OPTIONS_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_OPTIONS_H_
 

@@ -1,5 +1,5 @@
-// The oracle against files whose verdict is known, and the library against the oracle: without the
-// crate, so that 32-bit and sanitizer builds have it too. side_by_side_test.cc adds the crate.
+// The oracle against files with known verdicts, and the library against the oracle: without the
+// crate, so that 32-bit and sanitizer builds run it, too. side_by_side_test.cc adds the crate.
 #include "oracle.h"
 
 #include <gtest/gtest.h>
@@ -123,7 +123,8 @@ TEST(Oracle, Naturals) {
   }
 }
 
-// The same seed must give the same file on every machine, or a seed in a bug report says nothing.
+// The same seed must give the same file on every machine; otherwise a seed in a bug report is
+// useless.
 TEST(Mutator, IsDeterministic) {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     EXPECT_EQ(mutator::GenerateHeader(seed), mutator::GenerateHeader(seed));

@@ -1,4 +1,5 @@
-// Random numbers that are the same everywhere: splitmix64, no distribution of the standard library.
+// Random numbers that are the same everywhere: splitmix64, and no distributions of the standard
+// library.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_RANDOM_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_RANDOM_H_
 
@@ -20,9 +21,9 @@ class Random {
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
     return z ^ (z >> 31);
   }
-  /// Below `count`, which must not be 0.
+  /// A number below `count`, which must not be 0.
   std::size_t Below(std::size_t count) { return static_cast<std::size_t>(Next() % count); }
-  /// From `low` to `high`, both included.
+  /// A number from `low` to `high`, inclusive.
   std::size_t Between(std::size_t low, std::size_t high) { return low + Below(high - low + 1); }
   bool Percent(unsigned chance) { return Next() % 100 < chance; }
 

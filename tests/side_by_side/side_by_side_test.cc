@@ -1,6 +1,5 @@
 // The crate and the library side by side: the built corpus, crafted files, every change of one
-// byte, and as many generated files as TENSORGATE_MUTATIONS says (100,000). `compare.h` says what
-// must agree.
+// byte, and TENSORGATE_MUTATIONS (100,000) generated files. `compare.h` lists what must agree.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -26,7 +25,7 @@
 namespace tensorgate::side_by_side {
 namespace {
 
-// A file seen as memory: some of the corpus are sparse and large.
+// A file mapped into memory: some files of the corpus are sparse and large.
 class Mapped {
  public:
   explicit Mapped(const std::filesystem::path& path) {
@@ -81,13 +80,13 @@ TEST(SideBySide, GeneratedFiles) {
   for (std::uint64_t seed = 0; seed < count; ++seed) {
     judge(mutator::GenerateHeader(seed), "seed " + std::to_string(seed));
   }
-  // A generator that makes nothing good, or nothing bad, would prove nothing.
+  // A generator that creates no valid files, or no invalid ones, would prove nothing.
   EXPECT_GE(judge.tally.reference_accepted * 100, count * 30);
   EXPECT_GE((count - judge.tally.reference_accepted) * 100, count * 20);
   EXPECT_LT(judge.tally.strict_accepted, judge.tally.reference_accepted);
 }
 
-// The other way of the mutator, as libFuzzer uses it: one file on and on.
+// The other use of the mutator, as in libFuzzer: one file mutated repeatedly.
 TEST(SideBySide, MutationChains) {
   Judge judge;
   constexpr std::size_t kRoom = 4096;
@@ -102,8 +101,8 @@ TEST(SideBySide, MutationChains) {
   }
 }
 
-// Thousands of tensors and of metadata keys, in the order of the data and shuffled, then one thing
-// wrong in the middle.
+// Thousands of tensors and metadata keys, in the order of the data and shuffled, then with one
+// error in the middle.
 TEST(SideBySide, ManyTensors) {
   Judge judge;
   mutator::Random random(44);
@@ -135,7 +134,7 @@ TEST(SideBySide, ManyTensors) {
         victim = bad;
         judge(Bytes(write(), data), bad);
       }
-      victim = members[count / 3];  // twice the same
+      victim = members[count / 3];  // the same twice
       judge(Bytes(write(), data), "duplicate");
       victim = good;
       victim.replace(victim.find("[2]"), 3, "[3]");
@@ -145,11 +144,11 @@ TEST(SideBySide, ManyTensors) {
   EXPECT_GT(judge.tally.strict_accepted, 0u);
 }
 
-// ---- Where the crate itself is not one-valued. Each entry is a reason why an exact comparison is
-// not possible.
+// ---- Cases in which the crate itself is not deterministic. Each entry is a reason why an exact
+// comparison is impossible.
 
-// Of tensors with the same range the crate's error depends on the order of a hash map seeded at
-// random: any of the oracle's set may come, and the library names one of the set.
+// For tensors with the same range, the crate's error depends on the order of a randomly seeded hash
+// map: it may be any of the oracle's set, and the library names one of them.
 TEST(KnownExceptions, ErrorKindOfTiedTensorsIsRandom) {
   const auto file = Bytes(
       "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,0]},"
@@ -167,8 +166,8 @@ TEST(KnownExceptions, ErrorKindOfTiedTensorsIsRandom) {
   EXPECT_NE(std::find(seen.begin(), seen.end(), report.reference_error()), seen.end());
 }
 
-// The sum of the data's end and the header may wrap in a release build of the crate; it can then
-// not equal the file's size, so that there is no exception: only a debug build of the crate panics.
+// The sum of the data's end and the header may wrap in a release build of the crate; it then cannot
+// equal the file's size, so this is not an exception: only a debug build of the crate panics.
 TEST(KnownExceptions, WrappingEndIsRefused) {
   std::string header = "{";
   const std::uint64_t step = (std::uint64_t{1} << 61) - 1;

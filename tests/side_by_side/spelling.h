@@ -1,4 +1,5 @@
-// Ways to write the same JSON, and JSON that almost is: shared by the generator and the mutations.
+// Different spellings of the same JSON, and of text that is almost JSON: shared by the generator
+// and the mutations.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_SPELLING_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_SPELLING_H_
 
@@ -16,18 +17,18 @@ inline constexpr std::string_view kDTypeNames[] = {
 inline constexpr unsigned kDTypeBits[] = {8,  4,  6,  6,  8,  8,  8,  8,  8,  8,  8,
                                           16, 16, 16, 16, 32, 32, 32, 64, 64, 64, 64};
 
-/// `text` as a JSON string. With `fancy`, some characters are escaped that need not be.
+/// `text` as a JSON string. With `fancy`, some characters are escaped needlessly.
 std::string Quote(std::string_view text, Random& random, bool fancy);
-/// One character of a string's inside as \uXXXX, hex digits of either case. ASCII only.
+/// One character inside a string as \uXXXX, with hex digits of either case. ASCII only.
 std::string EscapeAscii(char c, Random& random);
-/// White space of JSON, perhaps none.
+/// JSON white space, possibly none.
 std::string Space(Random& random);
 /// Any JSON value of a few levels.
 std::string RandomValue(Random& random, int levels);
-/// `depth` containers, one in the other.
+/// `depth` nested containers.
 std::string Nested(std::size_t depth, Random& random);
 std::string RandomName(Random& random);
-/// What may stand in a string, and what must not.
+/// Text that is allowed in a string, and text that is not.
 std::string_view HostileStringPiece(Random& random);
 
 }  // namespace tensorgate::mutator

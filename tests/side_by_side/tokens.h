@@ -1,4 +1,4 @@
-// A header as tokens, and whole values among them. Text that is no JSON any more still has tokens.
+// A header as tokens, and whole values among them. Text that is no longer JSON still has tokens.
 #ifndef TENSORGATE_TESTS_SIDE_BY_SIDE_TOKENS_H_
 #define TENSORGATE_TESTS_SIDE_BY_SIDE_TOKENS_H_
 
@@ -20,12 +20,12 @@ bool IsNumber(const std::string& token);
 bool IsOpen(const std::string& token);
 bool IsClose(const std::string& token);
 
-/// Cuts any text into strings, white space, marks, and what stands between them.
+/// Splits any text into strings, white space, punctuation, and the text between them.
 Tokens Tokenize(const std::string& text);
 std::string Concat(const Tokens& tokens, std::size_t begin, std::size_t end);
-/// One past the value that begins at `at`; containers by counting brackets.
+/// One past the end of the value that starts at `at`; for containers by counting brackets.
 std::size_t ValueEnd(const Tokens& tokens, std::size_t at);
-/// The items of the container that opens at `open`, without the commas between them.
+/// The items of the container that starts at `open`, without the commas between them.
 std::vector<Range> Items(const Tokens& tokens, std::size_t open);
 
 }  // namespace tensorgate::mutator

@@ -1,4 +1,4 @@
-// What the crate writes and what the library writes, byte for byte.
+// Files written by the crate and by the library, byte for byte.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ std::vector<std::byte> ByReference(std::span<const TensorData> tensors,
                      tensor.shape.data(), tensor.shape.size(),
                      reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
   }
-  // Never empty, so that its pointer tells an empty map from none.
+  // Never empty, so that its pointer distinguishes an empty map from none.
   std::vector<tg_reference_metadata_entry> entries(1);
   if (metadata) {
     for (const auto& [key, value] : *metadata) {
@@ -47,11 +47,12 @@ TEST(WriteTest, TheLibraryWritesTheReferencesBytes) {
     testing::MadeTensors made = testing::MakeTensors(random, seed % 100 == 0 ? 300 : 12);
     SaveOptions options;
     if (random.Percent(60)) options.metadata = testing::MakeMetadata(random);
-    // For nothing at all with an empty map the crate writes `{},"__metadata__":{}}`, which nobody reads.
+    // For no tensors and an empty map the crate writes `{},"__metadata__":{}}`, which no reader
+    // accepts.
     if (made.tensors.empty() && options.metadata && options.metadata->empty()) continue;
     const std::vector<std::byte> reference = ByReference(made.tensors, options.metadata);
     ASSERT_FALSE(reference.empty()) << seed;
-    // The crate's metadata are in random order: take over the one that it chose.
+    // The crate's metadata are in random order: use the order that it chose.
     const auto file = safetensors::File::OpenBytes(reference);
     ASSERT_TRUE(file) << seed << " " << Message(file.error(), file.error().findings()[0]);
     if (options.metadata) {
@@ -67,7 +68,7 @@ TEST(WriteTest, TheLibraryWritesTheReferencesBytes) {
   }
 }
 
-// Every character below U+0500 alone, and the ends of the other ranges.
+// Every character below U+0500 by itself, and the ends of the other ranges.
 TEST(WriteTest, NamesAreEscapedAsTheReferenceDoes) {
   std::vector<std::string> names;
   const auto add = [&](std::uint32_t c) {
@@ -101,7 +102,7 @@ TEST(WriteTest, NamesAreEscapedAsTheReferenceDoes) {
   EXPECT_EQ(*Serialize(tensors), ByReference(tensors, {}));
 }
 
-// With every option, the reference opens what is written.
+// With every option, the reference accepts the written file.
 TEST(WriteTest, TheReferenceAcceptsEveryOption) {
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     mutator::Random random(seed);

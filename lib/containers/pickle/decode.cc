@@ -29,7 +29,7 @@ std::string FullName(std::string_view module, std::string_view name) {
 }
 
 Rule RuleOf(DecodeError error) {
-  // By the error's number; none is taken for an early end.
+  // Indexed by the error's number; kNone counts as an early end.
   static constexpr std::array kRules = {Rule::kPickleTruncated, Rule::kPickleTruncated,
                                         Rule::kPickleOpcodeUnknown, Rule::kPickleLengthNegative,
                                         Rule::kPickleFramePastEnd};

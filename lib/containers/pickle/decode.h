@@ -1,12 +1,14 @@
-// Reads the opcodes of a pickle as events, whatever they mean: any input, exact bounds, nothing allocated.
+// Reads the opcodes of a pickle as events, whatever they mean, for any input, with exact bounds and
+// without allocations.
 //
 //   pickle::Decoder decoder(bytes);
 //   pickle::Event event;
 //   while (decoder.Next(event)) { … if (event.op == pickle::Op::kStop) break; }
 //   if (decoder.error() != pickle::DecodeError::kNone) …  // decoder.offset() is the opcode's
 //
-// Texts are views of the input. Frames are read as CPython's C unpickler reads them: one must lie within the input,
-// and its end stops nothing; an argument that crosses it is marked, since other readers stop there.
+// Texts are views of the input. Frames are treated as in CPython's C unpickler: a frame must be
+// inside the input, and its end stops nothing. An argument that crosses the end of a frame is
+// marked, since other readers stop there.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_DECODE_H_
 #define TENSORGATE_CONTAINERS_PICKLE_DECODE_H_
 
@@ -26,12 +28,13 @@ namespace tensorgate::pickle {
 
 struct Event {
   Op op{};
-  bool crosses_frame = false;  ///< Begins within a frame and ends behind it.
+  bool crosses_frame = false;  ///< Starts inside a frame and ends after it.
   std::size_t offset = 0;      ///< Of the opcode.
-  std::size_t end = 0;         ///< Behind its argument.
-  std::uint64_t number = 0;  ///< Signed ones in two's complement; a float's bits; a text's length.
-  std::string_view
-      text;  ///< The argument's bytes without length or line feed; the module of GLOBAL.
+  std::size_t end = 0;         ///< End of its argument.
+  /// Signed numbers in two's complement; the bits of a float; the length of a text.
+  std::uint64_t number = 0;
+  /// The argument's bytes without length or line feed; for GLOBAL, the module.
+  std::string_view text;
   std::string_view name;  ///< The second line of GLOBAL and INST.
 
   double Float() const { return std::bit_cast<double>(number); }
@@ -40,15 +43,15 @@ struct Event {
 
 enum class DecodeError : std::uint8_t {
   kNone,
-  kTruncated,       ///< The input ends before the opcode's argument does, or before a STOP.
-  kUnknownOpcode,   ///< No protocol has it.
+  kTruncated,       ///< The input ends before the opcode's argument or before a STOP.
+  kUnknownOpcode,   ///< No protocol has this opcode.
   kNegativeLength,  ///< A signed length below 0.
-  kFramePastEnd,    ///< A frame says that it is longer than what is left.
+  kFramePastEnd,    ///< A frame claims to be longer than the rest of the input.
 };
 
 Rule RuleOf(DecodeError error);
 
-/// module.name as reports tell it: of each, 256 bytes at most.
+/// module.name as shown in reports; at most 256 bytes of each.
 std::string FullName(std::string_view module, std::string_view name);
 
 class Decoder {
@@ -56,13 +59,13 @@ class Decoder {
   explicit Decoder(std::span<const std::byte> input, std::size_t begin = 0)
       : input_(internal::AsText(input)), at_(std::min(begin, input.size())) {}
 
-  /// The next opcode. False: see error(); the position stays.
+  /// Reads the next opcode. If it returns false, see error(); the position does not change.
   bool Next(Event& event);
 
   DecodeError error() const { return error_; }
-  /// Of the next opcode, or of the one that could not be read.
+  /// Offset of the next opcode, or of the one that could not be read.
   std::size_t offset() const { return at_; }
-  /// A length that cannot be, or the byte that is no opcode.
+  /// The invalid length, or the byte that is not an opcode.
   std::uint64_t found() const { return found_; }
   bool at_end() const { return at_ == input_.size(); }
 

@@ -13,7 +13,7 @@ namespace {
 
 using internal::CharacterSet;
 
-// So many texts are kept, for the names in a report.
+// Number of texts that are kept, for names in a report.
 constexpr std::size_t kMaxTexts = 4096;
 constexpr std::uint64_t kNewestProtocol = 5;
 
@@ -34,7 +34,7 @@ std::string_view WithoutSign(std::string_view text) {
   return text;
 }
 
-// All that int() reads in any base, and a little more.
+// Accepts everything that int() accepts in any base, and slightly more.
 bool IsInteger(std::string_view text) {
   text = Trim(text);
   if (text.ends_with('L')) text.remove_suffix(1);
@@ -42,7 +42,7 @@ bool IsInteger(std::string_view text) {
   return !text.empty() && kDigits.Has(text.front()) && kOfInteger.HasAll(text);
 }
 
-// All that float() reads, and a little more.
+// Accepts everything that float() accepts, and slightly more.
 bool IsFloat(std::string_view text) {
   text = WithoutSign(Trim(text));
   std::string folded(text.substr(0, 9));
@@ -52,14 +52,16 @@ bool IsFloat(std::string_view text) {
          kOfFloat.HasAll(text);
 }
 
-// What can be the name of a module or of something in it; in data by chance there is hardly one.
+// Whether a text can be the name of a module or of something in it; text in data hardly ever passes
+// by chance.
 bool IsDottedName(std::string_view text) {
   constexpr CharacterSet kOfNames(
       "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.");
   return std::ranges::all_of(text, [&](char c) { return kOfNames.Has(c) || (c & 0x80) != 0; });
 }
 
-// torch.load's magic number, of which the text's shortest form has so many characters; no honest number has.
+// torch.load's magic number, and the number of characters in its shortest text form; no valid
+// number has as many.
 constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr std::size_t kMagicDigits = std::string_view("0x1950a86a20f9469cfc6c").size();
 
@@ -67,7 +69,7 @@ bool IsMagic(std::string_view number) {
   return number.starts_with(kMagic) && number.find_first_not_of('\0', kMagic.size()) == number.npos;
 }
 
-// What begins with anything but a quote never was a line of STRING.
+// A STRING argument without quotes is never valid.
 bool IsQuoted(std::string_view text) { return text.size() >= 2 && text.front() == text.back(); }
 
 }  // namespace
@@ -91,14 +93,16 @@ void DryRun::Feed(std::span<const std::byte> bytes) {
   if (decoder_.broken()) outcome_ = Outcome::kNoPickle;
 }
 
-// An argument that goes on past its frame: one unpickler takes the bytes after the frame instead, another fails. A line that
-// is no argument may be one when its beginning is dropped so.
+// An argument that continues past its frame: one unpickler uses the bytes after the frame instead,
+// another fails. A line that is not a valid argument may become one when its beginning is dropped
+// in this way.
 bool DryRun::LeavesFrame() const {
   return decoder_.offset() < frame_end_ &&
          (decoder_.position() > frame_end_ || decoder_.broken_line());
 }
 
-// A frame that begins in one and ends after it: some unpicklers leave out what is between, others do not.
+// A frame that starts inside another one and ends after it: some unpicklers skip the bytes in
+// between, others do not.
 bool DryRun::Frame() {
   const std::uint64_t end = internal::SaturatingAdd(decoder_.position(), decoder_.number());
   if (decoder_.position() < frame_end_ && end > frame_end_) outcome_ = Outcome::kUnclear;
@@ -106,7 +110,7 @@ bool DryRun::Frame() {
   return true;
 }
 
-// False: no unpickler goes on.
+// False if no unpickler continues.
 bool DryRun::Execute() {
   const Op op = decoder_.opcode().op;
   switch (op) {
@@ -127,7 +131,7 @@ bool DryRun::Execute() {
       return Push(Item(Top(1)));
     case Op::kInt:
     case Op::kLong:
-      // Before a zero byte INT may have nothing.
+      // INT may have an empty argument before a zero byte.
       if (!IsInteger(decoder_.text()) &&
           !(op == Op::kInt && decoder_.text().empty() && decoder_.number_ended())) {
         return false;
@@ -186,7 +190,7 @@ bool DryRun::Execute() {
     case Op::kPersId:
     case Op::kBinPersId:
     case Op::kNextBuffer:
-      // Nothing is there to give them: an unpickler without a method of its user's fails.
+      // There are no buffers: an unpickler without a method provided by its user fails.
       return false;
     default:
       return Generic();
@@ -226,7 +230,7 @@ bool DryRun::Stop() {
   return true;
 }
 
-// By the table of opcodes.
+// Applies the table of opcodes.
 bool DryRun::Generic() {
   const OpcodeInfo& opcode = decoder_.opcode();
   std::size_t pops = opcode.pops;
@@ -241,7 +245,7 @@ bool DryRun::Generic() {
   return Push(kind == Kind::kText ? Keep(kind, decoder_.text()) : Item{.kind = kind});
 }
 
-// Takes the mark instead, where one is on top.
+// Takes the mark instead, if it is on top.
 bool DryRun::Pop() { return Has(1) ? Drop(1) : TakeMark().has_value(); }
 
 std::optional<std::size_t> DryRun::TakeMark() {
@@ -268,7 +272,8 @@ bool DryRun::CallFirst() {
   return count && *count != 0 && Call(Top(*count));
 }
 
-// Adds `count` items on top to what is below them. Of anything but a plain container that is a call of its method.
+// Adds the top `count` items to the item below them. For anything but a plain container, that calls
+// its method.
 bool DryRun::Change(std::optional<std::size_t> count) {
   if (!Has(*count + 1)) return false;
   const Item& target = Top(*count + 1);
@@ -285,7 +290,7 @@ bool DryRun::Change(std::optional<std::size_t> count) {
 
 bool DryRun::Build() {
   if (!Has(2)) return false;
-  // A plain value takes an empty state, and nothing else.
+  // A plain value accepts an empty state, and nothing else.
   return Top(2).kind == Kind::kNamed ? Call(Top(2)) : Drop(1);
 }
 
@@ -309,7 +314,8 @@ bool DryRun::Global(bool called) {
   return called ? Call(named) : Push(named);
 }
 
-// What a number stands for is known to the process that loads alone, and in most it is nothing: only its call counts.
+// Only the loading process knows what an extension code means, and in most processes it means
+// nothing: only a call of it matters.
 bool DryRun::Extension(std::uint64_t code) {
   if (code == 0) return false;
   return Push({.kind = Kind::kNamed});
@@ -326,7 +332,7 @@ bool DryRun::StackGlobal() {
   return Push(named);
 }
 
-// Of a text with escapes only the unpickler knows what it says.
+// Only the unpickler knows the meaning of a text with escapes.
 DryRun::Item DryRun::Keep(Kind kind, std::string_view text) {
   if (texts_.size() == kMaxTexts || text.empty() || text.contains('\\')) return {.kind = kind};
   texts_.emplace_back(text);

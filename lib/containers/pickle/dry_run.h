@@ -1,14 +1,16 @@
-// Follows bytes as CPython's unpicklers would, to learn whether loading them would call something.
+// Follows bytes as CPython's unpicklers would, to find out whether loading them would call
+// something.
 //
 //   pickle::DryRun run;
 //   while (run.going()) run.Feed(bytes that begin at run.position());
 //   if (run.dangerous()) …  // run.name() is called by the opcode at run.name_offset()
 //
-// Bytes come in order, long arguments are skipped, so that a stream can be followed as well as a file. All opcodes of
-// protocols 0 to 5, with the rules that CPython's unpicklers, the one in C and the one in Python, have for stack, marks,
-// memo and text arguments; where the two differ it goes on as long as either would. It ends at the first call of what the
-// bytes name: what such a call returns is not known. Time and memory are linear in the opcodes, and these are limited.
-// Throws std::bad_alloc.
+// Bytes arrive in order and long arguments are skipped, so that streams can be followed as well as
+// files. It handles all opcodes of protocols 0 to 5, with the rules of CPython's two unpicklers (in
+// C and in Python) for stack, marks, memo and text arguments; where they differ, it continues as
+// long as either of them would. It ends at the first call of something that the bytes name, since
+// the result of such a call is unknown. Time and memory are linear in the opcodes, whose number is
+// limited. Throws std::bad_alloc.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_DRY_RUN_H_
 #define TENSORGATE_CONTAINERS_PICKLE_DRY_RUN_H_
 
@@ -29,39 +31,44 @@ namespace tensorgate::pickle {
 class DryRun {
  public:
   enum class Outcome : std::uint8_t {
-    kGoing,     ///< More bytes are wanted.
-    kNoPickle,  ///< Every unpickler fails here, or would at the end of the bytes.
+    kGoing,     ///< More bytes are needed.
+    kNoPickle,  ///< Every unpickler fails here, or would fail at the end of the bytes.
     kComplete,  ///< STOP was reached: the pickle ends before position().
     kCalls,     ///< Something that the bytes name is called.
-    kUnclear,   ///< Unpicklers go on in different ways from here, or for more than kMaxOpcodes.
-    kStream,  ///< STOP was reached with what may be torch.load's magic number: it runs the pickles after it.
+    /// From here on unpicklers differ, or need more than kMaxOpcodes.
+    kUnclear,
+    /// STOP was reached with what may be torch.load's magic number: it runs the pickles that
+    /// follow.
+    kStream,
   };
-  /// No honest file of another format comes near; what does counts as a call.
+  /// No valid file of another format comes close; a file that reaches it counts as one that calls
+  /// something.
   static constexpr std::uint64_t kMaxOpcodes = 100'000;
 
-  /// The bytes from position() on, as many as there are at hand.
+  /// The available bytes from position() on.
   void Feed(std::span<const std::byte> bytes);
-  /// There are no more.
+  /// There are no more bytes.
   void AtEnd() {
     if (going()) outcome_ = Outcome::kNoPickle;
   }
 
   bool going() const { return outcome_ == Outcome::kGoing; }
   Outcome outcome() const { return outcome_; }
-  /// Loading calls something, or may.
+  /// True if loading calls something, or may do so.
   bool dangerous() const { return outcome_ >= Outcome::kCalls; }
-  /// Of the next byte that is wanted; bytes before it need not be read.
+  /// Position of the next byte that is needed; bytes before it need not be read.
   std::uint64_t position() const { return decoder_.position(); }
 
-  /// Something was named, called or not, by what can be a name: naming alone imports a module.
+  /// True if a plausible name was used, called or not: naming alone imports a module.
   bool names() const { return names_; }
-  /// What is called, else the first that was named: "posix.system"; "" where the bytes do not show it.
+  /// The name that is called, otherwise the first one that was used: "posix.system"; "" if the
+  /// bytes do not show it.
   std::string_view name() const { return name_; }
-  /// Of the opcode that calls, else of the first that names.
+  /// Offset of the opcode that calls it, otherwise of the first one that names it.
   std::uint64_t name_offset() const { return name_offset_; }
 
  private:
-  // What an item on the stack is, as far as it decides what happens.
+  // The kind of an item on the stack, as far as it matters for what happens.
   enum class Kind : std::uint8_t { kPlain, kText, kMagic, kList, kDict, kSet, kNamed };
   struct Item {
     Kind kind = Kind::kPlain;
@@ -88,7 +95,7 @@ class DryRun {
   std::optional<std::uint64_t> Index();
   std::optional<std::size_t> TakeMark();
 
-  /// Nothing below the last mark is reached.
+  /// Nothing below the last mark can be reached.
   bool Has(std::size_t count) const { return stack_.size() - floor_ >= count; }
   Item& Top(std::size_t depth) { return stack_[stack_.size() - depth]; }
   bool Push(Item item) {
@@ -109,7 +116,7 @@ class DryRun {
   std::uint64_t opcodes_ = 0;
   std::uint64_t frame_end_ = 0;
   internal::PodBuffer<Item> stack_;
-  internal::PodBuffer<std::size_t> floors_;  // below the marks
+  internal::PodBuffer<std::size_t> floors_;  // of the levels below the marks
   std::size_t floor_ = 0;
   std::map<std::uint64_t, Item> memo_;
   std::vector<std::string> texts_;

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// Bytes of the number that an opcode begins its argument with.
+// Size of the number at the start of an opcode's argument, in bytes.
 std::size_t NumberBytes(Argument argument) {
   switch (argument) {
     case Argument::kNone:
@@ -42,12 +42,13 @@ bool IsSized(Argument argument) {
          argument == Argument::kSizedInt32 || argument == Argument::kSized64;
 }
 
-// Whether an unpickler may take a line that holds `part`: so that no search for the line's end goes through data.
+// Whether an unpickler may accept a line that contains `part`, so that no search for the line's end
+// runs through data.
 bool MayBeLine(Op op, std::string_view part, bool first, bool module) {
   constexpr internal::CharacterSet kOfNumbers(
       "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-. \t\r\f\v");
-  // No file can have a zero byte in its name. The others are in no module's name, but in lists, CSV files and sources, of
-  // which the lines would be modules and calls by chance.
+  // No file name can contain a zero byte. The others occur in no module's name, but in lists, CSV
+  // files and source code, whose lines would be modules and calls by chance.
   constexpr internal::CharacterSet kInNoModule("\0,;:=\"'()[]{}<>|"sv);
   switch (op) {
     case Op::kUnicode:
@@ -90,7 +91,7 @@ bool ForwardDecoder::Feed(std::span<const std::byte>& bytes) {
     position_ = internal::SaturatingAdd<std::uint64_t>(position_, taken);
     bytes = bytes.subspan(taken);
     if (step_ == Step::kText && bytes.empty() && text_.size() == kKept) {
-      // Nothing more of it is looked at.
+      // The rest of it is skipped.
       position_ = internal::SaturatingAdd(position_, std::exchange(left_, 0));
     }
     if (step_ == Step::kText && left_ == 0) complete_ = true;
@@ -141,7 +142,7 @@ std::size_t ForwardDecoder::TakeNumber(std::span<const std::byte> bytes) {
   return taken;
 }
 
-// What C reads numbers with sees a text that ends at its first zero byte.
+// The C functions that read numbers see a text that ends at its first zero byte.
 std::string_view ForwardDecoder::UpToZero(std::string_view part) {
   constexpr std::array kNumbers = {Op::kInt, Op::kLong, Op::kFloat, Op::kGet, Op::kPut};
   if (std::ranges::find(kNumbers, opcode_->op) == kNumbers.end()) return part;

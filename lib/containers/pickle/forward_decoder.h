@@ -1,4 +1,4 @@
-// Reads the opcodes of bytes that come in order and are not kept: long arguments are skipped.
+// Reads the opcodes of bytes that arrive in order and are not kept: long arguments are skipped.
 //
 //   pickle::ForwardDecoder decoder;
 //   while (!bytes.empty()) {
@@ -6,8 +6,9 @@
 //     if (decoder.broken()) break;
 //   }
 //
-// Where a long argument goes on past `bytes`, position() is its end: what lies between need not be read. Frames are no more
-// than opcodes here: their lengths end nothing. Throws std::bad_alloc.
+// If a long argument continues past `bytes`, position() is its end: the bytes in between need not
+// be read. Frames are treated as ordinary opcodes: their lengths end nothing. Throws
+// std::bad_alloc.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_FORWARD_DECODER_H_
 #define TENSORGATE_CONTAINERS_PICKLE_FORWARD_DECODER_H_
 
@@ -24,19 +25,21 @@ namespace tensorgate::pickle {
 
 class ForwardDecoder {
  public:
-  /// Of each text so many bytes are kept.
+  /// Number of bytes that are kept of each text.
   static constexpr std::size_t kKept = 256;
 
-  /// Takes bytes from the front, up to the end of one opcode. True: that opcode is complete.
+  /// Takes bytes from the front, up to the end of one opcode. Returns true if that opcode is
+  /// complete.
   bool Feed(std::span<const std::byte>& bytes);
 
-  /// Of the next byte that is wanted.
+  /// Position of the next byte that is needed.
   std::uint64_t position() const { return position_; }
-  /// A byte that is not an opcode, a length below 0, or a line that is no argument.
+  /// True after a byte that is not an opcode, a length below 0, or a line that is not a valid
+  /// argument.
   bool broken() const { return broken_; }
-  /// A number's line had a zero byte.
+  /// True if a number's line contained a zero byte.
   bool number_ended() const { return number_ended_; }
-  /// It is a line that is no argument, as far as it was seen.
+  /// True if the line is not a valid argument, as far as it was read.
   bool broken_line() const {
     return broken_ && (step_ == Step::kFirstLine || step_ == Step::kLine);
   }
@@ -45,8 +48,9 @@ class ForwardDecoder {
   std::uint64_t offset() const { return offset_; }
   /// The bytes of a fixed argument as one little-endian number.
   std::uint64_t number() const { return number_; }
-  /// A text's first bytes, without its line feed; of a longer line the last kept byte is its last. A number's line ends at
-  /// a zero byte, if there is one: the unpickler in C ignores what follows.
+  /// A text's first bytes, without its line feed; for a longer line, the last kept byte is the
+  /// line's last byte. A number's line ends at a zero byte, if there is one: the unpickler in C
+  /// ignores the rest.
   std::string_view text() const { return text_; }
   /// The second line of GLOBAL and INST.
   std::string_view name() const { return name_; }

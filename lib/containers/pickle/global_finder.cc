@@ -7,7 +7,7 @@
 namespace tensorgate::pickle {
 namespace {
 
-// So many entries of the memo are kept where no writer has one.
+// Number of memo entries that are kept at indices that no writer uses.
 constexpr std::size_t kMaxFar = 1 << 16;
 
 }  // namespace
@@ -23,7 +23,7 @@ GlobalFinder::Item GlobalFinder::Pop() {
   return item;
 }
 
-// Where the items above the last mark begin.
+// Index of the first item above the last mark.
 std::size_t GlobalFinder::Floor() const {
   return marks_.empty() ? 0 : std::min(marks_[marks_.size() - 1], stack_.size());
 }
@@ -39,7 +39,8 @@ void GlobalFinder::Effect(const OpcodeInfo& opcode) {
   for (int i = 0; i < opcode.pushes; ++i) stack_.PushBack({});
 }
 
-// Null: there are too many. Picklers number as they go; others may write anywhere, too.
+// Returns nullptr if there are too many. Picklers number entries consecutively; other writers may
+// use any index.
 GlobalFinder::Item* GlobalFinder::Entry(std::uint64_t index) {
   if (index < memo_.size()) return &memo_[static_cast<std::size_t>(index)];
   if (index > operations_) {
@@ -96,7 +97,7 @@ GlobalFinder::Item GlobalFinder::Tuple(std::span<const Item> items) {
   return tuple;
 }
 
-// "f8", "U10": a kind and how many bytes, of texts how many characters of four.
+// "f8", "U10": a kind and the number of bytes, or for texts the number of 4-byte characters.
 GlobalFinder::Item GlobalFinder::Dtype(std::string_view name) {
   Item dtype{.thing = Thing::kDtype, .objects = name.starts_with('O')};
   dtype.exact = name.size() > 1 && Index(name.substr(1), dtype.number);
@@ -112,12 +113,12 @@ GlobalFinder::Item GlobalFinder::Named() const {
   return {.thing = wrapper ? Thing::kWrapperClass : Thing::kOther};
 }
 
-// REDUCE and NEWOBJ take a class and its arguments, BUILD an object and its state.
+// REDUCE and NEWOBJ use a class and its arguments, BUILD an object and its state.
 void GlobalFinder::Call(bool build) {
   const Item given = Pop();
   Item made = Pop();
   if (build) {
-    // NumPy's state of a dtype ends with flags, of which the first says that there are objects in it.
+    // NumPy's dtype state ends with flags, the first of which says that the dtype contains objects.
     made.objects |= made.thing == Thing::kDtype && given.thing == Thing::kTuple && given.objects;
     if (made.thing == Thing::kWrapper) {
       array_.emplace(RawArray{.pickled = dtype_.objects, .padded = padded_});
@@ -131,7 +132,7 @@ void GlobalFinder::Call(bool build) {
   } else if (made.thing == Thing::kDtypeClass) {
     made = Dtype(given.text);
   } else {
-    // Of old protocols the class is the first argument of a function that makes any object.
+    // In old protocols the class is the first argument of a function that creates any object.
     const bool wrapper = made.thing == Thing::kWrapperClass || given.first == Thing::kWrapperClass;
     made = {.thing = wrapper ? Thing::kWrapper : Thing::kOther};
     if (wrapper) shape_ = dtype_ = {}, padded_ = false;
@@ -139,7 +140,7 @@ void GlobalFinder::Call(bool build) {
   stack_.PushBack(made);
 }
 
-// Keys and values from `floor` on.
+// Handles keys and values from `floor` on.
 void GlobalFinder::SetItems(std::size_t floor) {
   for (std::size_t i = floor; i + 1 < stack_.size(); i += 2) {
     const Item& key = stack_[i];
@@ -151,7 +152,7 @@ void GlobalFinder::SetItems(std::size_t floor) {
   }
 }
 
-// What writes to the memo or reads from it. False: something else.
+// Handles opcodes that write to the memo or read from it. False for any other opcode.
 bool GlobalFinder::Memo(const Event& event) {
   const bool text = event.op == Op::kPut || event.op == Op::kGet;
   const std::optional<std::uint64_t> index = text ? MemoIndex(event.text) : event.number;
@@ -174,14 +175,14 @@ bool GlobalFinder::Memo(const Event& event) {
   }
 }
 
-// What pushes a text or an integer. False: something else.
+// Handles opcodes that push a text or an integer. False for any other opcode.
 bool GlobalFinder::Constant(const Event& event) {
   std::string_view text = event.text;
   Item item{.thing = Thing::kInt, .number = event.number};
   const bool escapes = event.op == Op::kString || event.op == Op::kUnicode;
   switch (event.op) {
     case Op::kString:
-      // Between quotes of either kind.
+      // The text is between quotes of either kind.
       if (text.size() >= 2 && text.front() == text.back()) text = text.substr(1, text.size() - 2);
       [[fallthrough]];
     case Op::kBinUnicode:
@@ -216,7 +217,7 @@ bool GlobalFinder::Constant(const Event& event) {
   return true;
 }
 
-// The items of a tuple that is about to be made.
+// The items of the tuple that an opcode is about to create.
 std::span<const GlobalFinder::Item> GlobalFinder::Taken(Op op) const {
   if (op == Op::kEmptyTuple) return {};
   if (op == Op::kTuple) return stack_.span().subspan(Floor());

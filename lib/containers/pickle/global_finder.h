@@ -1,11 +1,12 @@
-// Every function or class that a pickle names, whatever else is in it: for people who look into a refused file.
+// Finds every function or class that a pickle names, whatever else it contains, for people who
+// inspect a refused file.
 //
 //   pickle::GlobalFinder survey;
 //   for (pickle::Event event; decoder.Next(event);) if (survey.Add(event)) Show(survey.global());
 //
-// Nothing is refused: what an opcode takes from an empty stack is unknown. Names that STACK_GLOBAL takes from the stack are
-// found where they are texts of the pickle, also through the memo. Texts are views of the events' and must stay.
-// Throws std::bad_alloc.
+// It refuses nothing: an item taken from an empty stack is unknown. Names that STACK_GLOBAL takes
+// from the stack are found if they are texts of the pickle, also through the memo. Texts are views
+// of the events' texts, which must remain valid. Throws std::bad_alloc.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_GLOBAL_FINDER_H_
 #define TENSORGATE_CONTAINERS_PICKLE_GLOBAL_FINDER_H_
 
@@ -23,48 +24,49 @@
 namespace tensorgate::pickle {
 
 struct NamedGlobal {
-  bool known = false;  ///< Both texts stand in the pickle, without escapes.
+  bool known = false;  ///< Both texts are in the pickle, without escapes.
   std::string_view module, name;
 };
 
-/// As reports show it: by both texts, or that it is computed.
+/// As shown in reports: both texts, or a note that the name is computed.
 std::string FullName(const NamedGlobal& global);
 
-/// What joblib writes right after the opcode that builds an array's wrapper; then the pickle's next opcode.
+/// The bytes that joblib writes directly after the opcode that builds an array's wrapper, before
+/// the pickle's next opcode.
 struct RawArray {
-  bool pickled = false;                ///< Objects: a pickle of their own.
-  bool padded = false;                 ///< First a byte, and as many bytes of padding as it says.
-  std::optional<std::uint64_t> bytes;  ///< Of the elements; none if the wrapper does not say.
+  bool pickled = false;  ///< The elements are objects, in a pickle of their own.
+  bool padded = false;   ///< Starts with a byte that gives the length of the padding after it.
+  std::optional<std::uint64_t> bytes;  ///< Size of the elements, if the wrapper says it.
 };
 
 class GlobalFinder {
  public:
-  /// True: the opcode names something, which global() tells.
+  /// Returns true if the opcode names something; global() returns the name.
   bool Add(const Event& event);
   const NamedGlobal& global() const { return global_; }
   std::size_t depth() const { return stack_.size(); }  ///< Items on the stack.
   std::size_t marks() const { return marks_.size(); }
-  /// Of the last opcode, if the bytes of an array follow it.
+  /// Set after an opcode that the bytes of an array follow.
   const std::optional<RawArray>& array() const { return array_; }
 
  private:
   enum class Thing : std::uint8_t {
     kOther,
-    kUnset,  // in the memo: never written
+    kUnset,  // a memo entry that was never written
     kText,
     kInt,
     kTuple,  // `number`: the product of its items, if all are integers (`exact`)
     kDtypeClass,
-    kDtype,  // `number`: bytes of an element, if they are told (`exact`)
+    kDtype,  // `number`: bytes of an element, if they are stated (`exact`)
     kWrapperClass,
     kWrapper,
   };
   struct Item {
     Thing thing = Thing::kOther;
-    Thing first = Thing::kOther;  // of a tuple: its first item
+    Thing first = Thing::kOther;  // for a tuple: its first item
     bool exact = false;
-    bool objects = false;   // of a dtype; of a tuple: its last item is an odd integer
-    std::string_view text;  // of a tuple: its first item's
+    bool objects = false;   // for a dtype: it contains objects; for a tuple: its last item is odd
+    std::string_view text;  // for a tuple: the text of its first item
     std::uint64_t number = 0;
   };
   static Item Tuple(std::span<const Item> items);
@@ -86,12 +88,12 @@ class GlobalFinder {
   internal::PodBuffer<Item> stack_;
   internal::PodBuffer<std::size_t> marks_;
   internal::PodBuffer<Item> memo_;
-  std::unordered_map<std::uint64_t, Item> far_memo_;  // where no writer has an entry
-  std::uint64_t entries_ = 0;                         // MEMOIZE writes the next
-  bool memo_lost_ = false;                            // from here on nothing of it is known
+  std::unordered_map<std::uint64_t, Item> far_memo_;  // at indices that no writer uses
+  std::uint64_t entries_ = 0;                         // the index that MEMOIZE writes next
+  bool memo_lost_ = false;                            // from here on its contents are unknown
   std::uint64_t operations_ = 0;
   NamedGlobal global_;
-  // Of the wrapper whose state is being made.
+  // Of the wrapper whose state is being built.
   Item shape_, dtype_;
   bool padded_ = false;
   std::optional<RawArray> array_;

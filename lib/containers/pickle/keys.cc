@@ -9,12 +9,12 @@
 namespace tensorgate::pickle {
 namespace {
 
-// Below so many keys comparing each with each is cheaper than a table.
+// Below this number of keys, comparing every pair is cheaper than a table.
 constexpr std::size_t kFew = 8;
-// How many keys are spelled between two looks at the deadline.
+// Number of keys that are spelled between two looks at the deadline.
 constexpr std::uint32_t kPace = 1 << 16;
 
-// 1, 1.0 and True are one key.
+// 1, 1.0 and True are the same key.
 std::optional<std::int64_t> AsInteger(const Value& key) {
   if (key.kind == Kind::kInt || key.kind == Kind::kBool) return key.Int();
   if (key.kind != Kind::kFloat) return std::nullopt;

@@ -1,4 +1,4 @@
-// Finds a key that stands twice in a mapping or set, by Python's equality.
+// Finds duplicate keys in a mapping or set, by Python's equality.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_KEYS_H_
 #define TENSORGATE_CONTAINERS_PICKLE_KEYS_H_
 
@@ -15,17 +15,17 @@ namespace tensorgate::pickle {
 
 class KeyCheck {
  public:
-  /// `interrupt` is asked now and then: once it ends the check, nothing more is found.
+  /// `interrupt` is checked now and then: once it ends the check, nothing more is found.
   KeyCheck(const Values& values, internal::Interrupt& interrupt)
       : values_(values), interrupt_(interrupt) {}
 
-  /// Where the second of two equal keys stands in the pickle; 0 where that is not known. Of keys that strict refuses
-  /// (Machine::CheckKey) equality is not told.
+  /// The offset in the pickle of the second of two equal keys; 0 if it is unknown. For keys that
+  /// the strict profile refuses (Machine::CheckKey), equality is not decided.
   std::optional<std::uint64_t> FindDuplicate(const Value& object);
 
  private:
-  // Two keys are equal if and only if their spellings are. A string spells itself; all else begins with a byte that no
-  // UTF-8 has.
+  // Two keys are equal if and only if their spellings are. A string is spelled as itself; every
+  // other key starts with a byte that does not occur in UTF-8.
   std::string_view Spell(const Value& key);
   void SpellScalar(const Value& key);
 
@@ -36,7 +36,7 @@ class KeyCheck {
   const Values& values_;
   internal::Interrupt& interrupt_;
   internal::PodBuffer<std::uint32_t> hashes_;
-  internal::PodBuffer<Place> places_;  // in the pickle, or behind its end in `spelled_`
+  internal::PodBuffer<Place> places_;  // offsets in the pickle, or past its end, in `spelled_`
   std::string spelled_;
 };
 

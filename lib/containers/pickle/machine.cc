@@ -9,22 +9,23 @@
 namespace tensorgate::pickle {
 namespace {
 
-// Indices of the arena are 32 bits wide; far below that limits of a user stand.
+// Indices of the arena have 32 bits; users' limits are far below that.
 constexpr std::uint64_t kMaxOperations = 200'000'000;
-// How many opcodes are executed between two looks at the deadline.
+// Number of opcodes that are executed between two looks at the deadline.
 constexpr std::uint64_t kPace = 4096;
 
 bool IsHashable(const Values& values, const Value& value) {
   return !IsObject(value.kind) || values.object(value).hashable;
 }
 
-// Among the kinds of objects.
+// For kinds of objects.
 constexpr bool IsImmutable(Kind kind) { return kind <= Kind::kDevice; }
 
-// Texts below so many bytes cost no more than their opcode.
+// Texts shorter than this cost no more than their opcode.
 constexpr std::uint32_t kShortKey = 16;
 
-// Equal to another in every reader alike, or in none: neither NaN nor an integer that only some floats equal.
+// True if all readers agree whether it equals another key: it is neither NaN nor an integer that
+// only some floats equal.
 bool IsPlainKey(const Value& key) {
   const bool nan = key.kind == Kind::kFloat && key.Float() != key.Float();
   return key.kind <= Kind::kQscheme && key.kind != Kind::kBigInt && !nan;
@@ -38,7 +39,8 @@ Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOp
       options_(options),
       interrupt_(options_),
       values_(internal::AsText(input)) {
-  // What a state dict of this size needs. Room is reserved and not touched: it grows where a file needs more.
+  // Enough for a state dict of this size. Memory is reserved but not touched, and grows if a file
+  // needs more.
   constexpr std::size_t kMaxExpected = 16u << 20;
   const std::size_t expected = std::min(input.size(), kMaxExpected);
   memo_.Expect(expected / 24);
@@ -77,7 +79,7 @@ bool Machine::Charge(std::uint64_t count) {
 
 Outcome Machine::Run(std::size_t begin) {
   const std::uint64_t most = std::min(options_.limits.pickle_operations, kMaxOperations);
-  std::uint64_t pause = std::min(most, kPace);  // a limit or the deadline is looked at next
+  std::uint64_t pause = std::min(most, kPace);  // next look at a limit or the deadline
   Decoder decoder(input_, begin);
   Event event;
   begin_ = outcome_.begin = begin;
@@ -99,7 +101,7 @@ Outcome Machine::Run(std::size_t begin) {
     at_ = decoder.offset();
     AddFinding(RuleOf(decoder.error()), {.found = decoder.found()});
   }
-  // Whatever ended it without a word, what was not looked at is not accepted.
+  // Fail closed: if the run stopped without a finding, the rest is unverified.
   if (!refused_) AddFinding(Rule::kLimitPickleOperations, {.allowed = outcome_.operations});
   outcome_.root = {};
   outcome_.end = at_;
@@ -200,7 +202,7 @@ bool Machine::Execute(const Event& event) {
 
 bool Machine::Refuse(const OpcodeInfo& opcode) {
   AddFinding(RefusedBy(opcode.use), {.found = opcode.protocol, .text = std::string(opcode.name)});
-  return false;  // in no profile is there a way to go on
+  return false;  // no profile can continue
 }
 
 bool Machine::Stop() {
@@ -266,7 +268,7 @@ bool Machine::Put(std::uint64_t index) {
     slot = Top();
     return true;
   }
-  // Writers number as they go: an index is at most the number of opcodes before it.
+  // Writers number entries consecutively: an index is at most the number of opcodes before it.
   if (index > outcome_.operations) return PutFar(static_cast<std::uint32_t>(index));
   while (memo_.size() < index) {
     const auto far = far_memo_.find(static_cast<std::uint32_t>(memo_.size()));
@@ -302,7 +304,7 @@ bool Machine::PushString(const Event& event, bool surrogates) {
 
 void Machine::PushLong(const Event& event) {
   std::string_view digits = event.text;
-  // The shortest form: the last byte holds no mere repetition of the sign.
+  // The shortest form: the last byte must not be a mere repetition of the sign.
   while (digits.size() > 1) {
     const bool negative = (digits[digits.size() - 2] & 0x80) != 0;
     if (digits.back() != (negative ? '\xFF' : '\0')) break;
@@ -333,7 +335,7 @@ Value Machine::Make(Kind kind, std::span<const Value> items) {
 
 void Machine::Append(const Value& value, std::span<const Value> items) {
   Object& object = values_.Mutable(value);
-  // The arena may move while it grows, and the items with it.
+  // The arena, and the items in it, may move while it grows.
   const std::span<const Value> pool = values_.pool_.span();
   const std::optional<std::size_t> inside = internal::IndexWithin(pool, items);
   const std::span<Value> added = values_.Extend(object, static_cast<std::uint32_t>(items.size()));
@@ -347,7 +349,7 @@ void Machine::Append(const Value& value, std::span<const Value> items) {
 
 bool Machine::PushTuple(std::uint32_t count) {
   if (!Has(count)) return false;
-  // As Append does, but that the items come from the stack: nearly every container is made here.
+  // Like Append, but with items from the stack: nearly every container is created here.
   Object tuple = {
       .kind = Kind::kTuple, .hashable = true, .flat = true, .size = count, .capacity = count};
   const std::size_t begin = values_.GrowPool(values_.pool_.size() + count);
@@ -397,7 +399,7 @@ bool Machine::SetItems(std::uint32_t count) {
   return true;
 }
 
-// A key is hashed and compared as often as it is used.
+// A key is hashed and compared each time it is used.
 bool Machine::CheckKey(const Value& key) {
   if (key.IsString()) return key.length < kShortKey || Charge(key.length / kShortKey);
   if (!IsHashable(values_, key)) {
@@ -464,7 +466,7 @@ bool Machine::NewObject() {
   return result.has_value();
 }
 
-// Its items may still change: it is judged at the end.
+// Its items may still change, so it is judged at the end.
 void Machine::Consume(const Value& value) {
   if (!IsObject(value.kind)) return;
   const bool settled = IsImmutable(value.kind) && values_.object(value).flat;
@@ -475,7 +477,7 @@ bool Machine::Build() {
   const Value state = Pop(), target = Top();
   Consume(state);
   if (target.kind != Kind::kOrderedDict) return policy_.Build(*this, target, state);
-  // Its attributes: module.state_dict() has one, `_metadata`.
+  // Attributes of the OrderedDict: module.state_dict() has one, `_metadata`.
   const std::span<const Value> items = values_.Items(state);
   const bool again = values_.object(target).attributes != 0;
   bool named = true;
@@ -488,7 +490,7 @@ bool Machine::Build() {
     AddFinding(Rule::kPickleBuildState, {.text = std::string(Name(state.kind))});
     return false;
   }
-  // A copy: what is done to the state afterwards does not change them.
+  // A copy: later changes of the state do not affect the attributes.
   const Value attributes = Make(Kind::kDict, items);
   values_.Mutable(target).attributes = static_cast<std::uint32_t>(attributes.bits) + 1;
   return true;

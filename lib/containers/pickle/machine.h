@@ -1,14 +1,16 @@
-// Runs one pickle without running anything: a typed stack, marks and memo over the 34 opcodes that PyTorch's restricted
-// unpickler executes. What a name means, and what a call of it makes, stands in the policy's table and nowhere else.
+// Interprets one pickle without running anything: a typed stack, marks and memo for the 34 opcodes
+// that PyTorch's restricted unpickler executes. Only the policy's table defines what a name means
+// and what a call of it returns.
 //
 //   torch::internal::Rebuild policy(…);                  // lib/formats/torch/rebuild.h
 //   pickle::Machine machine(bytes, policy, options);
 //   const pickle::Outcome outcome = machine.Run();
-//   for (const pickle::Fact& fact : outcome.facts) …      // the first of each rule
-//   if (outcome.complete) Use(machine.values(), outcome.root);  // bytes from outcome.end on are not of this pickle
+//   for (const pickle::Fact& fact : outcome.facts) …      // the first one of each rule
+//   if (outcome.complete) Use(machine.values(), outcome.root);  // bytes from outcome.end on are
+//   not part of this pickle
 //
-// Time and memory are linear in the bytes read, whatever they say; nothing recurses. Values are views of `bytes`. Throws
-// std::bad_alloc only.
+// Time and memory are linear in the bytes read, whatever they contain; nothing recurses. Values are
+// views of `bytes`. Throws only std::bad_alloc.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_MACHINE_H_
 #define TENSORGATE_CONTAINERS_PICKLE_MACHINE_H_
 
@@ -29,54 +31,59 @@
 
 namespace tensorgate::pickle {
 
-/// Containers inside each other, at most.
+/// Maximum depth of nested containers.
 inline constexpr std::uint32_t kMaxNesting = 200;
-/// Bytes of the result as a tree: this much is always allowed, and kExpansion times the pickle's size.
+/// Size of the result as a tree, in bytes: kFreeExpansion is always allowed, plus kExpansion times
+/// the pickle's size.
 inline constexpr std::uint64_t kFreeExpansion = 64u << 20, kExpansion = 16;
-/// Work that calls and keys do beyond their opcodes: this much, and one a byte of the pickle so far.
+/// Work of calls and keys beyond their opcodes: kFreeWork is allowed, plus one unit per byte of the
+/// pickle so far.
 inline constexpr std::uint64_t kFreeWork = 1u << 16;
 
-/// A rule that fired while the machine ran; offsets are from the beginning of the span.
+/// A rule that fired while the machine ran; offsets are relative to the start of the span.
 struct Fact {
   Rule rule{};
   std::uint64_t offset = 0;
   std::optional<std::uint64_t> found = {}, allowed = {};
-  std::string text = {};  ///< Such as the name of a global; raw, at most 600 bytes.
-  bool again = false;     ///< Kept although the rule was told before.
+  std::string text = {};  ///< For example the name of a global; raw, at most 600 bytes.
+  bool again = false;     ///< Kept although the rule was already reported.
 };
 
 struct Outcome {
   bool complete = false;  ///< STOP was reached, and no rule fired that is an error in this profile.
   Value root;             ///< Only if complete.
-  std::size_t begin = 0;  ///< Where the run began.
-  std::size_t end = 0;    ///< Behind STOP; else of the opcode that was not executed.
+  std::size_t begin = 0;  ///< Where the run started.
+  std::size_t end = 0;    ///< After STOP; otherwise the offset of the opcode that was not executed.
   std::uint64_t operations = 0;
-  std::vector<Fact> facts;  ///< Ordered by place; of each rule the first, and those with `again`.
+  /// In the order of offsets: the first of each rule, and those with `again`.
+  std::vector<Fact> facts;
 };
 
 class Machine;
 
-/// An allowed function or class, by the policy's own number.
+/// An allowed function or class, as a number of the policy.
 using Global = std::uint16_t;
 
-/// What names mean. Each call either gives a value or tells the machine a rule (Machine::AddFinding) and gives none.
+/// The meaning of names. Each function returns a value, or reports a rule to the machine
+/// (Machine::AddFinding) and returns none.
 class Policy {
  public:
   virtual ~Policy() = default;
-  /// A function or class (Kind::kGlobal), or a value that has a name. `alias`: no writer spells it so.
+  /// Returns a function or class (Kind::kGlobal), or a value that has a name. `alias`: no writer
+  /// uses this spelling.
   virtual std::optional<Value> Find(Machine& machine, std::string_view module,
                                     std::string_view name, bool& alias) = 0;
   /// REDUCE. `arguments` is a tuple.
   virtual std::optional<Value> Call(Machine& machine, Global function, const Value& arguments) = 0;
   /// NEWOBJ. `arguments` is a tuple.
   virtual std::optional<Value> New(Machine& machine, Global type, const Value& arguments) = 0;
-  /// BUILD on something else than an OrderedDict; false: a rule was told.
+  /// BUILD on anything but an OrderedDict. Returns false if a rule was reported.
   virtual bool Build(Machine& machine, const Value& target, const Value& state) = 0;
   /// BINPERSID.
   virtual std::optional<Value> Persistent(Machine& machine, const Value& id) = 0;
-  /// Room for what a pickle of so many bytes usually makes.
+  /// Reserves room for what a pickle of this size usually contains.
   virtual void Expect(std::size_t bytes) = 0;
-  /// STOP; false: a rule was told.
+  /// STOP. Returns false if a rule was reported.
   virtual bool Finish(Machine& machine) = 0;
 };
 
@@ -84,23 +91,27 @@ class Machine {
  public:
   Machine(std::span<const std::byte> input, Policy& policy, const CheckOptions& options);
 
-  /// One pickle, from `begin` to its STOP. Once per machine.
+  /// Runs one pickle, from `begin` to its STOP. Call it once per machine.
   Outcome Run(std::size_t begin = 0);
   Values& values() { return values_; }
-  /// Where the opcode that runs stands.
+  /// Offset of the current opcode.
   std::uint64_t at() const { return at_; }
 
   // For policies.
-  /// A rule fired at the opcode that runs. False: it is an error in this profile, and the run ends.
+  /// Reports a rule at the current opcode. Returns false if it is an error in this profile, which
+  /// ends the run.
   bool AddFinding(Rule rule, Fact fact = {});
-  /// The deadline has passed, or the caller ended the check: its rule was told, and the run ends.
+  /// True if the deadline has passed or the caller ended the check: its rule was reported, and the
+  /// run ends.
   bool Ended();
-  /// Work that no opcode paid for; false: `pickle/expansion` was told.
+  /// Accounts for work beyond that of the opcodes. Returns false if `pickle/expansion` was
+  /// reported.
   bool Charge(std::uint64_t count);
-  /// A new container that holds `items`, which may be part of the arena. Charge for them.
+  /// Creates a container with `items`, which may be part of the arena. The caller must Charge for
+  /// them.
   Value Make(Kind kind, std::span<const Value> items);
   void Append(const Value& object, std::span<const Value> items);
-  /// The key may stand in a mapping or set.
+  /// True if the key may occur in a mapping or set.
   bool CheckKey(const Value& key);
 
  private:
@@ -108,7 +119,7 @@ class Machine {
   bool Refuse(const OpcodeInfo& opcode);
   bool Stop();
 
-  // The stack: nothing below the last mark is reached.
+  // The stack: nothing below the last mark can be reached.
   bool Has(std::size_t count) {
     if (stack_.size() - floor_ >= count) return true;
     return Underflow(count);
@@ -118,7 +129,7 @@ class Machine {
   Value Pop();
   void Push(const Value& value) { stack_.PushBack(value); }
   void PushMark();
-  /// How many items stand above the mark; the mark is taken, they stay.
+  /// Removes the mark, leaves the items above it, and returns their number.
   std::optional<std::uint32_t> TakeMark();
   void Drop(std::size_t count) { stack_.Resize(stack_.size() - count); }
 
@@ -137,9 +148,11 @@ class Machine {
   bool Persistent();
   bool CallTarget(const Value& function, const Value& arguments);
 
-  /// What a call, a state or an id took is judged like the result, which may not hold it.
+  /// Remembers an argument of a call, a state or an id, so that it is judged like the result, which
+  /// may not contain it.
   void Consume(const Value& value);
-  // The result and what it was made of: no cycle, plain values, no key twice (result.cc).
+  // The result and what it was created from: no cycles, plain values, no duplicate keys
+  // (result.cc).
   bool CheckResult(const Value& root);
   bool CheckTuple(const Value& key);
 
@@ -149,15 +162,15 @@ class Machine {
   internal::Interrupt interrupt_;
   Values values_;
   internal::PodBuffer<Value> stack_;
-  internal::PodBuffer<std::uint32_t> marks_;  // the floors below
+  internal::PodBuffer<std::uint32_t> marks_;  // the floors below the current one
   std::size_t floor_ = 0;
   internal::PodBuffer<Value> memo_;
-  std::map<std::uint32_t, Value> far_memo_;  // indices that strict refuses
+  std::map<std::uint32_t, Value> far_memo_;  // indices that the strict profile refuses
   internal::PodBuffer<Value> consumed_;
   std::size_t begin_ = 0;
-  std::size_t at_ = 0;  // of the opcode that runs
+  std::size_t at_ = 0;  // offset of the current opcode
   std::uint64_t charged_ = 0;
-  bool refused_ = false;  // a rule of severity error was told
+  bool refused_ = false;  // a rule of severity error was reported
   Outcome outcome_;
 };
 

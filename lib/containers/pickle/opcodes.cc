@@ -13,7 +13,7 @@ constexpr std::array<OpcodeInfo, kOpcodeCount> kOpcodes = {{
 #undef TENSORGATE_OPCODE
 }};
 
-// Row + 1 by code; 0: no opcode.
+// Index in the table + 1, by code; 0: not an opcode.
 constexpr std::array<std::uint8_t, 256> kRows = [] {
   std::array<std::uint8_t, 256> rows{};
   for (std::size_t i = 0; i < kOpcodes.size(); ++i) {
@@ -32,7 +32,7 @@ const OpcodeInfo* FindOpcode(std::uint8_t code) {
 }
 
 Rule RefusedBy(Use use) {
-  // By the use's number; what is executed has none of its own.
+  // Indexed by the use's number; an opcode that is executed has no rule.
   static constexpr std::array kRules = {Rule::kPickleOpcodeOutside, Rule::kPickleOpcodeOutside,
                                         Rule::kPickleOpcodeText,    Rule::kPickleOpcodeCall,
                                         Rule::kPickleStackGlobal,   Rule::kPickleOpcodeExtension};

@@ -1,4 +1,5 @@
-// The table of pickle's opcodes: what the decoder reads, what the machine pops and pushes, and what a disassembly shows.
+// The table of pickle's opcodes: what the decoder reads, what the machine pops and pushes, and what
+// a disassembly shows.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_OPCODES_H_
 #define TENSORGATE_CONTAINERS_PICKLE_OPCODES_H_
 
@@ -10,7 +11,7 @@
 
 namespace tensorgate::pickle {
 
-/// How the bytes behind an opcode are read. Numbers are little-endian but for kFloat64.
+/// How the bytes after an opcode are read. Numbers are little-endian, except kFloat64.
 enum class Argument : std::uint8_t {
   kNone,
   kUint8,
@@ -20,16 +21,16 @@ enum class Argument : std::uint8_t {
   kFloat64,     ///< Big-endian.
   kLine,        ///< Up to a line feed.
   kTwoLines,    ///< Module and name.
-  kSized8,      ///< As many bytes as the first says.
-  kSized32,     ///< Length of 4 bytes.
-  kSizedInt32,  ///< Length of 4 bytes, signed.
-  kSized64,     ///< Length of 8 bytes.
-  kFrame,       ///< Length of 8 bytes; so many must follow, and are read as opcodes.
+  kSized8,      ///< Length of 1 byte, then the bytes.
+  kSized32,     ///< Length of 4 bytes, then the bytes.
+  kSizedInt32,  ///< Signed length of 4 bytes, then the bytes.
+  kSized64,     ///< Length of 8 bytes, then the bytes.
+  kFrame,       ///< Length of 8 bytes; that many bytes must follow, and are read as opcodes.
 };
 
 enum class Marks : std::uint8_t { kNo, kPush, kDown };
 
-/// Who executes it: PyTorch's restricted unpickler, or nobody here (then: by which rule).
+/// Whether PyTorch's restricted unpickler executes it, and if not, why the machine refuses it.
 enum class Use : std::uint8_t { kTorch, kOutside, kText, kCall, kStackGlobal, kExtension };
 
 enum class Op : std::uint8_t {
@@ -40,8 +41,8 @@ enum class Op : std::uint8_t {
 
 struct OpcodeInfo {
   Op op;
-  std::string_view name;  ///< As pickletools spells it.
-  std::uint8_t protocol;  ///< The first that has it.
+  std::string_view name;  ///< As in pickletools.
+  std::uint8_t protocol;  ///< The first protocol that has it.
   Argument argument;
   std::uint8_t pops;
   std::uint8_t pushes;
@@ -51,13 +52,13 @@ struct OpcodeInfo {
 
 inline constexpr int kOpcodeCount = 68;
 
-/// Ordered by code.
+/// Sorted by code.
 std::span<const OpcodeInfo> Opcodes();
 
-/// nullptr: no protocol has this byte as an opcode.
+/// nullptr if this byte is not an opcode in any protocol.
 const OpcodeInfo* FindOpcode(std::uint8_t code);
 
-/// The rule that refuses it; only if `use` is not kTorch.
+/// The rule that refuses it. Requires that `use` is not kTorch.
 Rule RefusedBy(Use use);
 
 }  // namespace tensorgate::pickle

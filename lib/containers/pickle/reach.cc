@@ -9,22 +9,22 @@ namespace {
 
 constexpr std::size_t kLongestName = 1000;
 
-// Depth of the stack, and of it at each mark.
+// The depth of the stack, now and at each mark.
 class Stack {
  public:
-  /// False: an item is missing.
+  /// False if an item is missing.
   bool Apply(const OpcodeInfo& opcode) {
     if (opcode.marks == Marks::kPush) marks_.push_back(depth_);
     if (opcode.marks == Marks::kDown) {
       if (marks_.empty()) return false;
-      // The class of an object comes first above the mark.
+      // OBJ needs the class as the first item above the mark.
       if (opcode.op == Op::kObj && depth_ == marks_.back()) return false;
       depth_ = marks_.back();
       marks_.pop_back();
     }
     const std::size_t above = depth_ - (marks_.empty() ? 0 : marks_.back());
     if (opcode.op == Op::kPop && above == 0 && !marks_.empty()) {
-      marks_.pop_back();  // of a mark it takes that
+      marks_.pop_back();  // if a mark is on top, it takes the mark
       return true;
     }
     const bool takes_top = opcode.op == Op::kPut || opcode.op == Op::kBinPut ||
@@ -53,7 +53,7 @@ bool Calls(Op op) {
   }
 }
 
-// The lines of text opcodes, as far as CPython would take them for numbers.
+// Accepts lines of text opcodes that CPython may take for numbers.
 bool IsArgument(const Event& event) {
   constexpr std::string_view kNumber = "0123456789abcdefABCDEFxXoOlL_+-. \tintyINTY";
   switch (event.op) {
@@ -71,7 +71,7 @@ bool IsArgument(const Event& event) {
   }
 }
 
-// The argument of the first opcode is no line, or one that ends soon enough.
+// True if the first opcode's argument is not a line, or is a line that ends soon enough.
 bool IsWithin(std::string_view text, std::size_t longest_line) {
   if (text.empty()) return true;
   const OpcodeInfo* opcode = FindOpcode(static_cast<std::uint8_t>(text[0]));

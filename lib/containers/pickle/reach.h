@@ -1,11 +1,12 @@
-// How far bytes of any kind are a pickle: for a search through files that may hide one.
+// How far arbitrary bytes can be read as a pickle: for searching files that may hide one.
 //
 //   const pickle::Reach reach = pickle::ReachOf(bytes, place, {});
 //   if (reach.names && reach.calls && reach.stopped) …
 //
-// Opcodes of every protocol are followed by CPython's rules for stack and marks: nothing comes from an empty stack or from
-// below a mark. Whether memo entries exist and objects fit is not looked at. Nothing is decided here: prose, random bytes and
-// headers of other formats are pickles for a while; a walk that reaches a name and calls it is no prose.
+// Opcodes of every protocol are followed by CPython's rules for stack and marks: nothing can be
+// taken from an empty stack or from below a mark. It does not check whether memo entries exist or
+// objects have the right types. It decides nothing: prose, random bytes and headers of other
+// formats can be read as a pickle for a while, but prose does not use a name and then call it.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_REACH_H_
 #define TENSORGATE_CONTAINERS_PICKLE_REACH_H_
 
@@ -18,30 +19,31 @@
 namespace tensorgate::pickle {
 
 struct Reach {
-  std::size_t end = 0;      ///< After the STOP; else of the opcode that cannot be read or executed.
-  std::size_t opcodes = 0;  ///< Up to there.
-  std::size_t plain = 0;    ///< Of them those whose argument is not a line, which any line is.
+  std::size_t end = 0;  ///< After the STOP; otherwise the opcode that cannot be read or executed.
+  std::size_t opcodes = 0;  ///< Number of opcodes up to there.
+  std::size_t plain = 0;  ///< Those whose argument is not a line; any line can be such an argument.
   bool stopped = false;
   bool cut = false;     ///< The bytes end first.
-  bool names = false;   ///< A module and a name that can be ones.
-  bool calls = false;   ///< Something is called or made after that.
-  bool binary = false;  ///< An opcode that is no ASCII character.
+  bool names = false;   ///< A plausible module and name were used.
+  bool calls = false;   ///< After that, something is called or created.
+  bool binary = false;  ///< There is an opcode that is not an ASCII character.
 };
 
-/// What keeps walks from many places linear in the bytes.
+/// Limits that keep walks from many places linear in the number of bytes.
 struct ReachLimits {
-  std::size_t line =
-      1000;  ///< So far the end of a line is looked for; a longer one ends the bytes.
-  std::size_t opcodes = SIZE_MAX;  ///< After so many the walk ends.
-  /// A bit for each byte: opcodes that a walk went over are marked, and a walk ends where it meets a mark.
+  /// Maximum length of a line; a longer one ends the bytes.
+  std::size_t line = 1000;
+  std::size_t opcodes = SIZE_MAX;  ///< Maximum number of opcodes of a walk.
+  /// One bit per byte: opcodes that a walk has read are marked, and a walk ends when it reaches a
+  /// marked one.
   std::vector<bool>* passed = nullptr;
 };
 
-/// From `begin` on. After a call things are taken from wherever they may lie: the walk need not begin where the pickle does.
-/// Throws std::bad_alloc.
+/// Walks from `begin` on. After a call it assumes that any items are on the stack: the walk need
+/// not start where the pickle does. Throws std::bad_alloc.
 Reach ReachOf(std::span<const std::byte> bytes, std::size_t begin, const ReachLimits& limits);
 
-/// Letters, digits, underscores and dots, or bytes beyond ASCII.
+/// True for letters, digits, underscores and dots, or bytes beyond ASCII.
 bool IsName(std::string_view text);
 
 }  // namespace tensorgate::pickle

@@ -1,5 +1,5 @@
-// What a finished machine checks of its result, and of all that calls, states and ids took: values are plain, hang together
-// without cycles, and no key stands twice.
+// What a finished machine checks in its result, and in all arguments of calls, states and ids:
+// values are plain, there are no cycles, and no key occurs twice.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -11,12 +11,13 @@
 namespace tensorgate::pickle {
 namespace {
 
-// Containers are visited once each, with a stack of our own; what is shared is added again from what was found then.
+// Containers are visited once each, with an explicit stack; what was found for a shared one is
+// added again.
 struct Visit {
   enum State : std::uint8_t { kNew, kOpen, kDone };
   State state;
-  std::uint32_t nesting;  // this container and those inside each other in it: at most all there are
-  std::uint64_t weight;   // bytes as a tree
+  std::uint32_t nesting;  // maximum depth of nested containers, including this one
+  std::uint64_t weight;   // size as a tree, in bytes
 };
 
 struct Step {
@@ -25,7 +26,7 @@ struct Step {
 };
 
 constexpr std::uint64_t kWeightOfValue = sizeof(Value);
-// How much is looked at between two looks at the deadline.
+// Number of values that are visited between two looks at the deadline.
 constexpr std::uint32_t kPace = 4096;
 
 std::uint64_t Plus(std::uint64_t a, std::uint64_t b) {
@@ -81,7 +82,7 @@ class Walk {
     return true;
   }
 
-  // A part of `weight`, `nesting` containers deep, stands in the container on top, or is the result.
+  // Adds a part of `weight` bytes and `nesting` levels to the container on top, or to the result.
   void Count(std::uint64_t weight, std::uint32_t nesting) {
     if (steps_.empty()) {
       weight_ = weight;
@@ -128,7 +129,7 @@ bool Machine::CheckResult(const Value& root) {
   };
   if (!check(root) || !std::ranges::all_of(consumed_.span(), check)) return false;
   KeyCheck keys(values_, interrupt_);
-  std::size_t looked_at = 0;  // since the deadline was
+  std::size_t looked_at = 0;  // values since the last look at the deadline
   for (const Value& object : walk.keyed().span()) {
     const std::optional<std::uint64_t> offset = keys.FindDuplicate(object);
     if (offset && !AddFinding(Rule::kPickleDuplicateKey, {.offset = *offset})) return false;

@@ -52,7 +52,7 @@ std::span<Value> Values::Extend(Object& object, std::uint32_t count) {
   const std::size_t size = std::size_t{object.size} + count;
   if (size > object.capacity) {
     if (std::size_t{object.begin} + object.capacity == pool_.size()) {
-      // The last of the arena grows where it stands.
+      // The last object of the arena can grow in place.
       GrowPool(object.begin + size);
       object.capacity = static_cast<std::uint32_t>(size);
     } else {

@@ -1,5 +1,5 @@
-// What a pickle describes, as plain values: small ones in place, texts as views of the pickle, containers in an arena and
-// shared by reference.
+// The contents of a pickle as plain values: small ones in place, texts as views of the pickle,
+// containers in an arena and shared by reference.
 //
 //   const pickle::Value root = outcome.root;
 //   if (root.kind == pickle::Kind::kDict) {
@@ -7,8 +7,9 @@
 //     std::string_view key = values.Text(items[0]);
 //   }
 //
-// Views live as long as the pickle's bytes and the `Values`. An accepted result has no cycles, is at most kMaxNesting
-// deep, and walking it as a tree (shared parts again and again) visits at most the cap of `pickle/expansion`.
+// Views are valid as long as the pickle's bytes and the `Values`. An accepted result has no cycles
+// and is at most kMaxNesting deep; walking it as a tree (visiting shared parts repeatedly) visits
+// at most the bytes allowed by `pickle/expansion`.
 #ifndef TENSORGATE_CONTAINERS_PICKLE_VALUE_H_
 #define TENSORGATE_CONTAINERS_PICKLE_VALUE_H_
 
@@ -23,18 +24,18 @@
 namespace tensorgate::pickle {
 
 enum class Kind : std::uint8_t {
-  kUndefined,  ///< A memo entry that was never written; in no result.
+  kUndefined,  ///< A memo entry that was never written; never in a result.
   kNone,
   kBool,
   kInt,     ///< 64 bits, signed.
-  kBigInt,  ///< Beyond: little-endian two's complement, shortest form, at most 255 bytes.
+  kBigInt,  ///< Larger ones: little-endian two's complement, shortest form, at most 255 bytes.
   kFloat,
   kString,  ///< UTF-8.
-  kBytes,   ///< Kept as the UTF-8 of the Latin-1 text that the pickle holds.
-  kDtype,   ///< `bits` is the policy's number, as for the kinds below.
+  kBytes,   ///< Stored as the UTF-8 of the Latin-1 text in the pickle.
+  kDtype,   ///< `bits` is a number of the policy, as for the kinds below.
   kLayout,
   kQscheme,
-  kTuple,  ///< An object, as the kinds below.
+  kTuple,  ///< An object, like the kinds below.
   kSize,
   kComplex,    ///< Items: real, imaginary.
   kDevice,     ///< Items: type, and index if it has one.
@@ -44,16 +45,19 @@ enum class Kind : std::uint8_t {
   kOrderedDict,
   kCounter,
   kSet,
-  kNumpyDtype,  ///< By a list's line `numpy`, as the kinds below. Items: the policy's number, byte order.
+  /// For the line `numpy` of a trust list, like the kinds below. Items: the policy's number, byte
+  /// order.
+  kNumpyDtype,
   kNumpyScalar,  ///< Items: dtype, bytes.
-  kNdarray,      ///< Items: shape, dtype, whether in Fortran's order, bytes.
-  kInstance,  ///< What a trusted call made. Items: the policy's number, arguments, and state if it has one.
-  kTensor,   ///< `bits` is the policy's number, as for the kinds below.
-  kStorage,  ///< In no result that strict accepts, as the one below.
+  kNdarray,      ///< Items: shape, dtype, whether in Fortran order, bytes.
+  /// The result of a trusted call. Items: the policy's number, arguments, and state if it has one.
+  kInstance,
+  kTensor,   ///< `bits` is a number of the policy, as for the kinds below.
+  kStorage,  ///< Never in a result that the strict profile accepts, like the one below.
   kGlobal,   ///< An allowed function or class.
 };
 
-/// None, booleans, numbers, texts, dtypes (or nothing): nothing that refers to something else.
+/// None, booleans, numbers, texts, dtypes, or undefined: values that do not refer to others.
 constexpr bool IsScalar(Kind kind) { return kind <= Kind::kQscheme; }
 constexpr bool IsObject(Kind kind) { return kind >= Kind::kTuple && kind <= Kind::kInstance; }
 constexpr bool IsMapping(Kind kind) {
@@ -63,7 +67,7 @@ std::string_view Name(Kind kind);  ///< "int", "OrderedDict" …
 
 struct Value {
   Kind kind = Kind::kUndefined;
-  std::uint32_t length = 0;  ///< Of a text or a large integer, in bytes.
+  std::uint32_t length = 0;  ///< Size of a text or a large integer, in bytes.
   std::uint64_t bits = 0;    ///< The number; a text's offset in the pickle; an object's index.
 
   static Value Of(Kind kind, std::uint64_t bits = 0) { return {.kind = kind, .bits = bits}; }
@@ -74,11 +78,11 @@ struct Value {
 };
 static_assert(sizeof(Value) == 16);
 
-/// A container. Its items stand side by side in the arena.
+/// A container. Its items are contiguous in the arena.
 struct Object {
   Kind kind;
-  bool hashable;  ///< Nothing mutable in it, at any depth.
-  bool flat;      ///< Scalars only.
+  bool hashable;  ///< Contains nothing mutable, at any depth.
+  bool flat;      ///< Contains only scalars.
   std::uint32_t begin = 0;
   std::uint32_t size = 0;
   std::uint32_t capacity = 0;
@@ -90,15 +94,15 @@ class Values {
   Values() = default;
   explicit Values(std::string_view pickle) : pickle_(pickle) {}
 
-  /// Of an object; of a mapping, keys and values in turn. Empty for anything else.
+  /// The items of an object; for a mapping, keys and values in turn. Empty for anything else.
   std::span<const Value> Items(const Value& value) const;
-  /// Of a string (UTF-8), bytes (as UTF-8, see DecodeBytes) or large integer.
+  /// The text of a string (UTF-8), of bytes (as UTF-8, see DecodeBytes) or of a large integer.
   std::string_view Text(const Value& value) const {
     return value.length == 0 ? std::string_view()
                              : pickle_.substr(static_cast<std::size_t>(value.bits), value.length);
   }
   std::string DecodeBytes(const Value& value) const;
-  /// The attributes that BUILD gave to an OrderedDict; kUndefined if none.
+  /// The attributes that BUILD gave to an OrderedDict; kUndefined if there are none.
   Value Attributes(const Value& value) const;
 
   const Object& object(const Value& value) const {
@@ -113,7 +117,7 @@ class Values {
   /// Makes room at the end of `object` for `count` more items, and returns it.
   std::span<Value> Extend(Object& object, std::uint32_t count);
 
-  /// To `size` values; returns how many there were.
+  /// Grows the pool to `size` values; returns the old size.
   std::size_t GrowPool(std::size_t size);
 
   std::string_view pickle_;

@@ -1,4 +1,4 @@
-// What the reader demands of the entries of the list of members: flags, methods, names.
+// The reader's requirements for the entries of the central directory: flags, methods, names.
 #include <algorithm>
 #include <numeric>
 
@@ -25,7 +25,7 @@ bool IsUnsafeComponent(std::string_view part) {
   return part.empty() || part == "." || part == "..";
 }
 
-// A name that is a plain relative path, and stays one on every system.
+// A name that is a plain relative path on every system.
 bool IsSafeName(std::string_view name) {
   if (name.empty() || name.contains(':')) return false;
   for (const char c : name) {
@@ -46,7 +46,7 @@ bool IsEncodedName(std::string_view name, std::uint16_t flags) {
   return ascii || (utf8 && tensorgate::internal::ValidUtf8Length(name) == name.size());
 }
 
-// Only regular files: Unix's type bits, where a writer set them, and DOS's folder bit.
+// Accepts only regular files, by Unix's type bits if the writer set them, and by DOS's folder bit.
 bool IsRegular(std::uint32_t external_attributes) {
   const std::uint32_t type = external_attributes >> 28;
   return (type == 0 || type == 8) && (external_attributes & 0x10) == 0;
@@ -54,7 +54,8 @@ bool IsRegular(std::uint32_t external_attributes) {
 
 }  // namespace
 
-// The entry of the list of members repeats what stands in the local header, or the archive is refused.
+// The entry in the central directory must repeat the local header's values, or the archive is
+// refused.
 bool MayBegin(std::span<const std::byte> head) {
   if (head.size() < kLocalHeader) return true;
   const auto local = ReadLocalHeader(head.first<kLocalHeader>());
@@ -107,7 +108,7 @@ void Reader::CheckName(const Member& member, std::uint16_t flags) {
   }
 }
 
-// PyTorch's reader finds a member by its name without case, Python's by the exact one.
+// PyTorch's reader finds a member by its name without regard to case, Python's by the exact name.
 void Reader::CheckNamesDiffer() {
   const std::span<const std::byte> directory = archive_.directory.span();
   archive_.folded.Resize(directory.size());

@@ -1,4 +1,4 @@
-// The reader's second half: local headers, descriptors and the claim on every byte of the file.
+// The reader's second half: local headers, descriptors and the claims on every byte of the file.
 #include <algorithm>
 #include <utility>
 
@@ -12,13 +12,13 @@ using tensorgate::internal::AsText;
 using tensorgate::internal::SaturatingAdd;
 
 constexpr std::uint64_t kMax32 = 0xFFFFFFFF;
-// Of extra fields that a window has room for before it must grow: PyTorch pads to 64 bytes.
+// Bytes of extra fields that the window has room for before it must grow: PyTorch pads to 64 bytes.
 constexpr std::uint64_t kExtraRoom = 160;
 constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
 }  // namespace
 
-// The window holds the descriptor of the member before, where it is, and the local header.
+// The window holds the descriptor of the previous member, if it has one, and the local header.
 void Reader::WantMember() {
   const Member& member = archive_.members[member_];
   const std::uint64_t end = archive_.directory_offset;
@@ -57,10 +57,10 @@ void Reader::OnMember() {
            {.found = ends, .allowed = archive_.directory_offset});
     return Done(false);
   }
-  // What the data begin with is looked at, too.
+  // The first bytes of the data are looked at, too.
   const std::uint64_t wanted =
       length + std::min<std::uint64_t>(member.packed_size, kNpyMagic.size());
-  if (wanted > header.size()) {  // read it again, all of it
+  if (wanted > header.size()) {  // read it again, completely
     window_.Resize(skip + static_cast<std::size_t>(wanted));
     return;
   }
@@ -79,7 +79,7 @@ void Reader::OnMember() {
              header.subspan(extra, local->extra_length), member);
   ++member_;
   if (member_ < archive_.members.size()) return WantMember();
-  // Of the last one only the descriptor is left.
+  // After the last member only its descriptor remains.
   window_offset_ = member.data_end();
   const std::uint64_t left = archive_.directory_offset - window_offset_;
   window_.Resize(static_cast<std::size_t>(std::min<std::uint64_t>(left, kWideDescriptor)));
@@ -115,8 +115,8 @@ void Reader::CheckLocal(const CommonFields& local, std::span<const std::byte> na
   CheckLocalSizes(local, extra, member);
 }
 
-// With a descriptor the local header tells nothing: zeros. Without one it tells what the directory
-// does, in ZIP64's field if that is there.
+// With a descriptor the local header has zeros. Without one it has the directory's values, in the
+// ZIP64 field if there is one.
 void Reader::CheckLocalSizes(const CommonFields& local, const Extra& extra, const Member& member) {
   const std::uint64_t at = member.local_offset + 14;
   const auto sizes_differ = [&](std::uint64_t found, std::uint64_t stated) {
@@ -129,7 +129,7 @@ void Reader::CheckLocalSizes(const CommonFields& local, const Extra& extra, cons
     return value;
   };
   if (member.has_descriptor && local.crc == 0 && local.compressed_size == 0 && local.size == 0) {
-    // PyTorch's writer states there what it knows by then: sizes and offset, or zeros.
+    // PyTorch's writer puts there what it knows at that time: sizes and offset, or zeros.
     for (int i = 0; i < 3 && field.size() >= 8; ++i) {
       const std::uint64_t value = take();
       if (value == 0 || value == member.size || value == member.local_offset) continue;
@@ -153,8 +153,8 @@ void Reader::CheckLocalSizes(const CommonFields& local, const Extra& extra, cons
   }
 }
 
-// What lies between a member's data and the next thing is its descriptor, and nothing else.
-// `between`: as much of it as was read, all if it is no longer than a descriptor.
+// Between a member's data and the next structure there must be its descriptor, and nothing else.
+// `between`: those bytes, or as many of them as a descriptor can have.
 void Reader::CloseMember(const Member& member, std::span<const std::byte> between,
                          std::uint64_t next) {
   const std::uint64_t end = member.data_end();

@@ -9,11 +9,12 @@ using tensorgate::internal::AsText;
 
 constexpr std::uint64_t kNearTail = kEndRecord + kLocator + kZip64End;
 constexpr std::uint64_t kLongestComment = 65'535;
-// How many entries are read between two looks at the deadline.
+// Number of entries between two looks at the deadline.
 constexpr std::uint32_t kPace = 4096;
 constexpr std::uint64_t kMax16 = 0xFFFF, kMax32 = 0xFFFFFFFF;
 
-// `told` in the narrow record: the value itself, or all ones where it stands in the wide one.
+// `stated` is a value in the narrow record: the value itself, or all ones if the wide record has
+// it.
 bool Agrees(std::uint64_t stated, std::uint64_t value, std::uint64_t ones) {
   return stated == ones || stated == value;
 }
@@ -80,13 +81,13 @@ void Reader::Filled(std::size_t count) {
   }
 }
 
-// The end record closes the file and has no comment. Elsewhere it is looked for only to say what is
-// there instead.
+// The end record must be at the end of the file and have no comment. Any other end record is
+// searched only to report what is there instead.
 void Reader::OnTail(bool far) {
   const std::span<const std::byte> tail = window_.span();
   std::size_t at = tail.size() - kEndRecord;
   if (far) {
-    // The last one that fits, as readers search for it.
+    // Use the last one that fits, which is how readers search for it.
     at = AsText(tail).rfind("PK\5\6", at);
     if (at == std::string_view::npos) {
       builder_.Add(Rule::kZipEndMissing, size_, {.found = size_});
@@ -102,20 +103,20 @@ void Reader::OnTail(bool far) {
     return;
   }
   const std::uint64_t end_offset = window_offset_ + at;
-  const std::uint64_t behind = size_ - end_offset - kEndRecord;
+  const std::uint64_t after = size_ - end_offset - kEndRecord;
   if (end->comment_length != 0) {
     builder_.Add(Rule::kZipComment, end_offset + kEndRecord - 2, {.found = end->comment_length});
   }
-  if (behind > end->comment_length) {
+  if (after > end->comment_length) {
     builder_.Add(Rule::kZipTrailingBytes, end_offset + kEndRecord + end->comment_length,
-                 {.found = behind - end->comment_length});
+                 {.found = after - end->comment_length});
   }
   if (!OnEndRecords(*end, end_offset)) Done(false);
 }
 
 bool Reader::OnEndRecords(const EndRecord& narrow, std::uint64_t end_offset) {
   EndRecord end = narrow;
-  std::uint64_t records = end_offset;  // where the end records begin
+  std::uint64_t records = end_offset;  // start of the end records
   const std::uint64_t before = end_offset - window_offset_;
   if (before >= kLocator + kZip64End) {
     const std::size_t at = static_cast<std::size_t>(before) - kLocator;
@@ -152,7 +153,7 @@ bool Reader::OnEndRecords(const EndRecord& narrow, std::uint64_t end_offset) {
   if (gap != 0) {
     builder_.Add(Rule::kZipDirectoryGap, end.directory_offset + end.directory_size, {.found = gap});
   }
-  // Places in the list are kept in 32 bits.
+  // Offsets in the directory are stored in 32 bits.
   const std::uint64_t cap = std::min(builder_.options().limits.header_bytes, kMax32);
   if (end.directory_size > cap) {
     builder_.Add(Rule::kLimitHeaderBytes, end.directory_offset,
@@ -174,7 +175,7 @@ bool Reader::OnZip64(EndRecord& end, std::uint64_t locator_offset) {
     builder_.Add(Rule::kZipZip64End, locator_offset - kZip64End, {.found = 0, .allowed = 0});
     return false;
   }
-  // The signature and the size itself are not counted in it.
+  // The stated size does not include the signature and the size field itself.
   if (wide->stated_size != kZip64End - 12) {
     builder_.Add(Rule::kZipZip64Size, locator_offset - kZip64End + 4,
                  {.found = wide->stated_size, .allowed = kZip64End - 12});
@@ -242,7 +243,8 @@ void Reader::AddEntry(const CentralEntry& stated, std::size_t at) {
   central_fields_.PushBack(entry.common);
 }
 
-// Values of all ones stand in the field instead, in this order; others must not. False: not so.
+// Fields of all ones have their values in the ZIP64 field, in this order; other fields must not.
+// False if this is violated.
 bool Reader::ApplyZip64(CentralEntry& entry, std::span<const std::byte> extra_bytes,
                         std::uint64_t at) {
   const Extra extra = ReadExtra(extra_bytes, false);

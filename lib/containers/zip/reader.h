@@ -1,6 +1,7 @@
 // Reads the structure of a ZIP archive, without input and output: end records, central directory,
-// then each local header and descriptor. Every byte is claimed: from byte 0 on by the members, one
-// behind the other, then by the directory, then by the end records. Deviations are findings.
+// then each local header and descriptor. Every byte is claimed: first by the members, starting at
+// byte 0 and one directly after the other, then by the directory, then by the end records.
+// Deviations are findings.
 #ifndef TENSORGATE_CONTAINERS_ZIP_READER_H_
 #define TENSORGATE_CONTAINERS_ZIP_READER_H_
 
@@ -19,21 +20,22 @@ namespace tensorgate::zip::internal {
 
 using tensorgate::internal::Need;
 
-/// False: no archive that is accepted begins with `head`, the file's first bytes. True says nothing.
+/// False if no accepted archive starts with `head`, the file's first bytes. True means nothing.
 bool MayBegin(std::span<const std::byte> head);
 
 class Reader {
  public:
-  /// Both must outlive the reader. What fails to be told by `archive` is told to `builder`.
+  /// Both must outlive the reader. `archive` receives the contents; deviations from the format are
+  /// reported to `builder`.
   Reader(ReportBuilder& builder, Archive& archive) : builder_(builder), archive_(archive) {}
 
-  // Begin, then fill each Next() and call Filled(), until Next() wants nothing. All may throw
+  // Call Begin, then fill each Next() and call Filled(), until Next() needs nothing. All may throw
   // std::bad_alloc.
   void Begin(std::uint64_t size);
   Need Next();
   void Filled(std::size_t count);
 
-  /// Every member has its place inside the file; there may be findings nevertheless.
+  /// True if every member has its place inside the file; there may still be findings.
   bool usable() const { return usable_; }
 
  private:
@@ -65,7 +67,7 @@ class Reader {
   std::uint64_t entries_ = 0;
   std::uint64_t window_offset_ = 0;
   tensorgate::internal::PodBuffer<std::byte> window_;
-  std::size_t member_ = 0;  // whose local header is wanted
+  std::size_t member_ = 0;  // whose local header is read next
   tensorgate::internal::PodBuffer<CommonFields> central_fields_;
 };
 

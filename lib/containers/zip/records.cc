@@ -29,7 +29,8 @@ T Take(std::span<const std::byte>& bytes) {
   return value;
 }
 
-// Version needed, flags, method, time, date, CRC, sizes and lengths stand in this order in both.
+// Version needed, flags, method, time, date, CRC, sizes and lengths are in this order in both
+// records.
 template <std::size_t kAt, std::size_t kSize>
 CommonFields ReadCommon(std::span<const std::byte, kSize> record) {
   return {.version_needed = Field<std::uint16_t, kAt>(record),

@@ -1,4 +1,4 @@
-// The fixed records of a ZIP archive (APPNOTE 4.3, 4.4), read out of spans of their exact size.
+// The fixed records of a ZIP archive (APPNOTE 4.3, 4.4), read from spans of their exact size.
 #ifndef TENSORGATE_CONTAINERS_ZIP_RECORDS_H_
 #define TENSORGATE_CONTAINERS_ZIP_RECORDS_H_
 
@@ -23,7 +23,7 @@ inline constexpr std::uint16_t kFlagStrongEncryption = 1 << 6;
 inline constexpr std::uint16_t kFlagUtf8 = 1 << 11;
 inline constexpr std::uint16_t kFlagMasked = 1 << 13;
 
-/// Where the entries are, by the end record or its ZIP64 form.
+/// The position of the entries, from the end record or its ZIP64 form.
 struct EndRecord {
   std::uint64_t disk = 0, directory_disk = 0;
   std::uint64_t disk_entries = 0, entries = 0;
@@ -31,7 +31,7 @@ struct EndRecord {
   std::uint16_t comment_length = 0;
 };
 
-/// What the entry and the local header both tell.
+/// The fields that the entry and the local header have in common.
 struct CommonFields {
   std::uint16_t version_needed = 0, flags = 0, method = 0, time = 0, date = 0;
   std::uint32_t crc = 0;
@@ -47,15 +47,15 @@ struct CentralEntry {
   std::uint64_t local_offset = 0;
 };
 
-/// None: other bytes stand where the signature is expected.
+/// std::nullopt if the signature is missing.
 std::optional<EndRecord> ReadEndRecord(std::span<const std::byte, kEndRecord> bytes);
-/// The offset of the ZIP64 end record; the disks must be one.
+/// The offset of the ZIP64 end record; there must be only one disk.
 struct Locator {
   std::uint64_t offset = 0;
   bool one_disk = false;
 };
 std::optional<Locator> ReadLocator(std::span<const std::byte, kLocator> bytes);
-/// `stated_size`: the record's own size, 44 where nothing follows its fields.
+/// `stated_size`: the record's own size, 44 if nothing follows its fields.
 struct Zip64End {
   EndRecord record;
   std::uint64_t stated_size = 0;
@@ -68,15 +68,17 @@ struct Descriptor {
   std::uint32_t crc = 0;
   std::uint64_t compressed_size = 0, size = 0;
 };
-/// Of 16 or 24 bytes with the signature, 12 or 20 without. None: no such length or signature.
+/// `bytes`: 16 or 24 bytes with the signature, 12 or 20 without. std::nullopt for any other length
+/// or signature.
 std::optional<Descriptor> ReadDescriptor(std::span<const std::byte> bytes, bool wide);
 
-/// The extra fields: ZIP64's, and the padding that PyTorch writes into local headers.
+/// The extra fields: ZIP64's, and the padding that PyTorch adds to local headers.
 struct Extra {
   bool has_zip64 = false;
   std::span<const std::byte> zip64;
-  bool damaged = false;  ///< Field lengths do not fill the area, or ZIP64's stands there twice.
-  std::optional<std::uint16_t> unknown;  ///< The first id that is neither.
+  /// The field lengths do not fill the area, or the ZIP64 field occurs twice.
+  bool damaged = false;
+  std::optional<std::uint16_t> unknown;  ///< The first id of any other field.
 };
 Extra ReadExtra(std::span<const std::byte> bytes, bool padding_allowed);
 

@@ -13,7 +13,7 @@ namespace {
 using tensorgate::internal::AddOverflows;
 using tensorgate::internal::MultiplyOverflows;
 
-// As many dimensions as an array of elements may have.
+// Maximum number of dimensions of a subarray.
 constexpr std::size_t kMaxDimensions = 64;
 
 class Reader {
@@ -25,7 +25,7 @@ class Reader {
     bool is_void = false;  // `V`, or an array of elements
   };
 
-  // Recurses as deep as the literal's brackets go.
+  // The recursion is limited by the nesting of the literal's brackets.
   Element Read(const Value& value) {
     if (value.kind == Kind::kString) return String(value);
     if (value.kind == Kind::kList) return Fields(value);
@@ -55,7 +55,7 @@ class Reader {
 
   const Literal& literal_;
   Descr descr_;
-  std::set<std::u32string_view>* names_ = nullptr;  // of the fields that are read: names and titles
+  std::set<std::u32string_view>* names_ = nullptr;  // names and titles of the current fields
 };
 
 Reader::Element Reader::String(const Value& value) {
@@ -104,7 +104,7 @@ Reader::Element Reader::Field(const Value& field) {
   return element;
 }
 
-// NumPy writes bytes between fields as a field without a name.
+// NumPy writes padding between fields as a field without a name.
 void Reader::Names(const Value& name, bool is_void) {
   const bool titled = name.kind == Kind::kTuple && name.count == 2;
   if (name.kind == Kind::kString && name.count == 0 && is_void) return;
@@ -149,7 +149,7 @@ Descr ReadDescr(const Literal& literal, const Value& descr) {
   const std::uint64_t bytes = reader.Read(descr).bytes;
   Descr result = reader.result();
   result.bytes = bytes;
-  // Of an array of arrays NumPy reads more elements than the shape has, and gives up.
+  // For nested subarrays NumPy reads more elements than the shape has, and fails.
   if (descr.kind == Kind::kTuple && descr.count >= 2 && !result.unknown &&
       Reader(literal).Read(*literal.ItemsOf(descr).begin()).bytes != bytes) {
     result.unknown = descr.begin;

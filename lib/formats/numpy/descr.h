@@ -1,4 +1,4 @@
-// `descr` of an .npy header: what NumPy makes an element type of.
+// The `descr` of an .npy header, from which NumPy creates an element type.
 #ifndef TENSORGATE_FORMATS_NUMPY_DESCR_H_
 #define TENSORGATE_FORMATS_NUMPY_DESCR_H_
 
@@ -11,21 +11,21 @@
 
 namespace tensorgate::numpy::internal {
 
-/// The first value of `descr` that has some property.
+/// The offset of the first value of `descr` with some property.
 using Place = std::optional<std::uint32_t>;
 
 struct Descr {
-  std::uint64_t bytes = 0;     ///< Of one element.
-  std::optional<DType> dtype;  ///< The same numbers under safetensors' names, if it has them.
+  std::uint64_t bytes = 0;     ///< Size of one element.
+  std::optional<DType> dtype;  ///< The equivalent safetensors dtype, if there is one.
 
-  // Where NumPy refuses it.
+  // Set if NumPy refuses it.
   Place object;     ///< A Python object: the data would be a pickle.
   Place unknown;    ///< Not an element type.
-  Place duplicate;  ///< A field has the name or title of one before.
+  Place duplicate;  ///< A field has the same name or title as an earlier one.
 
-  // Where NumPy reads it.
-  Place alias;    ///< Not as NumPy writes it, so that its meaning may be the machine's.
-  Place machine;  ///< `long double`: another format on another machine.
+  // Set if NumPy reads it, but not everywhere in the same way.
+  Place alias;    ///< Not NumPy's own spelling, so its meaning may depend on the machine.
+  Place machine;  ///< `long double`: its format depends on the machine.
   Place big_endian;
 
   bool refused() const { return object || unknown || duplicate; }

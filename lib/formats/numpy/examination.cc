@@ -53,7 +53,7 @@ void Examination::Filled(std::size_t count) {
 
 void Examination::OnPrefix(std::size_t count) {
   const std::string_view prefix = AsText(prefix_).substr(0, count);
-  // By these it was recognized.
+  // The file was recognized by these bytes.
   if (!prefix.starts_with(kMagic)) return builder_.Add(Rule::kIoChanged, 0);
   if (count >= kMagic.size() + 2) {
     version_ = {std::to_integer<std::uint8_t>(prefix_[kMagic.size()]),

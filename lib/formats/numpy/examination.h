@@ -1,4 +1,5 @@
-// One examination of one .npy file, without input and output: it asks for bytes, a driver delivers them.
+// One examination of one .npy file, without input and output: it requests bytes, and a driver
+// delivers them.
 #ifndef TENSORGATE_FORMATS_NUMPY_EXAMINATION_H_
 #define TENSORGATE_FORMATS_NUMPY_EXAMINATION_H_
 
@@ -21,18 +22,19 @@ class Examination {
  public:
   explicit Examination(const CheckOptions& options);
 
-  // Begin, then fill each Next() and call Filled(), until Next() wants nothing. All may throw std::bad_alloc.
+  // Call Begin, then fill each Next() and call Filled(), until Next() needs nothing. All may throw
+  // std::bad_alloc.
   void Begin(std::uint64_t size);
   tensorgate::internal::Need Next();
   void Filled(std::size_t count);
 
-  /// Once Next() wants nothing: what a check of scope `kFull` has to read. Nothing if the file is refused already, or its
-  /// elements are not booleans.
+  /// After Next() needs nothing: the data that a check of scope `kFull` must read. Empty if the
+  /// file is already refused, or its elements are not booleans.
   std::vector<tensorgate::internal::DataRange> Unread() const;
   void OnData(std::span<const tensorgate::internal::DataFacts> facts);
 
   ReportBuilder& builder() { return builder_; }
-  /// Only of an accepted file.
+  /// Requires that the file was accepted.
   Header TakeHeader() { return std::move(header_); }
 
  private:

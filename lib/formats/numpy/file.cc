@@ -45,7 +45,8 @@ class NumpyFile final : public ModelFile {
     return {header_.descr, 1,
             static_cast<std::uint32_t>(std::max<std::uint64_t>(header_.element_bytes, 1))};
   }
-  // None where the order makes no difference: at most one dimension is above 1, or there are no elements.
+  // Empty if the order makes no difference: at most one dimension is above 1, or there are no
+  // elements.
   std::vector<std::uint64_t> Strides() const {
     const auto long_ones = std::ranges::count_if(header_.shape, [](auto n) { return n > 1; });
     if (!header_.column_major || header_.elements == 0 || long_ones < 2) return {};
@@ -86,7 +87,7 @@ Report Examine(Source& source, const CheckOptions& options,
     ReportBuilder& builder = examination.builder();
     if (const Result<void> read = Read(examination, source); !read) builder.Add(read.error());
     if (!builder.HasError() && options.profile == Profile::kStrict) {
-      // The first byte pops two texts off a pickle's stack, where nothing is yet: no file is both.
+      // As a pickle, the first byte would pop two texts from an empty stack: no file is both.
       using tensorgate::internal::Family;
       tensorgate::internal::AddSecondReadings(Family::kOther, source, builder);
     }

@@ -1,4 +1,4 @@
-// An .npy file, judged and opened: a checkpoint of one tensor.
+// Checks and opens an .npy file: a checkpoint of one tensor.
 #ifndef TENSORGATE_FORMATS_NUMPY_FILE_H_
 #define TENSORGATE_FORMATS_NUMPY_FILE_H_
 
@@ -11,10 +11,10 @@
 
 namespace tensorgate::numpy {
 
-/// The name of the tensor: the format has none, and an empty one is not a key.
+/// The name of the tensor: the format has no names, and an empty one could not be used as a key.
 inline constexpr std::string_view kTensorName = "array";
 
-/// The verdict; `opened`, if given, gets an accepted file. Never throws.
+/// Returns the report; `opened`, if given, receives an accepted file. Never throws.
 Report Examine(Source& source, const CheckOptions& options,
                std::unique_ptr<const ModelFile>* opened);
 

@@ -20,7 +20,8 @@ using tensorgate::internal::AsText;
 using tensorgate::internal::DecodeUtf8;
 
 constexpr std::uint64_t kMaxIndex = INT64_MAX, kMaxBits = UINT64_MAX;
-// NumPy ends the header at a multiple of 64, older versions of 16: a mapped array is aligned.
+// NumPy ends the header at a multiple of 64 (older versions: 16), so that a mapped array is
+// aligned.
 constexpr std::uint64_t kAlignment = 16;
 
 struct Key {
@@ -71,7 +72,7 @@ class Reader {
   Literal literal_;
   std::array<Key, 3> keys_ = {
       {{U"descr", "descr"}, {U"fortran_order", "fortran_order"}, {U"shape", "shape"}}};
-  bool wide_ = false;  // a character that versions 1.0 and 2.0 do not have
+  bool wide_ = false;  // a character that versions 1.0 and 2.0 cannot encode
 };
 
 std::size_t Reader::ByteOf(std::uint32_t character) const {
@@ -87,7 +88,7 @@ std::uint64_t Reader::OffsetOf(std::uint32_t character) const {
   return version_.prefix() + ByteOf(character);
 }
 
-// Latin-1 in the first two versions, UTF-8 in the third.
+// Latin-1 in versions 1.0 and 2.0, UTF-8 in 3.0.
 bool Reader::Decode() {
   characters_.reserve(text_.size());
   for (std::string_view rest = text_; !rest.empty();) {
@@ -107,7 +108,7 @@ bool Reader::Decode() {
   return false;
 }
 
-// Every entry; of a key that is there twice the last one counts, as in Python.
+// Reads all entries; if a key occurs twice, the last one counts, as in Python.
 bool Reader::ReadKeys() {
   const Literal::Items items = literal_.ItemsOf(literal_.root());
   for (auto item = items.begin(); item != items.end(); ++item) {
@@ -129,7 +130,7 @@ bool Reader::ReadKeys() {
   return std::ranges::all_of(keys_, [](const Key& key) { return key.value != nullptr; });
 }
 
-// False: it has no size.
+// False if the element has no size.
 bool Reader::ReadElement(const Value& descr) {
   header_.descr = Written(descr);
   if (descr.kind == Kind::kString)
@@ -170,7 +171,7 @@ void Reader::ReadShape(const Value& shape) {
   }
 }
 
-// NumPy leaves out dimensions of 0, and counts bytes as a signed number.
+// NumPy leaves out dimensions of 0, and stores the size in bytes as a signed number.
 void Reader::ReadSize(const Value& shape) {
   tensorgate::internal::ShapeSize<std::uint64_t> size;
   for (const std::uint64_t dimension : header_.shape) size.Multiply(dimension);
@@ -189,7 +190,7 @@ void Reader::ReadSize(const Value& shape) {
   }
 }
 
-// What readers assume that look at fixed places.
+// What readers that look at fixed positions assume.
 void Reader::CheckForm() {
   const std::string descr = "{'descr': " + std::string(Written(*keys_[0].value));
   const std::string order = header_.column_major ? ", 'fortran_order': True, 'shape': ("

@@ -1,4 +1,4 @@
-// What an .npy file says of its array, proven as far as the header can tell.
+// The contents of an .npy header, verified as far as is possible without the data.
 #ifndef TENSORGATE_FORMATS_NUMPY_HEADER_H_
 #define TENSORGATE_FORMATS_NUMPY_HEADER_H_
 
@@ -17,7 +17,8 @@ namespace tensorgate::numpy::internal {
 inline constexpr std::string_view kMagic = "\x93NUMPY";
 /// Magic, version, and a length of 2 or 4 bytes.
 inline constexpr std::size_t kShortPrefix = 10, kLongPrefix = 12;
-/// Characters of a header: `max_header_size` of numpy.load. In UTF-8 a character has up to four bytes.
+/// Maximum number of characters in a header: `max_header_size` of numpy.load. In UTF-8 a character
+/// has up to four bytes.
 inline constexpr std::uint64_t kMaxHeader = 10'000, kMaxHeaderBytes = 4 * kMaxHeader;
 
 struct Version {
@@ -28,9 +29,9 @@ struct Version {
 };
 
 struct Header {
-  std::string descr;  ///< As it is written, a string without its quotes.
+  std::string descr;  ///< As written, for a string without its quotes.
   std::uint64_t element_bytes = 0;
-  std::optional<DType> dtype;  ///< Where safetensors has these numbers, little-endian.
+  std::optional<DType> dtype;  ///< The equivalent safetensors dtype, if little-endian.
   bool column_major = false;   ///< `fortran_order`: the first index changes fastest.
   std::vector<std::uint64_t> shape;
   std::uint64_t elements = 0;
@@ -39,12 +40,12 @@ struct Header {
   std::uint64_t file_size = 0;
 };
 
-/// Adds what is wrong with the header's text and what it says; `header` is whole unless an error was added. Throws
-/// std::bad_alloc.
+/// Reports the errors of the header's text and contents; `header` is complete unless an error was
+/// added. Throws std::bad_alloc.
 void ReadHeader(std::span<const std::byte> text, Version version, Header& header,
                 ReportBuilder& builder);
 
-/// Once file_size is known, too.
+/// Call this once file_size is known, too.
 void CheckDataSize(const Header& header, ReportBuilder& builder);
 
 }  // namespace tensorgate::numpy::internal

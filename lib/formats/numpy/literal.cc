@@ -8,7 +8,7 @@
 namespace tensorgate::numpy::internal {
 namespace {
 
-// Of brackets, as in CPython's tokenizer.
+// Maximum nesting of brackets, as in CPython's tokenizer.
 constexpr std::uint32_t kMaxDepth = 200;
 
 struct Name {
@@ -21,7 +21,7 @@ constexpr Name kNames[] = {
 
 }  // namespace
 
-// ---- What is between the tokens.
+// ---- Between the tokens.
 
 void Parser::SkipLineEnd() {
   Take('\r');
@@ -42,7 +42,7 @@ bool Parser::SkipContinuation() {
   return at_ != begin;
 }
 
-// Within a line.
+// Skips blanks within a line.
 void Parser::SkipBlanks() {
   while (IsBlank(Peek()) || Peek() == '\\') {
     if (IsBlank(Peek())) {
@@ -53,7 +53,7 @@ void Parser::SkipBlanks() {
   }
 }
 
-// Within brackets. False: the text ended.
+// Skips white space within brackets. False if the text ends.
 bool Parser::SkipSpace() {
   for (;;) {
     while (Peek() == ' ') ++at_;
@@ -71,7 +71,8 @@ bool Parser::SkipSpace() {
   }
 }
 
-// From the beginning of a line: blank lines and comments. True: at a token, or the text's end, without blanks before it.
+// At the start of a line: skips blank lines and comments. True at a token without blanks before it,
+// or at the end of the text.
 bool Parser::SkipLines() {
   for (;; SkipLineEnd()) {
     bool indented = false;
@@ -105,7 +106,7 @@ bool Parser::Finish() {
   SkipBlanks();
   if (Peek() == '#') SkipComment();
   if (Peek() != kEnd && !IsLineEnd(Peek())) return Fail("only spaces after the dict") != 0;
-  // Where NumPy reads it a second time, blanks at the end are gone; of lines that end in CR they are not.
+  // When NumPy reads it a second time, blanks at the end are gone, unless lines end in CR.
   const bool end_of_lines = SkipLines() || (python2_ && text_.find(U'\r') == text_.npos);
   return (end_of_lines && Peek() == kEnd) || Fail("only spaces after the dict") != 0;
 }
@@ -134,7 +135,7 @@ std::uint32_t Parser::Container(Kind kind, char32_t close) {
   return Add(container);
 }
 
-// `(` and a value and `)` are the value.
+// A value in parentheses is the value itself.
 std::uint32_t Parser::Parenthesized() {
   const std::uint32_t begin = Here();
   const std::uint32_t tuple = Container(Kind::kTuple, ')');
@@ -145,7 +146,7 @@ std::uint32_t Parser::Parenthesized() {
   return value.first;
 }
 
-// Up to the closing bracket. A tuple's `number`: a comma was there.
+// Reads items up to the closing bracket. For a tuple, `number` says whether there was a comma.
 bool Parser::Items(Value& container, char32_t close) {
   std::uint32_t last = 0;
   const auto append = [&](std::uint32_t item) {
@@ -168,7 +169,7 @@ bool Parser::Items(Value& container, char32_t close) {
   }
 }
 
-// A name, or the letter before a string.
+// A name, or the prefix of a string.
 std::uint32_t Parser::Word() {
   const std::size_t begin = at_;
   if ((Peek() | 0x20) == 'u' || (Peek() | 0x20) == 'r') {
@@ -184,7 +185,7 @@ std::uint32_t Parser::Word() {
 }
 
 std::expected<Literal, LiteralError> ParseLiteral(std::u32string_view text, bool python2) {
-  // Python's parser takes no source with a NUL.
+  // Python's parser refuses source code with a NUL.
   if (const std::size_t nul = text.find(U'\0'); nul != text.npos) {
     return std::unexpected(
         LiteralError{static_cast<std::uint32_t>(nul), "a character other than NUL"});

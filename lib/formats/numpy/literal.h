@@ -1,8 +1,8 @@
-// The header of an .npy file as Python reads it: a literal, as ast.literal_eval takes it.
+// The header of an .npy file as Python reads it: a literal as accepted by ast.literal_eval.
 //
-// NumPy hands the header to Python's own parser, so that comments, escapes, hexadecimal numbers and blank lines are
-// read, too. All of that is read here once; the first place where it leaves the plain form is kept, for the
-// profile that allows nothing else.
+// NumPy passes the header to Python's own parser, which also accepts comments, escapes, hexadecimal
+// numbers and blank lines. All of that is parsed here; the first position that deviates from the
+// plain form is kept, for the profile that allows only the plain form.
 #ifndef TENSORGATE_FORMATS_NUMPY_LITERAL_H_
 #define TENSORGATE_FORMATS_NUMPY_LITERAL_H_
 
@@ -19,18 +19,19 @@ namespace tensorgate::numpy::internal {
 
 enum class Kind : std::uint8_t { kNone, kFloat, kBool, kInteger, kString, kTuple, kList, kDict };
 
-/// A value of a literal. Items of a container follow each other by `next`; a dict's are key, value, key, value …
+/// A value of a literal. The items of a container are linked by `next`; those of a dict are key,
+/// value, key, value …
 struct Value {
   Kind kind{};
-  bool negative = false;  ///< Of an integer that is not 0.
-  std::uint64_t number =
-      0;  ///< Its magnitude, 2^64-1 if it is more; 1 for True, and of a tuple with a comma.
-  std::uint32_t begin = 0;  ///< In characters of the header.
+  bool negative = false;  ///< For an integer other than 0.
+  /// The magnitude of an integer, at most 2^64-1; 1 for True, and for a tuple with a comma.
+  std::uint64_t number = 0;
+  std::uint32_t begin = 0;  ///< Position in the header, in characters.
   std::uint32_t end = 0;
-  std::uint32_t first = 0;   ///< Item; 0: none.
-  std::uint32_t next = 0;    ///< Of the same container; 0: none.
-  std::uint32_t count = 0;   ///< Of items; of a string its characters.
-  std::uint32_t string = 0;  ///< Where its characters are in Literal::strings.
+  std::uint32_t first = 0;   ///< Index of the first item; 0: none.
+  std::uint32_t next = 0;    ///< Index of the next item of the same container; 0: none.
+  std::uint32_t count = 0;   ///< Number of items; for a string, of characters.
+  std::uint32_t string = 0;  ///< Index of its first character in Literal::strings.
 };
 
 class Literal {
@@ -68,23 +69,24 @@ class Literal {
     return std::u32string_view(strings).substr(value.string, value.count);
   }
 
-  std::vector<Value> values;  ///< The one at 0 is nothing.
-  std::u32string strings;     ///< Of all strings, decoded.
+  std::vector<Value> values;  ///< The value at index 0 is not used.
+  std::u32string strings;     ///< The decoded characters of all strings.
   std::uint32_t root_index = 0;
-  /// The first place that is not a plain dict: its strings without escapes, its numbers decimal, spaces alone between the
-  /// tokens and after it, and one line feed at the end.
+  /// The first position that deviates from a plain dict: strings without escapes, decimal numbers,
+  /// only spaces between the tokens and after the dict, and one line feed at the end.
   std::optional<std::uint32_t> loose;
-  /// The first number with Python 2's `L`.
+  /// The first number with Python 2's suffix `L`.
   std::optional<std::uint32_t> python2_long;
 };
 
-/// Where Python would not read on, and what would have been right there.
+/// The position where Python's parser fails, and what it would accept there.
 struct LiteralError {
   std::uint32_t offset = 0;
   std::string_view expected;
 };
 
-/// `python2`: NumPy reads the header a second time without the `L` of Python 2's long integers. Throws std::bad_alloc.
+/// `python2`: parse as NumPy does when it reads the header a second time, without the `L` of Python
+/// 2's long integers. Throws std::bad_alloc.
 std::expected<Literal, LiteralError> ParseLiteral(std::u32string_view text, bool python2);
 
 }  // namespace tensorgate::numpy::internal

@@ -7,7 +7,7 @@ namespace {
 using tensorgate::internal::AddOverflows;
 using tensorgate::internal::MultiplyOverflows;
 
-// CPython converts no decimal number of more digits.
+// CPython refuses to convert a decimal number with more digits.
 constexpr std::size_t kMaxDigits = 4300;
 
 }  // namespace
@@ -46,7 +46,7 @@ std::uint32_t Parser::Number(std::uint32_t begin, bool negative) {
   return result;
 }
 
-// One digit or more, with single underscores between them.
+// One or more digits, with single underscores between them.
 bool Parser::Digits(std::uint32_t base, std::uint64_t& value) {
   const std::size_t begin = at_;
   bool overflows = false;
@@ -78,7 +78,7 @@ bool Parser::Decimal(Value& value) {
   return true;
 }
 
-// What makes it a float or an imaginary number.
+// Parts that make it a float or an imaginary number.
 bool Parser::Fraction(Value& value) {
   const std::size_t begin = at_;
   std::uint64_t ignored = 0;
@@ -95,7 +95,8 @@ bool Parser::Fraction(Value& value) {
   return true;
 }
 
-// Python 2's `L`. NumPy drops such a name after a number, also after blanks, and as often as it comes.
+// Python 2's `L`. NumPy drops such a name after a number, also after blanks, and any number of
+// them.
 bool Parser::LongSuffix() {
   for (bool first = true; python2_; first = false) {
     const std::size_t end = at_;

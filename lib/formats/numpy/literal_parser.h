@@ -1,4 +1,4 @@
-// Python's parser, as far as a literal needs it.
+// Python's parser, as far as it is needed for literals.
 #ifndef TENSORGATE_FORMATS_NUMPY_LITERAL_PARSER_H_
 #define TENSORGATE_FORMATS_NUMPY_LITERAL_PARSER_H_
 
@@ -13,20 +13,21 @@
 
 namespace tensorgate::numpy::internal {
 
-// Not a character: the end of the text.
+// Marks the end of the text; not a character.
 inline constexpr char32_t kEnd = 0xFFFF'FFFF;
 
 inline bool IsDigit(char32_t c) { return c >= '0' && c <= '9'; }
 inline bool IsBlank(char32_t c) { return c == ' ' || c == '\t' || c == '\f'; }
 inline bool IsLineEnd(char32_t c) { return c == '\n' || c == '\r'; }
 inline bool IsQuote(char32_t c) { return c == '\'' || c == '"'; }
-// A character that may go on an identifier. Outside ASCII Python asks Unicode; no such name is a literal.
+// A character that may continue an identifier. Python decides about characters outside ASCII by
+// Unicode; no literal has such a name.
 inline bool IsWord(char32_t c) {
   return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
          (c >= 0x80 && c != kEnd);
 }
 
-// The value of a digit, 36 if it is none.
+// The value of a digit; 36 if it is not one.
 inline std::uint32_t DigitOf(char32_t c) {
   if (IsDigit(c)) return c - '0';
   if (c >= 'a' && c <= 'z') return c - 'a' + 10;
@@ -34,7 +35,7 @@ inline std::uint32_t DigitOf(char32_t c) {
   return 36;
 }
 
-// The functions return the index of a value, or 0 where Python would not read on.
+// The functions return the index of a value, or 0 if Python's parser would fail.
 class Parser {
  public:
   Parser(std::u32string_view text, bool python2) : text_(text), python2_(python2) {

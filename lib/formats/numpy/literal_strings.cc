@@ -20,7 +20,7 @@ constexpr CodeEscape kCodeEscapes[] = {{'x', 2}, {'u', 4}, {'U', 8}};
 
 }  // namespace
 
-// Those that follow each other are one.
+// Adjacent strings are joined.
 
 std::uint32_t Parser::Strings() {
   Value value{.kind = Kind::kString,
@@ -70,7 +70,7 @@ bool Parser::Character(bool raw, bool triple, char32_t quote) {
   if (c == '\\') {
     Loose(Here());
     if (!raw) return EscapeSequence();
-    // A quote after a backslash does not end a raw string, and both are in it.
+    // In a raw string, a quote after a backslash does not end it, and both belong to the string.
     result_.strings.push_back(c);
     ++at_;
     if (Peek() == kEnd) return true;
@@ -105,9 +105,9 @@ bool Parser::EscapeSequence() {
     return Code(code->digits);
   }
   if (name >= '0' && name <= '7') return Octal();
-  // Names of characters: Python has a table of them.
+  // \N{...} would need Python's table of character names.
   if (name == 'N') return Fail("an escape other than \\N") != 0;
-  // Any other backslash is itself.
+  // Any other backslash is kept.
   result_.strings.push_back('\\');
   ++at_;
   return true;

@@ -35,11 +35,11 @@ constexpr Sized kSized[] = {{'b', 1, DType::kBool},
                             {'O', 4},
                             {'O', 8}};
 
-// Kinds of any size, and the bytes of one unit of it.
+// Kinds that can have any size, and the bytes per unit of size.
 constexpr Sized kFlexible[] = {{'S', 1}, {'a', 1}, {'V', 1}, {'U', 4}};
 
-// What else NumPy takes for a type string, as on a 64-bit Linux. It writes none of them. Several types in one string, as in
-// "f4,f4" or "2f4", are not in here: they are refused in either profile.
+// Other names that NumPy accepts as type strings, on 64-bit Linux. It writes none of them. Several
+// types in one string, as in "f4,f4" or "2f4", are not included: both profiles refuse them.
 struct Alias {
   std::string_view name;
   std::string_view means;
@@ -64,15 +64,16 @@ constexpr Alias kWords[] = {
     {"complex256", "c32"}, {"str", "U0"},       {"str_", "U0"},        {"unicode", "U0"},
     {"bytes", "S0"},       {"bytes_", "S0"},    {"void", "V0"},        {"datetime64", "M8"},
     {"timedelta64", "m8"}, {"object", "O8"},    {"object_", "O8"}};
-// By the numbers that they have in NumPy's C interface: a letter of that code is one, too.
+// Types by their number in NumPy's C interface: NumPy also accepts a character with that code.
 constexpr std::string_view kNumbers[] = {"b1",  "i1", "u1", "i2", "u2", "i4",  "u4", "i8",
                                          "u8",  "i8", "u8", "f4", "f8", "f16", "c8", "c16",
                                          "c32", "O8", "S0", "U0", "V0", "M8",  "m8", "f2"};
 constexpr std::string_view kUnits[] = {"Y",  "M",  "W",  "D",  "h",  "m", "s",
                                        "ms", "us", "ns", "ps", "fs", "as"};
 
-// The number at the beginning of `text`, which is taken off it, as C's strtol reads it: after blanks and a sign. None: there
-// is none, or it is far too large. `plain`: as NumPy writes it.
+// Reads the number at the start of `text` and removes it, like C's strtol: after blanks and a sign.
+// std::nullopt if there is none, or it is far too large. `plain` is cleared unless it is NumPy's
+// own spelling.
 std::optional<std::uint64_t> TakeNumber(std::string_view& text, bool& plain) {
   std::size_t at = std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size());
   if (at < text.size() && text[at] == '+') ++at;
@@ -88,7 +89,7 @@ std::optional<std::uint64_t> TakeNumber(std::string_view& text, bool& plain) {
   return number;
 }
 
-// "[25s]" of a time. `plain`: as NumPy writes it.
+// The unit of a time type, "[25s]". `plain` is cleared unless it is NumPy's own spelling.
 bool IsUnit(std::string_view text, bool& plain) {
   if (!text.starts_with('[') || !text.ends_with(']')) return false;
   text = text.substr(1, text.size() - 2);
@@ -104,7 +105,7 @@ bool IsUnit(std::string_view text, bool& plain) {
   return std::ranges::find(kUnits, text) != std::end(kUnits);
 }
 
-// Kind, size and unit.
+// Reads kind, size and unit.
 TypeString ReadKind(std::string_view text) {
   TypeString type;
   const char kind = text[0];
@@ -112,7 +113,7 @@ TypeString ReadKind(std::string_view text) {
   const std::optional<std::uint64_t> number = TakeNumber(text, type.plain);
   if (!number) return type;
   if (kind == 'M' || kind == 'm') {
-    if (!type.plain) return type;  // the 8 is compared as a letter
+    if (!type.plain) return type;  // the size must be written exactly as "8"
     if (!text.empty() && !IsUnit(text, type.plain)) return type;
   } else if (!text.empty()) {
     return type;
@@ -138,7 +139,7 @@ std::optional<std::string_view> FindAlias(std::span<const Alias> aliases, std::s
   return found->means;
 }
 
-// Kind and size of a name that NumPy takes and never writes.
+// Kind and size for a name that NumPy accepts but never writes.
 std::optional<std::string> MeaningOf(std::string_view text, bool ordered) {
   if (text.size() == 1) {
     const auto number = static_cast<unsigned char>(text[0]);

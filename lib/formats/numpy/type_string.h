@@ -14,13 +14,13 @@ namespace tensorgate::numpy::internal {
 inline constexpr std::uint64_t kMaxElement = INT32_MAX;
 
 struct TypeString {
-  char kind = 0;               ///< 0: NumPy knows no such type.
-  std::uint64_t bytes = 0;     ///< Of one element.
-  std::optional<DType> dtype;  ///< Where safetensors has these numbers.
-  bool plain = true;           ///< As NumPy writes it.
+  char kind = 0;               ///< 0: NumPy has no such type.
+  std::uint64_t bytes = 0;     ///< Size of one element.
+  std::optional<DType> dtype;  ///< The equivalent safetensors dtype, if there is one.
+  bool plain = true;           ///< NumPy's own spelling.
 };
 
-/// The byte order says nothing.
+/// True if the byte order has no meaning for the type.
 inline bool HasOneOrder(const TypeString& type) {
   return type.bytes == 1 || type.kind == 'S' || type.kind == 'V';
 }

@@ -16,7 +16,8 @@ using tensorgate::internal::Family;
 using tensorgate::internal::kHeadProbe;
 using tensorgate::internal::kSlack;
 
-// A stream's header grows with what has come: a length alone must not make us allocate 100 MB.
+// A stream's header buffer grows with the bytes that arrive: a length alone must not make us
+// allocate 100 MB.
 constexpr std::uint64_t kStreamBlock = 1 << 20;
 
 }  // namespace
@@ -92,7 +93,7 @@ void Examination::Filled(std::size_t count) {
   }
 }
 
-// The eight length bytes are in head_.
+// Called when the eight length bytes are in head_.
 void Examination::OnLength() {
   length_ = tensorgate::internal::LoadLittleEndian64(
       std::span<const std::byte>(head_).first<kLengthBytes>());
@@ -122,7 +123,7 @@ void Examination::AllocateHeader(std::uint64_t have) {
   std::ranges::fill(bytes.span().last(kSlack), std::byte{0});
 }
 
-// Nothing more of this file has a meaning; but a look at its beginning may tell what it is.
+// The rest of this file has no meaning, but its first bytes may show what it is.
 void Examination::RefuseLength(Rule rule, std::uint64_t found, std::uint64_t allowed) {
   refusal_ = LengthRefusal{rule, found, allowed};
   step_ = Step::kRecognize;
@@ -134,13 +135,13 @@ void Examination::AddLengthRule() {
   builder_.Add(refusal_->rule, 0, {.found = refusal_->found, .allowed = refusal_->allowed});
 }
 
-// Only for a file that is refused anyway: names what it seems to be.
+// For a file that is refused anyway: names the format that it appears to have.
 bool Examination::AddForeignHead() {
   if (tensorgate::internal::IsLfsPointer(Head())) {
     builder_.Add(Rule::kStLfsPointer, 0);
     return true;
   }
-  // Of a stream the size is not known: what is reported must not depend on it.
+  // A stream's size is unknown, so what is reported must not depend on the size.
   const std::string_view magic = tensorgate::internal::ForeignMagic(Head(), UINT64_MAX);
   if (magic.empty()) return false;
   builder_.Add(Rule::kStForeignFormat, 0, {.found_text = magic});
@@ -168,7 +169,7 @@ void Examination::AddFailure(const ParseFailure& failure) {
 }
 
 void Examination::OnHeader() {
-  // A limit that stopped the parse says nothing of what follows: not even that it is UTF-8.
+  // If a limit stopped the parse, nothing is known about the rest, not even whether it is UTF-8.
   ParsedHeader parsed = ParseHeader(*header_, builder_.options().limits, builder_.interrupt());
   if (parsed.failure) {
     const bool ended = tensorgate::internal::IsInterrupt(parsed.failure->rule);
@@ -206,7 +207,7 @@ void Examination::ProbeMagics() {
   AddMagic(data, std::span(data_probe_).first(data_probe_size_), *size_ - data);
 }
 
-// The last that is asked: only of what nothing speaks against.
+// The last request, made only if no error was found.
 void Examination::BeginReadings() {
   ProbeMagics();
   step_ = Step::kDone;
@@ -232,7 +233,8 @@ std::vector<DataRange> Examination::Unread() const {
     const std::uint32_t ordinal = header_->order.empty() ? i : header_->order[i];
     const TensorRecord& tensor = header_->tensors[ordinal];
     const std::uint64_t begin = header_->BeginOf(ordinal);
-    // Of a stream the size is not known yet: what ends after every file is refused at its end.
+    // A stream's size is not known yet: data past any possible end of a file are refused at its
+    // end.
     if (tensor.end > UINT64_MAX - header_->data_offset()) break;
     if (tensor.dtype() != DType::kBool || begin == tensor.end) continue;
     ranges.push_back(
@@ -264,7 +266,7 @@ void Examination::AddBooleans(const BytesAboveOne& above_one) {
                                     builder_);
 }
 
-// Data of a stream, of which `position_` bytes came before.
+// Handles data of a stream, after the first `position_` bytes.
 void Examination::SeeBooleans(std::span<const std::byte> bytes) {
   const std::uint64_t end = position_ + bytes.size();
   for (; next_boolean_ < booleans_.size(); ++next_boolean_) {
@@ -331,8 +333,8 @@ bool Examination::Feed(std::span<const std::byte> bytes) {
   return step_ != Step::kDone;
 }
 
-// The header says how long a file is: whatever follows, it is refused. By what comes first, however
-// the stream is cut.
+// The header determines the length of the file: a longer stream is refused whatever follows. The
+// report depends only on the first bytes, however the stream is split.
 void Examination::CheckEnd() {
   const std::uint64_t end =
       tensorgate::internal::SaturatingAdd(std::uint64_t{header_->data_offset()}, data_.end);

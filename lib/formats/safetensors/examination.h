@@ -1,5 +1,5 @@
-// One examination of one file, without input and output: it asks for bytes, a driver delivers them.
-// Opening, checking and streams all go through it, so that they cannot differ.
+// One examination of one file, without input and output: it requests bytes, and a driver delivers
+// them. Opening, checking and streams all use it, so that their results cannot differ.
 #ifndef TENSORGATE_FORMATS_SAFETENSORS_EXAMINATION_H_
 #define TENSORGATE_FORMATS_SAFETENSORS_EXAMINATION_H_
 
@@ -33,30 +33,31 @@ class Examination {
  public:
   explicit Examination(const CheckOptions& options);
 
-  // Random access: Begin, then fill each Next() and call Filled(), until Next() wants nothing. All
-  // may throw std::bad_alloc.
+  // Random access: call Begin, then fill each Next() and call Filled(), until Next() needs nothing.
+  // All may throw std::bad_alloc.
   void Begin(std::uint64_t size);
   Need Next();
   void Filled(std::size_t count);
 
-  // Forward stream: Feed as long as it returns true, then EndOfStream.
+  // Forward stream: call Feed as long as it returns true, then EndOfStream.
   bool Feed(std::span<const std::byte> bytes);
   void EndOfStream();
-  /// The stream broke off; a file that was refused before stays refused.
+  /// The stream stopped early; a file that was already refused stays refused.
   void BreakOff() {
     if (step_ == Step::kDone || builder_.Ended()) return;
     Fail({.rule = Rule::kIoReadFailed, .offset = position_});
   }
 
-  /// Once Next() wants nothing: the tensors of booleans, which a check of scope `kFull` has to read, in the order of the
-  /// data. None: there are none, or the file is refused already. A stream sees them as they come.
+  /// After Next() needs nothing: the boolean tensors, which a check of scope `kFull` must read, in
+  /// the order of the data. Empty if there are none, or the file is already refused. In a stream
+  /// they are checked as they arrive.
   std::vector<DataRange> Unread() const;
   void OnData(std::span<const DataRange> read, std::span<const DataFacts> facts);
 
   void Fail(const Status& status);
   tensorgate::internal::Interrupt& interrupt() { return builder_.interrupt(); }
   Report Finish();
-  /// Only after an accepted Finish().
+  /// Requires that Finish() accepted the file.
   std::unique_ptr<const Header> TakeHeader() { return std::move(header_); }
 
  private:
@@ -93,14 +94,15 @@ class Examination {
   Step step_ = Step::kLength;
   std::optional<std::uint64_t> size_;
   std::uint64_t length_ = 0;    // n
-  std::uint64_t position_ = 0;  // of a stream
-  std::size_t filled_ = 0;      // bytes of the header that have come in a stream
+  std::uint64_t position_ = 0;  // position in a stream
+  std::size_t filled_ = 0;      // bytes of the header that have arrived in a stream
   DataEnd data_;
-  // Of a stream: its tensors of booleans, those that have not come whole, and what was seen of them.
+  // For a stream: its boolean tensors, the first one that has not fully arrived, and what was found
+  // in them.
   std::vector<DataRange> booleans_;
   std::size_t next_boolean_ = 0;
   BytesAboveOne above_one_;
-  // What the parse noted, for the warnings.
+  // Noted by the parser, for the warnings.
   std::uint32_t seen_ = 0;
   std::uint64_t dimensions_ = 0;
 
@@ -110,18 +112,18 @@ class Examination {
   };
   std::optional<LengthRefusal> refusal_;
 
-  // What the file and its data begin with: for signatures of other formats.
+  // The first bytes of the file and of its data, for signatures of other formats.
   std::array<std::byte, tensorgate::internal::kHeadProbe> head_{};
   std::size_t head_size_ = 0;
   std::array<std::byte, tensorgate::internal::kHeadProbe> data_probe_{};
   std::size_t data_probe_size_ = 0;
-  // In strict, of what nothing else speaks against; of a stream from its beginning.
+  // In the strict profile, if no error was found; for a stream from its beginning.
   std::optional<tensorgate::internal::SecondReadings> readings_;
 };
 
-/// What the format's reference reads in `source`, also where strict refuses it: to repair it, and for
-/// nothing else. A tensor or metadata entry whose name stands again further on does not count. The
-/// report is that of the reference profile; `header` is set if it accepts.
+/// What the format's reference reads in `source`, even if the strict profile refuses it; only for
+/// repairing a file. A tensor or metadata entry whose name occurs again later does not count.
+/// Returns the report of the reference profile; `header` is set if it accepts.
 Report ReadAsReference(Source& source, const CheckOptions& options,
                        std::unique_ptr<const Header>& header);
 

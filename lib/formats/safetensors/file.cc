@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kFormat = "safetensors";
 
-// What the scope asks for beyond the structure.
+// Reads what the scope requires beyond the structure.
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
   if (ranges.empty()) return {};
@@ -28,7 +28,7 @@ Result<void> ReadData(Examination& examination, Source& source) {
   return source.CheckUnchanged();
 }
 
-// Drives an examination by a source of random access.
+// Drives an examination with a source of random access.
 void Drive(Examination& examination, Source& source) {
   examination.Begin(source.size());
   Result<void> read = tensorgate::internal::Drive(examination, source, examination.interrupt());
@@ -36,8 +36,8 @@ void Drive(Examination& examination, Source& source) {
   if (!read) examination.Fail(read.error());
 }
 
-// One examination of `source`; `header` gets what an accepted file has. A source of the caller's
-// may throw anything.
+// Examines `source`; `header` receives the header of an accepted file. A caller's source may throw
+// anything.
 Report Examine(Source& source, const CheckOptions& options, std::unique_ptr<const Header>* header) {
   try {
     Examination examination(options);
@@ -138,7 +138,7 @@ std::optional<std::size_t> File::FindIndex(std::string_view name) const {
       header.index.Find(name, tensorgate::internal::HashName(name),
                         [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); });
   if (!found || header.order.empty()) return found;
-  // Ordered by (begin, end), those of equal range as in the header.
+  // Ordered by (begin, end); tensors with the same range as in the header.
   const auto key = [&](std::uint32_t record) {
     return std::tuple(header.BeginOf(record), header.tensors[record].end, record);
   };
@@ -182,7 +182,8 @@ Report CheckBytes(std::span<const std::byte> bytes, const CheckOptions& options)
   return Check(source, options);
 }
 
-// Running out of memory is kept until Finish: a stream's caller has one place to look.
+// A failure to allocate is kept until Finish, so that a stream's caller has only one place to
+// check.
 StreamCheck::StreamCheck(const CheckOptions& options) : options_(options) {
   try {
     examination_ = std::make_unique<Examination>(options);

@@ -14,7 +14,7 @@ HeaderHandler::HeaderHandler(Header& header, const Limits& limits,
       interrupt_(interrupt),
       header_(header),
       parsed_(parsed) {
-  // 50 bytes are the smallest plain entry; untouched memory costs nothing.
+  // The smallest plain entry has 50 bytes; memory that is not touched costs nothing.
   tensors_.Reserve(text_.size() / 50 + 1);
   name_hashes_.Reserve(text_.size() / 50 + 1);
   tensor_ = &tensors_.Spare();
@@ -43,7 +43,7 @@ bool HeaderHandler::AddPart(std::string_view part) {
   return true;
 }
 
-// The whole text of a token whose last part this is; valid until the next event.
+// The whole text of a token whose last part is `part`; valid until the next event.
 std::string_view HeaderHandler::Whole(std::string_view part) {
   if (state_ != State::kPieces) return part;
   state_ = interrupted_;
@@ -51,7 +51,7 @@ std::string_view HeaderHandler::Whole(std::string_view part) {
   return parts_;
 }
 
-// Keeps a text: by its place in the header, or, where it was written with escapes, in the arena.
+// Keeps a text: by its offset in the header, or in the arena if it was written with escapes.
 TextRef HeaderHandler::Keep(std::string_view text) {
   const auto offset = tensorgate::internal::OffsetWithin(text_, text);
   return offset ? static_cast<TextRef>(*offset) : Store(text);
@@ -149,7 +149,7 @@ bool HeaderHandler::OtherArrayEnd(Error& error) {
                   .names_tensor = true,
                   .found = state_ == State::kBegin ? 0u : 1u};
       return Stop(error);
-    default:  // a tensor written as an array ends early
+    default:  // a tensor written as an array has too few items
       stopped_ = {.rule = Rule::kStTensorItems,
                   .kind = TokenKind::kArrayEnd,
                   .names_tensor = true,
@@ -233,7 +233,7 @@ bool HeaderHandler::OtherString(std::string_view part, Error& error) {
   }
 }
 
-// Another dtype than the tensor before has.
+// A dtype that differs from the previous tensor's.
 bool HeaderHandler::OtherDtype(std::string_view name, Error& error) {
   if (!SetDtype(name, error)) return false;
   return FieldDone(State::kShape);
@@ -252,7 +252,7 @@ bool HeaderHandler::SetDtype(std::string_view name, Error& error) {
   const bool in_header = tensorgate::internal::OffsetWithin(text_, name).has_value();
   dtype_size_ = in_header && name.size() <= 8 ? name.size() : kNoWord;
   if (dtype_size_ != kNoWord) dtype_word_ = tensorgate::internal::ShortWord(name);
-  // Elements below a byte are never plain.
+  // Elements smaller than a byte are never plain.
   const std::uint64_t bytes = Bits(dtype_) / 8;
   element_bytes_ = bytes;
   element_mask_ = bytes - 1;
@@ -295,7 +295,7 @@ bool HeaderHandler::on_null(Error& error) {
   }
 }
 
-// A value of a field that is not known.
+// A scalar value of an unknown field is complete.
 bool HeaderHandler::ScalarDone() {
   if (unknown_depth_ == 0) state_ = State::kField;
   return true;

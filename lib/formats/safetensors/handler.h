@@ -1,7 +1,7 @@
-// The handler behind the parser's events: a state machine of one byte over the header's grammar.
+// The handler of the parser's events: a one-byte state machine over the header's grammar.
 //
-// What a plain header meets is in handler_events.h and inlined into the parser; the rest, in
-// handler.cc, handler_refusals.cc and handler_tensors.cc, is never inlined.
+// The paths of a plain header are in handler_events.h and inlined into the parser; the others, in
+// handler.cc, handler_refusals.cc and handler_tensors.cc, are never inlined.
 #ifndef TENSORGATE_FORMATS_SAFETENSORS_HANDLER_H_
 #define TENSORGATE_FORMATS_SAFETENSORS_HANDLER_H_
 
@@ -23,12 +23,12 @@ namespace tensorgate::safetensors::internal {
 
 class HeaderHandler : public json::HandlerBase {
  public:
-  /// What stopped the parse, for parse.cc to find its place.
+  /// What stopped the parse, so that parse.cc can find its position.
   struct Stopped {
     Rule rule{};
     json::TokenKind kind{};
     bool at_tensor_key = false, names_tensor = false, names_key = false, show_token = false;
-    bool ended = false;  // by the deadline or the caller: its place means nothing
+    bool ended = false;  // by the deadline or the caller: the position has no meaning
     std::optional<std::uint64_t> found, allowed;
     std::string found_text;
   };
@@ -40,7 +40,7 @@ class HeaderHandler : public json::HandlerBase {
   std::string TensorName() const { return std::string(header_.NameOf(*tensor_)); }
   std::string MetadataKey() const { return std::string(header_.TextAt(key_)); }
   std::size_t tensor_ordinal() const { return tensors_.size(); }
-  /// Hands over what was read.
+  /// Passes on the results.
   void Finish();
 
   bool on_object_begin(Error& error);
@@ -71,7 +71,7 @@ class HeaderHandler : public json::HandlerBase {
     kBegin,
     kEnd,
     kOffsetsEnd,
-    kItemsEnd,  // of a tensor written as an array
+    kItemsEnd,  // for a tensor written as an array
     kDtypeMap,
     kDtypeMapValue,
     kDtypeMapEnd,
@@ -79,14 +79,15 @@ class HeaderHandler : public json::HandlerBase {
     kMetadataKey,
     kMetadataValue,
     kUnknown,
-    kPieces,  // of a text with escapes; `interrupted_` is the state that it came in
+    kPieces,  // in a text with escapes; `interrupted_` is the state before it
   };
-  // How many tensors or entries, and dimensions, are read between two looks at the deadline.
+  // Number of tensors or entries, and of dimensions, that are read between two looks at the
+  // deadline.
   static constexpr std::uint32_t kPace = 4096, kDimensionPace = 1 << 16;
   enum Field : std::uint8_t { kNoField = 0, kDtypeField = 1, kShapeField = 2, kOffsetsField = 4 };
   static constexpr unsigned kAllFields = 7;
 
-  // Of a plain header.
+  // For plain headers.
   bool FieldKey(std::string_view key, Error& error);
   bool BeginField(Field field, State state, std::string_view key, Error& error);
   bool FieldDone(State next_item);
@@ -94,13 +95,13 @@ class HeaderHandler : public json::HandlerBase {
   bool EndTensor(Error& error);
   bool AddTensor();
 
-  // Texts: those with escapes come in pieces, or from a buffer of the parser's.
+  // Texts with escapes arrive in parts, or from a buffer of the parser.
   TENSORGATE_COLD bool AddPart(std::string_view part);
   TENSORGATE_COLD std::string_view Whole(std::string_view part);
   TENSORGATE_COLD TextRef Store(std::string_view text);
   TextRef Keep(std::string_view text);
 
-  // The rest.
+  // Everything else.
   TENSORGATE_COLD void NoteName(std::string_view name);
   TENSORGATE_COLD void NoteKey(std::string_view key);
   TENSORGATE_COLD bool EscapedName(std::string_view name, Error& error);
@@ -126,27 +127,27 @@ class HeaderHandler : public json::HandlerBase {
   bool ScalarDone();
 
   State state_ = State::kStart;
-  std::uint8_t fields_ = 0;  // of the tensor, Field
+  std::uint8_t fields_ = 0;  // fields of the current tensor (Field)
   bool as_array_ = false;
-  bool in_line_ =
-      true;  // so far each tensor is as long as its shape says and begins where the one before it ends
+  // So far each tensor is as long as its shape says and starts where the previous one ends.
+  bool in_line_ = true;
   DType dtype_ = DType::kF32;
   std::uint32_t rank_ = 0;
   std::uint32_t seen_ = 0;
-  TensorRecord*
-      tensor_;  // the one that is read, behind those that were: written once, in its place
+  // The current tensor, after the finished ones: it is written once, in its final place.
+  TensorRecord* tensor_;
   std::uint64_t begin_ = 0;
-  std::uint64_t expected_ = 0;  // where the next tensor begins if it is in line
+  std::uint64_t expected_ = 0;  // start of the next tensor if it is in line
   PlainShape shape_;
-  // Of the last dtype: almost always the next one's too.
+  // For the last dtype, which is almost always the next one's, too.
   std::uint64_t dtype_word_ = 0;
   std::size_t dtype_size_ = kNoWord;
   std::uint64_t element_bytes_ = 0;
-  std::uint64_t element_mask_ = 0;  // bits of an offset that are 0 where it is aligned
-  static constexpr std::size_t kNoWord = SIZE_MAX;  // no text is so long
+  std::uint64_t element_mask_ = 0;                  // bits that are 0 in an aligned offset
+  static constexpr std::size_t kNoWord = SIZE_MAX;  // no text is this long
   tensorgate::internal::NameEnds name_ends_, key_ends_;
 
-  std::uint64_t pause_ = 0;  // so many tensors before a limit or the deadline is looked at
+  std::uint64_t pause_ = 0;  // tensors until the next look at a limit or the deadline
   const std::string_view text_;
   const std::uint64_t data_offset_;
   PodBuffer<TensorRecord> tensors_;

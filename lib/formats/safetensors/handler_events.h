@@ -26,7 +26,7 @@ TENSORGATE_HOT bool HeaderHandler::on_object_end(std::size_t, Error& error) {
 TENSORGATE_HOT bool HeaderHandler::on_array_begin(Error& error) {
   if (state_ == State::kShape) {
     state_ = State::kDimension;
-    // Out of line no tensor is plain.
+    // Once out of line, no tensor is plain.
     shape_ = {.plain = in_line_};
     rank_ = 0;
     return true;
@@ -144,7 +144,7 @@ TENSORGATE_HOT bool HeaderHandler::BeginTensor(std::string_view name, TextRef re
     return BeginMetadata(error);
   }
   tensor_ = &tensors_.Spare();
-  tensor_->shape = 0;  // stays if there is no dimension
+  tensor_->shape = 0;  // remains 0 if there are no dimensions
   tensor_->name = ref;
   tensor_->name_length = static_cast<std::uint32_t>(name.size());
   if (name.size() > limits_.name_bytes || tensors_.size() >= pause_) [[unlikely]] {

@@ -1,4 +1,4 @@
-// What stops the handler: limits, and values that the grammar does not have at that place.
+// What stops the handler: limits, and values that the grammar does not allow in that place.
 #include <algorithm>
 
 #include "lib/formats/safetensors/handler.h"
@@ -27,7 +27,8 @@ bool HeaderHandler::Ended(Error& error) {
   return true;
 }
 
-// A tensor that a limit refuses, or one of many: true if the parse goes on.
+// For a tensor that may exceed a limit, and at regular intervals: returns true if the parse
+// continues.
 bool HeaderHandler::Pause(Error& error) {
   const bool name = tensor_->name_length > limits_.name_bytes;
   if (!name && tensors_.size() < limits_.tensors) {
@@ -52,7 +53,7 @@ bool HeaderHandler::RankLimit(Error& error) {
   return Stop(error);
 }
 
-// A value of another JSON type than the state asks for.
+// A value whose JSON type is not the one that the state requires.
 bool HeaderHandler::Unexpected(TokenKind kind, Error& error) {
   stopped_ = {.kind = kind, .names_tensor = true, .show_token = true};
   switch (state_) {

@@ -1,4 +1,4 @@
-// Tensors that a plain header does not have.
+// Tensors that do not occur in a plain header.
 #include <algorithm>
 
 #include "lib/formats/safetensors/handler_events.h"
@@ -18,7 +18,8 @@ bool IsPlain(std::string_view text) {
 
 }  // namespace
 
-// A name or key at which a first look found something: whether the rules have to look at all of them.
+// A name or key that a first look found notable: decides whether the rules must look at all of
+// them.
 void HeaderHandler::NoteName(std::string_view name) {
   const bool plain = IsPlain(name);
   if (!plain || name.size() - 1 >= kLongName || name.starts_with('/') || name.contains("..")) {
@@ -38,7 +39,7 @@ bool HeaderHandler::EscapedName(std::string_view name, Error& error) {
   return BeginTensor(name, Store(name), error);
 }
 
-// A tensor that is out of line, or that may deserve a warning.
+// Ends a tensor that is out of line, or that may deserve a warning.
 bool HeaderHandler::EndUnusualTensor() {
   ShapeSize size;
   bool notable = rank_ > kHighRank || tensor_->end > kExactDouble;
@@ -61,7 +62,7 @@ bool HeaderHandler::EndUnusualTensor() {
   return AddTensor();
 }
 
-// From here on the begins are kept.
+// From here on the start of each tensor is stored.
 void HeaderHandler::LeaveLine() {
   in_line_ = false;
   seen_ |= kSeenOutOfLine;

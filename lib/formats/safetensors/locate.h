@@ -1,4 +1,4 @@
-// Finds places in a header that has been parsed: which token is whose dtype, shape, key. Cold.
+// Finds positions in a parsed header: the tokens of an entry's dtype, shape or key. Cold code.
 #ifndef TENSORGATE_FORMATS_SAFETENSORS_LOCATE_H_
 #define TENSORGATE_FORMATS_SAFETENSORS_LOCATE_H_
 
@@ -12,12 +12,12 @@
 
 namespace tensorgate::safetensors::internal {
 
-/// One entry of the root object, by its tokens.
+/// The tokens of one entry of the root object.
 struct Entry {
   json::Token key, value;  // value: its first token
   bool metadata = false;
   json::Token dtype, shape, offsets;         // first tokens of the fields' values
-  std::optional<json::Token> unknown_field;  // the first one's key
+  std::optional<json::Token> unknown_field;  // the key of the first one
 };
 
 /// The entries of the root, in order.
@@ -32,7 +32,8 @@ class EntryWalker {
   json::TokenCursor cursor_;
 };
 
-/// Places to be found, by the ordinal of tensor or metadata key; one walk finds them all.
+/// Positions to find, by the ordinal of the tensor or metadata key; a single pass finds all of
+/// them.
 struct Places {
   std::map<std::uint32_t, Entry> tensors;
   std::map<std::uint32_t, std::size_t> metadata_keys;

@@ -41,7 +41,7 @@ class SafetensorsFile final : public ModelFile {
     return std::nullopt;
   }
   bool has_metadata() const override {
-    // Strict knows one spelling of it.
+    // The strict profile allows only this spelling of it.
     return metadata_count() != 0 ||
            tensorgate::internal::AsText(file_.header_bytes()).starts_with(R"({"__metadata__":{})");
   }
@@ -62,7 +62,7 @@ class SafetensorsFile final : public ModelFile {
   File file_;
 };
 
-// The entries whose name does not stand again further on, in their order.
+// The entries whose name does not occur again later, in order.
 template <typename NameAt>
 std::vector<std::uint32_t> LastOfEachName(std::size_t count, const NameAt& at) {
   std::vector<std::uint32_t> entries(count);
@@ -85,7 +85,7 @@ class ReadFile final : public ModelFile {
       return header_->NameOf(header_->tensors.span()[i]);
     };
     tensors_ = LastOfEachName(header_->tensors.size(), name_at);
-    // In the order of their data, so that what is not moved is copied in one go.
+    // In the order of their data, so that tensors that are not moved are copied together.
     std::ranges::sort(tensors_, {},
                       [&](std::uint32_t i) { return std::pair(header_->BeginOf(i), name_at(i)); });
     entries_ = LastOfEachName(header_->metadata.size(), [this](std::uint32_t i) {
@@ -130,7 +130,7 @@ class ReadFile final : public ModelFile {
  private:
   const void* Concrete(const std::type_info&) const override { return nullptr; }
   std::unique_ptr<const Header> header_;
-  std::vector<std::uint32_t> tensors_, entries_;  // of the header's
+  std::vector<std::uint32_t> tensors_, entries_;  // indices into the header's
 };
 
 }  // namespace

@@ -14,8 +14,9 @@ namespace tensorgate::safetensors::internal {
 /// Throws std::bad_alloc.
 std::unique_ptr<const ModelFile> MakeModelFile(File file);
 
-/// What the format's reference reads in `source`: of tensors and of entries of one name the last. The report of the
-/// reference profile; `*read` is set if it accepts. Throws std::bad_alloc.
+/// What the format's reference reads in `source`: of several tensors or entries with the same name,
+/// the last. Returns the report of the reference profile; `*read` is set if it accepts. Throws
+/// std::bad_alloc.
 Report ReadModelAsReference(Source& source, const CheckOptions& options,
                             std::unique_ptr<const ModelFile>* read);
 

@@ -18,8 +18,8 @@ using tensorgate::internal::Interrupt;
 // serde_json refuses the 128th open container.
 constexpr std::size_t kMaxDepth = 127;
 
-// Where the key of the tensor stands whose entry is the `ordinal`-th of the root, `__metadata__`
-// not counted. There is one: the parser has told of it.
+// The key of the `ordinal`-th tensor among the entries of the root; `__metadata__` does not count.
+// It exists, since the parser has reported it.
 Token TensorKey(std::string_view text, std::size_t ordinal) {
   TokenCursor cursor(text);
   cursor.Next();  // the root
@@ -66,7 +66,7 @@ ParseFailure FromParser(const json::ParseEnd& end, const Header& header) {
   return failure;
 }
 
-// Behind the root only white space may stand; counts it.
+// Only white space may follow the root; counts it.
 std::optional<ParseFailure> CheckEnd(Header& header, std::size_t used) {
   const std::string_view text = header.text();
   if (used < text.size()) {
@@ -81,7 +81,7 @@ std::optional<ParseFailure> CheckEnd(Header& header, std::size_t used) {
   return std::nullopt;
 }
 
-// One pass of the parser. True: a number's exponent was too long for it.
+// One pass of the parser. Returns true if a number's exponent was too long for it.
 bool RunParser(Header& header, const Limits& limits, Interrupt& interrupt, ParsedHeader& parsed) {
   bool exponent = false;
   const auto after = [&](HeaderHandler& handler, const json::ParseEnd& end) {
@@ -112,7 +112,7 @@ std::string_view Header::TextAt(TextRef ref) const {
     return rest.substr(0, rest.find('"'));
   }
   const std::string_view rest = std::string_view(arena).substr(ref & ~kInArena);
-  // The length stands before the text, so that a text may hold any character.
+  // The length is before the text, so that the text can contain any character.
   const std::string_view length =
       std::string_view(arena).substr((ref & ~kInArena) - kArenaLength, kArenaLength);
   std::uint32_t count = 0;
@@ -123,7 +123,7 @@ std::string_view Header::TextAt(TextRef ref) const {
 ParsedHeader ParseHeader(Header& header, const Limits& limits, Interrupt& interrupt) {
   ParsedHeader parsed;
   if (RunParser(header, limits, interrupt, parsed)) {
-    // Once: what is left of long exponents afterwards is none.
+    // Once: afterwards no long exponents are left.
     const auto text =
         tensorgate::internal::AsWritableText(header.bytes.span()).subspan(0, header.size);
     const std::optional<std::size_t> infinite = json::ClampExponents(text);

@@ -16,7 +16,7 @@ using Claims = tensorgate::internal::Claims<std::uint64_t>;
 using tensorgate::internal::NameFinding;
 using tensorgate::internal::Pace;
 
-// How many tensors are looked at between two looks at the deadline.
+// Number of tensors between two looks at the deadline.
 constexpr std::uint32_t kPace = 4096;
 
 enum class Place : std::uint8_t {
@@ -34,10 +34,10 @@ enum class Place : std::uint8_t {
 struct Pending {
   Rule rule;
   Place place;
-  std::uint32_t ordinal = 0;  // of the tensor or the metadata key
+  std::uint32_t ordinal = 0;  // of the tensor or metadata key
   std::size_t offset = 0;     // for kHeader
   std::optional<std::uint64_t> found, allowed;
-  std::optional<std::uint32_t> found_ordinal;  // found is where this one stands
+  std::optional<std::uint32_t> found_ordinal;  // `found` is the position of this one
   std::string_view found_text;
 };
 
@@ -45,7 +45,7 @@ bool Before(const Pending& a, const Pending& b) {
   return std::tie(a.rule, a.ordinal, a.offset) < std::tie(b.rule, b.ordinal, b.offset);
 }
 
-// Findings until their places are known. Keeps those that the report will keep.
+// Collects findings until their positions are known. Keeps only those that the report will keep.
 class Collector {
  public:
   Collector(const Header& header, ReportBuilder& builder) : header_(header), builder_(builder) {}
@@ -160,7 +160,7 @@ void BytesAround(const Header& header, Collector& out) {
   }
 }
 
-// Deviations that the parse noted: only a second look tells where.
+// Deviations noted by the parse: only a second pass finds where they are.
 void Deviations(const Header& header, std::uint32_t seen, Collector& out) {
   if (!out.strict() || (seen & (kSeenFieldUnknown | kSeenTensorAsArray | kSeenDtypeAsMap)) == 0)
     return;
@@ -182,14 +182,14 @@ void Deviations(const Header& header, std::uint32_t seen, Collector& out) {
   }
 }
 
-// Of two names with equal hashes, or of one where hashes were given up.
+// For two names with equal hashes, or for one name if hashing was given up.
 template <typename NameAt>
 bool MayDifferInCase(const NameAt& at, std::uint32_t later, std::uint32_t earlier) {
   return later == earlier || tensorgate::internal::DifferInCase(at(later), at(earlier));
 }
 
-// Equal names. `counts[i]` becomes false for those that the reference does not look at: all but the
-// last of equal names.
+// Equal names. `counts[i]` becomes false for those that the reference ignores: all but the last of
+// equal names.
 void Duplicates(Header& header, ParsedHeader& parsed, std::vector<bool>& counts, Collector& out) {
   const auto name_at = [&](std::uint32_t i) { return header.NameOf(header.tensors.span()[i]); };
   std::vector<std::pair<std::uint32_t, std::uint32_t>> duplicates;  // first, later
@@ -229,7 +229,7 @@ void Duplicates(Header& header, ParsedHeader& parsed, std::vector<bool>& counts,
       });
 }
 
-// Tensors by (begin, end), those of equal range in the order of the header.
+// Sorts tensors by (begin, end); tensors with the same range stay in the order of the header.
 void SortByOffset(Header& header) {
   struct Key {
     std::uint64_t begin, end;
@@ -248,7 +248,7 @@ void SortByOffset(Header& header) {
   for (std::uint32_t i = 0; i < tensors.size(); ++i) header.order.span()[i] = keys.span()[i].index;
 }
 
-// Dtype, shape and span of one tensor; true if an error of the profile was found.
+// Checks dtype, shape and span of one tensor; returns true if there was an error in this profile.
 bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
   const TensorRecord& tensor = header.tensors[ordinal];
   const std::uint64_t bits = Bits(tensor.dtype());
@@ -283,7 +283,8 @@ bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
     out.Add({.rule = Rule::kStSubByteRow,
              .place = Place::kShape,
              .ordinal = ordinal,
-             .found = size.last * bits});  // as no product of the dimensions overflows
+             .found = size.last *
+                      bits});  // this does not overflow, since no product of the dimensions does
     failed = true;
   }
   if (begin <= tensor.end && tensor.end - begin != total / 8) {
@@ -297,7 +298,8 @@ bool CheckShape(const Header& header, std::uint32_t ordinal, Collector& out) {
   return failed;
 }
 
-// One walk in the order of the data. The reference stops at its first error, strict tells all.
+// A single pass in the order of the data. The reference stops at its first error; the strict
+// profile reports all.
 DataEnd CheckTensors(const Header& header, const std::vector<bool>& counts, Collector& out) {
   Claims claims;
   DataEnd data;
@@ -330,7 +332,7 @@ DataEnd CheckTensors(const Header& header, const std::vector<bool>& counts, Coll
 
 }  // namespace
 
-// What only warns is counted over all tensors and told once, at the first.
+// Conditions that only warn are counted over all tensors and reported once, at the first.
 namespace {
 
 class Counter {
@@ -358,7 +360,7 @@ class Counter {
 
 bool IsDeceptiveName(std::string_view name) {
   for (std::size_t at = 0; at < name.size();) {
-    // What is no UTF-8 decodes to NUL.
+    // Bytes that are not UTF-8 decode to NUL.
     const auto point = tensorgate::internal::DecodeUtf8(name.substr(at));
     if (tensorgate::internal::IsDeceptive(point.value)) return true;
     at += point.length;
@@ -423,7 +425,7 @@ void TensorWarnings(const Header& header, Collector& out) {
   above.AddFinding(out, kExactDouble);
 }
 
-// Measured on the reference 0.8.0: a tensor costs it up to 960 bytes and 2 us, a metadata entry 230
+// Measured with the reference 0.8.0: a tensor costs up to 960 bytes and 2 us, a metadata entry 230
 // bytes and 1.6 us, a dimension 43 bytes.
 void ReferenceCost(const Header& header, std::uint64_t dimensions, Collector& out) {
   const std::uint64_t tensors = header.tensors.size(), entries = header.metadata.size();
@@ -465,7 +467,8 @@ void AddNames(std::span<const NameFinding> findings, Place place, Collector& out
   }
 }
 
-// What file systems and programs read otherwise. The findings must outlive those that were added.
+// Names that file systems and programs read differently. The returned findings must outlive those
+// added to `out`.
 std::vector<NameFinding> NameWarnings(const Header& header, std::uint32_t seen, Collector& out) {
   if ((seen & (kSeenNotableName | kSeenNameCases)) == 0) return {};
   std::vector<NameFinding> findings = tensorgate::internal::CheckNames(

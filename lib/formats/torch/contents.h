@@ -1,5 +1,5 @@
-// What a checkpoint holds once it was read: the pickle's values, the storages' places, the tensors'
-// names.
+// The contents of a checkpoint after reading: the pickle's values, the positions of the storages,
+// the names of the tensors.
 #ifndef TENSORGATE_FORMATS_TORCH_CONTENTS_H_
 #define TENSORGATE_FORMATS_TORCH_CONTENTS_H_
 
@@ -23,7 +23,7 @@ using tensorgate::internal::PodBuffer;
 
 /// A tensor by its path in the nested structure.
 struct NamedTensor {
-  std::size_t name = 0;  ///< Where it begins in the arena.
+  std::size_t name = 0;  ///< Its offset in the arena.
   std::uint32_t name_length : 31 = 0;
   std::uint32_t is_key : 1 = 0;  ///< The result is a dict, and the name is the tensor's key in it.
   std::uint32_t tensor = 0;      ///< Index into Rebuild::tensors().
@@ -31,13 +31,13 @@ struct NamedTensor {
 static_assert(sizeof(NamedTensor) == sizeof(std::size_t) + 8);
 
 struct Contents {
-  PodBuffer<std::byte> pickle;  ///< What the values are views of.
+  PodBuffer<std::byte> pickle;  ///< The bytes that the values are views of.
   std::uint64_t pickle_offset = 0;
   std::unique_ptr<Rebuild> rebuild;
   std::unique_ptr<pickle::Machine> machine;
   pickle::Value root;
-  PodBuffer<ByteRange> ranges;  ///< Of the storages, in their order.
-  std::string names;            ///< The arena.
+  PodBuffer<ByteRange> ranges;  ///< Ranges of the storages, in their order.
+  std::string names;            ///< The arena of names.
   PodBuffer<NamedTensor> tensors;
   tensorgate::internal::NameIndex index;
   std::uint64_t file_size = 0;
@@ -48,16 +48,16 @@ struct Contents {
   }
 };
 
-/// What an open file holds, for those who make objects of it.
+/// Access to the contents of an open file, for code that creates objects from them.
 struct Access {
   static const Contents& Of(const File& file) { return *file.contents_; }
 };
 
-/// Walks the values and names each tensor by its path. Tells names that stand for two tensors, and
+/// Names each tensor by its path in the values. Reports names that two tensors share, and
 /// structures whose names would take far more memory than the pickle. Throws std::bad_alloc.
 void NameTensors(Contents& contents, ReportBuilder& builder);
 
-/// Appends what a key adds to a path: a text as it is, a number in digits.
+/// Appends the part of a path for a key: text unchanged, a number in digits.
 void AppendKey(std::string& path, const pickle::Values& values, const pickle::Value& key,
                std::uint64_t ordinal);
 

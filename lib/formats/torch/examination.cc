@@ -12,10 +12,11 @@ namespace {
 using namespace std::string_view_literals;
 using tensorgate::internal::Family;
 
-// The number 0x1950a86a20f9469cfc6c: LONG1 of 10 bytes, STOP: exactly so every writer has it, behind PROTO of the protocol it was told.
+// The number 0x1950a86a20f9469cfc6c: LONG1 of 10 bytes, STOP. All writers emit exactly these bytes,
+// after a PROTO opcode whose version varies.
 constexpr std::string_view kLegacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
 
-// The data of BOOL storages: what is read for its checksum is not read again.
+// Adds the data of BOOL storages, except those that are already read for their checksum.
 void AddBooleanRanges(const Contents& contents, std::vector<DataRange>& ranges) {
   const auto begin = [](const DataRange& range) { return range.bytes.offset; };
   std::vector<DataRange> booleans;
@@ -85,7 +86,7 @@ void Examination::Filled(std::size_t count) {
   if (reading_ && readings_.Next().into.empty()) readings_.AddTo(builder_);
 }
 
-// The places of the storages are known, or a finding says why not.
+// By now the storages are located, or a finding says why not.
 void Examination::AfterContainer() {
   const bool names = builder_.options().profile == Profile::kStrict && !builder_.Ended();
   if (names && !builder_.HasError()) {
@@ -98,7 +99,8 @@ void Examination::AfterContainer() {
 }
 
 std::optional<std::vector<DataRange>> Examination::Unread() const {
-  // The reference compares no checksums. In strict members share no bytes, so each is read once.
+  // The reference does not compare checksums. In the strict profile members share no bytes, so each
+  // byte is read once.
   const CheckOptions& options = builder_.options();
   if (options.scope != Scope::kFull || options.profile != Profile::kStrict) return {};
   if (builder_.HasError()) return {};
@@ -126,7 +128,7 @@ void Examination::OnData(std::span<const DataRange> read, std::span<const DataFa
 void Examination::AddBooleans(const BytesAboveOne& above_one) {
   const auto holds = [&](const NamedTensor& named) {
     const ByteRange& range = contents_->ranges[contents_->rebuild->tensors()[named.tensor].storage];
-    return above_one.first - range.offset < range.length;  // wraps before it
+    return above_one.first - range.offset < range.length;  // wraps below `range.offset`
   };
   const std::span<const NamedTensor> tensors = contents_->tensors.span();
   const auto named = std::ranges::find_if(tensors, holds);

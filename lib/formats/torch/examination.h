@@ -1,5 +1,5 @@
-// One examination of one checkpoint, without input and output: it asks for bytes, a driver delivers
-// them. Opening and checking go through it, so that they cannot differ.
+// One examination of one checkpoint, without input and output: it requests bytes, and a driver
+// delivers them. Opening and checking both use it, so that their results cannot differ.
 #ifndef TENSORGATE_FORMATS_TORCH_EXAMINATION_H_
 #define TENSORGATE_FORMATS_TORCH_EXAMINATION_H_
 
@@ -27,27 +27,27 @@ using tensorgate::internal::DataFacts;
 using tensorgate::internal::DataRange;
 using tensorgate::internal::Need;
 
-/// How PyTorch laid a checkpoint out.
+/// The layouts that PyTorch has used for checkpoints.
 enum class Layout : std::uint8_t {
   kZip,     ///< Since 1.6.
   kLegacy,  ///< A stream of five pickles, then the storages.
 };
 std::string_view FormatName(Layout layout);  ///< "pytorch-zip", "pytorch-legacy"
 
-/// Whose layout the first bytes announce.
+/// The layout that the first bytes indicate.
 std::optional<Layout> LayoutOf(std::span<const std::byte> head);
 inline constexpr std::size_t kLayoutHead = 16;
 
-/// The part that differs from layout to layout.
+/// The part of an examination that depends on the layout.
 class Container {
  public:
   virtual ~Container() = default;
   virtual void Begin(std::uint64_t size) = 0;
   virtual Need Next() = 0;
   virtual void Filled(std::size_t count) = 0;
-  /// What has a checksum that was not compared yet. None: the layout has no checksums.
+  /// The data with a checksum that was not compared yet. std::nullopt: the layout has no checksums.
   virtual std::optional<std::vector<ByteRange>> Unread() const { return std::nullopt; }
-  /// Of Unread(), with what was asked for beside them after them.
+  /// The results for Unread(), followed by those for other data that were requested with them.
   virtual void OnChecksums(std::span<const DataFacts>) {}
 };
 
@@ -58,19 +58,19 @@ class Examination {
  public:
   Examination(const CheckOptions& options, Layout layout);
 
-  // Begin, then fill each Next() and call Filled(), until Next() wants nothing. All may throw
+  // Call Begin, then fill each Next() and call Filled(), until Next() needs nothing. All may throw
   // std::bad_alloc.
   void Begin(std::uint64_t size);
   Need Next();
   void Filled(std::size_t count);
-  /// Once Next() wants nothing: what a check of scope `kFull` has to read. None: nothing, since the file
-  /// is refused already, or has neither checksums nor booleans.
+  /// After Next() needs nothing: the data that a check of scope `kFull` must read. std::nullopt if
+  /// there are none, because the file is already refused, or has neither checksums nor booleans.
   std::optional<std::vector<DataRange>> Unread() const;
   void OnData(std::span<const DataRange> read, std::span<const DataFacts> facts);
   void Fail(const Status& status) { builder_.Add(status); }
   tensorgate::internal::Interrupt& interrupt() { return builder_.interrupt(); }
   Report Finish();
-  /// Only after an accepted Finish().
+  /// Requires that Finish() accepted the file.
   std::unique_ptr<const Contents> TakeContents() { return std::move(contents_); }
 
  private:
@@ -82,10 +82,10 @@ class Examination {
   std::unique_ptr<Contents> contents_;
   std::unique_ptr<Container> container_;
   tensorgate::internal::SecondReadings readings_;
-  bool reading_ = false;  // the container is done, its second readings are looked for
+  bool reading_ = false;  // the container is done; looking for second readings
 };
 
-/// Runs a new machine over the pickle that begins at `begin` of contents.pickle.
+/// Runs a new machine over the pickle that starts at `begin` of contents.pickle.
 pickle::Outcome RunPickle(const CheckOptions& options, Contents& contents, Form form,
                           std::size_t begin);
 

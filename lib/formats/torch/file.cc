@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view kFormat = "pytorch-zip";
 
-// What the scope asks for beyond the structure.
+// Reads what the scope requires beyond the structure.
 Result<void> ReadData(Examination& examination, Source& source) {
   const auto ranges = examination.Unread();
   if (!ranges) return {};
@@ -32,8 +32,8 @@ Result<void> ReadData(Examination& examination, Source& source) {
   return source.CheckUnchanged();
 }
 
-// One examination of `source`; `contents` gets what an accepted file has. A source of the caller's
-// may throw anything.
+// Examines `source`; `contents` receives the contents of an accepted file. A caller's source may
+// throw anything.
 Report Examine(Source& source, const CheckOptions& options,
                std::unique_ptr<const Contents>* contents) {
   try {
@@ -82,7 +82,7 @@ std::vector<std::uint64_t> Numbers(const pickle::Values& values, const pickle::V
 
 std::uint64_t Tensor::elements() const {
   std::uint64_t product = 1;
-  // A 0 anywhere makes it 0, whatever the others multiply to; else the product fits.
+  // A dimension of 0 makes it 0, whatever the product of the others; otherwise the product fits.
   for (const std::uint64_t dimension : shape) {
     if (dimension == 0) return 0;
   }
@@ -149,7 +149,7 @@ Tensor File::tensor(std::size_t index) const {
                 .is_parameter = value.is_parameter};
   tensor.range.offset = tensor.storage_range.offset;
   if (value.elements == 0) return tensor;
-  // Inside the storage, so that nothing overflows.
+  // It is inside the storage, so nothing overflows.
   std::uint64_t last = 0;
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
     last += (tensor.shape[i] - 1) * tensor.stride[i];

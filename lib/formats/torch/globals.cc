@@ -11,8 +11,9 @@ constexpr GlobalInfo Refused(std::string_view module, std::string_view name, Rul
   return {module, name, kRefused, 0, rule};
 }
 
-// What PyTorch 2.11 lets pass by default (torch/_weights_only_unpickler.py, _get_allowed_globals), without the rows that
-// are made from the table of element types. Pickles of protocol 2 spell builtins as Python 2 did.
+// The names that PyTorch 2.11 allows by default (torch/_weights_only_unpickler.py,
+// _get_allowed_globals), without the rows generated from the table of element types. Pickles of
+// protocol 2 use Python 2's names for builtins.
 constexpr GlobalInfo kNamed[] = {
     {"torch._utils", "_rebuild_tensor_v2", kRebuildTensorV2},
     {"torch._utils", "_rebuild_parameter", kRebuildParameter},
@@ -57,7 +58,7 @@ constexpr std::string_view kTensorClasses[] = {
 constexpr std::string_view kTensorModules[] = {"torch", "torch.cuda", "torch.sparse",
                                                "torch.cuda.sparse"};
 
-constexpr std::size_t kLegacyStorages = 17;  // the types with a storage class of their own
+constexpr std::size_t kLegacyStorages = 17;  // types with their own storage class
 constexpr std::size_t kCount = std::size(kNamed) + kScalarTypeCount + 2 * kLegacyStorages +
                                std::size(kTensorClasses) * std::size(kTensorModules);
 
@@ -84,14 +85,14 @@ const std::array<GlobalInfo, kCount>& Table() {
   return table;
 }
 
-// Python 2 modules that PyTorch renames on the way (IMPORT_MAPPING in torch/_utils.py) into ones of the table.
+// Python 2 modules that PyTorch maps (IMPORT_MAPPING in torch/_utils.py) to modules in the table.
 std::string_view Renamed(std::string_view module) {
   if (module == "__builtin__") return "builtins";
   if (module == "UserDict" || module == "UserList" || module == "UserString") return "collections";
   return module;
 }
 
-// a.b == c.d, wherever the dots stand.
+// a.b == c.d, wherever the dots are.
 bool JoinedEqual(std::string_view module, std::string_view name, const GlobalInfo& info) {
   if (module.size() + name.size() != info.module.size() + info.name.size()) return false;
   const auto at = [](std::string_view first, std::string_view second, std::size_t i) {

@@ -1,5 +1,5 @@
-// The closed table of names that a checkpoint may use: exactly these pairs of module and name, and for each what a call of
-// it must look like, or the rule that refuses it.
+// The closed table of names that a checkpoint may use: exactly these pairs of module and name, and
+// for each of them the arguments that a call must have, or the rule that refuses it.
 #ifndef TENSORGATE_FORMATS_TORCH_GLOBALS_H_
 #define TENSORGATE_FORMATS_TORCH_GLOBALS_H_
 
@@ -32,22 +32,23 @@ enum class Role : std::uint8_t {
   kQscheme,                    // a value
   kStorage,                    // names a storage's type, never called; `detail` is its ScalarType
   kUntypedStorage,
-  kRefused,  // PyTorch calls it; here `rule` says why not
+  kRefused,  // PyTorch calls it; `rule` says why tensorgate does not
 };
 
 struct GlobalInfo {
   std::string_view module, name;
   Role role;
   std::uint8_t detail = 0;
-  Rule rule = Rule::kTorchCallArguments;  // where a call or use is refused
+  Rule rule = Rule::kTorchCallArguments;  // the reason why a call or use is refused
 };
 
-/// The table; a global's number is its place in it.
+/// The table; a global's number is its index.
 std::span<const GlobalInfo> Globals();
 
 struct FoundGlobal {
   std::uint16_t index;
-  bool alias;  ///< PyTorch's unpickler takes this pair for that global, but no writer spells it so.
+  /// PyTorch's unpickler accepts this pair for that global, but no writer uses it.
+  bool alias;
 };
 std::optional<FoundGlobal> FindGlobal(std::string_view module, std::string_view name);
 

@@ -1,6 +1,6 @@
-// A checkpoint as torch.save wrote it up to 1.5: five pickles one behind the other (a magic number,
-// the protocol, the writer's system, the object, the storages' keys), then each storage as its
-// number of elements and its bytes.
+// A checkpoint as torch.save wrote it up to 1.5: five consecutive pickles (a magic number, the
+// protocol, the writer's system, the object, the storages' keys), then for each storage its number
+// of elements and its bytes.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -25,7 +25,7 @@ constexpr std::uint64_t kCountBytes = 8;
 
 constexpr std::string_view kSizedTypes[] = {"short", "int", "long"};
 
-// Of types in bytes, by name.
+// The sizes of types in bytes, by name.
 bool AreSizes(const pickle::Values& values, std::span<const Value> items) {
   for (std::size_t i = 0; i < items.size(); i += 2) {
     const Value& size = items[i + 1];
@@ -38,7 +38,7 @@ bool AreSizes(const pickle::Values& values, std::span<const Value> items) {
   return true;
 }
 
-// The values of sys_info: what else a writer can have been is another byte order.
+// Checks the values of sys_info; the only variation among writers is the byte order.
 bool IsSystem(const pickle::Values& values, const Value& root, bool& big_endian) {
   if (root.kind != Kind::kDict) return false;
   const std::span<const Value> items = values.Items(root);
@@ -67,7 +67,7 @@ class LegacyLayout final : public Container {
 
   void Begin(std::uint64_t size) override {
     size_ = size;
-    // The magic number was read to tell the layout: it is there, whatever the limit.
+    // The magic number was read to identify the layout, so it is there, whatever the limit.
     contents_.pickle.Resize(
         std::max(kMagicBytes, static_cast<std::size_t>(std::min({size, kFirstWindow, Cap()}))));
   }
@@ -76,7 +76,7 @@ class LegacyLayout final : public Container {
 
  private:
   enum class Step : std::uint8_t { kPickles, kCount, kDone };
-  // How far the window reached.
+  // How far the window was sufficient.
   enum class Reached : std::uint8_t { kAll, kShort, kRefused };
 
   std::uint64_t Cap() const { return builder_.options().limits.header_bytes; }
@@ -93,7 +93,7 @@ class LegacyLayout final : public Container {
   Contents& contents_;
   Step step_ = Step::kPickles;
   std::uint64_t size_ = 0;
-  std::uint64_t at_ = 0;  // of the next storage
+  std::uint64_t at_ = 0;  // offset of the next storage
   std::vector<std::string> keys_;
   std::vector<std::uint32_t> order_;  // the storages in the order of their bytes
   std::size_t next_ = 0;
@@ -111,13 +111,13 @@ void LegacyLayout::Filled(std::size_t count) {
   step_ == Step::kPickles ? OnPickles() : OnCount();
 }
 
-// The pickles have no lengths: more is read until they end.
+// The pickles have no length fields: more is read until they end.
 void LegacyLayout::OnPickles() {
   const std::uint64_t have = contents_.pickle.size();
   const Reached reached = ReadPickles();
   if (reached == Reached::kAll) return MatchKeys();
   if (reached == Reached::kShort && have < Cap()) {
-    contents_.machine = nullptr;  // it looks at the old window
+    contents_.machine = nullptr;  // it refers to the old window
     contents_.pickle.Resize(static_cast<std::size_t>(std::min({size_, have * kGrowth, Cap()})));
     return;
   }
@@ -148,7 +148,7 @@ LegacyLayout::Reached LegacyLayout::ReadPickles() {
   pickle::Machine machine(contents_.pickle.span(), none, builder_.options());
   const Outcome keys = machine.Run(object.end);
   if (const Reached reached = Judge(keys); reached != Reached::kAll) return reached;
-  // All is there: now what was noticed can be told once.
+  // All pickles are complete: report everything that was noticed, once.
   if (protocol != 2) builder_.Add(Rule::kPickleProtoVersion, 0, {.found = protocol});
   AddFacts(builder_, object, contents_.pickle.span(), 0);
   AddFacts(builder_, keys, contents_.pickle.span(), 0);
@@ -169,7 +169,8 @@ LegacyLayout::Reached LegacyLayout::ReadSmall(std::size_t& at, Rule rule) {
   if (!valid) builder_.Add(rule, at);
   if (big_endian) builder_.Add(Rule::kTorchBigEndian, at);
   at = outcome.end;
-  // In strict nothing behind it has a meaning; what the reference ignores was not told.
+  // In the strict profile the bytes after it have no meaning; what the reference ignores was not
+  // reported.
   return builder_.HasError() ? Reached::kRefused : Reached::kAll;
 }
 
@@ -184,7 +185,7 @@ bool LegacyLayout::TakeKeys(const pickle::Values& values, const Value& root, std
   return true;
 }
 
-// Each key names a storage of the object, and each storage has one.
+// Each key must name a storage of the object, and each storage must have a key.
 void LegacyLayout::MatchKeys() {
   const std::span<const StorageValue> storages = contents_.rebuild->storages();
   PodBuffer<std::uint32_t> hashes;

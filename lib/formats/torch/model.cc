@@ -89,8 +89,8 @@ class TorchFile final : public ModelFile {
     return type == typeid(File) ? &file_ : nullptr;
   }
   File file_;
-  std::vector<std::size_t> order_;  // numbers of the file's, in the order of their data
-  std::vector<std::size_t> index_;  // the way back
+  std::vector<std::size_t> order_;  // the file's indices, in the order of their data
+  std::vector<std::size_t> index_;  // the inverse mapping
 };
 
 class Storages final : public ModelFile {
@@ -98,7 +98,7 @@ class Storages final : public ModelFile {
   explicit Storages(std::unique_ptr<const ModelFile> model)
       : model_(std::move(model)), file_(*model_->As<File>()), units_(file_.storage_count()) {
     for (std::size_t i = 0; i < units_.size(); ++i) units_[i] = file_.storage(i).element_bytes;
-    // What has no dtype of its own is aligned for what is seen in it.
+    // A storage without a dtype is aligned for the tensors in it.
     for (std::size_t i = 0; i < file_.tensor_count(); ++i) {
       const Tensor tensor = file_.tensor(i);
       std::uint64_t& unit = units_[tensor.storage];
@@ -129,7 +129,7 @@ class Storages final : public ModelFile {
   }
   std::unique_ptr<const ModelFile> model_;
   const File& file_;
-  std::vector<std::uint64_t> units_;  // bytes to which each is aligned
+  std::vector<std::uint64_t> units_;  // alignment of each in bytes
 };
 
 }  // namespace

@@ -12,8 +12,8 @@ namespace tensorgate::torch::internal {
 /// Throws std::bad_alloc.
 std::unique_ptr<const ModelFile> MakeModelFile(File file);
 
-/// Its storages as tensors of one dimension, in the order of File::storage, whatever is seen in them; their names are
-/// empty. `file` must be one that MakeModelFile made. Throws std::bad_alloc.
+/// Its storages as one-dimensional tensors without names, in the order of File::storage, whatever
+/// tensors they hold. `file` must come from MakeModelFile. Throws std::bad_alloc.
 std::unique_ptr<const ModelFile> MakeStorages(std::unique_ptr<const ModelFile> file);
 
 }  // namespace tensorgate::torch::internal

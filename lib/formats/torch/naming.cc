@@ -1,4 +1,4 @@
-// Tensors by their paths: `model.layers.0.weight`.
+// Names tensors by their paths: `model.layers.0.weight`.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -14,17 +14,18 @@ using pickle::Value;
 using tensorgate::internal::NameFinding;
 using tensorgate::internal::ScanName;
 
-// What names may cost, and so many times the pickle's size: shared containers repeat them, and whoever lists the
-// tensors has name, sizes and strides once for each name.
+// Memory that names may take: kFreeNames bytes, plus kNamesPerByte times the pickle's size. Shared
+// containers repeat names, and code that lists the tensors has name, sizes and strides once for
+// each name.
 constexpr std::uint64_t kFreeNames = 1u << 20, kNamesPerByte = 16;
 constexpr std::uint64_t kDimensionCost = 2 * sizeof(std::uint64_t);
-// Of one name, as NamedTensor has room for it.
+// Maximum length of one name, which must fit into NamedTensor.
 constexpr std::uint32_t kLongestName = INT32_MAX;
-// How many containers and tensors are named between two looks at the deadline.
+// Number of containers and tensors that are named between two looks at the deadline.
 constexpr std::uint32_t kPace = 4096;
-// What a path holds where the tensor is the whole object.
+// The name of a tensor that is the whole object.
 constexpr std::string_view kRootName = "tensor";
-// What leads to an object's attributes.
+// The part of a path that leads to an object's attributes.
 constexpr std::string_view kAttributes = "__dict__";
 
 void AppendInteger(std::string& out, std::int64_t number) {
@@ -36,7 +37,7 @@ void AppendInteger(std::string& out, std::int64_t number) {
 struct Level {
   Value object;
   std::size_t child = 0;
-  std::size_t path = 0;  // its length before this object's children
+  std::size_t path = 0;  // length of the path before this object's children
 };
 
 class Namer {
@@ -65,7 +66,7 @@ class Namer {
   }
 
  private:
-  // The next child of the object, and its path. False: there is none.
+  // The next child of the object, and its path. False if there is none.
   bool Next(Level& level, Value& child) {
     const std::span<const Value> items = values_.Items(level.object);
     const bool mapping = pickle::IsMapping(level.object.kind);
@@ -79,7 +80,7 @@ class Namer {
     } else {
       child = items[mapping ? 2 * i + 1 : i];
     }
-    // What holds no tensor needs no name.
+    // A value without tensors needs no name.
     if (child.kind != Kind::kTensor && !pickle::IsObject(child.kind)) return true;
     const std::size_t before = path_.size();
     is_text_key_ = !attributes && mapping && items[2 * i].IsString();
@@ -179,7 +180,7 @@ class Namer {
   ReportBuilder& builder_;
   std::string path_;
   PodBuffer<Level> levels_;
-  bool is_text_key_ = false;  // the last step of the path is one
+  bool is_text_key_ = false;  // the last part of the path is a text key
   std::uint64_t used_ = 0;
   const std::uint64_t most_;
 };

@@ -33,7 +33,7 @@ struct NumberType {
   std::string_view code;
   std::uint64_t bytes;
 };
-// Those whose size and meaning are the same everywhere: no long double, no text, no time, no object.
+// Types with the same size and meaning everywhere: no long double, text, time or object.
 constexpr std::array<NumberType, 14> kTypes = {{{"b1", 1},
                                                 {"i1", 1},
                                                 {"i2", 2},
@@ -50,12 +50,12 @@ constexpr std::array<NumberType, 14> kTypes = {{{"b1", 1},
                                                 {"c16", 16}}};
 constexpr std::size_t kBool = 0;
 
-// What NumPy 1 has; NumPy 2 has twice as many.
+// NumPy 1's limit; NumPy 2's is twice as high.
 constexpr std::size_t kMaxDimensions = 32;
 
 bool Is(const Value& value, std::int64_t number) { return value.IsInt() && value.Int() == number; }
 
-// Older NumPy writes flags as numbers.
+// Older versions of NumPy write flags as numbers.
 bool IsFlag(const Value& value, std::uint64_t set) {
   return (value.kind == Kind::kBool || value.IsInt()) && value.bits == set;
 }
@@ -66,13 +66,13 @@ std::optional<Value> Dtype(Machine& machine, Items arguments) {
   const auto found = std::ranges::find(kTypes, code, &NumberType::code);
   if (!arguments[0].IsString() || found == kTypes.end()) return BadArgument(machine, arguments, 0);
   if (!IsFlag(arguments[1], 0)) return BadArgument(machine, arguments, 1);
-  // Without a copy the state would be given to the interpreter's own dtype.
+  // Without a copy, the interpreter's own dtype would receive the state.
   if (!IsFlag(arguments[2], 1)) return BadArgument(machine, arguments, 2);
   const Value type = Value::Of(Kind::kInt, static_cast<std::uint64_t>(found - kTypes.begin()));
   return machine.Make(Kind::kNumpyDtype, std::span(&type, 1));
 }
 
-// Version, byte order, no parts, no names, no fields, size and alignment of the type, no flags.
+// Version, byte order, no subarray, no names, no fields, size and alignment of the type, no flags.
 bool BuildDtype(Machine& machine, const Value& target, Items state) {
   const pickle::Values& values = machine.values();
   if (IsBuilt(values, target) || state.size() != 8) return false;
@@ -86,12 +86,12 @@ bool BuildDtype(Machine& machine, const Value& target, Items state) {
   return plain;
 }
 
-// `bytes` are `count` numbers of a dtype that has its state.
+// True if `bytes` are `count` numbers of a dtype that has its state.
 bool Holds(Machine& machine, const Value& dtype, const Value& bytes, std::uint64_t count) {
   const pickle::Values& values = machine.values();
   if (dtype.kind != Kind::kNumpyDtype || !IsBuilt(values, dtype)) return false;
   if (bytes.kind != Kind::kBytes || !machine.Charge(bytes.length / 8)) return false;
-  // The text has one character a byte.
+  // The text has one character per byte.
   const std::string_view text = values.Text(bytes);
   const auto length = static_cast<std::uint64_t>(
       std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
@@ -117,7 +117,7 @@ std::optional<Value> Reconstruct(Machine& machine, Items arguments, bool is_ndar
   return machine.Make(Kind::kNdarray, {});
 }
 
-// Version, shape, dtype, whether in Fortran's order, bytes.
+// Version, shape, dtype, whether in Fortran order, bytes.
 bool BuildArray(Machine& machine, const Value& target, Items state) {
   const pickle::Values& values = machine.values();
   if (IsBuilt(values, target) || state.size() != 5) return false;
@@ -130,7 +130,7 @@ bool BuildArray(Machine& machine, const Value& target, Items state) {
     if (!dimension.IsInt() || dimension.Int() < 0) return false;
     size.Multiply(dimension.bits);
   }
-  // Also where a dimension of 0 hides it.
+  // Even if a dimension of 0 makes the product 0.
   constexpr std::uint64_t kLargest = 16;
   if (size.nonzero_overflows || size.nonzero > INT64_MAX / kLargest) return false;
   if (!Holds(machine, state[2], state[4], size.zero ? 0 : size.nonzero)) return false;

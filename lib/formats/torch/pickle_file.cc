@@ -14,7 +14,7 @@ namespace tensorgate::torch::internal {
 namespace {
 
 constexpr std::string_view kFormat = "pickle";
-// How many opcodes are surveyed between two looks at the deadline.
+// Number of opcodes that are surveyed between two looks at the deadline.
 constexpr std::uint32_t kPace = 1 << 16;
 
 Report Check(Source& source, const CheckOptions& options) {
@@ -76,7 +76,7 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
     builder.Add(fact.rule, base + fact.offset,
                 {.found = fact.found,
                  .allowed = fact.allowed,
-                 // What names an entry of the user's list is told as what it is about.
+                 // For an entry of the user's list, the name is the subject of the finding.
                  .subject = fact.rule == Rule::kUseTrustedCall ? fact.text : std::string_view(),
                  .found_text = fact.text});
   }

@@ -1,4 +1,5 @@
-// A bare pickle, judged. One that names storages is a checkpoint's data.pkl without its archive, and refused.
+// Judges a bare pickle. One that names storages is a checkpoint's data.pkl without its archive, and
+// is refused.
 #ifndef TENSORGATE_FORMATS_TORCH_PICKLE_FILE_H_
 #define TENSORGATE_FORMATS_TORCH_PICKLE_FILE_H_
 
@@ -9,12 +10,13 @@
 
 namespace tensorgate::torch::internal {
 
-/// What a machine found in `bytes`, with places from `base` on. Where it ended at a name or an opcode
-/// outside, every other name outside is told as well: one who wants to re-save must know them all.
+/// Reports what a machine found in `bytes`, with offsets relative to `base`. If it stopped at a
+/// name or opcode outside the format, every other such name is reported as well: a user who wants
+/// to save the file again must know all of them.
 void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
               std::span<const std::byte> bytes, std::uint64_t base);
 
-/// The whole file is read; above Limits::header_bytes it is undecided. Never throws.
+/// Reads the whole file; one larger than Limits::header_bytes is undecided. Never throws.
 Report CheckPickle(Source& source, const CheckOptions& options);
 
 }  // namespace tensorgate::torch::internal

@@ -14,7 +14,7 @@ std::optional<std::uint64_t> ComputedPlaces::Next(const StorageValue& storage,
   std::uint64_t header = member.local_offset, data = member.data_offset;
   if (header_) {
     header = *header_;
-    // Padding is the contents of an extra field; ZIP64's stands before it where it is needed.
+    // Padding is the content of an extra field; if a ZIP64 field is needed, it comes before it.
     std::uint64_t start =
         header + kLocalHeader + root_length_ + kRecordFolder + storage.key.size() + kFieldHeader;
     if (storage.bytes >= kMax32 || header >= kMax32) start += kFieldHeader;

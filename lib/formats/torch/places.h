@@ -1,5 +1,6 @@
-// Where PyTorch 2.7 and later compute the storages of an archive to be, instead of looking them up: one record after the
-// other in the order in which the pickle names the storages (torch/serialization.py, _get_offset; getPadding in
+// Where PyTorch 2.7 and later expect the storages of an archive. They compute the offsets instead
+// of looking them up: one record after the other, in the order in which the pickle names the
+// storages (torch/serialization.py, _get_offset; getPadding in
 // caffe2/serialize/inline_container.cc).
 //
 //   torch::internal::ComputedPlaces places("archive/", 64);
@@ -20,18 +21,19 @@ inline constexpr std::uint64_t kUsualAlignment = 64;
 
 class ComputedPlaces {
  public:
-  /// `root` with its slash.
+  /// `root` includes its slash.
   ComputedPlaces(std::string_view root, std::uint64_t alignment)
       : root_length_(root.size()), alignment_(alignment) {}
 
-  /// Of the next storage. Of the first it is the record's own, and nothing unless its key is 0.
+  /// The computed offset of the next storage. For the first it is the record's own offset, and
+  /// std::nullopt unless its key is 0.
   std::optional<std::uint64_t> Next(const StorageValue& storage,
                                     const zip::internal::Member& member);
 
  private:
   std::uint64_t root_length_;
   std::uint64_t alignment_;
-  std::optional<std::uint64_t> header_;  // where the next record's header begins
+  std::optional<std::uint64_t> header_;  // offset of the next record's header
 };
 
 }  // namespace tensorgate::torch::internal

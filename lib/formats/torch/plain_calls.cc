@@ -30,7 +30,8 @@ std::optional<Value> Pairs(Machine& machine, const GlobalInfo& info, Items argum
   if (arguments.empty()) return made;
   if (arguments.size() != 1 || arguments[0].kind != Kind::kList)
     return BadArgument(machine, arguments, 0);
-  const Value list = arguments[0];  // the arena, with the arguments in it, moves while it grows
+  const Value list =
+      arguments[0];  // a copy: the arena, which holds the arguments, moves when it grows
   const std::size_t count = machine.values().Items(list).size();
   if (!machine.Charge(2 * std::uint64_t{count})) return std::nullopt;
   for (std::size_t i = 0; i < count; ++i) {

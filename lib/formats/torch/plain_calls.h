@@ -1,4 +1,4 @@
-// The calls that make plain values: each with what its arguments may be, which is what writers write.
+// The calls that create plain values. Their arguments must be what writers write.
 #ifndef TENSORGATE_FORMATS_TORCH_PLAIN_CALLS_H_
 #define TENSORGATE_FORMATS_TORCH_PLAIN_CALLS_H_
 
@@ -11,15 +11,16 @@
 
 namespace tensorgate::torch::internal {
 
-/// Of one of the roles from kOrderedDict to kGetLayout. Nothing: a rule was told.
+/// A call of one of the roles from kOrderedDict to kGetLayout. Returns std::nullopt if a rule was
+/// reported.
 std::optional<pickle::Value> CallPlain(pickle::Machine& machine, const GlobalInfo& info,
                                        std::span<const pickle::Value> arguments);
 
-/// The dict of a tensor's bits: conjugated, negated. Whatever value a key has, PyTorch sets its bit. False: it is not
-/// empty, and a rule was told.
+/// Checks the dict of a tensor's conjugate and negative bits. PyTorch sets a bit whatever the key's
+/// value is. Returns false, after reporting a rule, if the dict is not empty.
 bool CheckTensorMetadata(pickle::Machine& machine, const pickle::Value& metadata);
 
-/// `torch/call-arguments` is told; always nothing.
+/// Reports `torch/call-arguments`; always returns std::nullopt.
 std::optional<pickle::Value> BadCall(pickle::Machine& machine, std::string subject,
                                      std::uint64_t found);
 std::optional<pickle::Value> BadCount(pickle::Machine& machine, std::size_t count);
@@ -27,7 +28,8 @@ std::optional<pickle::Value> BadArgument(pickle::Machine& machine,
                                          std::span<const pickle::Value> arguments,
                                          std::size_t index);
 
-/// A layout by its number (Value::bits of Kind::kLayout): "torch.strided". A qscheme: "torch.per_tensor_affine".
+/// The name of a layout by its number (Value::bits of Kind::kLayout): "torch.strided"; and of a
+/// qscheme: "torch.per_tensor_affine".
 std::string_view LayoutName(std::uint64_t number);
 std::string_view QschemeName(std::uint64_t number);
 

@@ -37,7 +37,7 @@ std::optional<Value> Rebuild::Find(Machine& machine, std::string_view module, st
   return Value::Of(Kind::kGlobal, found->index);
 }
 
-// Numbers behind the table are NumPy's names, then places in the user's list.
+// Numbers after those of the table are NumPy's names, then indices in the user's list.
 std::optional<Value> Rebuild::FindTrusted(Machine& machine, std::string_view module,
                                           std::string_view name) {
   if (tensorgate::internal::TrustAccess::Numpy(trusted_)) {
@@ -53,7 +53,7 @@ std::optional<Value> Rebuild::FindTrusted(Machine& machine, std::string_view mod
   return Value::Of(Kind::kGlobal, TrustedBegin() + *place);
 }
 
-// Told where it is named: finding it alone imports its module.
+// Reported where it is named: looking up the name already imports its module.
 void Rebuild::AddTrusted(Machine& machine, std::size_t number, std::string full) {
   used_.resize(std::max(used_.size(), number + 1));
   if (used_[number]) return;
@@ -176,7 +176,7 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
   if (version == 3) {
     if (items[6].kind != Kind::kDtype) return BadArgument(machine, items, 6);
     tensor.dtype = static_cast<ScalarType>(items[6].bits);
-    // Types with a storage class of their own do not travel this way.
+    // Types with their own storage class are not stored in this way.
     if (!storage.untyped || !Info(tensor.dtype).storage.empty()) {
       if (!machine.AddFinding(Rule::kTorchDtypeUnexpected,
                               {.text = std::string(Info(tensor.dtype).name)}))
@@ -188,7 +188,7 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
                        {.text = std::string(Info(tensor.dtype).name)});
     return std::nullopt;
   }
-  // PyTorch gives a tensor of v3 its data after its flag, which autograd refuses.
+  // For a tensor of v3, PyTorch assigns the data after the flag, which autograd refuses.
   const bool gradients = version != 3 && Info(tensor.dtype).gradients;
   if (tensor.requires_grad && !gradients) return BadArgument(machine, items, 4);
   if (items.size() > required && !CheckTensorMetadata(machine, items[required]))
@@ -199,7 +199,7 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
   return Value::Of(Kind::kTensor, tensors_.size() - 1);
 }
 
-// What stands in the hooks would be called by a backward pass.
+// A backward pass would call the functions in the hooks.
 bool Rebuild::Hooks(Machine& machine, const Value& hooks) {
   if (hooks.kind == Kind::kNone) return true;
   if (!IsMapping(hooks.kind)) {
@@ -238,7 +238,8 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
     reach.Add(shape[i].bits, stride[i].bits);
   }
   const std::uint64_t item = Info(tensor.dtype).bytes;
-  // Bytes of the storage that are a whole element of the tensor's type; they are the same but for a tensor of v3.
+  // The number of whole elements of the tensor's type in the storage; they differ from the
+  // storage's only for a tensor of v3.
   const std::uint64_t room = storage.bytes / item;
   tensor.elements = size.zero ? 0 : size.nonzero;
   if (size.Overflow(item) || (!size.zero && tensor.elements > kMaxBytes / item)) {
@@ -247,7 +248,7 @@ bool Rebuild::View(Machine& machine, TensorValue& tensor, const StorageValue& st
   }
   if (!reach.Inside(room)) {
     const Rule rule = size.zero ? Rule::kTorchViewOutsideEmpty : Rule::kTorchViewOutside;
-    // Of the last element the number is counted from 0.
+    // The index of the last element, counted from 0.
     const std::uint64_t needed =
         size.zero ? reach.last()
                   : tensorgate::internal::SaturatingAdd(reach.last(), std::uint64_t{1});
@@ -273,7 +274,7 @@ std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool stat
   tensor.place = machine.at();
   if (tensor.requires_grad && !Info(tensor.dtype).gradients) return BadArgument(machine, items, 1);
   if (!Hooks(machine, items[2])) return std::nullopt;
-  // Attributes are set on the object whatever their names.
+  // PyTorch sets attributes on the object whatever their names are.
   const bool empty = !state || items[3].kind == Kind::kNone ||
                      (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
                       machine.values().Attributes(items[3]).kind == Kind::kUndefined);

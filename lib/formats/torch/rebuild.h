@@ -1,12 +1,13 @@
-// What the names in a checkpoint mean: a schema of arguments for each call, tensors as views of storages, no code.
+// The meaning of the names in a checkpoint: a schema of arguments for each call, tensors as views
+// of storages, and no code.
 //
 //   torch::internal::Rebuild rebuild(torch::internal::Form::kZip);
 //   pickle::Machine machine(bytes, rebuild, options);
 //   const pickle::Outcome outcome = machine.Run();
 //   for (const torch::internal::TensorValue& tensor : rebuild.tensors()) …  // a value of kind kTensor holds its number
 //
-// Tensors are listed as they were rebuilt, also those that the result does not hold. Storages are listed once a key.
-// Texts are views of the pickle.
+// Tensors are listed in the order of rebuilding, including those that are not in the result.
+// Storages are listed once per key. Texts are views of the pickle.
 #ifndef TENSORGATE_FORMATS_TORCH_REBUILD_H_
 #define TENSORGATE_FORMATS_TORCH_REBUILD_H_
 
@@ -24,7 +25,7 @@
 
 namespace tensorgate::torch::internal {
 
-/// Bytes of a storage or a tensor, at most: PyTorch counts them in 64 bits with a sign.
+/// Maximum size of a storage or a tensor: PyTorch uses signed 64-bit sizes.
 inline constexpr std::uint64_t kMaxBytes = INT64_MAX;
 
 /// How a container names storages.
@@ -33,14 +34,15 @@ enum class Form : std::uint8_t {
   kLegacy,  ///< … and a view of the storage, or None.
 };
 
-/// A storage, as a persistent id names it. Its bytes are elsewhere: the record `data/<key>`, or behind the stream's pickles.
+/// A storage, as named by a persistent id. Its bytes are elsewhere: in the record `data/<key>`, or
+/// after the stream's pickles.
 struct StorageValue {
   std::string_view key, location;
   ScalarType dtype{};  ///< kUint8 if untyped.
   bool untyped = false;
   std::uint64_t numel = 0;
   std::uint64_t bytes = 0;   ///< numel * size of an element; at most 2^63-1.
-  std::uint64_t offset = 0;  ///< In the pickle, of the opcode that names it.
+  std::uint64_t offset = 0;  ///< Offset in the pickle of the opcode that names it.
 };
 
 /// A view of one storage.
@@ -49,10 +51,11 @@ struct TensorValue {
   ScalarType dtype{};
   bool requires_grad = false;
   bool is_parameter = false;
-  std::uint64_t offset = 0;  ///< In elements, of the first.
+  std::uint64_t offset = 0;  ///< Position of the first element, in elements.
   std::uint64_t elements = 0;
-  pickle::Value shape, stride;  ///< Tuples of integers from 0, in elements; of one length.
-  std::uint64_t place = 0;      ///< In the pickle, of the call that made it.
+  pickle::Value shape,
+      stride;               ///< Tuples of non-negative integers, in elements, with equal lengths.
+  std::uint64_t place = 0;  ///< Offset in the pickle of the call that created it.
 };
 
 class Rebuild final : public pickle::Policy {
@@ -85,24 +88,25 @@ class Rebuild final : public pickle::Policy {
   bool ReadStorage(pickle::Machine& machine, std::span<const pickle::Value> id,
                    StorageValue& storage);
   bool UnifyStorages(pickle::Machine& machine);
-  // A name of the user's list: NumPy's, then the entries' by the place of the name's first.
+  // A name of the trust list: NumPy's, then those of the entries, by the index of the name's first
+  // entry.
   std::optional<pickle::Value> FindTrusted(pickle::Machine& machine, std::string_view module,
                                            std::string_view name);
   void AddTrusted(pickle::Machine& machine, std::size_t number, std::string full);
   std::optional<pickle::Value> Numpy(pickle::Machine& machine, std::size_t place,
                                      const pickle::Value& arguments);
-  /// By an entry of the user's list; `place` is that of the name's first.
+  /// A call allowed by an entry of the trust list; `place` is the index of the name's first entry.
   std::optional<pickle::Value> Trusted(pickle::Machine& machine, std::size_t place, bool reduce,
                                        const pickle::Value& arguments);
 
   Form form_;
   TrustList trusted_;
-  std::vector<bool> used_;                                // names of it, by their numbers
-  tensorgate::internal::PodBuffer<pickle::Value> numpy_;  // that must have their states at the end
+  std::vector<bool> used_;  // names of it that are used, by their numbers
+  tensorgate::internal::PodBuffer<pickle::Value> numpy_;  // must have their states at the end
   tensorgate::internal::PodBuffer<TensorValue> tensors_;
-  tensorgate::internal::PodBuffer<StorageValue>
-      storages_;  // while the machine runs, one for each persistent id
-  tensorgate::internal::PodBuffer<pickle::Value> hooks_;  // that must still be empty at the end
+  // While the machine runs, one for each persistent id.
+  tensorgate::internal::PodBuffer<StorageValue> storages_;
+  tensorgate::internal::PodBuffer<pickle::Value> hooks_;  // must still be empty at the end
 };
 
 }  // namespace tensorgate::torch::internal

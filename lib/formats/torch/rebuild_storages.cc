@@ -1,4 +1,4 @@
-// The storages of a checkpoint, as its persistent ids name them.
+// The storages of a checkpoint, as named by its persistent ids.
 #include <algorithm>
 #include <string>
 
@@ -16,14 +16,15 @@ using pickle::Machine;
 using pickle::Value;
 using Items = std::span<const Value>;
 
-// Keys are compared with each other: in no profile they may be of any length.
+// Keys are compared with each other, so both profiles limit their length.
 constexpr std::size_t kLongestKey = 4096;
 
 constexpr tensorgate::internal::CharacterSet kKey(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
 
-// What torch.load restores (register_package in torch/serialization.py), where the machine has it: with an index or
-// without. Of the names that PrivateUse1 is given that of Ascend is met in published files.
+// Devices that torch.load restores to (register_package in torch/serialization.py) if the machine
+// has them, with or without an index. Of the names given to PrivateUse1, only Ascend's occurs in
+// published files.
 constexpr std::string_view kDeviceTypes[] = {"cuda", "mps", "xpu",          "hpu",
                                              "mtia", "npu", "privateuseone"};
 
@@ -31,7 +32,7 @@ bool IsKey(std::string_view key) {
   return !key.empty() && key.size() <= 64 && kKey.HasAll(key) && key != "." && key != "..";
 }
 
-// As torch.device takes it: no sign, no leading zero, 8 bits.
+// As accepted by torch.device: no sign, no leading zero, 8 bits.
 bool IsDeviceIndex(std::string_view digits) {
   if (digits.empty() || digits.size() > 3 || (digits.size() > 1 && digits[0] == '0')) return false;
   std::uint64_t index = 0;
@@ -75,7 +76,8 @@ std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
   }
   StorageValue storage;
   if (!ReadStorage(machine, items, storage)) return std::nullopt;
-  // A view of a storage: no writer since PyTorch 0.4 has it, and two keys then share bytes.
+  // A view of a storage: no writer since PyTorch 0.4 creates one, and two keys would then share
+  // bytes.
   if (form_ == Form::kLegacy && items[5].kind != Kind::kNone) {
     machine.AddFinding(Rule::kTorchPersistentId, {.found = 5, .text = ItemWords(items, 5)});
     return std::nullopt;
@@ -92,7 +94,7 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   const pickle::Values& values = machine.values();
   if (id[1].kind != Kind::kGlobal || id[1].bits >= Globals().size()) return bad(1);
   const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
-  // In a legacy stream PyTorch asks the class for its dtype: an untyped one has none.
+  // In a legacy stream PyTorch asks the class for its dtype, which an untyped one does not have.
   const bool untyped = type.role == Role::kUntypedStorage && form_ != Form::kLegacy;
   if (type.role != Role::kStorage && !untyped) {
     machine.AddFinding(Rule::kTorchStorageType,
@@ -138,7 +140,7 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   return true;
 }
 
-// One entry a key. PyTorch gives every later use of a key what the first one made.
+// One entry per key. PyTorch returns for every later use of a key what the first one created.
 bool Rebuild::UnifyStorages(Machine& machine) {
   const std::span<StorageValue> all = storages_.span();
   tensorgate::internal::PodBuffer<std::uint32_t> hashes, places;

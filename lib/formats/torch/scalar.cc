@@ -7,8 +7,9 @@ namespace {
 
 using enum ScalarType;
 
-// A float4_e2m1fn_x2 element is a byte of two numbers: its shape counts bytes, safetensors' F4 counts numbers, so there is
-// no equal tensor. The types of 1 to 7 bits exist as names; PyTorch stores no tensor of them.
+// A float4_e2m1fn_x2 element is a byte with two numbers. Its shape counts bytes, while the shape of
+// safetensors' F4 counts numbers, so there is no equal tensor. The types of 1 to 7 bits exist as
+// names, but PyTorch stores no tensors of them.
 constexpr std::array<ScalarInfo, kScalarTypeCount> kTypes = {{
     {kFloat64, "float64", "DoubleStorage", 8, true, true, DType::kF64},
     {kFloat32, "float32", "FloatStorage", 4, true, true, DType::kF32},

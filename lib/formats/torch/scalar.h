@@ -1,4 +1,4 @@
-// PyTorch's element types: the names under which checkpoints know them, and what they are here.
+// PyTorch's element types: their names in checkpoints, and their properties.
 #ifndef TENSORGATE_FORMATS_TORCH_SCALAR_H_
 #define TENSORGATE_FORMATS_TORCH_SCALAR_H_
 
@@ -64,12 +64,12 @@ enum class ScalarType : std::uint8_t {
 struct ScalarInfo {
   ScalarType type;
   std::string_view name;     ///< "float32", a member of the module torch.
-  std::string_view storage;  ///< "FloatStorage"; "" where the type travels in an UntypedStorage.
-  std::uint8_t bytes;        ///< Of one element in a storage; a packed pair counts as one element.
-  bool
-      tensors;  ///< Tensors of it can be rebuilt here: plain numbers, not quantised, of whole bytes.
+  std::string_view storage;  ///< "FloatStorage"; "" if the type is stored in an UntypedStorage.
+  std::uint8_t bytes;  ///< Size of one element in a storage; a packed pair counts as one element.
+  /// Tensors of it can be rebuilt: plain numbers of whole bytes, not quantized.
+  bool tensors;
   bool gradients;              ///< They can require gradients.
-  std::optional<DType> dtype;  ///< The same numbers under safetensors' names, if it has them.
+  std::optional<DType> dtype;  ///< The equivalent safetensors dtype, if there is one.
 };
 
 inline constexpr int kScalarTypeCount = 46;

@@ -15,7 +15,7 @@ namespace {
 using pickle::Kind;
 
 constexpr std::size_t kMaxEntries = 1000, kMaxOfOneName = 16, kMaxArguments = 64;
-// A report tells this much of a name.
+// A report shows this much of a name.
 constexpr std::size_t kLongestName = 256;
 constexpr std::string_view kBlank = " \t\r";
 // Not an entry, but a schema of its own (numpy.h).
@@ -30,7 +30,8 @@ std::string_view Trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-// What stands before the first `mark`; all that there is if none does. The text goes on behind it.
+// Returns the text before the first of `marks`, or all of it if there is none, and removes it
+// together with the mark.
 std::string_view TakeTo(std::string_view& text, std::string_view marks) {
   const std::size_t end = std::min(text.find_first_of(marks), text.size());
   const std::string_view taken = text.substr(0, end);
@@ -46,7 +47,7 @@ class EntryParser {
  public:
   explicit EntryParser(std::string_view line) : rest_(Trim(line)) {}
 
-  /// Empty: `reason` says why.
+  /// std::nullopt: `reason` says why.
   std::optional<TrustedCall> Parse() {
     TrustedCall call;
     const bool good = Name(call) && Make(call) && State(call);
@@ -80,7 +81,7 @@ class EntryParser {
     return Fail(call.FullName() + " is one of PyTorch's own names, which a list cannot change");
   }
 
-  // `word(inside)` at the front.
+  // Takes `word(inside)` from the front.
   bool Form(std::string_view& word, std::string_view& inside) {
     const std::size_t open = rest_.find('('), close = rest_.find(')', open);
     if (close == rest_.npos) return Fail(kForm);

@@ -1,4 +1,4 @@
-// The entries of a user's list, as the machine's policy asks them.
+// The entries of a user's trust list, as used by the machine's policy.
 #ifndef TENSORGATE_FORMATS_TORCH_TRUST_H_
 #define TENSORGATE_FORMATS_TORCH_TRUST_H_
 
@@ -14,7 +14,7 @@
 
 namespace tensorgate::internal {
 
-/// Kinds of values, a bit each.
+/// Kinds of values, one bit each.
 using Kinds = std::uint32_t;
 constexpr bool Holds(Kinds kinds, pickle::Kind kind) {
   return (kinds >> static_cast<unsigned>(kind) & 1) != 0;
@@ -22,9 +22,9 @@ constexpr bool Holds(Kinds kinds, pickle::Kind kind) {
 
 struct TrustedCall {
   std::string module, name;
-  bool reduce = false;  ///< Or NEWOBJ.
+  bool reduce = false;  ///< REDUCE; otherwise NEWOBJ.
   std::vector<Kinds> arguments;
-  Kinds state = 0;  ///< Of what BUILD may give; none: no BUILD.
+  Kinds state = 0;  ///< Kinds that BUILD may use; none: no BUILD.
 
   std::string FullName() const { return module + "." + name; }
 };
@@ -36,13 +36,13 @@ struct TrustAccess {
   static TrustList Make(std::vector<TrustedCall> calls, bool numpy);
 };
 
-/// By an entry, or by the line `numpy`.
+/// True if an entry, or the line `numpy`, allows the name.
 bool Trusts(const TrustList& list, std::string_view module, std::string_view name);
 
-/// The place of the first entry of that name.
+/// The index of the first entry with this name.
 std::optional<std::size_t> FindTrusted(const TrustList& list, std::string_view module,
                                        std::string_view name);
-/// From `first` on, of the same name, the one that lets such a call pass.
+/// The entry from `first` on, with the same name, that allows such a call.
 std::optional<std::size_t> MatchTrusted(const TrustList& list, std::size_t first, bool reduce,
                                         std::span<const pickle::Value> arguments);
 

@@ -43,24 +43,24 @@ std::string Hexadecimal(std::string_view little_endian) {
   return text;
 }
 
-// What holds the attributes of an OrderedDict, as in the tensors' paths.
+// The key for the attributes of an OrderedDict, as in the tensors' paths.
 constexpr std::string_view kAttributes = "__dict__";
 
 struct Level {
   Value object;
   std::size_t child = 0;
-  bool wrapped = false;     // in an object of one key
-  bool attributes = false;  // were written
-  bool pairs = false;       // of a mapping: as a list of key and value
+  bool wrapped = false;     // inside an object with one key
+  bool attributes = false;  // already written
+  bool pairs = false;       // a mapping written as a list of key and value
 };
 
-// JSON has texts as keys, and readers of it do not agree on what two equal ones mean: 1 and "1" are two here.
+// JSON keys are strings, and readers disagree about duplicates: 1 and "1" are different keys here.
 bool KeysCollide(const pickle::Values& values, const Value& mapping) {
   const std::span<const Value> items = values.Items(mapping);
   const bool attributes = values.Attributes(mapping).kind != Kind::kUndefined;
   bool texts = !attributes;
   for (std::size_t i = 0; i < items.size(); i += 2) texts &= items[i].IsString();
-  if (texts) return false;  // no two are equal
+  if (texts) return false;  // text keys are unique
   std::vector<std::string> keys;
   if (attributes) keys.emplace_back(kAttributes);
   for (std::size_t i = 0; i < items.size(); i += 2) {

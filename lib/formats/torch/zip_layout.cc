@@ -1,5 +1,5 @@
-// A checkpoint as torch.save has written it since 1.6: a folder in a ZIP archive, of `data.pkl`, a
-// record for each storage, and a few small records.
+// A checkpoint as torch.save has written it since 1.6: a folder in a ZIP archive with `data.pkl`,
+// one record for each storage, and a few small records.
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -22,7 +22,7 @@ using tensorgate::internal::HashName;
 using zip::internal::Archive;
 using zip::internal::Member;
 
-// Of the small records' contents; PyTorch's longest has 40 bytes.
+// Maximum size of a small record; PyTorch's longest has 40 bytes.
 constexpr std::uint64_t kSmallRecord = 64;
 constexpr std::uint64_t kNewestVersion = 10;
 
@@ -42,7 +42,7 @@ bool IsByteOrder(std::string_view text) { return text == "little" || text == "bi
 bool IsSerializationId(std::string_view text) { return IsDigits(text) && text.size() <= 40; }
 bool IsOne(std::string_view text) { return text == "1"; }
 
-// Powers of two, from the usual alignment on.
+// Powers of two, starting with the default alignment.
 constexpr std::array<std::string_view, 7> kAlignments = {"64",   "128",  "256", "512",
                                                          "1024", "2048", "4096"};
 
@@ -109,11 +109,11 @@ class ZipLayout final : public Container {
   Archive archive_;
   zip::internal::Reader reader_;
   Step step_ = Step::kArchive;
-  std::string root_;  // with its slash
+  std::string root_;  // includes its slash
   std::optional<std::uint32_t> pickle_;
   std::vector<std::pair<std::uint32_t, const SmallRecord*>> small_;
   std::size_t next_small_ = 0;
-  std::optional<ComputedPlaces> places_;  // where the archive lets PyTorch compute them
+  std::optional<ComputedPlaces> places_;  // if the archive lets PyTorch compute them
   std::uint64_t alignment_ = kUsualAlignment;
   std::array<std::byte, kSmallRecord> buffer_{};
   std::size_t wanted_ = 0;
@@ -153,7 +153,7 @@ void ZipLayout::AfterArchive() {
   WantSmall();
 }
 
-// PyTorch takes the folder of the first entry as the root of all.
+// PyTorch uses the folder of the first entry as the root.
 bool ZipLayout::FindRoot() {
   if (archive_.members.empty()) {
     builder_.Add(Rule::kTorchPickleMissing, archive_.directory_offset);
@@ -176,7 +176,7 @@ std::optional<std::uint32_t> ZipLayout::FindMember(std::string_view name) const 
   const auto found = archive_.index.Find(
       folded, HashName(folded), [this](std::uint32_t i) { return archive_.FoldedName(i); });
   if (!found || archive_.last.empty()) return found;
-  return archive_.last[*found];  // of equal names PyTorch takes the last
+  return archive_.last[*found];  // for equal names PyTorch uses the last
 }
 
 void ZipLayout::FindMembers() {
@@ -263,7 +263,8 @@ void ZipLayout::OnPickle() {
   if (!builder_.HasError()) CheckRecordNames();
 }
 
-// Each storage has its record, of its name and size, where PyTorch computes it; each record its storage.
+// Each storage must have a record with its name and size, where PyTorch computes it; each record
+// must have a storage.
 void ZipLayout::PlaceStorages() {
   std::vector<bool> used(archive_.members.size());
   if (FindMember(kLayoutRecord)) places_.emplace(root_, alignment_);
@@ -277,7 +278,7 @@ void ZipLayout::PlaceStorages() {
     }
     const Member& member = At(*found);
     used[*found] = true;
-    // So no two keys have one record: keys differ.
+    // Therefore no two keys share a record: keys differ.
     if (archive_.NameOf(member) != root_ + name) {
       builder_.Add(Rule::kTorchRecordCase, place,
                    {.subject = storage.key, .found_text = archive_.NameOf(member)});
@@ -303,10 +304,10 @@ void ZipLayout::CheckPlace(const StorageValue& storage, const Member& member) {
   if (place == member.data_offset) return;
   builder_.Add(Rule::kTorchRecordPlace, contents_.pickle_offset + storage.offset,
                {.found = member.data_offset, .allowed = place, .subject = storage.key});
-  places_.reset();  // all that follow would be elsewhere, too
+  places_.reset();  // all later ones would differ, too
 }
 
-// What a writer may choose of the members' names: the folder, then the storages' keys.
+// The member names that a writer may choose: the folder, then the storages' keys.
 void ZipLayout::CheckRecordNames() {
   const std::span<const StorageValue> storages = contents_.rebuild->storages();
   const std::string_view folder = std::string_view(root_).substr(0, root_.size() - 1);
@@ -333,7 +334,8 @@ void ZipLayout::CompareCrc(const Member& member, std::uint32_t crc) {
   AddFor(rule, member, {.found = crc, .allowed = member.crc});
 }
 
-// All but data.pkl and the small records, which were compared when they were read.
+// All members but data.pkl and the small records, whose checksums were compared when they were
+// read.
 std::vector<std::uint32_t> ZipLayout::UnreadMembers() const {
   std::vector<bool> read(archive_.members.size());
   read[*pickle_] = true;

@@ -1,4 +1,4 @@
-// Memory for tensors: aligned like the file that it is read from, in huge pages where it is large.
+// Memory for tensors: aligned like the file it is read from, and in huge pages if it is large.
 //
 //   tensorgate::Result<tensorgate::Buffer> buffer = tensorgate::Buffer::Allocate(100'000'000);
 //   if (!buffer) return;  // io/out-of-memory
@@ -7,10 +7,10 @@
 //   tensorgate::Buffer owner = std::move(*buffer);  // the bytes stay where they are
 //   std::printf("%zu bytes\n", owner.size());
 //
-// What is new in it has no value. Copying from the page cache is up to three times as slow into
-// memory that lies otherwise within its page than the file does, and first touches of 4 KiB pages
-// cost more than the copy: both is what this class is for. Owned by one, movable; one thread at a
-// time.
+// New memory is uninitialized. Copying from the page cache is up to three times slower when the
+// memory's offset within its page differs from the file's, and the first touch of a 4 KiB page
+// costs more than copying it. This class avoids both. A buffer has one owner and can be moved. Not
+// thread-safe: use it from one thread at a time.
 #ifndef TENSORGATE_BUFFER_H_
 #define TENSORGATE_BUFFER_H_
 
@@ -26,8 +26,8 @@ namespace tensorgate {
 
 class TENSORGATE_API Buffer {
  public:
-  /// `size` bytes whose address is `offset` modulo the page (modulo 64, below 64 KiB).
-  /// 0 is aligned for every dtype. Fails with `io/out-of-memory`.
+  /// `size` bytes at an address that equals `offset` modulo the page size (modulo 64 for buffers
+  /// below 64 KiB). An offset of 0 is aligned for every dtype. Fails with `io/out-of-memory`.
   static Result<Buffer> Allocate(std::uint64_t size, std::uint64_t offset = 0);
 
   Buffer() = default;
@@ -49,7 +49,7 @@ class TENSORGATE_API Buffer {
 
  private:
   std::span<std::byte> bytes_;
-  std::span<std::byte> block_;  // what was allocated
+  std::span<std::byte> block_;  // the whole allocation
   bool mapped_ = false;
 };
 

@@ -1,4 +1,4 @@
-// A model's tensors, proven and ready to be read: one file, or many files as one.
+// A model's tensors, verified and ready to be read, from one file or from many files as one.
 //
 //   auto checkpoint = tensorgate::Checkpoint::OpenPath("model.safetensors");
 //   if (!checkpoint) return;  // checkpoint.error() is the report
@@ -9,26 +9,29 @@
 //   }
 //   tensorgate::Result<tensorgate::Loaded> all = checkpoint->LoadAll();  // in parallel
 //
-// A file is safetensors or a checkpoint of PyTorch's (torch.h), which its content decides as in a scan.
-// Of the latter, tensors are named by their paths (`model.layers.0.weight`), may have strides and share
-// bytes; all are read in C order. One whose dtype safetensors lacks keeps it from opening
-// (`use/no-dtype`). Anything else is refused by the report that a scan gives, such as `unsupported`; an accepted file
-// without tensors, such as a pickle of plain values, by `use/no-tensors`.
+// A file is either safetensors or a PyTorch checkpoint (torch.h); its content decides, as in a
+// scan. Tensors of a PyTorch checkpoint are named by their paths (`model.layers.0.weight`) and may
+// have strides and share bytes; all are read in C order. A checkpoint with a tensor whose dtype
+// safetensors lacks does not open (`use/no-dtype`). Any other file fails with the report that a
+// scan would give, such as `unsupported`. An accepted file without tensors, such as a pickle of
+// plain values, fails with `use/no-tensors`.
 //
 // Guarantees: a `Checkpoint` exists only if every check of the strict profile passed. Opening reads
-// the header alone, a tensor's bytes are read when they are asked for. Each call that reads delivers
-// everything or an error; after an error the bytes in the caller's buffer have no value.
+// only the header; a tensor's bytes are read when they are requested. Each call that reads delivers
+// everything or an error; after an error the contents of the caller's buffer are unspecified.
 //
-// A file that others change: the checked header is in memory of our own and cannot change. After
-// every read the file's size, times and identity are compared with those at opening; if they differ,
-// the call fails (`io/changed`, or `io/short-read` if it was cut), so bytes written before or while
-// they were read are not passed on, as far as the file's times tell: a writer within the same tick of
-// the clock, or one that goes by a mapping, need not be seen. `Map` is another matter, see there.
+// If other processes change the file: the checked header is in private memory and cannot change.
+// After every read, the file's size, timestamps and identity are compared with those at opening. If
+// they differ, the call fails (`io/changed`, or `io/short-read` if the file was truncated), so
+// bytes written before or during the read are not passed on, as far as the file's timestamps can
+// show: a write within the same clock tick, or through a mapping, may go unnoticed. `Map` gives
+// none of these guarantees, see below.
 //
-// Lifetime: names and `TensorRef`s are views into the checkpoint and die with it; moving it keeps
-// them. Threads: a const `Checkpoint` may be used by many; a source that is not concurrent is read by
-// one of them at a time. No call throws; running out of memory is `io/out-of-memory`. On a big-endian
-// machine nothing opens (`use/big-endian`).
+// Lifetime: names and `TensorRef`s are views into the checkpoint and are valid as long as it is;
+// moving the checkpoint keeps them valid. Threads: a const `Checkpoint` may be used by many
+// threads; a source that is not concurrent is read by one of them at a time. No call throws;
+// running out of memory is `io/out-of-memory`. On a big-endian machine nothing opens
+// (`use/big-endian`).
 #ifndef TENSORGATE_CHECKPOINT_H_
 #define TENSORGATE_CHECKPOINT_H_
 
@@ -64,24 +67,25 @@ struct CheckpointData;
 
 /// How tensors are read; the defaults suit files on disk.
 struct LoadOptions {
-  /// How many may read at once, the caller's thread among them. 0: as many as there are processors,
-  /// 16 at most. Small amounts are read by the caller's alone, and so is a source that is not
-  /// concurrent.
+  /// Number of threads that may read at once, including the caller's. 0: one for each processor, up
+  /// to 16. Small amounts, and sources that are not concurrent, are read by the caller's thread
+  /// only.
   unsigned threads = 0;
-  /// Bytes that one thread reads in one go; progress and cancellation come between.
+  /// Bytes that one thread reads at a time; progress and cancellation are handled between blocks.
   std::size_t block = std::size_t{8} << 20;
-  /// Called on the caller's thread after its own blocks and at the end: bytes so far, and in all.
-  /// False cancels (`use/cancelled`), unless all have come. What it throws cancels, too.
-  std::function<bool(std::uint64_t done, std::uint64_t all)> progress;
-  /// Tensors of a PyTorch checkpoint can share bytes of their file, or repeat them (`expand`): a few
-  /// bytes can claim terabytes. One call gives at most four times the bytes of the file and so many
-  /// more; it fails with `use/expands` before it allocates or reads anything.
+  /// Progress callback, called on the caller's thread after each of its blocks and at the end:
+  /// bytes read so far, total bytes. Returning false cancels with `use/cancelled`, unless
+  /// everything has been read. An exception cancels, too.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+  /// Tensors of a PyTorch checkpoint can share or repeat (`expand`) bytes of their file: a few
+  /// bytes can claim terabytes. One call returns at most `4 * file size + repeated_bytes` bytes; a
+  /// larger request fails with `use/expands` before anything is allocated or read.
   std::uint64_t repeated_bytes = std::uint64_t{64} << 20;
-  /// Cancels once it is true; may be set by any thread.
+  /// Cancels once it is true; any thread may set it.
   const std::atomic<bool>* cancel = nullptr;
 };
 
-/// Where a tensor shall go: as many bytes as the tensor has.
+/// Destination of one tensor; `into` must have exactly the tensor's size in bytes.
 struct Destination {
   std::size_t index = 0;
   std::span<std::byte> into;
@@ -91,11 +95,11 @@ struct Destination {
 class Loaded {
  public:
   std::size_t size() const { return tensors_.size(); }
-  /// The bytes of the `i`-th of those that were asked for; aligned for its dtype. The same tensor
-  /// asked for twice is there once. `i` must be below size().
+  /// The bytes of the `i`-th requested tensor, aligned for its dtype. A tensor requested twice is
+  /// stored once. Requires `i < size()`.
   std::span<std::byte> bytes(std::size_t i) { return tensors_[i]; }
   std::span<const std::byte> bytes(std::size_t i) const { return tensors_[i]; }
-  /// All of it, gaps of less than a page included.
+  /// The whole block, including gaps of less than a page.
   const Buffer& buffer() const { return buffer_; }
 
  private:
@@ -112,25 +116,32 @@ struct Slice {
 
 /// One file of a checkpoint.
 struct Part {
-  std::string_view path;            ///< As it was opened; empty for a descriptor or a source.
-  std::uint64_t size = 0;           ///< Of the file.
-  const Report* report = nullptr;   ///< Accepted; its warnings and notes.
-  const ModelFile* file = nullptr;  ///< What is proven; `file->As<safetensors::File>()`.
-  Source* source = nullptr;         ///< Where its bytes come from: `descriptor()`, `memory()`.
+  /// The path as it was opened; empty for a descriptor or a source.
+  std::string_view path;
+  /// Size of the file in bytes.
+  std::uint64_t size = 0;
+  /// Accepted; holds the file's warnings and notes.
+  const Report* report = nullptr;
+  /// The verified contents; `file->As<safetensors::File>()` gives the format's own class.
+  const ModelFile* file = nullptr;
+  /// The source of its bytes: `descriptor()`, `memory()`.
+  Source* source = nullptr;
 };
 
 class TENSORGATE_API Checkpoint {
  public:
-  /// One file; or, by its index or the folder that holds it (see shards.h), all shards of
-  /// a checkpoint as one: each is opened once and held, so that a thousand of them need a thousand
-  /// descriptors (where the system gives no more, `checkpoint/shard-undecided`). Checks by the strict
-  /// profile whatever `options.profile` says.
+  /// Opens one file, or all shards of a checkpoint as one, given its index or the folder that
+  /// contains it (see shards.h). Each shard is opened once and kept open, so a thousand shards need
+  /// a thousand descriptors; if the system has none left, opening fails with
+  /// `checkpoint/shard-undecided`. Always checks by the strict profile, whatever `options.profile`
+  /// is.
   static std::expected<Checkpoint, Report> OpenPath(const std::string& path,
                                                     const CheckOptions& options = {});
-  /// By a duplicate of the descriptor: the caller's may be closed; its file offset is not used.
+  /// Uses a duplicate of the descriptor: the caller may close the original. Its file offset is
+  /// neither used nor changed.
   static std::expected<Checkpoint, Report> OpenDescriptor(int descriptor,
                                                           const CheckOptions& options = {});
-  /// Memory of the caller's, which must outlive the checkpoint and not change.
+  /// Caller-owned memory, which must outlive the checkpoint and must not change.
   static std::expected<Checkpoint, Report> OpenBytes(std::span<const std::byte> bytes,
                                                      const CheckOptions& options = {});
   static std::expected<Checkpoint, Report> Open(std::unique_ptr<Source> source,
@@ -140,62 +151,64 @@ class TENSORGATE_API Checkpoint {
   Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();
 
-  /// Tensors of all parts; those of one part in the order of their data.
+  /// Number of tensors in all parts. Tensors are ordered by part, then by the position of their
+  /// data.
   std::size_t tensor_count() const;
-  /// All of them as `TensorRef`s, in that order.
+  /// All tensors as `TensorRef`s, in that order.
   auto tensors() const {
     return TensorRange<Checkpoint, &Checkpoint::TensorAt>(*this, tensor_count());
   }
-  /// `index` must be below tensor_count(); a larger one ends the program.
+  /// Requires `index < tensor_count()`; aborts otherwise.
   std::string_view name(std::size_t index) const;
-  /// `use/no-such-tensor` if `index` is not below tensor_count().
+  /// Fails with `use/no-such-tensor` if `index` is not below tensor_count().
   Result<TensorRef> tensor(std::size_t index) const;
   std::optional<std::size_t> Find(std::string_view name) const;
 
-  /// Of the file, the index or the folder as it was opened; empty for a descriptor or a source.
+  /// Path of the file, index or folder as it was opened; empty for a descriptor or a source.
   std::string_view path() const;
 
-  /// Of the first part.
+  /// Metadata of the first part.
   std::size_t metadata_count() const;
-  /// `index` must be below metadata_count(); a larger one ends the program.
+  /// Requires `index < metadata_count()`; aborts otherwise.
   MetadataEntry metadata(std::size_t index) const;
   std::optional<MetadataValue> FindMetadata(std::string_view key) const;
 
   /// At least one; shards are in the order of their names.
   std::size_t part_count() const;
-  /// `index` must be below part_count(); a larger one ends the program.
+  /// Requires `index < part_count()`; aborts otherwise.
   Part part(std::size_t index) const;
   const Report& report() const;
 
-  /// Fills `into`, which must have the tensor's number of bytes (`use/wrong-size`).
+  /// Fills `into`, whose size must be the tensor's size in bytes (otherwise `use/wrong-size`).
   Result<void> ReadInto(std::size_t index, std::span<std::byte> into,
                         const LoadOptions& options = {}) const;
-  /// The same into memory of its own.
+  /// Reads into a new buffer.
   Result<Buffer> Read(std::size_t index, const LoadOptions& options = {}) const;
-  /// Bytes of a part as they stand in its file.
+  /// Reads bytes of one part as they are in its file, from `offset` on.
   Result<void> ReadRange(std::size_t part, std::uint64_t offset, std::span<std::byte> into,
                          const LoadOptions& options = {}) const;
 
-  /// What `subscripts` choose of a tensor, and what reading it costs.
+  /// The part of a tensor that `subscripts` select, and the cost of reading it.
   Result<SlicePlan> PlanSlice(std::size_t index, std::span<const Subscript> subscripts) const;
-  /// Fills `into`, which must have the slice's number of bytes (`SlicePlan::bytes`).
+  /// Fills `into`, whose size must be `SlicePlan::bytes`.
   Result<void> ReadSliceInto(std::size_t index, std::span<const Subscript> subscripts,
                              std::span<std::byte> into, const LoadOptions& options = {}) const;
   Result<Slice> ReadSlice(std::size_t index, std::span<const Subscript> subscripts,
                           const LoadOptions& options = {}) const;
 
-  /// Many tensors into one block that is laid out as the files are, so that neighbours come in one
-  /// go. Memory: the tensors', and less than a page for each group of neighbours.
+  /// Reads many tensors into one block arranged like the files, so that neighboring tensors are
+  /// read together. Needs memory for the tensors, and less than a page for each group of neighbors.
   Result<Loaded> Load(std::span<const std::size_t> which, const LoadOptions& options = {}) const;
   Result<Loaded> LoadAll(const LoadOptions& options = {}) const;
-  /// Many tensors, each into memory of the caller's, which must not overlap.
+  /// Reads many tensors, each into caller-owned memory. The destinations must not overlap.
   Result<void> LoadInto(std::span<const Destination> into, const LoadOptions& options = {}) const;
 
-  /// A part's file through a private mapping: nothing is read yet. Its risk is told in mapping.h.
-  /// Fails with `use/not-mappable` where the source is no file and not memory.
+  /// Maps a part's file privately; nothing is read yet. mapping.h describes the risks. Fails with
+  /// `use/not-mappable` if the source is neither a file nor memory.
   Result<Mapping> Map(std::size_t part, const MapOptions& options = {}) const;
 
-  /// `io/changed` if a file of it is known to have changed since it was opened.
+  /// Fails with `io/changed` if a file of the checkpoint is known to have changed since it was
+  /// opened.
   Result<void> CheckUnchanged() const;
 
  private:

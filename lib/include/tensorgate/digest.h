@@ -1,4 +1,4 @@
-// SHA-256 of what files hold, whatever the form in which they hold it, and of headers.
+// SHA-256 of the tensors in files, whatever their format, and of safetensors headers.
 //
 //   const std::vector<float> weight(1000);
 //   const std::vector<tensorgate::TensorData> tensors = {
@@ -6,7 +6,8 @@
 //        .data = std::as_bytes(std::span(weight))}};
 //   if (auto hash = tensorgate::HashContent(tensors)) std::puts(hash->content.c_str());
 //
-// A library of its own, `tensorgate::digest`, which links OpenSSL; the rest of tensorgate does not. Only what says so throws.
+// This is a separate library, `tensorgate::digest`, which links OpenSSL; the rest of tensorgate
+// does not. Functions throw only where stated.
 #ifndef TENSORGATE_DIGEST_H_
 #define TENSORGATE_DIGEST_H_
 
@@ -25,33 +26,36 @@
 namespace tensorgate {
 
 struct ContentHash {
-  /// SHA-256 of the bytes of each tensor, as given.
+  /// SHA-256 of the bytes of each tensor, in the order given, as 64 hexadecimal digits.
   std::vector<std::string> tensors;
-  /// SHA-256 of the lines that HashLine makes of the tensors, each with a line feed, sorted by the bytes
-  /// of their names: the same for every order, header, metadata and number of shards.
+  /// SHA-256 of the tensors' HashLines, each followed by a line feed, sorted by the bytes of the
+  /// tensors' names. It does not depend on the order, the header, the metadata or the number of
+  /// shards.
   std::string content;
 };
 
-/// Reads all data once, in the order given. Tensors in memory or in sources; others are `save/misuse`.
+/// Reads all data once, in the order given. The data must be in memory or in a source; anything
+/// else is `save/misuse`.
 TENSORGATE_API Result<ContentHash> HashContent(std::span<const TensorData> tensors);
 
-/// `SHA256 DTYPE [2,3] "name"`: the name as a JSON string in ASCII. Throws std::bad_alloc.
+/// `SHA256 DTYPE [2,3] "name"`, with the name as a JSON string in ASCII. Throws std::bad_alloc.
 TENSORGATE_API std::string HashLine(const TensorData& tensor, const std::string& sha256);
 
-/// Numbers of the tensors, sorted by the bytes of their names. Throws std::bad_alloc.
+/// Indices of the tensors, sorted by the bytes of their names. Throws std::bad_alloc.
 TENSORGATE_API std::vector<std::uint32_t> SortedByName(std::span<const TensorData> tensors);
 
-/// Takes the bytes of a safetensors file in order and hashes the first 8 + n of them, n being what the first 8 say. Its
-/// constructor throws std::bad_alloc.
+/// Takes the bytes of a safetensors file in order and hashes the first 8 + n of them, where n is
+/// the number in the first 8 bytes. The constructor throws std::bad_alloc.
 class TENSORGATE_API HeaderDigest {
  public:
   HeaderDigest();
   HeaderDigest(HeaderDigest&&) noexcept;
   HeaderDigest& operator=(HeaderDigest&&) noexcept;
   ~HeaderDigest();
-  /// Bytes at `offset`; what was seen before is skipped, a gap ends it.
+  /// Adds the bytes at `offset`. Bytes that were already seen are skipped; after a gap there is no
+  /// digest.
   void Add(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// 64 hexadecimal digits, once; "" if not all of the header came.
+  /// 64 hexadecimal digits; "" if the header is incomplete. Call once.
   std::string Hex();
 
  private:
@@ -59,8 +63,8 @@ class TENSORGATE_API HeaderDigest {
   std::unique_ptr<State> state_;
 };
 
-/// Passes reads on to another source and hashes the header in what they deliver: the very bytes that are checked, not those of
-/// a second reading.
+/// Forwards reads to another source and hashes the header from the bytes they return, so that the
+/// digest is of the very bytes that were checked and not of a second reading.
 class DigestSource final : public Source {
  public:
   explicit DigestSource(Source& inner) : inner_(inner) {}

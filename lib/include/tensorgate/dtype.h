@@ -45,27 +45,29 @@ inline constexpr int kDTypeCount = 22;
 
 /// Bits of one element: 4, 6, 8, 16, 32 or 64.
 TENSORGATE_API unsigned Bits(DType dtype);
-/// As the format spells it: "F8_E4M3".
+/// As spelled in the format: "F8_E4M3".
 TENSORGATE_API std::string_view Name(DType dtype);
-/// By the format's spelling, which is case-sensitive.
+/// Finds a dtype by the format's spelling, which is case-sensitive.
 TENSORGATE_API std::optional<DType> FindDType(std::string_view name);
 
-/// What the elements of a tensor are: a dtype, or a type that only one format has, such as GGUF's blocks of quantized
-/// numbers. Elements are stored in blocks: 1 element in 4 bytes (F32), 2 in 1 (F4), 256 in 144 (Q4_K).
+/// The type of a tensor's elements: a dtype, or a type that only one format has, such as GGUF's
+/// blocks of quantized numbers. Elements are stored in blocks: 1 element in 4 bytes (F32), 2 in 1
+/// (F4), 256 in 144 (Q4_K).
 struct TENSORGATE_API ElementType {
   constexpr ElementType() = default;
   ElementType(DType from);  // NOLINT: a dtype is an element type
-  /// `name` must outlive whatever has the type: a literal, or a text of the file.
+  /// `name` must outlive everything that has this type: a literal, or text in the file.
   constexpr ElementType(std::string_view type, std::uint32_t elements, std::uint32_t bytes)
       : name(type), block_elements(elements), block_bytes(bytes) {}
 
   std::string_view name = "none";    ///< "F32", "Q4_K"
   std::uint32_t block_elements = 1;  ///< At least 1.
   std::uint32_t block_bytes = 1;
-  std::optional<DType> dtype =
-      {};  ///< None: the bytes can be read, but arrays have no such elements.
+  /// Not set: the bytes can be read, but arrays have no such element type.
+  std::optional<DType> dtype = {};
 
-  /// Bytes of one element where it has whole ones, as a power of two, else 1: what it is aligned for in memory.
+  /// Alignment of the elements in memory, a power of two: the bytes of one element, or 1 if an
+  /// element does not have a whole number of bytes.
   std::uint32_t alignment() const;
   friend bool operator==(const ElementType&, const ElementType&) = default;
 };

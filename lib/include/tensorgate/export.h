@@ -1,6 +1,6 @@
-// What a shared build of the library shows.
+// Which symbols a shared build of the library exports.
 //
-//   TENSORGATE_API int OfTheLibrary(int);  // a declaration of this project
+//   TENSORGATE_API int OfTheLibrary(int);  // declared and exported by this library
 //
 // Everything else is compiled with hidden visibility.
 #ifndef TENSORGATE_EXPORT_H_
@@ -8,7 +8,7 @@
 
 #if defined(__GNUC__)
 #define TENSORGATE_API __attribute__((visibility("default")))
-/// A class within one that is shown.
+/// For a private class inside an exported class.
 #define TENSORGATE_LOCAL __attribute__((visibility("hidden")))
 #else
 #define TENSORGATE_API

@@ -1,12 +1,12 @@
-// What a check may cost, and by which rules it judges.
+// The limits of a check, and the rules it applies.
 //
 //   tensorgate::CheckOptions options;
-//   options.limits.tensors = 50'000;          // a tighter cap than the format has
+//   options.limits.tensors = 50'000;          // stricter than the format's own cap
 //   options.profile = tensorgate::Profile::kReference;
 //   options.deadline = tensorgate::DeadlineIn(std::chrono::seconds(30));
 //
-// The defaults accept everything that the format itself allows. Hitting a limit gives the verdict
-// `undecided` with the finding `limit/...` that names it, never `accepted`.
+// The defaults accept everything that the format itself allows. Exceeding a limit never gives
+// `accepted`: the verdict is `undecided`, with a finding `limit/...` that names the limit.
 #ifndef TENSORGATE_LIMITS_H_
 #define TENSORGATE_LIMITS_H_
 
@@ -23,19 +23,21 @@
 
 namespace tensorgate {
 
-/// By whose rules a file is judged.
+/// Whose rules decide about a file.
 enum class Profile : std::uint8_t {
   kStrict,     ///< One meaning, every byte accounted for. Opening a file needs this.
   kReference,  ///< A prediction of what the format's own reference loader accepts.
 };
 
-/// What a verdict speaks of.
+/// What a verdict covers.
 enum class Scope : std::uint8_t {
-  kStructure,  ///< Every structural byte; tensor data were not read.
-  kFull,  ///< Tensor data as well, as far as it can be wrong: checksums, and the bytes of booleans.
+  kStructure,  ///< Every structural byte; tensor data are not read.
+  /// Tensor data as well, where they can be wrong: checksums, and the bytes of booleans.
+  kFull,
 };
 
-/// Every cap: a std::uint64_t for each row of limits.def, which says what it is for and its default.
+/// Every cap: one std::uint64_t for each row of limits.def, which documents its purpose and
+/// default.
 struct Limits {
 #define TENSORGATE_LIMIT(name, standard, ...) std::uint64_t name = standard;
 #include "tensorgate/limits.def"
@@ -44,16 +46,17 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
-/// A limit as the command (`--limit-file-bytes`), Python and reports (`file_bytes`) name it.
+/// A limit under its name in reports and Python (`file_bytes`); the command spells it
+/// `--limit-file-bytes`.
 struct LimitInfo {
   std::string_view name;
   std::uint64_t Limits::* member;
   std::string_view meaning;
-  /// What is found where the limit is exceeded.
+  /// The rule of the finding where the limit is exceeded.
   Rule rule;
 };
 
-/// All of them, in the order of their members.
+/// All limits, in the order of their members.
 inline constexpr std::array kLimits = {
 #define TENSORGATE_LIMIT(limit, standard, ...) \
   LimitInfo{.name = #limit, .member = &Limits::limit, __VA_ARGS__},
@@ -61,7 +64,8 @@ inline constexpr std::array kLimits = {
 #undef TENSORGATE_LIMIT
 };
 
-/// The time `span` from now on, for CheckOptions::deadline; none if clocks do not count that far.
+/// The time `span` from now, for CheckOptions::deadline; std::nullopt if it is too far ahead for
+/// the clock.
 inline std::optional<std::chrono::steady_clock::time_point> DeadlineIn(
     std::chrono::duration<double> span) {
   using Clock = std::chrono::steady_clock;
@@ -74,27 +78,28 @@ inline std::optional<std::chrono::steady_clock::time_point> DeadlineIn(
 struct CheckOptions {
   Profile profile = Profile::kStrict;
   Limits limits;
-  /// `kFull`, in the strict profile, where nothing else speaks against the file: read tensor data that have
-  /// checksums (all of PyTorch's ZIP archives) and compare them, and look for bytes of BOOL tensors that
-  /// are neither 0 nor 1, by several threads where the source allows that. `Report::scope()` is `kFull`
-  /// if there were any such data.
+  /// `kFull` applies to the strict profile. If no error was found, it reads tensor data that have
+  /// checksums (all of PyTorch's ZIP archives) and compares them, and looks for bytes of BOOL
+  /// tensors that are neither 0 nor 1, with several threads if the source allows it.
+  /// `Report::scope()` is `kFull` if there were any such data.
   Scope scope = Scope::kStructure;
-  /// How many findings a report keeps; the rest are counted (`Report::dropped_findings`). At
+  /// Number of findings that a report keeps; the rest are counted (`Report::dropped_findings`). At
   /// least 1.
   std::uint32_t max_findings = 20;
-  /// Of a sharded checkpoint: open shards behind any symbolic link. Without it only links to a file in
-  /// the folder of the index, and those of a hub cache into its own blobs/, are followed.
+  /// For a sharded checkpoint: follow any symbolic link to a shard. By default only links to a file
+  /// in the index's folder, and links of a hub cache into its own blobs/, are followed.
   bool follow_links = false;
-  /// What a pickle may call beside PyTorch's own. Checks alone look at it: what opens a file takes none.
+  /// What a pickle may call in addition to PyTorch's own functions. Only checks use it; opening a
+  /// file ignores it.
   TrustList trusted = {};
-  /// When the check must be done, of all shards together. Past it the verdict is `undecided`
-  /// (`limit/time`). It is looked at between reads and every few milliseconds of work; a single read of
-  /// a source that hangs is waited for.
+  /// When the check must be done, counting all shards together. After that the verdict is
+  /// `undecided` (`limit/time`). It is checked between reads and every few milliseconds of work; a
+  /// single read that hangs in its source is not interrupted.
   std::optional<std::chrono::steady_clock::time_point> deadline = {};
-  /// Asked as often, on the caller's thread; false ends the check (`use/cancelled`). Once it has
-  /// returned false, it must return false again. What it throws ends the check, too.
+  /// Called just as often, on the caller's thread. Returning false ends the check with
+  /// `use/cancelled`; after that it must keep returning false. An exception ends the check, too.
   std::function<bool()> keep_going = {};
-  /// Ends the check once it is true (`use/cancelled`); may be set by any thread.
+  /// Ends the check with `use/cancelled` once it is true; any thread may set it.
   const std::atomic<bool>* cancel = nullptr;
 };
 

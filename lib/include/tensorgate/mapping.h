@@ -1,4 +1,4 @@
-// A proven file seen through a mapping: nothing is read before it is touched.
+// A verified file as a memory mapping: nothing is read until it is accessed.
 //
 //   tensorgate::Result<tensorgate::Mapping> mapping = checkpoint.Map(0);
 //   if (!mapping) return;
@@ -7,15 +7,17 @@
 //   std::span<const std::byte> bytes = mapping->bytes(tensor->range);
 //   std::printf("%zu bytes, none of them read\n", bytes.size());
 //
-// The risk, which reading does not have: the bytes are those of the file at the time they are
-// touched. If another process writes to the file, values change; if it truncates the file,
-// touching a page past the new end raises SIGBUS, which ends this process. Nothing reports either;
-// `Checkpoint::CheckUnchanged` can be asked, before or after, as far as the file's timestamps show it. The checked header is not in the mapping, so names,
-// dtypes, shapes and ranges stay as they were proven. Where others may write to the file, read.
+// Unlike reading, mapping has a risk: the bytes are those of the file at the time of access. If
+// another process writes to the file, values change; if it truncates the file, accessing a page
+// past the new end raises SIGBUS, which ends this process. Nothing reports either.
+// `Checkpoint::CheckUnchanged` can be called before or after, and finds what the file's timestamps
+// show. The checked header is not in the mapping, so names, dtypes, shapes and ranges stay as they
+// were verified. If other processes may write to the file, read it instead.
 //
-// Private: nothing that is written to it reaches the file. Tensors lie as they do in the file, which
-// need not be aligned for their dtypes. Lifetime: independent of the checkpoint's, except for one of
-// memory, whose mapping is that memory. Threads: as with other memory.
+// The mapping is private: writing to it never changes the file. Tensors are at the same offsets as
+// in the file, so they may not be aligned for their dtypes. Lifetime: the mapping of a file is
+// independent of its checkpoint; the mapping of a checkpoint in memory is that memory itself.
+// Threads: as for any memory.
 #ifndef TENSORGATE_MAPPING_H_
 #define TENSORGATE_MAPPING_H_
 
@@ -31,18 +33,19 @@
 namespace tensorgate {
 
 struct MapOptions {
-  /// The bytes may be changed in memory: pages that are written to become copies. Not for a
-  /// checkpoint of memory (`use/not-mappable`).
+  /// Allow writing to the bytes in memory; a page that is written to becomes a copy. Not for a
+  /// checkpoint in memory (`use/not-mappable`).
   bool writable = false;
-  /// Reads everything into the page cache and makes it reachable at once, before the call returns.
+  /// Read the whole file into the page cache and map all its pages before the call returns.
   bool populate = false;
 };
 
 class TENSORGATE_API Mapping {
  public:
-  /// `size` bytes of an open file, which must be that long: `Checkpoint::Map` looks.
+  /// Maps `size` bytes of an open file, which must be at least that long: `Checkpoint::Map` checks
+  /// this.
   static Result<Mapping> MapFile(int descriptor, std::uint64_t size, const MapOptions& options);
-  /// Memory of the caller's as it stands.
+  /// Caller-owned memory, used as it is.
   static Mapping OfMemory(std::span<const std::byte> bytes) { return Mapping(bytes, {}); }
 
   Mapping() = default;
@@ -60,16 +63,17 @@ class TENSORGATE_API Mapping {
 
   /// The whole file.
   std::span<const std::byte> bytes() const { return bytes_; }
-  /// A range of it, such as a tensor's. One that is not inside ends the program.
+  /// A range of the file, such as a tensor's. Requires that it is inside the file; aborts
+  /// otherwise.
   std::span<const std::byte> bytes(const ByteRange& range) const;
-  /// The same where the mapping is writable; else it is empty.
+  /// The whole file for writing; empty if the mapping is not writable.
   std::span<std::byte> writable_bytes() { return writable_ ? mapped_ : std::span<std::byte>(); }
 
  private:
   Mapping(std::span<const std::byte> bytes, std::span<std::byte> mapped)
       : bytes_(bytes), mapped_(mapped) {}
   std::span<const std::byte> bytes_;
-  std::span<std::byte> mapped_;  // what is ours to unmap
+  std::span<std::byte> mapped_;  // to be unmapped by the destructor
   bool writable_ = false;
 };
 

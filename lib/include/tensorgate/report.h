@@ -1,15 +1,16 @@
-// The result of a check: one verdict, and the findings behind it.
+// The result of a check: one verdict, and the findings that explain it.
 //
 //   tensorgate::Report report = tensorgate::safetensors::CheckPath("model.safetensors");
 //   if (report.verdict() != tensorgate::Verdict::kAccepted) {
 //     std::puts(tensorgate::Message(report).c_str());  // why not
 //   }
-//   for (const tensorgate::Finding& finding : report.findings()) {  // everything else that is wrong with it
+//   for (const tensorgate::Finding& finding : report.findings()) {  // all findings
 //     std::puts(tensorgate::Message(report, finding).c_str());
 //   }
 //
-// A report is a value: it owns all it shows, refers to no file and may be read by many threads.
-// Text that comes from a file (subjects) is raw and hostile; `Message` and `render.h` escape it.
+// A report is a value: it owns everything it returns, refers to no file and may be read by many
+// threads. Text that comes from a file (subjects) is raw and untrusted; `Message` and `render.h`
+// escape it.
 #ifndef TENSORGATE_REPORT_H_
 #define TENSORGATE_REPORT_H_
 
@@ -27,17 +28,19 @@
 namespace tensorgate {
 
 enum class Verdict : std::uint8_t {
-  kAccepted,   ///< Every check passed.
-  kRejected,   ///< A rule of severity error fired.
-  kUndecided,  ///< Not all could be read, it is not a regular file, it changed, or a limit was hit.
-  kUnsupported,  ///< No parser for this; see `FileClass`.
+  kAccepted,  ///< Every check passed.
+  kRejected,  ///< A rule of severity error fired.
+  /// Not everything could be read, the file is not a regular file or changed, or a limit was
+  /// exceeded.
+  kUndecided,
+  kUnsupported,  ///< tensorgate has no parser for it; see `FileClass`.
 };
 
-/// What an unsupported file is.
+/// The kind of an unsupported file.
 enum class FileClass : std::uint8_t {
-  kModel,       ///< Weights or code-bearing: someone may load it.
+  kModel,       ///< Weights, or a file that can contain code: a program may load it.
   kOther,       ///< Text, JSON, pictures.
-  kNotFetched,  ///< It stands for a model that is elsewhere: a Git LFS pointer.
+  kNotFetched,  ///< A placeholder for a model stored elsewhere: a Git LFS pointer.
 };
 
 TENSORGATE_API std::string_view Name(
@@ -53,13 +56,13 @@ struct Finding {
   Severity severity{};
   bool has_found = false;    ///< `found` holds a number.
   bool has_allowed = false;  ///< `allowed` holds a number.
-  std::uint64_t offset = 0;  ///< Where; inside the file or its end.
-  std::uint64_t found = 0;   ///< Its meaning is the rule's (`RuleInfo::message`).
+  std::uint64_t offset = 0;  ///< Position of the finding; inside the file or at its end.
+  std::uint64_t found = 0;   ///< Its meaning depends on the rule (`RuleInfo::message`).
   std::uint64_t allowed = 0;
-  std::uint64_t subject_offset =
-      0;  ///< Where the thing concerned stands in the file, as written there.
+  /// Position of the subject in the file, as it is written there.
+  std::uint64_t subject_offset = 0;
   std::uint32_t subject_length = 0;
-  // Cut copies of the subject and of what was found, if that is text: slices of the report's own
+  // Truncated copies of the subject and of the text that was found: slices of the report's own
   // text.
   std::uint32_t text_begin = 0;
   std::uint16_t subject_text = 0;
@@ -68,9 +71,9 @@ struct Finding {
 
 /// How one shard of a sharded checkpoint was judged.
 struct ShardVerdict {
-  std::string name;  ///< As the index has it: raw and hostile.
+  std::string name;  ///< As written in the index: raw and untrusted.
   Verdict verdict{};
-  std::optional<Rule> reason;  ///< The first error, where it is not accepted.
+  std::optional<Rule> reason;  ///< The first error, if it is not accepted.
 };
 
 class TENSORGATE_API Report {
@@ -79,45 +82,46 @@ class TENSORGATE_API Report {
   Profile profile() const { return profile_; }
   Scope scope() const { return scope_; }
   const Limits& limits() const { return limits_; }
-  /// "safetensors", "pytorch-zip", …; "unknown" if nothing was recognised.
+  /// "safetensors", "pytorch-zip", …; "unknown" if nothing was recognized.
   std::string_view format() const { return format_; }
-  /// Only for `kUnsupported`.
+  /// Set only for `kUnsupported`.
   std::optional<FileClass> file_class() const { return file_class_; }
-  /// The file's size, where it is known (a stream refused early has none).
+  /// The file's size in bytes, if known: a stream that was refused early has none.
   std::optional<std::uint64_t> size() const { return size_; }
-  /// Bytes that were asked of the source and delivered.
+  /// Number of bytes that were read from the source.
   std::uint64_t bytes_read() const { return bytes_read_; }
 
-  /// Ordered as the rules are; the first error is the reason for a rejection.
+  /// In the order of the rules; the first error is the reason for a rejection.
   std::span<const Finding> findings() const {
     return fatal_ ? std::span(&*fatal_, 1) : std::span<const Finding>(findings_);
   }
   std::uint64_t dropped_findings() const { return dropped_; }
-  /// Why the file is not accepted: the first error; of an unsupported file, the note that says what it is. Null if it is
-  /// accepted. Part of the report, as findings() are.
+  /// The finding that explains why the file is not accepted: the first error, or for an unsupported
+  /// file the note that says what it is. nullptr if the file is accepted. Owned by the report.
   const Finding* reason() const;
-  /// The thing concerned, at most 256 bytes: a decoded tensor name or metadata key, raw and
+  /// The subject, such as a decoded tensor name or metadata key; at most 256 bytes, raw and
   /// unescaped.
   std::string_view Subject(const Finding& finding) const;
-  /// What was found, where that is text; raw and unescaped.
+  /// What was found, if that is text; raw and unescaped.
   std::string_view FoundText(const Finding& finding) const;
 
-  /// Profile `kReference`, rejected: the error kind of the reference ("InvalidOffset"). Else empty.
+  /// If the profile is `kReference` and the file is rejected: the reference's error kind
+  /// ("InvalidOffset"). Otherwise empty.
   std::string_view reference_error() const { return reference_error_; }
 
-  // Facts about the file; present once its header was read as JSON without a structural error.
+  // Facts about the file; set if its header could be read as JSON without a structural error.
   struct Facts {
     std::uint64_t header_bytes = 0;   ///< n, the length of the JSON header with its padding.
     std::uint64_t padding_bytes = 0;  ///< White space at the end of the header.
     std::uint64_t tensors = 0;
-    std::uint64_t parameters = 0;  ///< Sum of the tensors' numbers of elements; 2^64-1 if more.
+    std::uint64_t parameters = 0;  ///< Number of elements in all tensors; capped at 2^64-1.
     std::uint64_t data_bytes = 0;
     std::uint64_t metadata_entries = 0;
   };
   const std::optional<Facts>& facts() const { return facts_; }
 
-  /// Format "safetensors-checkpoint" or "pytorch-checkpoint": its shards, bytewise by name; the facts are sums over them, present
-  /// if all are accepted. Else empty.
+  /// For the formats "safetensors-checkpoint" and "pytorch-checkpoint": the shards, sorted bytewise
+  /// by name; facts() are the sums over them, set if all are accepted. Otherwise empty.
   std::span<const ShardVerdict> shards() const { return shards_; }
 
  private:
@@ -136,13 +140,14 @@ class TENSORGATE_API Report {
   std::vector<ShardVerdict> shards_;
   std::vector<Finding> findings_;
   std::string text_;
-  std::optional<Finding>
-      fatal_;  // replaces all others; needs no memory, so running out can be told
+  // Replaces all other findings. It needs no allocation, so out-of-memory can be reported.
+  std::optional<Finding> fatal_;
 };
 
-/// One sentence: what is wrong with what, found, allowed. Text from the file in it is escaped.
+/// One sentence: the problem, its subject, what was found and what is allowed. Text from the file
+/// is escaped.
 TENSORGATE_API std::string Message(const Report& report, const Finding& finding);
-/// The whole report in one sentence: the message of its reason, or that the file is accepted.
+/// The report in one sentence: the message of its reason, or that the file is accepted.
 TENSORGATE_API std::string Message(const Report& report);
 
 }  // namespace tensorgate

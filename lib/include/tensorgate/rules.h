@@ -1,10 +1,10 @@
-// The table of everything that can be wrong with a file.
+// The table of all rules: everything that can be wrong with a file.
 //
 //   const tensorgate::RuleInfo* rule = tensorgate::FindRule("safetensors/offsets-overlap");
 //   if (rule != nullptr) std::printf("%s: %s\n", rule->id.data(), rule->summary.data());
 //   for (const tensorgate::RuleInfo& each : tensorgate::AllRules()) { … }
 //
-// Ids are stable and never reused. All strings are literals and live as long as the program.
+// Ids are stable and never reused. All strings are literals with static lifetime.
 #ifndef TENSORGATE_RULES_H_
 #define TENSORGATE_RULES_H_
 
@@ -18,21 +18,21 @@ namespace tensorgate {
 
 enum class Severity : std::uint8_t {
   kNote,     ///< Worth knowing.
-  kWarning,  ///< Valid, but a named reader misreads or refuses it.
+  kWarning,  ///< Valid, but a reader that the rule names misreads or refuses it.
   kError,    ///< Not accepted.
 };
 
-/// One value a rule, in the order in which they are reported.
+/// One value for each rule, in the order in which they are reported.
 enum class Rule : std::uint16_t {
 #define TENSORGATE_RULE(name, ...) name,
 #include "tensorgate/rules.def"
 #undef TENSORGATE_RULE
 };
 
-/// What a rule does in a profile.
+/// The level of a rule in a profile.
 enum class Level : std::uint8_t { kOff, kNote, kWarning, kError };
 
-/// What a finding of this rule leads to.
+/// The effect of a finding on the verdict.
 enum class Effect : std::uint8_t {
   kReport,     ///< Severity decides: an error rejects.
   kUndecided,  ///< The file could not be judged.
@@ -45,9 +45,9 @@ struct RuleInfo {
   Effect effect = Effect::kReport;
   Level strict;
   Level reference;
-  /// The kind of thing concerned: "file", "header", "tensor", "metadata key" …
+  /// The kind of thing the rule is about: "file", "header", "tensor", "metadata key" …
   std::string_view subject;
-  /// Error kind of the reference where this rule is its reason; "" if none.
+  /// The reference's error kind if it refuses the file for this reason; otherwise "".
   std::string_view reference_error = "";
   /// "CWE-190", or "".
   std::string_view cwe = "";
@@ -55,9 +55,9 @@ struct RuleInfo {
   std::string_view summary;
   /// Template with {subject}, {found}, {text} and {allowed}.
   std::string_view message;
-  /// What is allowed, in words; "" where the finding holds a number or nothing.
+  /// What is allowed, in words; "" if the finding holds a number or nothing.
   std::string_view allowed = "";
-  /// The sentence of the specification that the rule enforces; "" if there is none.
+  /// The sentence of the specification that the rule enforces, or "".
   std::string_view spec = "";
   /// Why it matters: which reader breaks, and how.
   std::string_view why;
@@ -67,7 +67,7 @@ struct RuleInfo {
 
 TENSORGATE_API std::span<const RuleInfo> AllRules();
 TENSORGATE_API const RuleInfo& Info(Rule rule);
-/// nullptr if there is no such id.
+/// nullptr if there is no rule with this id.
 TENSORGATE_API const RuleInfo* FindRule(std::string_view id);
 
 }  // namespace tensorgate

@@ -1,4 +1,4 @@
-// A safetensors file that has been proven, or the report of why not.
+// A verified safetensors file, or the report that says why it was refused.
 //
 //   auto file = tensorgate::safetensors::File::OpenPath("model.safetensors");
 //   if (!file) {
@@ -10,13 +10,13 @@
 //     tensor.rank());
 //   }
 //
-// Guarantees: a `File` exists only if every check of the strict profile passed. Names are unique;
-// the tensors' byte ranges are inside the file, disjoint, and together with the length and the
-// header cover it exactly; each range has as many bytes as its dtype and shape need. The header is
-// read once, into memory that the `File` owns. Lifetime: a `Tensor`, a name, a `Shape` and a
-// metadata entry are views into the `File` and die with it; moving a `File` keeps them. Threads: a
-// const `File` may be read by many. No call throws; running out of memory is a report
-// (`io/out-of-memory`).
+// Guarantees: a `File` exists only if every check of the strict profile passed. Names are unique.
+// The tensors' byte ranges are inside the file and disjoint, and together with the length field and
+// the header they cover it exactly. Each range has exactly the bytes that its dtype and shape need.
+// The header is read once, into memory that the `File` owns. Lifetime: a `Tensor`, a name, a
+// `Shape` and a metadata entry are views into the `File` and are valid as long as it is; moving a
+// `File` keeps them valid. Threads: a const `File` may be read by many threads. No call throws;
+// running out of memory is a report (`io/out-of-memory`).
 #ifndef TENSORGATE_SAFETENSORS_H_
 #define TENSORGATE_SAFETENSORS_H_
 
@@ -47,7 +47,7 @@ class Examination;
 
 using tensorgate::ByteRange;
 
-/// The dimensions of a tensor, read from the header's text as they are asked for: a view.
+/// The dimensions of a tensor, parsed from the header's text on demand: a view.
 class TENSORGATE_API Shape {
  public:
   class Iterator {
@@ -88,14 +88,14 @@ class TENSORGATE_API Shape {
 /// One tensor: a view into the `File`.
 class TENSORGATE_API Tensor {
  public:
-  /// Decoded, UTF-8; may be empty, hold control characters or look like a path.
+  /// Decoded, UTF-8; may be empty, contain control characters or look like a path.
   std::string_view name() const;
   DType dtype() const;
   std::size_t rank() const;
   Shape shape() const;
   /// Product of the dimensions; 1 for a scalar.
   std::uint64_t elements() const;
-  /// Where its data are in the file.
+  /// The position of its data in the file, in bytes.
   ByteRange range() const;
 
  private:
@@ -135,7 +135,7 @@ class TENSORGATE_API TensorList {
 
   std::size_t size() const;
   bool empty() const { return size() == 0; }
-  /// `index` must be below size(); a larger one ends the program.
+  /// Requires `index < size()`; aborts otherwise.
   Tensor operator[](std::size_t index) const;
   Iterator begin() const { return Iterator(header_, 0); }
   Iterator end() const { return Iterator(header_, size()); }
@@ -153,7 +153,7 @@ struct MetadataEntry {
 
 class TENSORGATE_API File {
  public:
-  /// Checks by the strict profile whatever `options.profile` says; fails with the report.
+  /// Always checks by the strict profile, whatever `options.profile` is; fails with the report.
   static std::expected<File, Report> Open(Source& source, const CheckOptions& options = {});
   static std::expected<File, Report> OpenPath(const std::string& path,
                                               const CheckOptions& options = {});
@@ -164,24 +164,25 @@ class TENSORGATE_API File {
   File& operator=(File&&) noexcept;
   ~File();
 
-  /// In the order of their data; those of equal (empty) range in the order of the header.
+  /// In the order of their data; tensors with the same (empty) range are in the order of the
+  /// header.
   TensorList tensors() const { return TensorList(header_.get()); }
   std::size_t tensor_count() const { return tensors().size(); }
   std::optional<Tensor> Find(std::string_view name) const;
-  /// Where it stands in tensors().
+  /// Its index in tensors().
   std::optional<std::size_t> FindIndex(std::string_view name) const;
 
   /// Entries of `__metadata__`, in the order of the header.
   std::size_t metadata_count() const;
-  /// `index` must be below metadata_count(); a larger one ends the program.
+  /// Requires `index < metadata_count()`; aborts otherwise.
   MetadataEntry metadata(std::size_t index) const;
   std::optional<std::string_view> FindMetadata(std::string_view key) const;
 
-  /// The JSON header as it stands in the file, padding included: bytes [8, 8 + n).
+  /// The JSON header as it is in the file, including padding: bytes [8, 8 + n).
   std::span<const std::byte> header_bytes() const;
-  /// Spaces at the end of the header.
+  /// Number of spaces at the end of the header.
   std::size_t padding() const;
-  /// Where the tensor data begin: 8 + n.
+  /// Offset of the tensor data in the file: 8 + n.
   std::uint64_t data_offset() const;
   std::uint64_t file_size() const;
 
@@ -195,28 +196,30 @@ class TENSORGATE_API File {
   Report report_;
 };
 
-/// The verdict alone, by either profile. Never throws.
+/// Checks without opening, by either profile. Never throws.
 TENSORGATE_API Report Check(Source& source, const CheckOptions& options = {});
 TENSORGATE_API Report CheckPath(const std::string& path, const CheckOptions& options = {});
 TENSORGATE_API Report CheckBytes(std::span<const std::byte> bytes,
                                  const CheckOptions& options = {});
 
-/// A check of bytes that come in order and whose number is not known before the end (a pipe, an
-/// upload). Keeps the header alone; what follows is counted.
+/// Checks bytes that arrive in order and whose number is not known in advance (a pipe, an upload).
+/// Keeps only the header; bytes after it are counted.
 class TENSORGATE_API StreamCheck {
  public:
   explicit StreamCheck(const CheckOptions& options = {});
   StreamCheck(StreamCheck&&) noexcept;
   StreamCheck& operator=(StreamCheck&&) noexcept;
   ~StreamCheck();
-  /// The next bytes. False: the file is refused whatever follows, call Finish().
+  /// Adds the next bytes. Returns false if the file is refused whatever follows; then call
+  /// Finish().
   bool Feed(std::span<const std::byte> bytes);
-  /// The end was reached (`at_end`), or the stream broke off (`io/read-failed`). Call once.
+  /// Gives the report. `at_end`: the stream is complete; otherwise it stopped early
+  /// (`io/read-failed`). Call once.
   Report Finish(bool at_end = true);
 
  private:
   CheckOptions options_;
-  std::unique_ptr<internal::Examination> examination_;  // none: out of memory
+  std::unique_ptr<internal::Examination> examination_;  // null: out of memory
 };
 
 }  // namespace tensorgate::safetensors

@@ -1,4 +1,4 @@
-// Parts of tensors, chosen as in NumPy; only what is needed is read.
+// Parts of tensors, selected as in NumPy; only the bytes that are needed are read.
 //
 //   using tensorgate::Subscript;  // tensor[0, ..., 10:20, ::-1]
 //   const Subscript chosen[] = {Subscript::Index(0), Subscript::Ellipsis(),
@@ -9,10 +9,10 @@
 //   if (!checkpoint.ReadSliceInto(index, chosen, bytes)) return;
 //   for (std::uint64_t dimension : plan->shape) std::printf("%ju ", std::uintmax_t(dimension));
 //
-// Indices and ranges have NumPy's meaning: negative ones count from the end, ranges are clamped, the
-// step may be negative, an index takes its dimension away; dimensions without a subscript are taken
-// whole. Elements of 4 and 6 bits lie packed: of their last dimension only whole bytes can be taken,
-// by step 1 (`use/sub-byte-slice`).
+// Indices and ranges work as in NumPy: negative ones count from the end, ranges are clamped, the
+// step may be negative, and an index removes its dimension; dimensions without a subscript are
+// taken whole. Elements of 4 and 6 bits are packed: in their last dimension only whole bytes can be
+// taken, with step 1 (`use/sub-byte-slice`).
 #ifndef TENSORGATE_SLICE_H_
 #define TENSORGATE_SLICE_H_
 
@@ -29,10 +29,10 @@ namespace tensorgate {
 
 struct Subscript {
   enum class Kind : std::uint8_t {
-    kIndex,     ///< `start`: one of the dimension, which goes away.
+    kIndex,     ///< `start`: one index of the dimension, which is removed.
     kRange,     ///< `start:stop:step`.
-    kEllipsis,  ///< As many whole dimensions as are needed; at most once.
-    kNewAxis,   ///< A dimension of 1 more in the result.
+    kEllipsis,  ///< All dimensions not mentioned; at most once.
+    kNewAxis,   ///< An additional dimension of size 1 in the result.
   };
   Kind kind = Kind::kRange;
   std::optional<std::int64_t> start, stop;
@@ -48,23 +48,23 @@ struct Subscript {
   static constexpr Subscript NewAxis() { return {Kind::kNewAxis, {}, {}, 1}; }
 };
 
-/// What a slice is and what reading it costs.
+/// The result of a slice and the cost of reading it.
 struct SlicePlan {
-  std::vector<std::uint64_t> shape;  ///< Of the result, which is in C order.
-  std::uint64_t bytes = 0;           ///< Of the result.
-  ByteRange range;          ///< From the first byte of the file that is needed to the last.
-  bool contiguous = false;  ///< The result is that range, byte for byte.
-  /// How often the source is asked, and for how many bytes: ranges that are less than 4 KiB apart
-  /// come in one read, of 1 MiB at most where there is something between them. Strides that overlap, so that
-  /// the same bytes would come again and again, are read in one pass over the range, 4 to 32 MiB at a time. What
-  /// is contiguous and larger than `LoadOptions::block` comes in blocks, whose number memory's place decides by
-  /// one.
+  std::vector<std::uint64_t> shape;  ///< Shape of the result, which is in C order.
+  std::uint64_t bytes = 0;           ///< Size of the result.
+  ByteRange range;                   ///< From the first to the last byte needed from the file.
+  bool contiguous = false;           ///< The result is that range, byte for byte.
+  /// Number of reads from the source, and the bytes they read in total. Ranges less than 4 KiB
+  /// apart are read together, in reads of at most 1 MiB if there is a gap between them. Overlapping
+  /// strides, which would read the same bytes again and again, are read in one pass over the range,
+  /// 4 to 32 MiB at a time. A contiguous result larger than `LoadOptions::block` is read in blocks,
+  /// whose count may differ by one, depending on the memory's address.
   std::uint64_t reads = 0;
   std::uint64_t read_bytes = 0;
 };
 
-/// Fails with `use/bad-slice`, telling which subscript, or with `use/sub-byte-slice`. A `tensor` of
-/// the caller's own making whose range does not fit its shape is `use/no-such-tensor`.
+/// Fails with `use/bad-slice`, which names the subscript, or with `use/sub-byte-slice`. If the
+/// caller built `tensor` and its range does not fit its shape, it fails with `use/no-such-tensor`.
 TENSORGATE_API Result<SlicePlan> PlanSlice(const TensorRef& tensor,
                                            std::span<const Subscript> subscripts);
 

@@ -1,4 +1,4 @@
-// Where bytes come from: memory, a file, or a function of yours.
+// Where bytes come from: memory, a file, or a caller's function.
 //
 //   auto source = tensorgate::CallbackSource(size, [&](std::uint64_t offset, std::span<std::byte>
 //   into)
@@ -7,8 +7,8 @@
 //   });
 //   tensorgate::Report report = tensorgate::safetensors::Check(source);
 //
-// A source is read by one thread at a time, unless it says that it is concurrent. It must outlive the
-// call it is given to, not longer.
+// A source is read by one thread at a time, unless it says that it is concurrent. It must outlive
+// the call that it is passed to, but not longer.
 #ifndef TENSORGATE_SOURCE_H_
 #define TENSORGATE_SOURCE_H_
 
@@ -27,27 +27,29 @@ namespace tensorgate {
 class TENSORGATE_API Source {
  public:
   virtual ~Source() = default;
-  /// Bytes in all, fixed for the life of the source.
+  /// Total size in bytes, fixed for the life of the source.
   virtual std::uint64_t size() const = 0;
-  /// Reads up to `into.size()` bytes at `offset`; returns how many came. 0 means there are no more.
+  /// Reads up to `into.size()` bytes at `offset` and returns how many it read. 0: there are no
+  /// more.
   virtual Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) = 0;
-  /// Asked once after the last read: an error if the bytes are known to have changed meanwhile.
+  /// Called once after the last read: an error if the bytes are known to have changed since the
+  /// source was opened.
   virtual Result<void> CheckUnchanged() { return {}; }
-  /// Read() may be called by several threads at once.
+  /// True if several threads may call Read() at once.
   virtual bool concurrent() const { return false; }
-  /// The open file behind it, which stays the source's: to map it, or to let the system copy from
-  /// it. -1: none.
+  /// The open file of the source, which keeps ownership, for mapping it or for copying from it in
+  /// the kernel. -1: none.
   virtual int descriptor() const { return -1; }
-  /// All its bytes, if they are in memory as long as the source is. Empty: they are not.
+  /// All bytes, if they are in memory for the life of the source; otherwise empty.
   virtual std::span<const std::byte> memory() const { return {}; }
 };
 
-/// Fills `into` from `offset` on, whatever the sizes in which the source delivers; `io/short-read`
-/// if it ends before.
+/// Fills `into` from `offset` on, however few bytes the source delivers at a time; fails with
+/// `io/short-read` if the source ends before that.
 TENSORGATE_API Result<void> ReadFully(Source& source, std::uint64_t offset,
                                       std::span<std::byte> into);
 
-/// Bytes of the caller's, which must not change while they are read.
+/// Caller-owned bytes, which must not change while they are read.
 class TENSORGATE_API MemorySource final : public Source {
  public:
   explicit MemorySource(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -60,7 +62,7 @@ class TENSORGATE_API MemorySource final : public Source {
   std::span<const std::byte> bytes_;
 };
 
-/// A function of the caller's, with the total size.
+/// A caller's function, with the total size.
 class TENSORGATE_API CallbackSource final : public Source {
  public:
   using ReadFunction = std::function<Result<std::size_t>(std::uint64_t, std::span<std::byte>)>;
@@ -73,18 +75,19 @@ class TENSORGATE_API CallbackSource final : public Source {
   ReadFunction read_;
 };
 
-/// A regular file, read by `pread`, never mapped. Anything else is refused as `io/not-regular`,
+/// A regular file, read with `pread`, never mapped. Anything else is refused with `io/not-regular`,
 /// without blocking.
 class TENSORGATE_API FileSource final : public Source {
  public:
-  /// Opens `path` for reading; a symbolic link is followed.
+  /// Opens `path` for reading; follows a symbolic link.
   static Result<FileSource> Open(const std::string& path);
-  /// Reads from an open descriptor, which stays the caller's and must stay open; its file offset is
-  /// not used.
+  /// Reads from an open descriptor, which the caller must keep open and close; its file offset is
+  /// neither used nor changed.
   static Result<FileSource> FromDescriptor(int descriptor);
-  /// The same by a duplicate of its own: the caller's may be closed.
+  /// The same with a duplicate of the descriptor: the caller may close the original.
   static Result<FileSource> Duplicate(int descriptor);
-  /// As FromDescriptor, but the source closes the descriptor; it is closed where this fails, too.
+  /// As FromDescriptor, but the source takes ownership and closes the descriptor, even if this
+  /// fails.
   static Result<FileSource> Own(int descriptor);
 
   FileSource(FileSource&& other) noexcept;
@@ -92,9 +95,10 @@ class TENSORGATE_API FileSource final : public Source {
   ~FileSource() override;
   std::uint64_t size() const override { return size_; }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
-  /// `io/changed` if size, time of change or identity differ from when it was opened. Only where a
-  /// name of the file was added or removed meanwhile (somebody saved over it), the time of change of
-  /// its inode is left out, since that alone moves it.
+  /// Fails with `io/changed` if size, timestamps or identity differ from those at opening. One
+  /// exception: if a name of the file was added or removed since (for example because a program
+  /// saved over it), the inode's change time is ignored, since removing or adding a name changes
+  /// it.
   Result<void> CheckUnchanged() override;
   bool concurrent() const override { return true; }
   int descriptor() const override { return descriptor_; }

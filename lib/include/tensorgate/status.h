@@ -1,9 +1,9 @@
-// How an operation that is not a check fails: `Result<T>` is a value or a `Status`.
+// How operations other than checks fail: a `Result<T>` is a value or a `Status`.
 //
 //   tensorgate::Result<tensorgate::FileSource> source = tensorgate::FileSource::Open(path);
 //   if (!source) return source.error().rule == tensorgate::Rule::kIoNotRegular ? kSkip : kFail;
 //
-// A status is 24 bytes, owns nothing and never throws. `Message` gives it in words.
+// A status has 24 bytes, owns nothing and never throws. `Message` describes it in words.
 #ifndef TENSORGATE_STATUS_H_
 #define TENSORGATE_STATUS_H_
 
@@ -18,25 +18,27 @@
 namespace tensorgate {
 
 struct [[nodiscard]] Status {
-  Rule rule{};  ///< One of the rules `io/...` (reading) and `use/...` (a call).
-  /// Which file of a checkpoint, where reading one failed: `checkpoint.part(status.part).path`. 65535 stands for all behind.
+  Rule rule{};  ///< One of the rules `io/...` (reading) or `use/...` (a call), among others.
+  /// Index of the file where reading a checkpoint failed: `checkpoint.part(status.part).path`.
+  /// 65535 means part 65535 or any later one.
   std::uint16_t part = 0;
-  int system_error = 0;      ///< errno, where the system said why.
-  std::uint64_t offset = 0;  ///< Where in the file.
-  std::uint64_t found = 0;   ///< The rule's number; `io/...` have one if they count bytes.
+  int system_error = 0;      ///< errno, if the system gave a reason.
+  std::uint64_t offset = 0;  ///< Position in the file, in bytes.
+  std::uint64_t found = 0;   ///< The number in the rule's message; for `io/...` a count of bytes.
 };
 
 template <typename T>
 using Result = std::expected<T, Status>;
 
-/// One sentence: what went wrong. Empty without memory for it.
+/// One sentence: what went wrong. Empty if memory runs out.
 TENSORGATE_API std::string Message(const Status& status);
 
 }  // namespace tensorgate
 
-/// The value of a `Result` (or of any std::expected); an error is returned from the function that this is in:
-/// `const Buffer data = TENSORGATE_TRY(checkpoint.Read(0));`. To be used as a statement or as all of an initializer, where
-/// nothing else of the same expression waits to be destroyed.
+/// Gives the value of a `Result` (or of any std::expected), or returns its error from the enclosing
+/// function: `const Buffer data = TENSORGATE_TRY(checkpoint.Read(0));`. Use it as a statement or as
+/// an entire initializer, where no other temporary of the same expression is waiting to be
+/// destroyed.
 #define TENSORGATE_TRY(...)                                                             \
   __extension__({                                                                       \
     auto tensorgate_tried = (__VA_ARGS__);                                              \

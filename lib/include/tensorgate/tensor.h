@@ -1,4 +1,4 @@
-// One tensor of a model file: what it is called, what it is, and where its bytes are.
+// One tensor of a model file: its name, its type and shape, and the position of its bytes.
 //
 //   tensorgate::Result<tensorgate::TensorRef> tensor = checkpoint.tensor(0);
 //   if (!tensor) return;
@@ -7,9 +7,9 @@
 //   for (std::uint64_t dimension : tensor->shape) std::printf(" %ju", std::uintmax_t(dimension));
 //   std::printf(": %ju bytes\n", std::uintmax_t(tensor->bytes()));
 //
-// Comes from a `Checkpoint`, all of whose checks passed: the range is inside its file, and as many
-// bytes as type and shape need. `name` is a view into the checkpoint. Elements are little-endian; as
-// they are read they lie in C order, whatever the strides in the file.
+// It comes from a `Checkpoint`, all of whose checks passed: the range is inside its file and has
+// the bytes that type and shape need. `name` is a view into the checkpoint. Elements are
+// little-endian; reading gives them in C order, whatever the strides in the file.
 #ifndef TENSORGATE_TENSOR_H_
 #define TENSORGATE_TENSOR_H_
 
@@ -23,10 +23,11 @@
 
 namespace tensorgate {
 
-/// Dimensions of one tensor in every format, at most: NumPy's limit, and that of PyTorch's iterators.
+/// Maximum number of dimensions of a tensor, in every format: NumPy's limit, and that of PyTorch's
+/// iterators.
 inline constexpr std::size_t kMaxRank = 64;
 
-/// Bytes of a file, from its first byte.
+/// A range of bytes in a file; `offset` counts from its first byte.
 struct ByteRange {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
@@ -34,21 +35,21 @@ struct ByteRange {
 };
 
 struct TENSORGATE_API TensorRef {
-  /// Decoded, UTF-8; may be empty, hold control characters or look like a path.
+  /// Decoded, UTF-8; may be empty, contain control characters or look like a path.
   std::string_view name;
   ElementType type;
   std::vector<std::uint64_t> shape;
-  /// Distance of neighbours in elements, one a dimension. Empty: C order without gaps, as always in
-  /// safetensors.
+  /// Distance between neighboring elements, in elements, one for each dimension. Empty: C order
+  /// without gaps, as always in safetensors.
   std::vector<std::uint64_t> stride;
-  /// Which file of the checkpoint.
+  /// Index of the file in the checkpoint.
   std::size_t part = 0;
-  /// Where in that file: all of the tensor; with strides from its first element to its last.
+  /// The tensor's bytes in that file; with strides, from its first element to its last.
   ByteRange range;
 
   /// Product of the dimensions; 1 for a scalar.
   std::uint64_t elements() const;
-  /// Bytes of the tensor as it is read: in C order, elements of fewer than 8 bits packed.
+  /// Bytes of the tensor when it is read: in C order, with elements of fewer than 8 bits packed.
   std::uint64_t bytes() const;
 };
 

@@ -1,4 +1,4 @@
-// Tensors one after the other: what `tensors()` of a checkpoint or a file returns.
+// A range over tensors: what `tensors()` of a checkpoint or a file returns.
 //
 //   auto checkpoint = tensorgate::Checkpoint::OpenPath("model.safetensors");
 //   if (!checkpoint) return;
@@ -6,8 +6,8 @@
 //     std::printf("%.*s\n", int(tensor.name.size()), tensor.name.data());
 //   }
 //
-// A view: valid as long as what it was asked of is neither moved nor gone. Each tensor is made as it is come to, for which
-// there must be memory: std::bad_alloc.
+// A view: valid until the owner is moved or destroyed. Each tensor is created when the iterator is
+// dereferenced, which throws std::bad_alloc if memory runs out.
 #ifndef TENSORGATE_TENSOR_RANGE_H_
 #define TENSORGATE_TENSOR_RANGE_H_
 
@@ -16,7 +16,7 @@
 
 namespace tensorgate {
 
-/// `at` is the member function that gives the tensor of a number.
+/// `at` is the member function that returns the tensor at an index.
 template <typename Owner, auto at>
 class TensorRange {
  public:

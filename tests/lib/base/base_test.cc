@@ -20,7 +20,7 @@ using namespace std::string_literals;
 
 TEST(Utf8Test, TakesExactlyWhatRfc3629Allows) {
   std::size_t valid = 0;
-  // Every sequence of two bytes, and of three and four at the edges of their ranges.
+  // Every sequence of two bytes, and those of three and four at the ends of their ranges.
   for (int a = 0; a < 256; ++a) {
     for (int b = 0; b < 256; ++b) {
       const std::string text = {static_cast<char>(a), static_cast<char>(b)};
@@ -49,7 +49,7 @@ TEST(Utf8Test, SurrogatesWhereTheyAreAsked) {
     EXPECT_EQ(ValidUtf8Length("ok"s + spelled + "!"), 2u) << spelled;
     EXPECT_EQ(ValidUtf8Length("ok"s + spelled + "!", true), 6u) << spelled;
   }
-  // Cut, or not quite one.
+  // Truncated or almost valid sequences.
   for (const char* bad : {"\xED", "\xED\xA0", "\xED\xA0\x7F", "\xED\xA0\xC0", "\xED\xC0\x80",
                           "\xED\x7F\x80", "\xEE\x7F\x80", "\xFF\xA0\x80"}) {
     EXPECT_EQ(ValidUtf8Length("ok"s + bad, true), 2u) << bad;
@@ -62,7 +62,8 @@ TEST(Utf8Test, DeceptiveCharacters) {
     EXPECT_TRUE(IsDeceptive(c)) << c;
   for (const std::uint32_t c : {0x20u, 0x7Eu, 0xA0u, 0xE9u, 0x4E2Du, 0x1F600u})
     EXPECT_FALSE(IsDeceptive(c)) << c;
-  // Controls, and what is not seen or turns the direction of a line: both ends of each range.
+  // Control characters, invisible characters and those that change the direction of text: both ends
+  // of each range.
   constexpr std::uint32_t kRanges[][2] = {
       {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200F},
       {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F}};
@@ -86,11 +87,11 @@ TEST(MagicTest, KnowsSignaturesAndNotLengths) {
   EXPECT_EQ(MagicOf("PK\3"), "");
   EXPECT_EQ(MagicOf("\x80\x04}q\x00."s), "a pickle");
   EXPECT_EQ(MagicOf("\x80\x04\x95\x01\0\0\0\0\0\0\0."s), "a pickle");
-  // A frame that does not fit, and header lengths that begin like a pickle.
+  // A frame that does not fit, and header lengths that start like a pickle.
   EXPECT_EQ(MagicOf("\x80\x04\x95\xff\0\0\0\0\0\0\0."s), "");
   EXPECT_EQ(MagicOf("\x80\x02\0\0\0\0\0\0{\"a"s), "");
   EXPECT_EQ(MagicOf("\x80\x04\x58\0\0\0\0\0{}"s), "");
-  EXPECT_EQ(MagicOf("\x80\x04Zq"), "");  // no opcode
+  EXPECT_EQ(MagicOf("\x80\x04Zq"), "");  // not an opcode
   EXPECT_EQ(MagicOf("MZ and no more"), "");
 }
 
@@ -107,7 +108,7 @@ TEST(MagicTest, PicklesAtTheirBoundaries) {
   EXPECT_EQ(framed(2, 12), "");
   EXPECT_EQ(framed(1, 11), "");
   EXPECT_EQ(framed(1, 10), "");
-  EXPECT_EQ(MagicOf("\x80\x04\x95\0\0\0\0\0\0\0\0"s), "");  // cut in the frame
+  EXPECT_EQ(MagicOf("\x80\x04\x95\0\0\0\0\0\0\0\0"s), "");  // truncated in the frame
   EXPECT_EQ(MagicOf("\x80\x04"), "");
   EXPECT_EQ(MagicOf("\x80\x04]"), "a pickle");
 }
@@ -147,7 +148,7 @@ TEST(Base64Test, WhatTheRfcShows) {
   for (const auto& [bytes, text] : cases) EXPECT_EQ(Base64(bytes), text);
 }
 
-// Advice for blocks of any size changes nothing in them.
+// Advising blocks of any size does not change their bytes.
 TEST(HugePagesTest, LeavesTheBytesAlone) {
   for (const std::size_t size : {0uz, 1uz, 4096uz, 100'000uz}) {
     std::string block(size, 'x');
@@ -220,8 +221,8 @@ TEST(RulesTest, TableIsWhole) {
                  info.fix.empty())
         << info.id;
     EXPECT_TRUE(info.summary.ends_with('.')) << info.id;
-    // The reference refuses what strict refuses by a rule that names the reference's error, and
-    // only that.
+    // The reference refuses exactly the files that the strict profile refuses by a rule that names
+    // the reference's error.
     if (info.effect == Effect::kReport && info.id.starts_with("safetensors/")) {
       EXPECT_EQ(info.reference == Level::kError,
                 !info.reference_error.empty() || info.id == "safetensors/foreign-format")
@@ -263,7 +264,7 @@ TEST(ReportBuilderTest, UndecidedWinsAndWarningsDoNotReject) {
   EXPECT_EQ(both.Finish().verdict(), Verdict::kUndecided);
 }
 
-TEST(ReportBuilderTest, TheReferencesErrorIsReportedByItsProfileAlone) {
+TEST(ReportBuilderTest, OnlyTheReferenceProfileReportsTheReferencesError) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     ReportBuilder builder({.profile = profile}, "test");
     builder.Add(Rule::kStDataPastEnd, 0);
@@ -295,7 +296,7 @@ TEST(ReportBuilderTest, AFindingOfAnotherReportHasNoText) {
   EXPECT_EQ(report.FoundText(foreign), "");
 }
 
-TEST(ReportBuilderTest, WhatIsAddedLastChangesNoVerdict) {
+TEST(ReportBuilderTest, AFindingAfterFinishDoesNotChangeTheVerdict) {
   const auto count = [](Rule rule, Profile profile) {
     Report report = ReportBuilder({.profile = profile}, "test").Finish();
     ReportBuilder::AppendAfterFinish(report, rule, {.found_text = "x"});
@@ -327,7 +328,7 @@ TEST(ReportBuilderTest, LongSubjectsAreCutAndTextStaysBounded) {
   EXPECT_LT(report.findings()[0].text_begin, 100'000u);
 }
 
-TEST(ReportBuilderTest, TextsThatMoveKeepTheOrderOfWhatStandsAtOnePlace) {
+TEST(ReportBuilderTest, MovedTextsKeepTheOrderOfFindingsAtTheSameOffset) {
   ReportBuilder builder({.max_findings = 3}, "test");
   builder.Add(Rule::kStSizeMismatch, 5, {.subject = "first"});
   builder.Add(Rule::kStSizeMismatch, 5, {.subject = "second"});
@@ -356,7 +357,7 @@ TEST(ReportBuilderTest, AStatusReportsTheSystemsNumberOrTheFormats) {
             std::pair(std::uint64_t{5}, false));
 }
 
-TEST(ReportBuilderTest, WhatIsKeptKeepsItsTextWhenTheRestGoes) {
+TEST(ReportBuilderTest, KeptFindingsKeepTheirText) {
   ReportBuilder builder({.max_findings = 3}, "test");
   for (std::uint64_t i = 0; i < 2000; ++i) {
     const std::string name = std::to_string(i) + std::string(300, 'n');

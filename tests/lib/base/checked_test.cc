@@ -1,5 +1,5 @@
-// The deciding arithmetic, at 8 bits against unbounded integers for every input, at 64 bits at its
-// boundaries.
+// The arithmetic that decides: with 8 bits against unbounded integers for every input, with 64 bits
+// at its limits.
 #include "lib/base/checked.h"
 
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 namespace tensorgate::internal {
 namespace {
 
-// What the definition says, in integers that cannot overflow here: three 8-bit factors and bits fit
-// 32 bits.
+// The definition, in integers that cannot overflow here: three 8-bit factors and the bits fit 32
+// bits.
 struct Unbounded {
   std::uint64_t nonzero = 1;
   bool zero = false, in_order_overflows = false;
@@ -22,7 +22,7 @@ struct Unbounded {
   void Multiply(std::uint64_t dimension, std::uint64_t max) {
     in_order *= dimension;
     if (in_order > max) in_order_overflows = true;
-    if (in_order_overflows) in_order = max + 1;  // stays too large, unless a 0 came first
+    if (in_order_overflows) in_order = max + 1;  // stays too large, unless there was a 0 before
     if (dimension == 0) zero = true;
     if (dimension != 0) nonzero *= dimension;
   }
@@ -118,8 +118,8 @@ TEST(ShapeSizeTest, RandomProductsAgreeWith128Bits) {
 #endif
 }
 
-// Plain shapes have the elements that ShapeSize counts; the others are exactly those with a dimension of 0 or above the
-// bound, and those that do not fit.
+// Plain shapes have as many elements as ShapeSize counts; the others are exactly those with a
+// dimension of 0 or above the limit, and those that do not fit.
 template <std::uint8_t kLarge>
 void ComparePlain8(std::vector<std::uint8_t> dimensions) {
   PlainShape<std::uint8_t, kLarge> shape;
@@ -170,7 +170,7 @@ TEST(SaturatingAddTest, EverySumAtEightBits) {
   }
 }
 
-// Every two claims at 5 bits' worth of positions, against a map of claimed bytes.
+// All pairs of claims over 32 positions, against a map of claimed bytes.
 TEST(ClaimsTest, EveryPairOfRangesAgainstAMapOfBytes) {
   using Claims8 = Claims<std::uint8_t>;
   constexpr unsigned kEnd = 24;
@@ -197,7 +197,7 @@ TEST(ClaimsTest, EveryPairOfRangesAgainstAMapOfBytes) {
   }
 }
 
-// A view's reach against the sum of its definition, which cannot overflow here.
+// The reach of a view by its definition, as a sum that cannot overflow here.
 struct Extent {
   unsigned dimension, stride;
 };
@@ -222,7 +222,7 @@ TEST(ViewReachTest, EveryViewOfOneDimensionAtEightBits) {
     for (unsigned dimension = 0; dimension < 256; ++dimension) {
       bool agrees = true;
       for (unsigned stride = 0; stride < 256; ++stride) {
-        // Storages at the boundary: one too small, just enough.
+        // Storages at the limit: one element too few, just enough.
         const unsigned last = dimension == 0 ? offset : offset + (dimension - 1) * stride;
         agrees &= ReachAgrees(offset, {{dimension, stride}}, std::min(last, 255u));
         agrees &= ReachAgrees(offset, {{dimension, stride}}, std::min(last + 1, 255u));

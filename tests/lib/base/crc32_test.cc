@@ -1,4 +1,4 @@
-// CRC-32 by its definition, bit by bit, against the fast ones.
+// CRC-32 by its definition, bit by bit, against the fast implementations.
 #include "lib/base/crc32.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ std::uint32_t BitByBit(std::span<const std::byte> bytes) {
   return ~crc;
 }
 
-// Of 2^`doublings` zero bytes.
+// The checksum of 2^`doublings` zero bytes.
 std::uint32_t Zeros(int doublings) {
   std::uint32_t crc = Crc32(0, std::vector<std::byte>(1));
   for (int i = 0; i < doublings; ++i) crc = JoinCrc32(crc, crc, std::uint64_t{1} << i);
@@ -34,7 +34,7 @@ TEST(Crc32Test, PublishedValues) {
   EXPECT_EQ(Crc32(0, {}), 0u);
   EXPECT_EQ(Crc32(0, AsBytes("123456789")), 0xCBF43926u);
   EXPECT_EQ(Crc32(0, std::vector<std::byte>(1024)), 0xEFB5AF2Eu);
-  // The keys that the paper prints.
+  // The keys printed in the paper.
   EXPECT_EQ(std::uint64_t{CrcPower(544)} << 1, 0x154442BD4u);
   EXPECT_EQ(std::uint64_t{CrcPower(480)} << 1, 0x1C6E41596u);
 }
@@ -57,7 +57,7 @@ TEST(Crc32Test, InPiecesAndJoined) {
     ASSERT_EQ(Crc32(Crc32(0, first), second), whole) << cut;
     ASSERT_EQ(JoinCrc32(Crc32(0, first), Crc32(0, second), second.size()), whole) << cut;
   }
-  // Lengths beyond 32 bits: zeros behind zeros, by halves.
+  // Lengths beyond 32 bits: zeros after zeros, by doubling.
   std::uint32_t part = 0, other = 0;
   for (int i = 0; i < 16; ++i) part = JoinCrc32(part, Zeros(36), std::uint64_t{1} << 36);
   for (int i = 0; i < 4; ++i) other = JoinCrc32(other, Zeros(38), std::uint64_t{1} << 38);

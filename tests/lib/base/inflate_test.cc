@@ -1,4 +1,5 @@
-// Data that zlib packed: by codes of their own and by the fixed ones, whole, cut, damaged, and into too little room.
+// Data compressed by zlib, with dynamic and fixed codes: whole, truncated, damaged, and with too
+// little room.
 #include "lib/base/inflate.h"
 
 #include <gtest/gtest.h>
@@ -72,7 +73,8 @@ TEST_P(InflateTest, CutAnywhere) {
   }
 }
 
-// Each single bit: some are other texts, most end, none writes elsewhere.
+// Every single changed bit: some results are other texts, most end early, none writes outside its
+// buffer.
 TEST_P(InflateTest, DamagedAnywhere) {
   std::vector<std::byte> output(text_.size());
   int damaged = 0;
@@ -87,7 +89,8 @@ TEST_P(InflateTest, DamagedAnywhere) {
   EXPECT_GT(damaged, 10);
 }
 
-// Bits from the lowest of each byte on; the codes of a block from their highest.
+// Bits are packed from the lowest of each byte on; the codes of a block start with their highest
+// bit.
 class BitWriter {
  public:
   BitWriter& Number(unsigned value, unsigned bits) {
@@ -108,7 +111,8 @@ class BitWriter {
   std::size_t count_ = 0;
 };
 
-// A last block with codes of its own, whose lengths are written as 0: "00", 1: "01", 16: "10", 18: "11".
+// A last block with dynamic codes, whose lengths are written as 0: "00", 1: "01", 16: "10", 18:
+// "11".
 BitWriter Dynamic(unsigned literals = 257, unsigned distances = 1) {
   BitWriter block;
   block.Number(1, 1).Number(2, 2);
@@ -132,7 +136,7 @@ Ended Unpacked(const BitWriter& block, std::size_t room = 100) {
   return {inflated.end, std::string(AsText(output).substr(0, inflated.produced))};
 }
 
-// Python's zlib says the same of each.
+// Python's zlib gives the same result for each of them.
 TEST(InflateCodesTest, OfOneSymbolOrNone) {
   // The only literal is the end of the block; there are no distances.
   BitWriter only = Dynamic();
@@ -140,7 +144,7 @@ TEST(InflateCodesTest, OfOneSymbolOrNone) {
   BitWriter ended = only, other = only;
   EXPECT_EQ(Unpacked(ended.Code("0")), Ended(InflateEnd::kDone));
   EXPECT_EQ(Unpacked(other.Number(0xFFFFFF, 24)), Ended(InflateEnd::kDamaged));
-  // The end and the length 3, of which no distance can follow.
+  // The end and the length 3, after which no distance can follow.
   BitWriter pair = Dynamic(258);
   Zeros(Zeros(pair, 138), 118).Code("010100");
   ended = other = pair;

@@ -1,4 +1,5 @@
-// Sets of names against a slow second opinion, and what somebody may choose them to cost.
+// Sets of names against a slow second implementation, and the cost of names that were chosen to be
+// expensive.
 #include "lib/base/name_check.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ const NameFinding* Find(const std::vector<NameFinding>& findings, Rule rule) {
   return found == findings.end() ? nullptr : &*found;
 }
 
-// The characters that names are made of here, and what each is the same as.
+// The characters used in these names, and the characters that each of them equals.
 struct Letter {
   std::string_view text, form, look;
 };
@@ -66,7 +67,7 @@ std::vector<Name> NamesUpTo(std::size_t length) {
   return names;
 }
 
-// The second opinion, by comparing each with each.
+// The second implementation, which compares every pair.
 struct Opinion {
   std::set<std::size_t> collide, inside;
 };
@@ -119,7 +120,7 @@ TEST(NameCheckTest, SetsAgreeWithTheSecondOpinion) {
   for (int round = 0; round < 3000; ++round) {
     std::vector<Name> some;
     for (std::size_t i = random() % 40; i > 0; --i) {
-      // Ordinary names among them.
+      // With ordinary names among them.
       const std::string plain = "layer." + std::to_string(random() % 100);
       some.push_back(random() % 3 == 0 ? Name{plain, plain, plain}
                                        : names[random() % names.size()]);
@@ -128,7 +129,7 @@ TEST(NameCheckTest, SetsAgreeWithTheSecondOpinion) {
   }
 }
 
-// Hashes that somebody chose lead to the other way, which must find the same.
+// Chosen hashes lead to the other algorithm, which must find the same.
 TEST(NameCheckTest, FoldersAreFoundWhateverTheHashes) {
   // More folders than are looked up by their hashes.
   std::vector<std::string> names = {"x/y"};
@@ -189,7 +190,7 @@ TEST(NameCheckTest, NoNamesAndTheSameNameAgain) {
   EXPECT_TRUE(Check({"\xC3\xA4", "\xC3\xA4", "a/b", "a/b"}, kTensorNames).empty());
 }
 
-// Names past the bound are not looked at, those before it are.
+// Names after the limit are ignored, those before it are checked.
 TEST(NameCheckTest, ABoundOnTheBytes) {
   const std::string large(1 << 20, 'n');
   Interrupt never;
@@ -202,7 +203,7 @@ TEST(NameCheckTest, ABoundOnTheBytes) {
     EXPECT_EQ(Find(findings, Rule::kNameReserved) != nullptr, count == 127);
     EXPECT_EQ(Find(findings, Rule::kNameFolder) != nullptr, count == 127);
   }
-  // Of one name what is past a mebibyte.
+  // In one name, anything after a MiB is ignored.
   const std::string begin = "a/" + std::string(1 << 20, 'n');
   EXPECT_FALSE(Check({"c:" + begin}, kTensorNames).empty());
   EXPECT_TRUE(Check({begin + "/con"}, kTensorNames).empty());
@@ -215,15 +216,16 @@ TEST(NameCheckTest, ABoundOnTheBytes) {
 }
 
 double SecondsFor(const std::vector<std::string>& names) {
-  const auto begun = std::chrono::steady_clock::now();
+  const auto start = std::chrono::steady_clock::now();
   Interrupt never;
   CheckNames(
       static_cast<std::uint32_t>(names.size()),
       [&](std::uint32_t i) { return std::string_view(names[i]); }, kTensorNames, true, never);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Every loop ends when it must: over the names, in the table, in the folders, and where those are sorted.
+// Every loop ends when it must: over the names, in the table, over the folders, and over sorted
+// folders.
 TEST(NameCheckTest, AsksAgainAndAgain) {
   std::vector<std::string> plain, wide, folders, cases, huge;
   for (int i = 0; i < 40; ++i) huge.push_back("a/" + std::string(1 << 20, 'n'));
@@ -256,7 +258,8 @@ TEST(NameCheckTest, AsksAgainAndAgain) {
   }
 }
 
-// Whatever the names, twice as many bytes take about twice as long. The bounds are wide: a square would take minutes.
+// Whatever the names, twice as many bytes take about twice as long. The limits are wide: quadratic
+// time would take minutes.
 TEST(NameCheckTest, TimeIsBoundedByTheBytes) {
   constexpr std::size_t kBytes = 4'000'000;
   std::vector<std::string> nested(1), prefixes, cases, wide;
@@ -276,7 +279,8 @@ TEST(NameCheckTest, TimeIsBoundedByTheBytes) {
   for (const auto* names : {&nested, &prefixes, &cases, &wide}) EXPECT_LT(SecondsFor(*names), 20);
 }
 
-// Of names that are not UTF-8, as archives may have them: cut in a character, they are others.
+// Names that are not UTF-8, as in archives: when truncated within a character, they are different
+// names.
 TEST(FoldedTest, NamesThatEndWithinACharacter) {
   for (const Folding folding : {Folding::kForms, Folding::kLooks}) {
     Characters characters(folding);
@@ -288,14 +292,14 @@ TEST(FoldedTest, NamesThatEndWithinACharacter) {
   }
 }
 
-// FNV-1a, as names are looked up by.
+// FNV-1a, the hash of names.
 std::uint32_t HashOf(std::string_view name) {
   std::uint64_t state = 0xCBF29CE484222325;
   for (const char c : name) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001B3;
   return static_cast<std::uint32_t>(state * 0x9E3779B97F4A7C15 >> 32);
 }
 
-// So many names whose hashes meet in a table of `capacity` places.
+// This number of names, whose hashes collide in a table with `capacity` slots.
 std::vector<std::string> Meeting(std::string_view begin, std::size_t count,
                                  std::uint32_t capacity) {
   std::vector<std::string> names;

@@ -1,4 +1,4 @@
-// Traits of single names: each that is stated, its near misses, and that the first look misses none.
+// Traits of single names: every trait, its near misses, and a first look that misses none.
 #include "lib/base/name_form.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ void ExpectTraits(const std::vector<Case>& cases, const NameUse& use) {
   for (const auto& [name, traits] : cases) EXPECT_EQ(TraitsOf(name, use), traits) << name;
 }
 
-// The table is made while compiling.
+// The table is created at compile time.
 TEST(NameFormTest, HeadsHaveSlotsOfTheirOwn) {
   EXPECT_EQ(name_form::HeadWord("con"), 0x006E6F63u);
   EXPECT_EQ(name_form::HeadWord("lpt9"), 0x3974706Cu);
@@ -37,7 +37,7 @@ TEST(NameFormTest, HeadsHaveSlotsOfTheirOwn) {
   }
 }
 
-// Of formats that report an absolute name themselves.
+// For formats that report an absolute name themselves.
 TEST(NameFormTest, PathsWhoseRootHasARule) {
   ExpectTraits({{"", 0}, {"/", Bit(kDots)}, {"/a", 0}, {"//a", Bit(kDots)}, {"..", 0}},
                kSafetensorsNames);
@@ -83,7 +83,7 @@ TEST(NameFormTest, Paths) {
                kTensorNames);
 }
 
-// What rules of the format's own report is not reported twice.
+// What the format's own rules report is not reported twice.
 TEST(NameFormTest, OwnRules) {
   ExpectTraits({{"/a", 0},
                 {"..", 0},
@@ -130,7 +130,7 @@ TEST(NameFormTest, Members) {
                 {"a__proto__", 0},
                 {"__proto", 0},
                 {"__x0__", 0},
-                // By letters that normal form KC replaces.
+                // With letters that normal form KC replaces.
                 {"__pr\xEF\xBD\x8Fto__", Traits({kMember, kLooksLikeAscii})}},
                kTensorNames);
 }
@@ -145,7 +145,7 @@ TEST(NameFormTest, Characters) {
                  Bit(kUnseen)},                                              // no-break space
                 {"w\xD0\xB5ight", Bit(kLooksLikeAscii)},                     // Cyrillic e
                 {"\xD1\x81\xD0\xBB\xD0\xBE\xD0\xB9", 0},                     // a Russian word
-                {"\xD1\x81\xD0\xBE\xD1\x80", Bit(kLooksLikeAscii)},          // one of s, o, r alone
+                {"\xD1\x81\xD0\xBE\xD1\x80", Bit(kLooksLikeAscii)},          // looks like "cop"
                 {"layers.0.\xCE\xBD", 0},                                    // one Greek letter
                 {"\xCF\x83\xC2\xB2", 0},                                     // sigma squared
                 {"r\xC2\xB2", 0},                                            // r squared
@@ -172,12 +172,12 @@ TEST(NameFormTest, PathsOnceFolded) {
                kTensorNames);
 }
 
-// The first look of the hot path, and the one that sees controls and backslashes, too.
+// The first look of the hot path, and the one that also sees control characters and backslashes.
 bool SeenAtFirst(std::string_view name) {
   return ScanName(name).notable || NameEnds().Notable(name);
 }
 
-// A first look may see too much, never too little: every name of up to five of these characters.
+// A first look may report too much, never too little: every name of up to five of these characters.
 TEST(NameFormTest, TheFirstLookMissesNothing) {
   constexpr std::string_view kPlain = "aA1_./: c";
   std::string name;
@@ -230,7 +230,7 @@ TEST(NameFormTest, TheFirstLookMissesNoWord) {
       }
     }
   }
-  // One look after another: what the name before began with does not count.
+  // Several looks in a row: the start of the previous name does not matter.
   NameEnds ends;
   EXPECT_FALSE(ends.Notable("conv1.weight"));
   EXPECT_TRUE(ends.Notable("con.weight"));
@@ -248,7 +248,7 @@ TEST(NameFormTest, EveryControlAndByteBeyondAsciiIsNotable) {
   }
 }
 
-// Names as models have them cost no closer look.
+// Names used by models need no closer look.
 TEST(NameFormTest, NamesOfModelsArePlain) {
   for (const std::string_view name :
        {"model.layers.0.self_attn.q_proj.weight", "h.0.attn.c_attn.bias", "conv1.weight",

@@ -31,7 +31,7 @@ Built Build(const std::vector<std::string>& names, bool collide) {
   return built;
 }
 
-// Names with duplicates; what is found must be what a map finds, whatever the hashes are.
+// Names with duplicates; the result must be that of a map, whatever the hashes are.
 void CompareWithMap(std::size_t count, std::size_t different, bool collide) {
   std::mt19937_64 random(count);
   std::vector<std::string> names;
@@ -69,7 +69,7 @@ TEST(NameIndexTest, AgreesWithAMap) {
   }
 }
 
-// Chosen collisions cost a sort, not a square.
+// Chosen collisions cost a sort, not quadratic time.
 TEST(NameIndexTest, EqualHashesOfManyNamesEndSoon) {
   std::vector<std::string> names;
   for (int i = 0; i < 300'000; ++i) names.push_back("prefix" + std::to_string(i));
@@ -80,7 +80,8 @@ TEST(NameIndexTest, EqualHashesOfManyNamesEndSoon) {
       77u);
 }
 
-// Each pair of different names with one hash that meet is reported, or that hashes were given up.
+// Each pair of different names with the same hash that meet is reported, or that hashing was given
+// up.
 TEST(NameIndexTest, ReportsEqualHashesOfDifferentNames) {
   const auto alike = [](const std::vector<std::string>& names) {
     PodBuffer<std::uint32_t> hashes;
@@ -105,7 +106,7 @@ TEST(NameIndexTest, ReportsEqualHashesOfDifferentNames) {
   EXPECT_EQ(pairs.back().first, pairs.back().second);
 }
 
-// A text as something that is compared without case and does not know its size.
+// A text that is compared ignoring case and does not know its size.
 struct Caseless {
   std::string text;
 
@@ -119,7 +120,7 @@ struct Caseless {
   }
 };
 
-TEST(NameIndexTest, WhatIsNoText) {
+TEST(NameIndexTest, NamesThatAreNotText) {
   for (const bool collide : {false, true}) {
     PodBuffer<std::uint32_t> hashes;
     std::vector<Caseless> names;
@@ -141,7 +142,7 @@ TEST(NameIndexTest, WhatIsNoText) {
   }
 }
 
-// The name at which the probes run out may be a duplicate itself.
+// The name at which the probes run out may itself be a duplicate.
 TEST(NameIndexTest, DuplicatesWhereTheHashesAreGivenUp) {
   std::vector<std::string> names;
   Pairs expected;
@@ -162,7 +163,7 @@ TEST(NameIndexTest, OrdinaryNamesAreFoundByTheirHashes) {
     EXPECT_EQ(built.index.Find(names[i], HashName(names[i]), at, probes), i);
   EXPECT_GE(probes, names.size());
   EXPECT_LT(probes, 3 * names.size());
-  // And by their bytes once they were sorted, where no hash is asked.
+  // And by comparing once they are sorted, without hashes.
   built.index.Sort(static_cast<std::uint32_t>(names.size()), at);
   probes = 0;
   for (std::uint32_t i = 0; i < names.size(); ++i)
@@ -171,13 +172,13 @@ TEST(NameIndexTest, OrdinaryNamesAreFoundByTheirHashes) {
   EXPECT_EQ(probes, 0u);
 }
 
-TEST(ScanNameTest, DoesNotDependOnWhatStandsAround) {
+TEST(ScanNameTest, DoesNotDependOnSurroundingBytes) {
   for (std::size_t length = 0; length < 70; ++length) {
     std::string name(length, '\0');
     for (std::size_t i = 0; i < length; ++i) name[i] = static_cast<char>('a' + i % 26);
-    // Of its very size, so that a sanitizer sees a read beyond.
-    const std::vector<char> alone(name.begin(), name.end());
-    const NameScan x = ScanName({alone.data(), length});
+    // In memory of exactly its size, so that a sanitizer detects reading past it.
+    const std::vector<char> exact(name.begin(), name.end());
+    const NameScan x = ScanName({exact.data(), length});
     EXPECT_FALSE(x.notable) << length;
     const std::string amid = "/\x7f" + name + "__\xff";
     const NameScan y = ScanName(std::string_view(amid).substr(2, length));
@@ -186,7 +187,7 @@ TEST(ScanNameTest, DoesNotDependOnWhatStandsAround) {
   }
 }
 
-// A first look may see too much, never too little.
+// A first look may report too much, never too little.
 TEST(ScanNameTest, SeesEveryByteAndPairThatIsNotPlain) {
   for (std::size_t length = 1; length < 50; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
@@ -204,14 +205,14 @@ TEST(ScanNameTest, SeesEveryByteAndPairThatIsNotPlain) {
   }
 }
 
-// Else every name with such a character would cost a closer look.
+// Otherwise every name with such a character would cost a closer look.
 TEST(ScanNameTest, TakesSingleCharactersAndTheLastPrintableOneForOrdinary) {
   for (std::size_t length = 4; length < 50; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
       for (const char c : {'.', '~', '_', 'u', 'c', ':', ' '}) {
         std::string name(length, 'n');
         name[at] = c;
-        name += c == 'u' ? 'c' : c;  // after what is looked at
+        name += c == 'u' ? 'c' : c;  // after the bytes that are looked at
         const std::string_view seen = std::string_view(name).substr(0, length);
         EXPECT_FALSE(ScanName(seen).notable) << length << " " << at << " " << c;
       }
@@ -219,7 +220,7 @@ TEST(ScanNameTest, TakesSingleCharactersAndTheLastPrintableOneForOrdinary) {
   }
 }
 
-TEST(ScanNameTest, HashesOfNamesThatDifferInCaseAloneAreEqual) {
+TEST(ScanNameTest, HashesOfNamesThatDifferOnlyInCaseAreEqual) {
   for (std::size_t length = 1; length < 50; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
       std::string name(length, 'n');
@@ -230,7 +231,7 @@ TEST(ScanNameTest, HashesOfNamesThatDifferInCaseAloneAreEqual) {
   }
 }
 
-// Every byte counts.
+// Every byte affects the hash.
 TEST(ScanNameTest, HashesOfNamesThatDifferInOneByteDiffer) {
   for (std::size_t length = 1; length < 50; ++length) {
     std::set<std::uint32_t> seen;

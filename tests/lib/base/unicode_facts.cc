@@ -1,6 +1,7 @@
-// Prints what the library's tables say, for unicode_test.py to compare with Python's.
+// Prints the contents of the library's tables, for unicode_test.py to compare with Python's.
 //
-//   unicode_facts points     a line for each code point: number, 1 if nothing is seen of it, what it folds to
+//   unicode_facts points     a line for each code point: number, 1 if it is invisible, what it
+//   folds to
 //   unicode_facts normal     for each line of standard input: 1 if it is in normal form C
 #include <cstdio>
 #include <iostream>

@@ -1,4 +1,4 @@
-"""The library's tables of Unicode against Python's: every code point, and texts of marks and what they may join."""
+"""The library's Unicode tables against Python's: every code point, and texts of marks and characters they may join."""
 import os
 import pathlib
 import random
@@ -39,7 +39,7 @@ class Tables(Base):
         subprocess.run([ROOT / "scripts/make_unicode_tables", "--check"], check=True, timeout=120)
 
     def test_folds(self):
-        """Where the library folds a character, it does as Python; what it leaves is decomposed, or a form that is left out."""
+        """If the library folds a character, it does so like Python; others are decomposed, or a form that is left out."""
         folded = left = 0
         for line in self.points:
             number, unseen, *target = line.split()

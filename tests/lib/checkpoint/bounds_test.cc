@@ -1,5 +1,5 @@
-// What reading tensors with strides costs: at most a constant times the bytes of the file and of the result, however they
-// lie in it, and however many share its bytes.
+// The cost of reading tensors with strides: at most a constant times the bytes of the file and of
+// the result, whatever the strides, and however many tensors share bytes.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -48,7 +48,7 @@ std::vector<std::byte> Pattern(std::uint64_t size) {
   return bytes;
 }
 
-// Any shape and strides, so that it lies in a file of `size` bytes.
+// A random shape with random strides that fits into a file of `size` bytes.
 TensorRef AnyTensor(std::uint64_t size, std::uint64_t most) {
   constexpr DType kTypes[] = {DType::kU8, DType::kBF16, DType::kF32, DType::kF64};
   while (true) {
@@ -88,7 +88,7 @@ CheckpointData DataOf(std::unique_ptr<Source> source) {
   return data;
 }
 
-// Every element once, in the block that it begins in.
+// Every element once, in the block that it starts in.
 TEST(ElementsTest, AreEachInOneBlock) {
   using Places = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
   for (int round = 0; round < 3000; ++round) {
@@ -123,7 +123,7 @@ TEST(ElementsTest, AreEachInOneBlock) {
   }
 }
 
-// Two axes that overlap, of far more places than are listed at once: no such file is read here.
+// Two overlapping axes with far more positions than are listed at once: no such file is read here.
 TEST(ElementsTest, OfARangeOfManyTerabytes) {
   constexpr std::uint64_t kRows = 2, kColumns = 70'000, kRow = 1'000'000'000, kColumn = 900'000'000;
   const TensorRef tensor{.type = DType::kU8,
@@ -152,7 +152,7 @@ TEST(ElementsTest, OfARangeOfManyTerabytes) {
 }
 
 TEST(SweepTest, CostsNoMoreThanTheReads) {
-  // What lies together is read for itself, however much of it there is.
+  // Contiguous data are read directly, however much there is.
   const TensorRef tensor{
       .type = DType::kU8, .shape = {1 << 20}, .stride = {1}, .range = {5, 1 << 20}};
   const Gather gather = GatherOf(tensor);
@@ -160,7 +160,7 @@ TEST(SweepTest, CostsNoMoreThanTheReads) {
   EXPECT_EQ(Sweep::Cost(gather), (1 << 20) + Gather::kReadCost);
 }
 
-// Each group has a range of its own.
+// Each group has its own range.
 TEST(SweepTest, GroupsOfWhatOverlaps) {
   std::vector<Gather> gathers;
   for (std::uint64_t i = 0; i < 200; ++i) {
@@ -175,7 +175,7 @@ TEST(SweepTest, GroupsOfWhatOverlaps) {
   EXPECT_EQ(Sweep::Choose(std::span(all).first(1)), std::vector<std::uint32_t>{0});
 }
 
-// Every plane of a tensor costs as much, also where it is larger than what is read at a time.
+// Every plane of a tensor costs the same, even if it is larger than what is read at a time.
 TEST(StridedReaderTest, CostsAsManyPlanesAsThereAre) {
   const CheckpointData data;
   TensorRef plane{.type = DType::kU8, .shape = {5000, 5000}, .stride = {1, 5000}};
@@ -268,7 +268,7 @@ TEST(ReorderTest, EndsWhenItIsCancelledAndWhenThePartFails) {
   EXPECT_EQ(shelf.Read(0, std::span(&byte, 1)).error().rule, Rule::kIoShortRead);
 }
 
-// Writes over the beginning of what this process has in a temporary file.
+// Overwrites the beginning of this process's temporary file.
 void Spoil(std::string_view bytes, off_t at) {
   int spoiled = 0;
   for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -284,7 +284,7 @@ void Spoil(std::string_view bytes, off_t at) {
   EXPECT_EQ(spoiled, 1);
 }
 
-// What others do to the temporary file is noticed, and each tensor read by itself.
+// Changes of the temporary file by others are detected, and then each tensor is read by itself.
 TEST(ReorderTest, ATemporaryFileThatIsChangedMeanwhile) {
   if (!std::filesystem::exists("/proc/self/fd")) GTEST_SKIP() << "no /proc";
   using namespace std::string_view_literals;
@@ -294,7 +294,7 @@ TEST(ReorderTest, ATemporaryFileThatIsChangedMeanwhile) {
   const std::vector<std::byte> expected = Expected(tensor, file);
   const internal::ReorderLimits limits{
       .block = 1000, .segment = 30'000, .buckets = 500, .bucket = 500};
-  // A heading: where its bytes go, and how many they are.
+  // A heading: the position of its bytes, and their number.
   const std::pair<std::string_view, off_t> changes[] = {{"\xff\xff\xff\xff"sv, 4},
                                                         {"\xff\xff\xff\x7f"sv, 0},
                                                         {"\x20\x4e\0\0"sv, 0},
@@ -311,11 +311,11 @@ TEST(ReorderTest, ATemporaryFileThatIsChangedMeanwhile) {
     std::vector<std::byte> read(expected.size());
     ASSERT_TRUE(ReadFully(shelf, 0, read));
     EXPECT_TRUE(read == expected);
-    EXPECT_GT(reads, 30u);  // once for the temporary file, and again
+    EXPECT_GT(reads, 30u);  // for the temporary file, and then directly
   }
 }
 
-// Slow, but whole.
+// Slow, but complete.
 TEST(ReorderTest, WithoutATemporaryFileEachIsReadByItself) {
   const std::vector<std::byte> file = Pattern(60'000);
   const CheckpointData data = DataOf(std::make_unique<MemorySource>(file));
@@ -337,7 +337,7 @@ TEST(ReorderTest, WithoutATemporaryFileEachIsReadByItself) {
   std::signal(SIGXFSZ, before);
   ASSERT_TRUE(done);
   EXPECT_TRUE(read == expected);
-  // From anywhere.
+  // From any position.
   for (std::size_t at = 0; at < expected.size(); at += 97) {
     std::byte byte;
     ASSERT_TRUE(ReadFully(shelf, at, std::span(&byte, 1)));
@@ -363,7 +363,7 @@ made::View ViewOf(std::vector<std::uint64_t> shape, std::vector<std::uint64_t> s
 std::vector<Case> Cases() {
   constexpr std::uint64_t kSize = 16 << 20, kElements = kSize / 4;
   std::vector<Case> cases;
-  // A thousand columns: each strides through all of it.
+  // A thousand columns: each strides through the whole file.
   Case columns{"columns", kSize, {}};
   for (std::uint64_t i = 0; i < 1000; ++i) {
     columns.views.push_back(ViewOf({kElements / 4000, 1}, {4000, 1}, i * 3));
@@ -378,7 +378,7 @@ std::vector<Case> Cases() {
   cases.push_back({"transposed, of long rows", kSize, {ViewOf({16, kElements / 16}, {1, 16})}});
   cases.push_back(
       {"transposed, of short rows", kSize, {ViewOf({kElements / 16, 16}, {1, kElements / 16})}});
-  // Two axes of one distance, and many: each place many times.
+  // Two axes with the same distance and many steps: each position occurs many times.
   cases.push_back({"overlapping", kSize, {ViewOf({2000, 2000}, {1031, 1031})}});
   std::vector<std::uint64_t> twos(22, 2), far;
   for (std::uint64_t i = 0; i < 22; ++i) far.push_back(kElements / 23 - i);
@@ -416,7 +416,7 @@ Built Build(const Case& each) {
   return built;
 }
 
-// Element by element, of some of the elements.
+// Compares some of the elements, one by one.
 void ExpectView(const made::View& view, const TensorRef& tensor, std::span<const std::byte> bytes,
                 std::span<const std::byte> file) {
   std::uint64_t elements = 1;
@@ -456,7 +456,7 @@ TEST_F(BoundsTest, LoadingIntoMemory) {
                    AsBytes(built.file));
       }
     }
-    // One by one: each for itself.
+    // One by one: each separately.
     for (std::size_t i = 0; i < checkpoint.tensor_count(); i += 1 + checkpoint.tensor_count() / 5) {
       counts.Clear();
       const Result<Buffer> read = checkpoint.Read(i);
@@ -492,7 +492,7 @@ std::vector<std::size_t> HashesOf(const internal::ToSave& contents) {
   return hashes;
 }
 
-// Tensor by tensor in C order, as what is hashed, compared and saved.
+// Tensor by tensor in C order, as for hashing, comparing and saving.
 TEST_F(BoundsTest, ReadingInOrder) {
   for (const Case& each : Cases()) {
     SCOPED_TRACE(each.name);
@@ -507,7 +507,7 @@ TEST_F(BoundsTest, ReadingInOrder) {
     const std::uint64_t file = built.file.size();
     EXPECT_LE(counts.bytes, 3 * file + 16 * built.result);
     EXPECT_LE(counts.reads, (3 * file + 16 * built.result) / kPage + 2 * each.views.size());
-    // The same once more, and as it is in memory.
+    // The same again, and as it is in memory.
     EXPECT_EQ(HashesOf(*contents), hashes);
     const Result<Loaded> all = checkpoint.LoadAll();
     ASSERT_TRUE(all);
@@ -517,7 +517,7 @@ TEST_F(BoundsTest, ReadingInOrder) {
   }
 }
 
-// What this process has read and written by calls, as the system counts it.
+// Bytes that this process has read and written with system calls, as counted by the system.
 struct Calls {
   std::uint64_t read_bytes = 0, reads = 0;
 };
@@ -564,7 +564,8 @@ TEST_F(BoundsTest, Converting) {
   EXPECT_GE(done, 6);
 }
 
-// The same by a file whose every tensor strides through all of it: what is not needed is not read.
+// The same for a file in which every tensor strides through the whole file: only what is needed is
+// read.
 TEST_F(BoundsTest, Slices) {
   const std::string file = testing::ModelOf({{"m", DType::kF32, {1000, 8000}}});
   Counts counts;
@@ -584,7 +585,7 @@ TEST_F(BoundsTest, Slices) {
   }
 }
 
-// Any tensors whatever, many of one storage.
+// Random tensors, many of them in one storage.
 TEST_F(BoundsTest, AnyTensors) {
   const std::vector<std::byte> file = Pattern(1 << 20);
   for (int round = 0; round < 60; ++round) {

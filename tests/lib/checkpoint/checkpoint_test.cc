@@ -1,4 +1,4 @@
-// Opening a checkpoint and reading whole tensors of it.
+// Opening a checkpoint and reading whole tensors.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -112,8 +112,8 @@ TEST_F(CheckpointTest, ShowsPartsAndMetadata) {
   EXPECT_TRUE(Same(bytes, AsBytes(file)));
 }
 
-TEST_F(CheckpointTest, FindsTensorsWhoseDataLieInAnotherOrder) {
-  // Three empty ones share a place.
+TEST_F(CheckpointTest, FindsTensorsWithDataInAnotherOrder) {
+  // Three empty tensors share a position.
   const std::string file =
       testing::BuildFile("{" + testing::TensorEntry("z", "U8", "2", 4, 6) + "," +
                              testing::TensorEntry("e1", "U8", "0", 4, 4) + "," +
@@ -157,7 +157,7 @@ TEST_F(CheckpointTest, NumbersOutOfRangeEndTheProgram) {
   EXPECT_DEATH((void)checkpoint.part(1), "");
 }
 
-TEST_F(CheckpointTest, WhatIsRefusedDoesNotOpen) {
+TEST_F(CheckpointTest, RefusedFilesDoNotOpen) {
   std::string file = testing::SmallFile();
   file[file.find("\"U8\"") + 1] = 'X';
   const auto refused = Checkpoint::OpenBytes(AsBytes(file));
@@ -168,7 +168,7 @@ TEST_F(CheckpointTest, WhatIsRefusedDoesNotOpen) {
   ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(Checkpoint::OpenPath(folder_ / "pipe").error().findings()[0].rule, Rule::kIoNotRegular);
   EXPECT_EQ(Checkpoint::OpenDescriptor(-1).error().findings()[0].rule, Rule::kIoOpenFailed);
-  // The reference's profile opens nothing that strict refuses.
+  // The reference profile does not open a file that the strict profile refuses.
   CheckOptions options;
   options.profile = Profile::kReference;
   const std::string padded = testing::BuildFile("{}\t");
@@ -210,7 +210,7 @@ TEST_F(CheckpointTest, AFileThatChangesIsAnErrorAndNotData) {
   }
 }
 
-// Somebody saves over it, as all careful writers do: the open file is the old one.
+// Another program replaces the file, as careful writers do: the open file is still the old one.
 TEST_F(CheckpointTest, AFileThatIsReplacedIsReadOn) {
   const std::string file = ModelOf({{"a", DType::kU8, {1000}}});
   const std::string path = Write("model", file);
@@ -221,7 +221,7 @@ TEST_F(CheckpointTest, AFileThatIsReplacedIsReadOn) {
   EXPECT_TRUE(Same(read->bytes(), BytesOf(file, *checkpoint.tensor(0))));
 }
 
-// Fails, ends early, claims too much, throws: each in every read.
+// A source that fails, ends early, claims too much or throws, at every read.
 TEST_F(CheckpointTest, ASourceThatFailsIsAnErrorAndNotData) {
   const std::string file = ModelOf({{"a", DType::kU8, {10'000}}, {"b", DType::kU8, {10}}});
   for (int way = 0; way < 5; ++way) {

@@ -1,4 +1,4 @@
-// Many tensors at once, in parallel, with progress and cancellation; mappings; giants.
+// Many tensors at once, in parallel, with progress and cancellation; mappings; very large files.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -28,7 +28,7 @@ using testing::Same;
 
 class LoadTest : public testing::FolderTest {
  protected:
-  // Uneven sizes, 3 MB in all.
+  // Uneven sizes, 3 MB in total.
   static std::vector<Entry> Entries() {
     std::vector<Entry> entries;
     for (std::uint64_t i = 0; i < 60; ++i) {
@@ -89,7 +89,7 @@ TEST_F(LoadTest, NeighborsComeInOneReadAndNothingElseIsRead) {
   for (const std::size_t index : {10, 11, 12, 40}) bytes += checkpoint.tensor(index)->bytes();
   EXPECT_EQ(counts.bytes, bytes);
   EXPECT_LT(loaded->buffer().size(), bytes + 2 * 4096);
-  // The same tensor is there once.
+  // The same tensor is stored once.
   EXPECT_EQ(loaded->bytes(0).data(), loaded->bytes(4).data());
 }
 
@@ -129,7 +129,7 @@ TEST_F(LoadTest, CancellationEndsIt) {
   EXPECT_EQ(counts.reads, 3u);
   options.progress = [&](std::uint64_t, std::uint64_t) -> bool { throw 42; };
   EXPECT_EQ(checkpoint.LoadAll(options).error().rule, Rule::kUseCancelled);
-  // At the end there is nothing left to cancel.
+  // At the end nothing is left to cancel.
   options.progress = [&](std::uint64_t done, std::uint64_t all) { return done < all; };
   EXPECT_TRUE(checkpoint.LoadAll(options));
   options.progress = nullptr;
@@ -187,7 +187,7 @@ TEST_F(LoadTest, ThreadsStopAtTheFirstFailure) {
   EXPECT_TRUE(Same(loaded->bytes(0), BytesOf(file, *checkpoint.tensor(0))));
 }
 
-// A source that says nothing of itself is never read by two threads at once.
+// A source that does not say that it is concurrent is never read by two threads at once.
 TEST_F(LoadTest, ASourceThatIsNotConcurrentIsReadByOneAtATime) {
   const std::string file = ModelOf({{"a", DType::kU8, {20'000'000}}});
   std::atomic<int> inside = 0;
@@ -229,7 +229,7 @@ TEST_F(LoadTest, ManyThreadsUseOneCheckpoint) {
   }
 }
 
-TEST_F(LoadTest, MemoryLiesAsTheFileDoes) {
+TEST_F(LoadTest, MemoryIsPlacedLikeTheFile) {
   for (const std::size_t size :
        {1u, 1000u, 65'535u, 65'536u, 300'000u, 2u << 20, 3'000'000u, 33'500'000u}) {
     for (const std::size_t offset : {0u, 1u, 8u, 4095u, 4096u, 70'000u}) {
@@ -248,14 +248,14 @@ TEST_F(LoadTest, MemoryLiesAsTheFileDoes) {
   for (const std::size_t size : {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 2 - 1000}) {
     EXPECT_EQ(Buffer::Allocate(size).error().rule, Rule::kIoOutOfMemory);
   }
-  // No system has that much to give.
+  // No system has that much memory.
   if (sizeof(void*) == 8) {
     EXPECT_EQ(Buffer::Allocate(SIZE_MAX / 4).error().rule, Rule::kIoOutOfMemory);
   }
 }
 
-// Every order of small extents: aligned, inside, apart from each other, neighbours together.
-TEST_F(LoadTest, LayoutsAreSound) {
+// Small extents in every order: aligned, inside, disjoint, neighbors together.
+TEST_F(LoadTest, LayoutsAreValid) {
   using internal::Extent;
   const std::vector<Extent> pool = {{0, {8, 4}, 4},         {0, {12, 4}, 4},     {0, {16, 0}, 8},
                                     {0, {16, 8}, 8},        {1, {16, 8}, 8},     {0, {13, 2}, 2},
@@ -293,12 +293,13 @@ TEST_F(LoadTest, LayoutsAreSound) {
   EXPECT_EQ(internal::LayOut(neighbours)->stretches.size(), 1u);
   const std::vector<Extent> huge = {{0, {0, UINT64_MAX - 100}, 1}, {1, {0, 200}, 1}};
   EXPECT_FALSE(internal::LayOut(huge));
-  // The end fits, and the next place of the same remainder does not.
+  // The end fits, but the next position with the same remainder does not.
   const std::vector<Extent> last = {{0, {0, UINT64_MAX - 5}, 1}, {1, {40, 1}, 1}};
   EXPECT_FALSE(internal::LayOut(last));
 }
 
-// Tensors as other formats have them: a matrix, the same transposed, a diagonal, one element repeated.
+// Tensors with strides, as in other formats: a matrix, its transpose, a diagonal, one repeated
+// element.
 class StridedTensors final : public ModelFile {
  public:
   std::size_t tensor_count() const override { return 4; }
@@ -361,7 +362,8 @@ TEST_F(LoadTest, StridedTensorsComeInCOrder) {
   EXPECT_EQ(checkpoint.FindMetadata("k"), std::nullopt);
 }
 
-// What no proven file has: a view that leaves its range, and sizes that no memory has.
+// Tensors that no verified file has: a view that leaves its range, and sizes larger than any
+// memory.
 class OddTensors final : public ModelFile {
  public:
   explicit OddTensors(std::vector<TensorRef> tensors) : tensors_(std::move(tensors)) {}
@@ -394,7 +396,7 @@ TEST_F(LoadTest, TensorsThatCannotBe) {
     const Result<Loaded> loaded = checkpoint.LoadAll();
     EXPECT_FALSE(loaded);
     const Rule rule = loaded.error().rule;
-    // What a memory holds fails alike where the memory is the caller's.
+    // A failure that is not about memory is the same with caller-owned memory.
     if (rule != Rule::kIoOutOfMemory) {
       std::vector<std::byte> into(static_cast<std::size_t>(checkpoint.tensor(0)->bytes()));
       const Result<void> read = checkpoint.ReadInto(0, into);
@@ -412,7 +414,7 @@ TEST_F(LoadTest, TensorsThatCannotBe) {
                        {"b", DType::kU8, {rows}, {0}, 0, {0, 1}}}),
               Rule::kIoOutOfMemory);
   }
-  // Of long rows, which are read to their places, and of columns, which are taken apart.
+  // Long rows, which are read directly, and columns, which are scattered.
   EXPECT_EQ(rule_of({{"a", DType::kU8, {2, 100'000}, {200'000, 1}, 0, {0, 300'000}}}),
             Rule::kIoReadFailed);
   EXPECT_EQ(rule_of({{"a", DType::kU8, {2, 10}, {1, 2}, 0, {0, 20}}}), Rule::kIoReadFailed);
@@ -435,7 +437,7 @@ TEST_F(LoadTest, MappingsShowTheFile) {
     EXPECT_TRUE(Same(mapping->bytes(tensor.range), BytesOf(file_, tensor)));
   }
   EXPECT_EQ(checkpoint.Map(1).error().rule, Rule::kUseNoSuchTensor);
-  // Written to, it is a copy.
+  // Writing to it creates a copy.
   Result<Mapping> copy = checkpoint.Map(0, {.writable = true});
   ASSERT_TRUE(copy);
   copy->writable_bytes()[100] = std::byte{0};
@@ -455,7 +457,7 @@ TEST_F(LoadTest, MappingsShowTheFile) {
   const Checkpoint other =
       Opened(Checkpoint::Open(std::make_unique<testing::CountingSource>(AsBytes(file_), &counts)));
   EXPECT_EQ(other.Map(0).error().rule, Rule::kUseNotMappable);
-  // A source whose descriptor is none.
+  // A source with an invalid descriptor.
   class Closed final : public Source {
    public:
     explicit Closed(std::span<const std::byte> bytes) : inner_(bytes) {}
@@ -471,7 +473,8 @@ TEST_F(LoadTest, MappingsShowTheFile) {
   const Checkpoint closed = Opened(Checkpoint::Open(std::make_unique<Closed>(AsBytes(file_))));
   EXPECT_EQ(closed.Map(0).error().rule, Rule::kIoReadFailed);
 
-  // What cannot be mapped: no descriptor, one that is not open for reading, more than memory can show.
+  // Descriptors that cannot be mapped: none, one that is not open for reading, a size larger than
+  // the address space.
   EXPECT_EQ(Mapping::MapFile(-1, 1, {}).error().rule, Rule::kIoReadFailed);
   const int write_only = open(path.c_str(), O_WRONLY | O_CLOEXEC);
   EXPECT_EQ(Mapping::MapFile(write_only, 1, {}).error().rule, Rule::kIoReadFailed);
@@ -492,12 +495,12 @@ TEST_F(LoadTest, MappingsShowTheFile) {
   EXPECT_EQ(Mapping::MapFile(folder, 1, {}).error().rule, Rule::kUseNotMappable);
   close(folder);
 
-  // Cut before it is mapped: an error, where touching it would end the process.
+  // Truncated before it is mapped: an error, since accessing it would end the process.
   std::filesystem::resize_file(path, file_.size() - 1);
   EXPECT_EQ(checkpoint.Map(0).error().rule, Rule::kIoChanged);
 }
 
-// What the header of mapping.h warns of.
+// The risk that mapping.h describes.
 TEST_F(LoadTest, AMappedFileThatIsCutEndsTheProcess) {
   const std::string path = Write("model", file_);
   EXPECT_EXIT(
@@ -543,7 +546,7 @@ TEST_F(LoadTest, GiantsAreReadWhereItIsAsked) {
     ASSERT_TRUE(mapping);
     EXPECT_TRUE(Same(mapping->bytes({far, 4}), AsBytes("here")));
   } else {
-    // It does not fit into memory, and says so.
+    // It does not fit into memory, which is reported.
     EXPECT_EQ(checkpoint.Read(1).error().rule, Rule::kIoOutOfMemory);
     EXPECT_EQ(checkpoint.Map(0).error().rule, Rule::kIoOutOfMemory);
   }

@@ -1,4 +1,5 @@
-// Tensors of every dtype with hostile names, from a seed, for tests and fuzz targets of saving.
+// Random tensors of every dtype with hostile names, from a seed, for tests and fuzz targets of
+// saving.
 #ifndef TENSORGATE_TESTS_LIB_CHECKPOINT_MADE_TENSORS_H_
 #define TENSORGATE_TESTS_LIB_CHECKPOINT_MADE_TENSORS_H_
 
@@ -16,7 +17,8 @@
 
 namespace tensorgate::testing {
 
-/// Valid UTF-8 with all that JSON writers escape, and more; often short, so that names repeat.
+/// Valid UTF-8 with everything that JSON writers escape, and more; often short, so that names
+/// repeat.
 inline std::string MakeName(mutator::Random& random) {
   static constexpr const char* kParts[] = {
       "a",  "b",  "weight", ".",      "layers.", "\"",   "\\",          "/", "\n",
@@ -32,7 +34,7 @@ inline std::string MakeName(mutator::Random& random) {
 }
 
 struct MadeTensors {
-  std::vector<std::vector<std::byte>> data;  // of the tensors
+  std::vector<std::vector<std::byte>> data;  // data of the tensors
   std::vector<TensorData> tensors;
 };
 
@@ -42,7 +44,7 @@ inline std::uint64_t MadeBytes(DType dtype, std::span<const std::uint64_t> shape
   return bits / 8;
 }
 
-/// Names differ, and shapes are whole bytes.
+/// Names are unique, and shapes have whole bytes.
 inline MadeTensors MakeTensors(mutator::Random& random, std::size_t most = 20) {
   MadeTensors made;
   const std::size_t count = random.Below(most + 1);
@@ -67,7 +69,7 @@ inline MadeTensors MakeTensors(mutator::Random& random, std::size_t most = 20) {
   return made;
 }
 
-/// What save.h calls Metadata, with keys that differ.
+/// Metadata as in save.h, with unique keys.
 inline Metadata MakeMetadata(mutator::Random& random) {
   Metadata metadata;
   for (std::size_t i = random.Below(4); i > 0; --i) {
@@ -76,7 +78,7 @@ inline Metadata MakeMetadata(mutator::Random& random) {
   return metadata;
 }
 
-/// The tensors and metadata of `file`, whose bytes are `bytes`, are the given ones and no more.
+/// True if the tensors and metadata of `file`, whose bytes are `bytes`, are exactly the given ones.
 inline bool Holds(const safetensors::File& file, std::span<const std::byte> bytes,
                   std::span<const TensorData> tensors, const Metadata& metadata) {
   if (file.tensors().size() != tensors.size()) return false;

@@ -1,4 +1,4 @@
-// Checkpoints for tests: files whose data tell their place.
+// Checkpoints for tests: files whose data depend on their position.
 #ifndef TENSORGATE_TESTS_LIB_CHECKPOINT_MODEL_H_
 #define TENSORGATE_TESTS_LIB_CHECKPOINT_MODEL_H_
 
@@ -33,7 +33,7 @@ struct Entry {
   }
 };
 
-/// The header of tensors that lie one behind the other, padded to a multiple of eight.
+/// The header of adjacent tensors, padded to a multiple of eight.
 inline std::string HeaderOf(const std::vector<Entry>& entries, std::size_t extra_padding = 0) {
   std::string header = "{";
   std::uint64_t at = 0;
@@ -50,13 +50,13 @@ inline std::string HeaderOf(const std::vector<Entry>& entries, std::size_t extra
   return header.append((8 - header.size() % 8) % 8 + extra_padding, ' ');
 }
 
-/// No two places near each other have the same eight bytes.
+/// Positions close to each other never have the same eight bytes.
 inline std::byte PatternAt(std::uint64_t place) {
   const std::uint64_t mixed = (place / 8 + 1) * 0x9E3779B97F4A7C15;
   return static_cast<std::byte>(mixed >> (8 * (place % 8)));
 }
 
-/// A file of them with the pattern as data.
+/// A file with these tensors and the pattern as data.
 inline std::string ModelOf(const std::vector<Entry>& entries, std::size_t extra_padding = 0) {
   std::uint64_t size = 0;
   for (const Entry& entry : entries) size += entry.bytes();
@@ -67,7 +67,7 @@ inline std::string ModelOf(const std::vector<Entry>& entries, std::size_t extra_
   return file;
 }
 
-/// Where the tensor's bytes stand in the file.
+/// The tensor's bytes in the file.
 inline std::span<const std::byte> BytesOf(const std::string& file, const TensorRef& tensor) {
   return AsBytes(file).subspan(static_cast<std::size_t>(tensor.range.offset),
                                static_cast<std::size_t>(tensor.range.length));
@@ -82,13 +82,13 @@ inline Checkpoint Opened(std::expected<Checkpoint, Report> checkpoint) {
   return std::move(checkpoint.value());
 }
 
-/// What a source was asked for.
+/// The requests that a source received.
 struct Counts {
   std::atomic<std::uint64_t> reads = 0, bytes = 0;
   void Clear() { reads = bytes = 0; }
 };
 
-/// Memory, counted.
+/// Memory whose reads are counted.
 class CountingSource final : public Source {
  public:
   CountingSource(std::span<const std::byte> bytes, Counts* counts)

@@ -1,4 +1,4 @@
-// Slices: NumPy's meaning, and only the bytes that are needed.
+// Slices: NumPy's semantics, and reads of only the bytes that are needed.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -52,13 +52,13 @@ TEST(SliceTest, RangesMeanWhatPythonMeans) {
       }
     }
   }
-  // The largest dimension that there can be.
+  // The largest possible dimension.
   const auto huge = internal::Resolve(Subscript::Range({}, {}, -1), INT64_MAX);
   EXPECT_EQ(huge.first, std::uint64_t{INT64_MAX} - 1);
   EXPECT_EQ(huge.count, std::uint64_t{INT64_MAX});
 }
 
-// Reads by way of the pieces, from memory.
+// Reads from memory, piece by piece.
 std::vector<std::byte> ReadBy(const Gather& gather, std::span<const std::byte> file) {
   std::vector<std::byte> result(static_cast<std::size_t>(gather.selection().bytes));
   std::uint64_t bytes = 0, read = 0;
@@ -80,9 +80,9 @@ std::vector<std::byte> ReadBy(const Gather& gather, std::span<const std::byte> f
   return result;
 }
 
-constexpr std::uint64_t kOffset = 11;  // of the tensor in its file
+constexpr std::uint64_t kOffset = 11;  // offset of the tensor in its file
 
-// Compares with the oracle under several limits. True if the slice exists.
+// Compares with the oracle under several limits. Returns true if the slice exists.
 bool Compare(TensorRef tensor, const std::vector<Subscript>& subscripts) {
   const auto expected = oracle::Slice(tensor, subscripts);
   const Result<internal::Selection> selection = internal::Select(tensor, subscripts);
@@ -113,7 +113,7 @@ TensorRef TensorOf(DType dtype, std::vector<std::uint64_t> shape) {
   return tensor;
 }
 
-// What can be said of one dimension.
+// All subscripts for one dimension.
 std::vector<Subscript> Choices() {
   return {Subscript::All(),
           Subscript::Index(0),
@@ -164,7 +164,7 @@ TEST(SliceTest, EveryDtypeIsSlicedByItsSize) {
   }
 }
 
-// As checkpoints of PyTorch have them: transposed, every other one, repeated, windows.
+// As in PyTorch checkpoints: transposed, every second one, repeated, windows.
 TEST(SliceTest, StridedTensorsAreGathered) {
   const std::vector<std::vector<std::uint64_t>> strides = {{1, 3}, {1, 4}, {8, 1}, {8, 2}, {0, 1},
                                                            {1, 0}, {0, 0}, {1, 1}, {2, 1}, {5, 7}};
@@ -183,7 +183,8 @@ TEST(SliceTest, StridedTensorsAreGathered) {
   }
 }
 
-// Two axes of one distance, and a gap in each box: piece by piece more bytes would be read than there are numbers for.
+// Two axes with the same distance, and a gap in each box: reading piece by piece would need more
+// bytes than fit into a number.
 TEST(SliceTest, APlanOfMoreThanCanBeCounted) {
   TensorRef tensor = TensorOf(DType::kU8, {std::uint64_t{1} << 38, 1 << 20, 2});
   tensor.stride = {8192, 8192, 4000};
@@ -228,7 +229,7 @@ TEST(SliceTest, ATensorThatContradictsItselfIsRefused) {
   tensor.type = DType::kU64;
   tensor.stride = {k63, 1};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
-  // 2^64 + 64 bits, of which 64 would be left.
+  // 2^64 + 64 bits, which would wrap to 64.
   tensor = TensorOf(DType::kF4, {16});
   tensor.shape = {k63 / 2 + 16};
   EXPECT_EQ(rule(tensor), Rule::kUseNoSuchTensor);
@@ -254,7 +255,7 @@ TEST(SliceTest, RefusalsReportTheSubscript) {
       PlanSlice(TensorOf(DType::kF6E2M3, {4}), std::vector{Subscript::Range(0, 3)});
   EXPECT_EQ(packed.error().rule, Rule::kUseSubByteSlice);
   EXPECT_EQ(packed.error().found, 6u);
-  // Rows that end within a byte, no rows, rows that do not lie together.
+  // Rows that end within a byte, no rows, rows that are not adjacent.
   TensorRef strided = TensorOf(DType::kF4, {4});
   strided.stride = {1};
   for (const TensorRef& odd : {TensorOf(DType::kF4, {3}), TensorOf(DType::kF4, {}), strided}) {
@@ -262,7 +263,7 @@ TEST(SliceTest, RefusalsReportTheSubscript) {
   }
 }
 
-// The last guard: whatever went wrong before, nothing outside is written to or read.
+// The last line of defense: whatever went wrong before, nothing outside is read or written.
 TEST(SliceTest, ACopyThatWouldLeaveItsMemoryEndsTheProgram) {
   std::vector<std::byte> from(20), into(20);
   using internal::Row;
@@ -281,7 +282,7 @@ TEST(SliceTest, ACopyThatWouldLeaveItsMemoryEndsTheProgram) {
   EXPECT_DEATH(internal::CopyStrided(from, {0, 1}, into, {0, 1}, 1, 21), "");
 }
 
-// Of a matrix of 2,000 rows of 8,000 bytes, from a source that counts.
+// A matrix of 2,000 rows of 8,000 bytes, from a source that counts reads.
 class CountedSliceTest : public ::testing::Test {
  protected:
   CountedSliceTest()
@@ -289,7 +290,7 @@ class CountedSliceTest : public ::testing::Test {
         checkpoint_(Opened(Checkpoint::Open(
             std::make_unique<testing::CountingSource>(AsBytes(file_), &counts_)))) {}
 
-  // Reads it, compares every byte, returns what was read.
+  // Reads it, compares every byte, and returns the plan after checking the reads.
   SlicePlan Read(const std::vector<Subscript>& subscripts) {
     const Result<SlicePlan> plan = checkpoint_.PlanSlice(1, subscripts);
     EXPECT_TRUE(plan);
@@ -336,16 +337,16 @@ TEST_F(CountedSliceTest, OnlyWhatIsNeededIsReadInFewLargeReads) {
   EXPECT_TRUE(plan.contiguous);
   EXPECT_EQ(plan.reads, 1u);
   EXPECT_EQ(plan.read_bytes, plan.bytes);
-  // Half of each row: 4,000 bytes between them, which are read; a MiB at a time.
+  // Half of each row, with gaps of 4,000 bytes, which are read, too; a MiB at a time.
   plan = Read({Subscript::All(), Subscript::Range(0, 1000)});
   EXPECT_FALSE(plan.contiguous);
   EXPECT_EQ(plan.reads, 16u);
   EXPECT_LE(plan.read_bytes, plan.bytes + 2000 * 2 * kBlock);
-  // One column: a read for each row, and of its element alone.
+  // One column: one read for each row, of only its element.
   plan = Read({Subscript::All(), Subscript::Range(7, 8)});
   EXPECT_EQ(plan.reads, 2000u);
   EXPECT_EQ(plan.read_bytes, plan.bytes);
-  // Every other column, downwards in both directions.
+  // Every second column, descending in both directions.
   plan = Read({Subscript::Range({}, {}, -3), Subscript::Range({}, {}, -2)});
   EXPECT_EQ(plan.reads, 667u);
   EXPECT_LE(plan.read_bytes, 2 * plan.bytes);
@@ -356,7 +357,7 @@ TEST_F(CountedSliceTest, OnlyWhatIsNeededIsReadInFewLargeReads) {
   EXPECT_EQ(plan.reads, 0u);
 }
 
-// Whatever the slice: at most its bytes and two blocks a run.
+// Whatever the slice: at most its bytes and two blocks per run.
 TEST_F(CountedSliceTest, TheBoundHoldsForAllWidths) {
   for (const std::int64_t width : {1, 2, 100, 900, 976, 977, 1000, 1999, 2000}) {
     for (const std::int64_t step : {1, 2, 5}) {

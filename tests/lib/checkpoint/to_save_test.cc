@@ -1,4 +1,5 @@
-// What a checkpoint holds, as something to be saved: the same bytes, from wherever they lie.
+// The contents of a checkpoint in a form that can be saved: the same bytes, wherever they come
+// from.
 #include "lib/checkpoint/to_save.h"
 
 #include <gtest/gtest.h>
@@ -22,7 +23,7 @@ Strings NamesOf(const ToSave& contents) {
   return names;
 }
 
-// The data of all of them, as they are saved.
+// The data of all tensors, as they are saved.
 std::string DataOf(const ToSave& contents) {
   const auto saved = Serialize(contents.tensors, {.order = TensorOrder::kAsGiven});
   EXPECT_TRUE(saved);
@@ -73,7 +74,7 @@ TEST(ContentsTest, FarMoreThanTheFileIsRefused) {
   EXPECT_EQ(contents.error().rule, Rule::kUseExpands);
 }
 
-// Of names that stand there twice the reference takes the last; strict refuses them.
+// If a name occurs twice, the reference takes the last; the strict profile refuses the file.
 TEST(ContentsTest, AsTheReferenceReadsIt) {
   const std::string file =
       testing::BuildFile("{\"__metadata__\":{\"k\":\"1\",\"j\":\"2\",\"k\":\"3\"}," +

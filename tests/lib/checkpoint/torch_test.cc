@@ -1,4 +1,4 @@
-// Checkpoints of PyTorch's behind the interface of every checkpoint.
+// PyTorch checkpoints through the common interface.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
@@ -25,8 +25,8 @@ std::string Content(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The views' file with 0, 1, 2, … as the elements of its storage. The checksum, which says otherwise, is that of data:
-// opening does not read them.
+// The views' file with 0, 1, 2, … as the elements of its storage. The checksum is wrong then, but
+// opening does not read the data.
 std::string Counted(const std::string& name) {
   std::string file = Content(name);
   const auto opened = torch::File::OpenBytes(internal::AsBytes(file));
@@ -74,7 +74,7 @@ class TorchCheckpointTest : public testing::FolderTest {};
 TEST_F(TorchCheckpointTest, ReadsEveryViewInEveryWay) {
   for (const char* name : kViews) {
     const std::string file = Counted(name);
-    // The name promises nothing.
+    // The name suggests no format.
     const std::string path = Write("model.bin", file);
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     std::vector<Checkpoint> ways;
@@ -130,7 +130,7 @@ TEST_F(TorchCheckpointTest, ReadsEveryViewInEveryWay) {
     EXPECT_EQ(Numbers(mapping->bytes().subspan(static_cast<std::size_t>(range.offset),
                                                static_cast<std::size_t>(range.length))),
               UpTo(16));
-    // Tied tensors lie in one place.
+    // Tied tensors share their place.
     const Result<Loaded> all = ways[1].LoadAll();
     EXPECT_EQ(all->bytes(*ways[1].Find("all")).data(), all->bytes(*ways[1].Find("again")).data());
   }
@@ -161,7 +161,7 @@ TEST_F(TorchCheckpointTest, EveryAcceptedFileOpensAndReads) {
   EXPECT_GT(files, 20u);
 }
 
-TEST_F(TorchCheckpointTest, WhatIsRejectedDoesNotOpen) {
+TEST_F(TorchCheckpointTest, RejectedFilesDoNotOpen) {
   std::size_t files = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(TENSORGATE_CORPUS_DIR "/torch/reject")) {
@@ -206,12 +206,12 @@ TEST_F(TorchCheckpointTest, RepeatsUpToALimit) {
   EXPECT_EQ(rule_of(checkpoint.LoadAll()), Rule::kUseExpands);
   EXPECT_EQ(checkpoint.LoadAll().error().found, kClaimed);
   EXPECT_EQ(rule_of(checkpoint.ReadSlice(0, {})), Rule::kUseExpands);
-  // A part of it is as good as any.
+  // A part of it can be read.
   const Subscript rows = Subscript::Range(-1000, std::nullopt, 1);
   const Result<Slice> slice = checkpoint.ReadSlice(0, std::span(&rows, 1));
   ASSERT_TRUE(slice);
   EXPECT_EQ(slice->buffer.bytes().size(), 16'000u);
-  // At the limit and one past it.
+  // At the limit and one above it.
   const std::uint64_t most = 4 * file.size();
   ASSERT_LT(most, 16'000u);
   EXPECT_TRUE(checkpoint.ReadSlice(0, std::span(&rows, 1), {.repeated_bytes = 16'000 - most}));
@@ -222,7 +222,7 @@ TEST_F(TorchCheckpointTest, RepeatsUpToALimit) {
   EXPECT_EQ(rule_of(checkpoint.ReadSliceInto(0, std::span(&rows, 1), into,
                                              {.repeated_bytes = 16'000 - most - 1})),
             Rule::kUseExpands);
-  // Many times the same, each into memory of its own.
+  // The same tensor many times, each into its own memory.
   const std::string views = Counted("views.pt");
   const Checkpoint shared = Opened(Checkpoint::OpenBytes(internal::AsBytes(views)));
   std::vector<std::byte> all(1000 * 64);
@@ -234,7 +234,7 @@ TEST_F(TorchCheckpointTest, RepeatsUpToALimit) {
   EXPECT_EQ(rule_of(shared.LoadInto(destinations, {.repeated_bytes = 0})), Rule::kUseExpands);
 }
 
-// A source that fails at its n-th call, or says of itself that it changed.
+// A source that fails at its n-th call, or reports that it changed.
 class Failing final : public Source {
  public:
   Failing(std::string_view bytes, const int* calls, const bool* changed, bool throws)
@@ -271,7 +271,7 @@ TEST_F(TorchCheckpointTest, SourcesThatFail) {
             Checkpoint::Open(std::make_unique<Failing>(file, &calls, &unchanged, throws));
         opened = checkpoint.has_value();
         if (opened) {
-          // The next call is for data.
+          // The next call reads data.
           const Result<Buffer> read = checkpoint->Read(0);
           ASSERT_FALSE(read);
           EXPECT_EQ(read.error().rule, Rule::kIoReadFailed);
@@ -303,7 +303,7 @@ TEST_F(TorchCheckpointTest, AFileThatChanges) {
         Checkpoint::Open(std::make_unique<Failing>(file, &forever, &changed, false));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().findings()[0].rule, Rule::kIoChanged);
-    // Cut short while it is open.
+    // Truncated while it is open.
     const std::string path = Write("cut.pt", file);
     const Checkpoint open = Opened(Checkpoint::OpenPath(path));
     std::filesystem::resize_file(path, 10);
@@ -336,7 +336,7 @@ TEST_F(TorchCheckpointTest, AShardOfADtypeWithoutAName) {
   EXPECT_EQ(refused.error().findings()[0].rule, Rule::kUseNoDtype);
 }
 
-// An archive whose first bytes are a header's length, and a brace.
+// An archive whose first bytes look like a header's length and a brace.
 TEST_F(TorchCheckpointTest, ACheckpointThatBeginsLikeSafetensors) {
   std::string file = Content("views.pt");
   file.replace(4, 5, std::string(4, '\0') + "{");
@@ -344,7 +344,7 @@ TEST_F(TorchCheckpointTest, ACheckpointThatBeginsLikeSafetensors) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().verdict(), Verdict::kRejected);
   EXPECT_EQ(refused.error().format(), "pytorch-zip");
-  // What is not known for certain is not looked at again.
+  // A file that is not known for certain is not examined again.
   const int forever = 1 << 30;
   const bool changed = true;
   const auto undecided =
@@ -354,8 +354,8 @@ TEST_F(TorchCheckpointTest, ACheckpointThatBeginsLikeSafetensors) {
   EXPECT_EQ(undecided.error().format(), "safetensors");
 }
 
-// Storages as tensors of whole numbers, as wide as what is seen in them allows.
-TEST_F(TorchCheckpointTest, StoragesAsTheyLie) {
+// Storages as tensors of integers, as wide as the tensors in them allow.
+TEST_F(TorchCheckpointTest, StoragesAsInTheFile) {
   using testing::torch::View;
   const auto of = [](std::size_t record, std::uint64_t elements, const char* storage) {
     return View{.shape = {elements},
@@ -404,14 +404,14 @@ TEST_F(TorchCheckpointTest, AStorageWithoutADtype) {
   EXPECT_EQ(storages.tensor(0)->shape, (std::vector<std::uint64_t>{4}));
 }
 
-TEST_F(TorchCheckpointTest, StoragesOfWhatIsNoCheckpoint) {
+TEST_F(TorchCheckpointTest, StoragesOfOtherFiles) {
   const auto refused = [&](const std::string& content) {
     const auto opened = internal::OpenStorages(internal::AsBytes(content), CheckOptions());
     EXPECT_FALSE(opened);
     return opened ? Report() : opened.error();
   };
   EXPECT_EQ(refused("GGUF" + std::string(100, '\0')).format(), "gguf");
-  // Accepted, and yet without storages: a rule says so.
+  // Accepted, but without storages: a rule reports that.
   EXPECT_EQ(refused(testing::SmallFile()).format(), "safetensors");
   EXPECT_EQ(refused(testing::SmallFile()).findings()[0].rule, Rule::kUseNotPytorch);
   EXPECT_EQ(refused("\x80\x02N.").format(), "pickle");
@@ -422,7 +422,7 @@ TEST_F(TorchCheckpointTest, StoragesOfWhatIsNoCheckpoint) {
   EXPECT_EQ(none.error().findings()[0].rule, Rule::kIoOpenFailed);
 }
 
-// Whatever is in it: who names a file so promises safetensors.
+// A file with this suffix is judged as safetensors, whatever it contains.
 TEST_F(TorchCheckpointTest, TheNameOfSafetensors) {
   for (const char* name : kViews) {
     const auto named = Checkpoint::OpenPath(Write("x.safetensors", Content(name)));

@@ -1,4 +1,4 @@
-// Converting by the library's call: what is written, and what is refused with nothing written.
+// Conversion by the library: what is written, and what is refused without writing anything.
 #include "tensorgate/convert.h"
 #include "tensorgate/safetensors.h"
 
@@ -27,7 +27,7 @@ using testing::torch::View;
 using Strings = std::vector<std::string>;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-// 0, 1, 2, … as bytes.
+// The bytes 0, 1, 2, …
 std::string Counted(std::size_t size) {
   std::string bytes;
   for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(i);
@@ -40,7 +40,7 @@ ConvertOptions Selecting(const char* key) {
   return options;
 }
 
-// All of a storage of `count` floats.
+// A whole storage of `count` floats.
 View Floats(std::uint64_t count, std::size_t record = 0) {
   return {.shape = {count}, .stride = {1}, .record = record, .elements = count};
 }
@@ -56,7 +56,7 @@ class ConvertTest : public testing::FolderTest {
     fs::create_directories((folder_ / name).parent_path());
     return Write(name, content);
   }
-  /// All that is below the folder.
+  /// Everything below the folder.
   Strings Names() const {
     Strings names;
     for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
@@ -73,7 +73,7 @@ class ConvertTest : public testing::FolderTest {
                                    : Message(converted.error().status));
     return converted ? *converted : Converted();
   }
-  /// The error, of which nothing is left.
+  /// The error of a conversion that leaves no files.
   ConvertError Refused(const std::string& from, const std::string& to,
                        const ConvertOptions& options = {}) {
     const Strings before = Names();
@@ -116,7 +116,7 @@ class ConvertTest : public testing::FolderTest {
   }
 };
 
-// A file's tensors as they are written: dtype, shape, bytes.
+// The tensors of a written file: dtype, shape, bytes.
 using Tensors = std::map<std::string, std::tuple<DType, std::vector<std::uint64_t>, std::string>>;
 
 Tensors TensorsOf(const std::string& path) {
@@ -192,7 +192,7 @@ TEST_F(ConvertTest, TiedTensorsAreWrittenOnce) {
   EXPECT_EQ(converted.tied, (Pairs{{"b.embed", "format"}, {"b.embed", "z.head"}}));
   EXPECT_EQ(TensorsOf(target()), (Tensors{{"b.embed", {DType::kF32, {2, 2}, Counted(16)}},
                                           {"part", {DType::kF32, {2}, Counted(16).substr(8)}}}));
-  // The format's own key is not a tensor's.
+  // A tensor's name does not replace the format's own key.
   EXPECT_EQ(MetadataOf(target()), (Pairs{{"format", "pt"}, {"z.head", "b.embed"}}));
   fs::remove(target());
   ExpectRefused(file, Rule::kConvertTied, "format", {.refuse_tied = true});
@@ -200,7 +200,7 @@ TEST_F(ConvertTest, TiedTensorsAreWrittenOnce) {
   Done(folder_ / "in.pt", target(), {.refuse_tied = true});
 }
 
-TEST_F(ConvertTest, OnlyWhatIsSelected) {
+TEST_F(ConvertTest, OnlyTheSelection) {
   const std::string w = Floats(1).Code();
   const std::string file = File(
       Dict({{"ema", Dict({{"v", w}})}, {"state_dict", Dict({{"w", w}})}, {"state_dictionary", w}}),
@@ -232,11 +232,11 @@ TEST_F(ConvertTest, WhatSafetensorsCannotHold) {
   ExpectRefused(one({.shape = {std::uint64_t{1} << 40}, .stride = {0}, .elements = 2}, 8),
                 Rule::kConvertExpanded, "w");
   ExpectRefused(File(Dict({{"a", testing::torch::Number(1)}}), {}), Rule::kConvertNoTensors, "");
-  // Only the writer knows.
+  // Only the writer detects this.
   ExpectRefused(File(Dict({{"a", Floats(2).Code()}, {"__metadata__", Floats(1, 1).Code()}}),
                      {Counted(8), Counted(4)}),
                 Rule::kSaveNameReserved, "__metadata__");
-  // Each within its storage, and together far more than the file.
+  // Each within its storage, but together far larger than the file.
   testing::torch::Items views;
   for (std::uint64_t i = 100; i < 180; ++i) {
     views.emplace_back(
@@ -247,7 +247,7 @@ TEST_F(ConvertTest, WhatSafetensorsCannotHold) {
   ExpectRefused(File(Dict(views), {std::string(1 << 20, 'x')}), Rule::kConvertTooLarge, "168");
 }
 
-TEST_F(ConvertTest, WhatIsNoCheckpoint) {
+TEST_F(ConvertTest, FilesThatAreNotCheckpoints) {
   const View outside{.shape = {2}, .stride = {1}, .offset = 1, .elements = 2};
   ExpectReported(Put("in.pt", File(Dict({{"w", outside.Code()}}), {Counted(8)})),
                  Rule::kTorchViewOutside);
@@ -259,7 +259,7 @@ TEST_F(ConvertTest, WhatIsNoCheckpoint) {
   EXPECT_EQ(status_of(folder_ / "none"), Rule::kIoOpenFailed);
   ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(status_of(folder_ / "pipe"), Rule::kIoNotRegular);
-  // No link out of the folder.
+  // Symbolic links do not lead outside the folder.
   fs::create_directory(folder_ / "linked");
   fs::create_symlink("../in.pt", folder_ / "linked/pytorch_model.bin");
   EXPECT_EQ(status_of(folder_ / "linked"), Rule::kIoLinkNotFollowed);
@@ -279,7 +279,7 @@ TEST_F(ConvertTest, WhereOneFileGoes) {
       {in, target(), target() + usual},
       {in, named, named},
       {path, folder_ / "any.name", folder_ / "any.name"},
-      // A name as an index has it means a file as well.
+      // A name like that of an index means a file, too.
       {in, folder_ / kIndex, folder_ / kIndex},
   };
   for (const auto& [from, to, made] : rows) {
@@ -302,7 +302,8 @@ TEST_F(ConvertTest, ShardsAndTheirIndex) {
                                           {"again", {DType::kF32, {2, 2}, Counted(16)}}}));
   EXPECT_EQ(MetadataOf(target() + "/model-00002-of-00002.safetensors"),
             (Pairs{{"format", "pt"}, {"head", "again"}}));
-  // A file of which nothing is selected has no shard; neither is a second time different from the first.
+  // A file from which nothing is selected has no shard; a second run gives the same result as the
+  // first.
   fs::remove_all(target());
   fs::create_directory(target());
   for (int i = 0; i < 2; ++i) {
@@ -321,10 +322,10 @@ TEST_F(ConvertTest, ShardsThatAreRefused) {
   for (const std::string& named : {target() + ".safetensors", (folder_ / kIndex).string()}) {
     EXPECT_EQ(Refused(in, named).status.rule, Rule::kConvertNeedsFolder);
   }
-  // A folder may be named so.
+  // A folder may have such a name.
   fs::create_directory(folder_ / "x.safetensors");
   Done(in, folder_ / "x.safetensors");
-  // What stands in the way stays.
+  // Whatever is in the way stays.
   Put("file", "x");
   EXPECT_EQ(Refused(in, folder_ / "file").status.rule, Rule::kSaveCreateFailed);
   EXPECT_EQ(Refused(in, folder_ / "none" / "out").status.rule, Rule::kSaveCreateFailed);
@@ -332,7 +333,7 @@ TEST_F(ConvertTest, ShardsThatAreRefused) {
   fs::create_directories(folder_ / "out/model-00002-of-00002.safetensors");
   EXPECT_EQ(Refused(in, target()).status.rule, Rule::kIoNotRegular);
   fs::remove_all(target());
-  // The name of the second shard's tensor.
+  // The same name as the second shard's tensor.
   Put("in/" + std::string(kTwo),
       File(Dict({{"a", Floats(1).Code()}, {"__metadata__", Floats(1, 1).Code()}}),
            {"abcd", "efgh"}));
@@ -353,7 +354,7 @@ TEST_F(ConvertTest, ADryRunWritesNothing) {
   EXPECT_EQ(Names(), before);
 }
 
-// Progress that throws when it is called, or when it is copied.
+// A progress callback that throws when it is called, or when it is copied.
 struct Throws {
   static inline bool armed = false;
   bool on_call = false;
@@ -385,7 +386,7 @@ TEST_F(ConvertTest, AFolderOfShards) {
     all = of;
     return true;
   };
-  // The other profile opens nothing.
+  // The other profile is not used for opening.
   options.check.profile = Profile::kReference;
   const auto converted = Convert(kPlain, target(), options);
   ASSERT_TRUE(converted);
@@ -443,7 +444,8 @@ internal::CheckpointData DataOf(std::unique_ptr<Source> source) {
   return data;
 }
 
-// A conversion keeps a source for each tensor that does not lie in C order; all of them together must not need a tile each.
+// A conversion keeps a source for each tensor that is not in C order; together they must not need a
+// tile each.
 TEST(StridedSourceTest, HoldsNoMemoryOnceItIsRead) {
   constexpr std::uint64_t kSide = 1024, kBytes = kSide * kSide * 4, kSources = 64;
   const std::vector<std::byte> content(kBytes);
@@ -478,8 +480,8 @@ class FailingSource final : public Source {
   std::uint64_t size_;
 };
 
-// Two planes by one, in tiles of two and one step: forwards, and again from anywhere.
-TEST(StridedSourceTest, InTilesOfWhatIsLargerThanOne) {
+// Two planes, in tiles of two and one step: forwards, and again from any position.
+TEST(StridedSourceTest, LargeTensorsInTiles) {
   constexpr std::uint64_t kRow = 6 << 20, kFirst = 1 << 10;
   std::vector<std::byte> content(kFirst + 3 * kRow + 30);
   for (std::size_t i = 0; i < content.size(); ++i) content[i] = testing::PatternAt(i);
@@ -502,7 +504,7 @@ TEST(StridedSourceTest, InTilesOfWhatIsLargerThanOne) {
   for (std::uint64_t at = 0; at < source.size(); at += block.size()) {
     ASSERT_TRUE(matches(at)) << at;
   }
-  // Across tiles, and back.
+  // Across tiles, and backwards.
   for (const std::uint64_t at : {4 * kRow + 5, 2 * kRow - 9, std::uint64_t{0}, 5 * kRow - 100}) {
     EXPECT_TRUE(matches(at)) << at;
   }

@@ -34,12 +34,12 @@ TEST(TameExponentsTest, OverwritesLongExponentsOutsideStrings) {
   std::string text = R"({"1e99999999999":[0e99999999999,1e-99999999999,1e5,"\"1e99999999999"]})";
   EXPECT_EQ(ClampExponents(text), std::nullopt);
   EXPECT_EQ(text, R"({"1e99999999999":[0e00000000000,1e-00999999999,1e5,"\"1e99999999999"]})");
-  // Finite only by its exponent, and still so afterwards.
+  // Finite only because of its exponent, and still finite afterwards.
   std::string lengthy = std::string(320, '9') + "e-000000100";
   EXPECT_EQ(ClampExponents(lengthy), std::nullopt);
   EXPECT_EQ(lengthy, std::string(320, '9') + "e-999999999");
   EXPECT_EQ(ClampExponents(lengthy), std::nullopt);
-  // What is no number is none of its business.
+  // Text that is not a number is ignored.
   std::string broken = "[0e99999999999,2e99999999999x]";
   EXPECT_EQ(ClampExponents(broken), std::nullopt);
   EXPECT_EQ(broken, "[0e00000000000,2e99999999999x]");
@@ -66,7 +66,7 @@ TEST(TokenCursorTest, WalksEveryKind) {
   EXPECT_EQ(skipping.SkipValue(root).begin, text.size() - 2);
 }
 
-TEST(TokenCursorTest, EndsInsideOfWhatIsNotJson) {
+TEST(TokenCursorTest, EndsInsideTextThatIsNotJson) {
   for (const std::string text : {"", "\"open", "\"open\\", "[1", "?", "{\"a\"", "nul", "\"\\"}) {
     TokenCursor cursor(text);
     for (int i = 0; i < 10; ++i) {
@@ -77,7 +77,7 @@ TEST(TokenCursorTest, EndsInsideOfWhatIsNotJson) {
   }
 }
 
-TEST(TokenCursorTest, SkipsWhatIsCutToItsEnd) {
+TEST(TokenCursorTest, SkipsTruncatedTextToItsEnd) {
   const std::string text = R"([1,{"a":[2)";
   TokenCursor cursor(text);
   EXPECT_FALSE(cursor.SkipValue(cursor.Next()));
@@ -91,7 +91,7 @@ TEST(TokenCursorTest, WhatBeginsNoValueIsTheEnd) {
     EXPECT_EQ(TokenCursor(text).Next().kind, TokenKind::kNumber) << text;
 }
 
-// The parser stops at a bracket's place, but behind anything else.
+// The parser stops at a bracket, but after any other token.
 TEST(TokenAtStopTest, TakesABracketThereAndOtherTokensBefore) {
   for (const auto& [text, kind] :
        {std::pair("{{", TokenKind::kObject), std::pair("}}", TokenKind::kObjectEnd),
@@ -166,7 +166,7 @@ TEST(WriterTest, NumbersAsTheyWereWritten) {
   EXPECT_EQ(out, "[184467440737095516160,-1.5]");
 }
 
-TEST(UnescapeTest, WhatIsCutStaysInside) {
+TEST(UnescapeTest, TruncatedTextStaysInside) {
   EXPECT_EQ(Unescape(""), "");
   EXPECT_EQ(Unescape("\""), "");
   EXPECT_EQ(Unescape(R"("a\")"), "a\\");
@@ -181,7 +181,7 @@ TEST(UnescapeTest, EveryEscape) {
             "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
   EXPECT_EQ(Unescape(R"("\ud800\udc00\udbff\udfff\ud7ff\ue000")"),
             "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\xED\x9F\xBF\xEE\x80\x80");
-  // No halves of a pair, whatever follows; the ends of what takes one, two and three bytes.
+  // No halves of a pair, whatever follows; the limits of one, two and three bytes.
   EXPECT_EQ(Unescape(R"("\udc00\u0041\ue000\u0042")"),
             "\xED\xB0\x80"
             "A\xEE\x80\x80"

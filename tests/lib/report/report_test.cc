@@ -1,4 +1,4 @@
-// Text and JSON of reports: nothing of a file gets through that deceives.
+// Text and JSON of reports: no text from a file can deceive.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -59,7 +59,7 @@ TEST(ReportBuilderTest, WhatEndedItIsReportedOnce) {
   EXPECT_EQ(report.findings()[0].offset, 3u);
 }
 
-// Of a stream that was ended early, only numbers that count to its end are not known.
+// For a stream that was ended early, only numbers relative to its end are unknown.
 TEST(ReportBuilderTest, ForgetsWhatCountsToTheEnd) {
   ReportBuilder builder({}, "x");
   builder.SetSize(100);
@@ -128,7 +128,7 @@ TEST(JsonString, Escapes) {
   EXPECT_EQ(json("\xE2\x80\xAEx"), "\"\\u202ex\"");
   EXPECT_EQ(json("\xF3\xA0\x81\x81"), "\"\\udb40\\udc41\"");
   EXPECT_EQ(json("a\xFF\xC3"), "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"");
-  const std::string lengthy(10'000, 'x');  // more than one buffer
+  const std::string lengthy(10'000, 'x');  // longer than a buffer
   EXPECT_EQ(json(lengthy), "\"" + lengthy + "\"");
 }
 
@@ -195,7 +195,7 @@ TEST(Message, OfAWholeReport) {
   EXPECT_EQ(Message(accepted), "every check passed");
   EXPECT_EQ(Message(ReportBuilder::OutOfMemory({}, "unknown")),
             "not enough memory to check this file");
-  // What an unsupported file is, is a note.
+  // For an unsupported file, the reason is the note that says what it is.
   ReportBuilder builder({}, "gguf");
   builder.SetUnsupported(FileClass::kModel);
   builder.Add(Rule::kScanUnsupported, 0, {.found_text = "a GGUF file"});
@@ -213,7 +213,7 @@ TEST(Report, TheReasonIsTheFirstError) {
   const Report report = builder.Finish();
   ASSERT_NE(report.reason(), nullptr);
   EXPECT_EQ(report.reason()->rule, Rule::kIoChanged);
-  // A finding that is no error does not hide one, wherever the table has it.
+  // A finding that is not an error does not hide an error, wherever it is in the table.
   for (const RuleInfo& rule : AllRules()) {
     if (rule.strict == Level::kOff || rule.strict == Level::kError) continue;
     ReportBuilder mixed({}, "safetensors");
@@ -228,7 +228,7 @@ TEST(Report, TheReasonIsTheFirstError) {
 TEST(Message, SystemErrorsInWords) {
   const Report report = With(Rule::kIoOpenFailed, {.found = 2});
   EXPECT_THAT(Message(report, report.findings()[0]), HasSubstr("No such file or directory"));
-  // No error that the system knows: the number alone.
+  // An error unknown to the system: only the number.
   for (const std::uint64_t number :
        {std::uint64_t{0}, std::uint64_t{60'000}, std::uint64_t{0x1'0000}, UINT64_MAX}) {
     const Report strange = With(Rule::kIoOpenFailed, {.found = number});
@@ -237,7 +237,7 @@ TEST(Message, SystemErrorsInWords) {
   }
 }
 
-// No template is left with a field that nothing fills.
+// Every field of every template is filled.
 TEST(Message, EveryRule) {
   for (const RuleInfo& rule : AllRules()) {
     if (rule.strict == Level::kOff && rule.reference == Level::kOff) continue;
@@ -253,7 +253,7 @@ TEST(Message, EveryRule) {
   }
 }
 
-TEST(RenderText, NamesWhatIsUnsupported) {
+TEST(RenderText, NamesUnsupportedFormats) {
   ReportBuilder builder({}, "gguf");
   builder.SetUnsupported(FileClass::kModel);
   EXPECT_EQ(RenderText("x", builder.Finish()), "unsupported  x  (gguf, model)\n");
@@ -356,8 +356,8 @@ TEST(RenderJson, SubjectsAndNumbers) {
               HasSubstr(R"("offset":10,"subject":null,"found":"a string","allowed":"an object",)"));
 }
 
-// A subject is cut at a number of bytes: what is left of a character goes, other bytes that are no
-// UTF-8 are shown as such.
+// A subject is truncated at a number of bytes: an incomplete character is dropped, other bytes that
+// are not UTF-8 are shown as such.
 TEST(RenderJson, ACutCharacterIsLeftOut) {
   const std::string cut = std::string(255, 'n') + "\xC3\xA9";
   const Report at_end = With(Rule::kStNameEmpty, {.subject = cut});
@@ -372,7 +372,7 @@ TEST(RenderJson, OutOfMemory) {
               HasSubstr(R"("verdict":"undecided","findings":[{"rule":"io/out-of-memory")"));
 }
 
-// A run over hostile paths and files, in one form.
+// A run over hostile paths and files, in one format.
 std::string WriteAll(const internal::ReportFormat& format, const internal::ReportRun& run,
                      std::span<const std::string_view> paths) {
   const std::unique_ptr<internal::ReportWriter> writer = format.make();
@@ -407,7 +407,7 @@ TEST(ReportFormats, EachKeepsNothingOfAnotherRun) {
   constexpr std::string_view kPaths[] = {"a", "b"};
   for (const internal::ReportFormat& format : internal::ReportFormats()) {
     EXPECT_EQ(WriteAll(format, {}, kPaths), WriteAll(format, {}, kPaths)) << format.name;
-    // Of a run without reports there is a document, or nothing.
+    // A run without reports gives a document, or nothing.
     const std::string none = WriteAll(format, {}, {});
     EXPECT_TRUE(none.empty() || none.ends_with("[\n]}\n")) << format.name << none;
   }
@@ -428,7 +428,7 @@ TEST(ReportTotals, CountByVerdictAndClass) {
   EXPECT_EQ(totals[FileClass::kNotFetched], 0u);
 }
 
-TEST(Names, OfValuesThatNobodyDefined) {
+TEST(Names, OfUndefinedValues) {
   EXPECT_EQ(Name(Verdict::kUnsupported), "unsupported");
   EXPECT_EQ(Name(Scope::kFull), "full");
   for (const std::string_view name :

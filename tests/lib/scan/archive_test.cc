@@ -1,4 +1,5 @@
-// Who wrote an archive, by the names in it; formats that are known by more than a signature.
+// Which program wrote an archive, by the names in it; formats that are recognized by more than a
+// signature.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -24,7 +25,7 @@ void Put(std::string& record, std::size_t at, std::uint64_t value, int bytes) {
     record[at + static_cast<std::size_t>(i)] = static_cast<char>(value >> (8 * i));
 }
 
-// A ZIP archive of empty members; with ZIP64's records as PyTorch writes them.
+// A ZIP archive of empty members; optionally with ZIP64 records as PyTorch writes them.
 std::string Zip(const std::vector<std::string>& names, bool zip64 = false) {
   std::string local = "PK\3\4";
   local.resize(30);
@@ -76,7 +77,7 @@ TEST(ArchiveTest, IsNamedByItsMembers) {
     EXPECT_EQ(FormatOf(Zip(each.names, true)), each.format) << each.names[0];
     EXPECT_EQ(FormatOf("stub" + Zip(each.names)).empty(), false);
   }
-  // Cut or wrong lists are no more than an archive.
+  // With a truncated or wrong directory it is just an archive.
   const std::string whole = Zip({"x", "a/data.pkl"});
   EXPECT_EQ(FormatOf(std::string_view(whole).substr(0, whole.size() - 1)), "zip");
   std::string wrong = whole;
@@ -84,7 +85,7 @@ TEST(ArchiveTest, IsNamedByItsMembers) {
   EXPECT_EQ(FormatOf(wrong), "zip");
 }
 
-// Reads after the first ones fail.
+// Reads after the first `reads` fail.
 Report ScanWhileReadable(std::string_view file, int reads) {
   MemorySource memory(internal::AsBytes(file));
   CallbackSource source(
@@ -99,13 +100,13 @@ TEST(ArchiveTest, OfWhichOnlyAPartCanBeRead) {
   const std::string first_says = Zip({"a/data.pkl", "a/constants.pkl"});
   EXPECT_EQ(ScanWhileReadable(first_says, 3).format(), "torchscript");
   EXPECT_EQ(ScanWhileReadable(first_says, 2).format(), "torchscript");
-  // From here on the first member's name is all there is.
+  // From here on only the first member's name is available.
   const std::string large = first_says.substr(0, 40) + std::string(70'000, '\0') + first_says;
   EXPECT_EQ(ScanWhileReadable(large, 3).format(), "torchscript");
   EXPECT_EQ(ScanWhileReadable(large, 2).format(), "pytorch-zip");
   EXPECT_EQ(ScanWhileReadable(large, 1).format(), "pytorch-zip");
   EXPECT_EQ(ScanWhileReadable(large, 0).verdict(), Verdict::kUndecided);
-  // A text may carry an archive at its end: what was not read was not judged.
+  // A text may have an archive at its end: what was not read was not judged.
   const std::string text(5000, 'x');
   EXPECT_EQ(ScanWhileReadable(text, 1).verdict(), Verdict::kUndecided);
   EXPECT_EQ(ScanWhileReadable(text, 100).format(), "text");
@@ -114,14 +115,14 @@ TEST(ArchiveTest, OfWhichOnlyAPartCanBeRead) {
 TEST(ArchiveTest, OddRecords) {
   const std::string whole = Zip({"x", "a/data.pkl"}, true);
   const std::size_t locator = whole.size() - 22 - 20;
-  // A ZIP64 locator without the record, and with one that the file's end cuts.
+  // A ZIP64 locator without the record, and with a record truncated by the file's end.
   std::string lone = whole;
   lone.replace(lone.find("PK\6\6"), 4, "none");
   EXPECT_EQ(FormatOf(lone), "zip");
   std::string cut = lone;
   cut.replace(locator + 8, 4, "PK\6\6");
   EXPECT_EQ(FormatOf(cut), "zip");
-  // An entry that runs past the list, and a list that begins with something else.
+  // An entry that runs past the directory, and a directory that starts with something else.
   std::string past = Zip({"x", "a/data.pkl"});
   const std::size_t list = past.find("PK\1\2");
   Put(past, list + 46 + 6 + 28, 0xFFFF, 2);
@@ -129,7 +130,7 @@ TEST(ArchiveTest, OddRecords) {
   std::string other = Zip({"x", "a/data.pkl"});
   other[list] = 'Q';
   EXPECT_EQ(FormatOf(other), "zip");
-  // Archives without members, and in several parts.
+  // Archives without members, and multi-disk archives.
   std::string empty = "PK\5\6";
   empty.resize(22);
   EXPECT_EQ(FormatOf(empty), "zip");
@@ -159,7 +160,7 @@ TEST(ArchiveTest, TarsByTheirFirstMember) {
   wrong[0] = 'n';
   EXPECT_EQ(FormatOf(wrong), "unknown");
   EXPECT_EQ(FormatOf(std::string_view(Tar("model.bin")).substr(0, 511)), "unknown");
-  EXPECT_EQ(FormatOf(Tar("")), "tar");  // to Python's tarfile, too
+  EXPECT_EQ(FormatOf(Tar("")), "tar");  // for Python's tarfile, too
   EXPECT_EQ(FormatOf(std::string(1024, '\0')), "unknown");
 }
 
@@ -172,7 +173,7 @@ TEST(ArchiveTest, Pickles) {
     EXPECT_EQ(FormatOf(head), "pickle");
   for (const std::string_view head : {"\x80\x06."sv, "\x80\x80."sv, "\x80\x04"sv, "\x81\x04."sv})
     EXPECT_EQ(FormatOf(head), "unknown");
-  // Of protocol 0: what calls something, whatever follows, and what is a pickle to its last byte.
+  // Protocol 0: a call, whatever follows, and a pickle up to its last byte.
   for (const std::string_view head :
        {"cos\nsystem\n(S'x'\ntR."sv, "cos\nsystem\n(S'x'\ntR and so on"sv,
         "(S'x'\nios\nsystem\n."sv, "(lp0\n."sv})
@@ -198,7 +199,7 @@ TEST(ArchiveTest, ProtocolBuffers) {
            "\x08\x02\x12\x41\x0a\x02pt and so on"sv,  // another schema
            "\x08\x21\x12\x02pt\x3a\x01x"sv,           // no version
            "\x08\0\x12\x02pt\x3a\x01x"sv,
-           "\x08\x07\x12\x02pt\x3a"sv,          // cut
+           "\x08\x07\x12\x02pt\x3a"sv,          // truncated
            "\x08\x07\x12\x02pt\x38\x01"sv,      // the graph as a number
            "\x08\x07\x0a\x02pt\x3a\x01x"sv,     // field 1 again
            "\x08\x07\xd2\x01\x01p\x3a\x01x"sv,  // field 26
@@ -208,7 +209,7 @@ TEST(ArchiveTest, ProtocolBuffers) {
        }) {
     EXPECT_EQ(FormatOf(other), "unknown") << other;
   }
-  EXPECT_EQ(FormatOf("\x08\x07\x12\x04pppp"sv), "unknown");  // no more than the producer
+  EXPECT_EQ(FormatOf("\x08\x07\x12\x04pppp"sv), "unknown");  // only the producer
 }
 
 TEST(ArchiveTest, KnownByMoreThanASignature) {
@@ -232,7 +233,7 @@ TEST(ArchiveTest, Texts) {
   EXPECT_EQ(FormatOf("Just words, that end."), "text");
   EXPECT_EQ(FormatOf("Words, and \xC3\xA9"), "text");
   EXPECT_EQ(FormatOf("Words, cut in \xC3"), "unknown");
-  // What is looked at may end within a character.
+  // The head may end within a character.
   EXPECT_EQ(FormatOf(std::string(4095, 'w') + "\xC3\xA9"), "text");
   EXPECT_EQ(FormatOf(std::string(4093, 'w') + "\xC3 and so on"), "text");
   EXPECT_EQ(FormatOf(std::string(4092, 'w') + "\xC3 and so on"), "unknown");

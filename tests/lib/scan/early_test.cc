@@ -1,4 +1,4 @@
-// Streams that are ended before their end: by the verdict of the whole, for its reason.
+// Streams that are ended early: with the verdict and the reason of the whole file.
 #include "lib/scan/early.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ std::string Content(const std::filesystem::path& path) {
   return std::move(text).str();
 }
 
-// Every file of the corpus that is one file, with the limits of its recipe.
+// Every single-file entry of the corpus, with the limits of its recipe.
 template <typename Each>
 int ForEachFile(const Each& each) {
   const boost::json::value manifest =
@@ -65,7 +65,7 @@ Report Whole(std::string_view file, const CheckOptions& options = {}) {
 
 struct Streamed {
   Report report;
-  std::size_t taken = 0;  // bytes before it was certain
+  std::size_t taken = 0;  // bytes until it was certain
 };
 
 Streamed Stream(std::string_view file, std::size_t piece, const CheckOptions& options = {}) {
@@ -92,7 +92,7 @@ TEST(EarlyTest, EveryFileOfTheCorpusInPieces) {
           options.profile = profile;
           const Report whole = Whole(file, options);
           for (const std::size_t piece : {1uz, 7uz, 4096uz}) {
-            // One byte at a time of a large file is slow, and no other than seven.
+            // One byte at a time is slow for a large file, and no different from seven.
             if (piece == 1 && file.size() > 50'000) continue;
             ExpectSame(Stream(file, piece, options).report, whole,
                        path + " by " + std::to_string(piece));
@@ -102,8 +102,9 @@ TEST(EarlyTest, EveryFileOfTheCorpusInPieces) {
   EXPECT_GT(files, 1000);
 }
 
-// What a beginning makes certain is what the whole comes to: of each file, whatever it is cut to.
-TEST(EarlyTest, WhatIsCertainOfABeginningIsTrueOfTheWhole) {
+// What is certain after the beginning is the result for the whole file, wherever each file is
+// truncated.
+TEST(EarlyTest, AnEarlyReportAgreesWithTheWhole) {
   int certain = 0;
   ForEachFile([&](const std::string& path, std::string_view file, const CheckOptions& options) {
     const Report whole = Whole(file, options);
@@ -120,7 +121,7 @@ TEST(EarlyTest, WhatIsCertainOfABeginningIsTrueOfTheWhole) {
   EXPECT_GT(certain, 400);
 }
 
-TEST(EarlyTest, AByteBehindTheDataIsTheLastOneThatIsWanted) {
+TEST(EarlyTest, OneByteAfterTheDataIsEnough) {
   const std::string file = testing::SmallFile();
   const std::string without = BuildFile("{\"__metadata__\":{}}  ");
   for (const std::string& each : {file, without}) {
@@ -140,8 +141,8 @@ TEST(EarlyTest, AByteBehindTheDataIsTheLastOneThatIsWanted) {
   }
 }
 
-// The limit and the end of the data: what comes first counts, however the stream is cut.
-TEST(EarlyTest, BehindTheDataAndAboveTheLimit) {
+// The limit and the end of the data: what comes first counts, however the stream is split.
+TEST(EarlyTest, AfterTheDataAndAboveTheLimit) {
   const std::string file = testing::SmallFile();
   for (const auto& [limit, rule] :
        {std::pair(file.size() - 1, Rule::kLimitFileBytes), {file.size(), Rule::kStDataTrailing}}) {
@@ -153,7 +154,7 @@ TEST(EarlyTest, BehindTheDataAndAboveTheLimit) {
   }
 }
 
-// Offsets that end near 2^64 are not wrapped to an end that was passed.
+// Ends near 2^64 do not wrap to an end that was passed.
 TEST(EarlyTest, DataThatEndNowhere) {
   constexpr std::uint64_t kSize = std::uint64_t{1} << 60;
   std::string header = "{";
@@ -196,8 +197,9 @@ TEST(EarlyTest, APickleThatIsRefusedIsNotAwaited) {
   }
 }
 
-// The number of bytes behind STOP is that of what has come: it is not told.
-// A text is one of protocol 0 if it is a pickle to its last byte: that of a beginning is not the last.
+// The number of bytes after STOP is that of the bytes so far, so it is not reported. A text is a
+// pickle of protocol 0 only if it is one up to its last byte, and the last byte of a beginning is
+// not the file's.
 TEST(EarlyTest, ATextThatIsAPickleSoFarIsAwaited) {
   std::string beginning = "(I12\n";
   for (int i = 0; i < 21'843; ++i) beginning += "I1\n";
@@ -225,7 +227,7 @@ TEST(EarlyTest, OfWhatCannotBeReadNothingIsCertain) {
   EXPECT_FALSE(EarlyReport(broken, {}));
 }
 
-// What is trusted before is told, too, and changes nothing.
+// A trusted call before that is reported, too, and changes nothing.
 TEST(EarlyTest, ARefusalAfterATrustedCall) {
   CheckOptions trusting;
   trusting.trusted = *TrustList::Parse("m.f reduce()");
@@ -237,7 +239,7 @@ TEST(EarlyTest, ARefusalAfterATrustedCall) {
   EXPECT_EQ(early->reason()->rule, Rule::kPickleGlobalOutside);
 }
 
-// Only strict: what the reference ignores may follow.
+// Only in the strict profile: bytes that the reference ignores may follow.
 TEST(EarlyTest, TheReferenceReadsToTheEnd) {
   MemorySource prefix(AsBytes("\x80\x02N.and more"sv));
   EXPECT_TRUE(EarlyReport(prefix, {}));
@@ -301,11 +303,11 @@ TEST(SpoolTest, HasALimitOfItsOwn) {
     EXPECT_EQ(report.findings()[0].rule, Rule::kLimitSpoolBytes);
     EXPECT_EQ(report.findings()[0].allowed, zip.size() - 1);
     EXPECT_NE(Info(Rule::kLimitSpoolBytes).fix.find("--limit-spool-bytes"), std::string_view::npos);
-    // The smaller limit counts.
+    // The smaller limit applies.
     options.limits.file_bytes = 100;
     EXPECT_EQ(Stream(zip, piece, options).report.findings()[0].rule, Rule::kLimitFileBytes);
   }
-  // What is judged as it comes is not kept.
+  // Files that are judged as they arrive are not spooled.
   CheckOptions none{.limits = {.spool_bytes = 0}};
   EXPECT_EQ(Stream(testing::SmallFile(), 10, none).report.verdict(), Verdict::kAccepted);
   EXPECT_EQ(Stream(std::string(9000, 'x'), 10, none).report.verdict(), Verdict::kUnsupported);

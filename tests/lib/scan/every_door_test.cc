@@ -1,4 +1,5 @@
-// One door: whatever a file of the corpus is given to, it has one verdict, one first rule and one name of its format.
+// One entry point: whatever a file of the corpus is given to, it gets the same verdict, the same
+// first rule and the same format name.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ namespace {
 
 using testing::AsBytes;
 
-// What every door says of a file.
+// The result of every entry point for a file.
 struct Said {
   std::string verdict, rule, format;
   bool operator==(const Said&) const = default;
@@ -65,7 +66,8 @@ std::string Content(const std::string& path) {
   return std::move(text).str();
 }
 
-// An accepted file that cannot be used here is refused by a rule that says so; all else as by Scan.
+// An accepted file that cannot be used is refused by a rule that says so; any other result is that
+// of Scan.
 void ExpectRefusedAlike(const Said& refused, const Said& scanned, const std::string& about) {
   if (scanned.verdict != "accepted") {
     EXPECT_EQ(refused, scanned) << about;
@@ -101,14 +103,15 @@ class EveryDoorTest : public testing::FolderTest {
   int opened_ = 0, used_ = 0;
 };
 
-// Of bytes, with a name for its suffix or without.
+// Bytes, with or without a name for its suffix.
 void EveryDoorTest::Memory(std::string_view file, const std::string& name,
                            const CheckOptions& options, const std::string& about) {
   MemorySource source(AsBytes(file));
   const Said scanned = Of(Scan(source, name, options));
   for (const std::size_t piece : {61uz, std::max(file.size(), 1uz)}) {
     Said streamed = Of(Streamed(file, piece, name, options));
-    // What an archive is, only its end says, which does not come where a limit ends the stream.
+    // The type of an archive is only known at its end, which is not reached if a limit ends the
+    // stream.
     if (streamed.rule == "limit/file-bytes" && streamed.format == "zip") {
       EXPECT_EQ(internal::FindFormat(scanned.format)->packing, internal::Packing::kZip) << about;
       streamed.format = scanned.format;
@@ -125,7 +128,7 @@ void EveryDoorTest::Memory(std::string_view file, const std::string& name,
   const CheckOptions usual;
   EXPECT_EQ(Of(report), Of(Scan(source, {}, usual))) << about;
   tensorgate_report_free(report);
-  // The narrow door judges all as safetensors.
+  // The narrow check judges everything as safetensors.
   report = tensorgate_check_safetensors_memory(file.data(), file.size(), nullptr);
   EXPECT_EQ(Of(report), Of(safetensors::CheckBytes(AsBytes(file), usual))) << about;
   tensorgate_report_free(report);
@@ -166,7 +169,7 @@ void EveryDoorTest::Converted(const std::string& path, const Said& scanned,
   }
 }
 
-// Of a file or an index.
+// A file or an index.
 void EveryDoorTest::Path(const std::string& path, const CheckOptions& options) {
   const Said scanned = Of(ScanPath(path, options));
   const auto opened = Checkpoint::OpenPath(path, options);
@@ -222,7 +225,8 @@ TEST_F(EveryDoorTest, EveryFileOfTheCorpus) {
   EXPECT_GT(used_, 100);
 }
 
-// A walk over the corpus says of each file what a scan of its path says, of an index as of all its shards.
+// A walk over the corpus gives for each file the result of scanning its path, and for an index that
+// of all its shards.
 TEST_F(EveryDoorTest, AWalk) {
   int files = 0, indexes = 0;
   const bool whole = Walk(TENSORGATE_CORPUS_DIR, {}, [&](FoundFile& file) {
@@ -247,7 +251,7 @@ TEST_F(EveryDoorTest, AWalkOfOneFile) {
   std::ofstream(path, std::ios::binary) << testing::SmallFile();
   int visits = 0;
   const auto visit = [&](FoundFile& file) {
-    // Bytes may come by way of a source of the caller's.
+    // Bytes may come from a caller's source.
     std::size_t reads = 0;
     CallbackSource counted((*file.source())->size(),
                            [&](std::uint64_t offset, std::span<std::byte> into) {
@@ -278,7 +282,7 @@ TEST_F(EveryDoorTest, AnOpenIndex) {
   EXPECT_EQ(Of(CheckIndex(*index, path, -2).report), said);
 }
 
-// The suffix of every format on the beginning of every format.
+// The suffix of every format with the beginning of every format.
 TEST_F(EveryDoorTest, EverySuffixOnEveryFormat) {
   std::set<std::string> suffixes = {""};
   for (const internal::Format& format : internal::Formats()) {
@@ -318,7 +322,7 @@ TEST_F(EveryDoorTest, EverySuffixOnEveryFormat) {
   EXPECT_GT(recognised.size(), 25u);
 }
 
-// Formats are what the rest says by name.
+// The properties of formats that other code relies on.
 TEST(RegistryTest, EachRowIsWhole) {
   std::set<std::string_view> names;
   for (const internal::Format& format : internal::Formats()) {
@@ -328,7 +332,7 @@ TEST(RegistryTest, EachRowIsWhole) {
     EXPECT_TRUE(format.recognize != nullptr || format.holds != nullptr ||
                 !format.signatures.empty())
         << format.name;
-    // Of an archive the list of members decides: who judges it needs all of it.
+    // For an archive the directory decides: its parser needs the whole file.
     if (format.packing == internal::Packing::kZip) {
       EXPECT_NE(format.holds, nullptr) << format.name;
     }
@@ -355,10 +359,10 @@ TEST(RegistryTest, SuffixesThatPromiseSomethingElse) {
   EXPECT_TRUE(NamesOther("pytorch-legacy", "b.gguf"));
   EXPECT_FALSE(NamesOther("pickle", "b.pt"));
   EXPECT_FALSE(NamesOther("pytorch-zip", "b.joblib"));
-  EXPECT_FALSE(NamesOther("pytorch-zip", "b.zip"));  // promises no format
+  EXPECT_FALSE(NamesOther("pytorch-zip", "b.zip"));  // suggests no format
   EXPECT_FALSE(NamesOther("safetensors", "b.model"));
   EXPECT_FALSE(NamesOther("safetensors", "b"));
-  EXPECT_FALSE(NamesOther("gguf", "b.npy"));  // nothing is proven
+  EXPECT_FALSE(NamesOther("gguf", "b.npy"));  // has no parser
   EXPECT_FALSE(NamesOther("safetensors-checkpoint", "b.json"));
 }
 

@@ -1,4 +1,5 @@
-// Formats that have no parser, at the edges of what tells them. By example: tests/cli/scan_test.py.
+// Formats without a parser, at the limits of their recognition. tests/cli/scan_test.py has
+// examples.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -29,14 +30,14 @@ TEST(FormatsTest, NamesAreReadInAnyCase) {
     EXPECT_EQ(ScanText("1234567", name).file_class(), FileClass::kModel) << name;
 }
 
-TEST(FormatsTest, WhatIsUnknownAndWhatIsNot) {
+TEST(FormatsTest, UnknownAndKnownFormats) {
   EXPECT_EQ(ScanText("\xF0\xF1\xF2").findings()[0].rule, Rule::kScanUnknown);
   EXPECT_EQ(ScanText("GGUF\3\0\0\0"sv).findings()[0].rule, Rule::kScanUnsupported);
   for (const char* text : {"a\tb", "a\nb", "a\rb", "a\fb"}) EXPECT_EQ(FormatOf(text), "text");
   EXPECT_NE(FormatOf("a\vb"), "text");
 }
 
-// A header's length of 100,000,000 is one, a byte more is not; so is a header of one byte.
+// A header of 100,000,000 bytes is valid, one byte more is not; neither is a header of one byte.
 TEST(FormatsTest, LengthsThatMayBeAHeaders) {
   EXPECT_EQ(FormatOf("\0\xE1\xF5\5\0\0\0\0{"sv), "safetensors");
   EXPECT_NE(FormatOf("\1\xE1\xF5\5\0\0\0\0{"sv), "safetensors");
@@ -58,10 +59,10 @@ TEST(FormatsTest, ProtobufsOfOnnx) {
   EXPECT_EQ(FormatOf("\x08\x07\xC8\x01\x01\x3A\x01y"sv), "onnx");  // field 25
   EXPECT_NE(FormatOf("\x08\x07\xD0\x01\x01\x3A\x01y"sv), "onnx");  // field 26
   EXPECT_NE(FormatOf("\x09\x07\x12\x01x\x3A\x01y"sv), "onnx");
-  EXPECT_NE(FormatOf("\x08\x07\x11\x01\x3A\x01yz"sv), "onnx");  // of a type that is not used
+  EXPECT_NE(FormatOf("\x08\x07\x11\x01\x3A\x01yz"sv), "onnx");  // a type that is not used
 }
 
-TEST(FormatsTest, APickleThatIsCutInALineIsNone) {
+TEST(FormatsTest, APickleTruncatedInALineIsNotOne) {
   EXPECT_EQ(FormatOf("cos\nsystem\n."), "pickle");
   EXPECT_NE(FormatOf("cos\n."), "pickle");
 }
@@ -100,7 +101,7 @@ std::string Number(std::uint64_t value, std::size_t bytes) {
   return text;
 }
 
-// An archive of nothing but its list of members.
+// An archive with only its directory.
 std::string ListOf(std::initializer_list<std::string_view> names) {
   std::string list;
   for (const std::string_view name : names) {
@@ -121,7 +122,7 @@ TEST(FormatsTest, ArchivesThatAreFoundByTheirEnd) {
   EXPECT_EQ(FormatOf("hello\n" + one), "zip");
   EXPECT_EQ(FormatOf("hello\n" + one + "and more"), "zip");
   EXPECT_EQ(FormatOf("\xF0\xF1\xF2" + one), "zip");
-  // One without members gives nobody anything.
+  // An archive without members has no data for any loader.
   EXPECT_EQ(FormatOf("hello\n" + empty), "unknown");
   EXPECT_EQ(FormatOf("GGUF" + empty), "gguf");
   EXPECT_EQ(FormatOf("hello\n"), "text");
@@ -158,7 +159,7 @@ TEST(FormatsTest, WhatElseARecognizedFileIsGetsReported) {
   }
 }
 
-// What is refused as safetensors is judged as the pickle that it is: opcode X takes five bytes.
+// A file refused as safetensors is judged as the pickle that it is: opcode X takes five bytes.
 TEST(FormatsTest, APickleInTheLengthOfAHeader) {
   const Report report = ScanText("X\5\0\0\0\0\0\0{x"s + kCall);
   EXPECT_EQ(report.format(), "pickle");
@@ -166,7 +167,7 @@ TEST(FormatsTest, APickleInTheLengthOfAHeader) {
   EXPECT_EQ(FormatOf("X\5\0\0\0\0\0\0{x"s), "safetensors");
 }
 
-// A mark of a text is one only where text follows.
+// A signature of text counts only if text follows.
 TEST(FormatsTest, MarksOfTextsWithoutText) {
   const std::string zeros(20, '\0');
   for (const auto& [mark, format] :
@@ -182,7 +183,7 @@ TEST(FormatsTest, MarksOfTextsWithoutText) {
   EXPECT_EQ(FormatOf("RIFF\xFF"), "unknown");
 }
 
-TEST(FormatsTest, NamesOfWhatIsWritten) {
+TEST(FormatsTest, NamesOfWrittenFormats) {
   for (const char* name : {"a.safetensors", "A.SafeTensors", ".safetensors"})
     EXPECT_TRUE(internal::IsNamedSafetensors(name)) << name;
   for (const char* name : {"", "safetensors", "a.safetensors.index.json", "a.pt"})
@@ -194,7 +195,7 @@ TEST(FormatsTest, ArchivesByTheirMembers) {
   EXPECT_EQ(FormatOf(ListOf({"a.npy", "b.txt"})), "zip");
   EXPECT_EQ(FormatOf(ListOf({"a.npy", ""})), "zip");
   EXPECT_EQ(FormatOf(ListOf({"config.json", "model.weights.h5"})), "keras-zip");
-  // ZIP64's end record, cut: what it would tell lies behind the file.
+  // ZIP64's end record, truncated: its fields would be after the end of the file.
   EXPECT_EQ(FormatOf("PK\6\6PK\6\7" + std::string(16, '\0') + ListOf({"a.txt"})), "zip");
 }
 

@@ -1,4 +1,5 @@
-// Files as the trainers of our time write them: the gate against second readings must never hit one.
+// Files as current training programs write them: the check for second readings must never refuse
+// one.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -15,7 +16,7 @@
 namespace tensorgate {
 namespace {
 
-// TENSORGATE_HONEST_FILES: another number.
+// TENSORGATE_HONEST_FILES overrides the number.
 std::uint64_t FileCount() {
   if (const char* text = std::getenv("TENSORGATE_HONEST_FILES")) {
     return std::strtoull(text, nullptr, 10);
@@ -30,7 +31,7 @@ std::uint64_t FileCount() {
   return 100'000;
 }
 
-// What a family of models calls its tensors; # is a number.
+// Names of tensors in a family of models; # is a number.
 struct Family {
   std::vector<std::string_view> names;
   std::string_view metadata;
@@ -110,7 +111,7 @@ class Trainer {
     Data(data, static_cast<std::size_t>(bytes));
   }
 
-  // Random bits, and what weights often are: zeros, and small numbers.
+  // Random bits, and typical weights: zeros, and small numbers.
   void Data(std::string& data, std::size_t bytes) {
     const std::uint64_t kind = Below(8);
     for (std::size_t i = 0; i < bytes; ++i) {

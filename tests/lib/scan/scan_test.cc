@@ -1,5 +1,5 @@
-// What a file is, decided by its content; streams and hostile sources. Formats by example:
-// tests/cli/scan_test.py.
+// Format detection by content; streams and malicious sources. tests/cli/scan_test.py has examples
+// of formats.
 #include "tensorgate/scan.h"
 
 #include <gmock/gmock.h>
@@ -183,7 +183,7 @@ TEST(Scan, APath) {
   std::filesystem::remove(path);
 }
 
-// The length of a header may begin another format, whose name stands if the proof fails.
+// The length of a header may look like another format, which is reported if the header is invalid.
 TEST(Scan, AFailedProofUnderAnotherSignature) {
   const auto format = [](std::string_view start, std::string_view header) {
     std::string file(start);
@@ -219,8 +219,8 @@ TEST(Stream, AgreesWithFiles) {
   }
 }
 
-// What is judged from its end is kept up to a limit.
-// The suffix counts as that of a file's name does, in pieces of any size.
+// Files that are judged from their end are spooled up to a limit. The suffix counts like that of a
+// file's name, with pieces of any size.
 TEST(Stream, WithANameAgreesWithFiles) {
   const std::string zeros(9000, '\0'), letters = Repeated("hello\n", 3000);
   const std::string texts[] = {kGood,
@@ -256,9 +256,9 @@ TEST(Stream, WithANameAgreesWithFiles) {
   }
 }
 
-TEST(Stream, WhatIsKeptHasALimit) {
+TEST(Stream, SpooledBytesHaveALimit) {
   const std::string zip = "PK\3\4" + std::string(9000, '\0');
-  // Taken for safetensors until its header has come.
+  // Taken for safetensors until its header has arrived.
   const std::string late = std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' ');
   for (const std::string& file : {zip, late}) {
     for (const std::size_t chunk : {100uz, 1000uz, 100'000uz}) {
@@ -274,12 +274,12 @@ TEST(Stream, WhatIsKeptHasALimit) {
   }
 }
 
-TEST(Stream, AtTheLimitOfWhatIsKept) {
+TEST(Stream, AtTheLimitOfSpooledBytes) {
   const std::string zip = "PK\3\4" + std::string(96, '\0');
   EXPECT_EQ(Stream(zip, 100, true, {.limits = {.file_bytes = 100}}).verdict(),
             ScanText(zip, "").verdict());
   EXPECT_EQ(Stream(zip, 100, true, {.limits = {.file_bytes = 99}}).verdict(), Verdict::kUndecided);
-  // No more is wanted once it is hit.
+  // No more bytes are needed once it is exceeded.
   for (const std::string& file :
        {zip + std::string(9000, '\0'),
         std::string("\x80\2\0\0\0\0\0\0{not JSON", 17) + std::string(9000, ' ')}) {
@@ -288,7 +288,7 @@ TEST(Stream, AtTheLimitOfWhatIsKept) {
   }
 }
 
-TEST(Stream, WhatIsRefusedEarlyHasNoSize) {
+TEST(Stream, AnEarlyRefusalHasNoSize) {
   EXPECT_EQ(Stream(std::string(9000, 'x'), 10).size(), std::nullopt);
   EXPECT_EQ(Stream(std::string(100, 'x'), 10).size(), 100u);
 }
@@ -312,7 +312,7 @@ TEST(Stream, BrokenOff) {
   EXPECT_EQ(Stream(kGood, 10, false).findings()[0].rule, Rule::kIoReadFailed);
   EXPECT_EQ(Stream("", 10, false).findings()[0].rule, Rule::kIoReadFailed);
   EXPECT_EQ(Stream("abc", 10, false).verdict(), Verdict::kUndecided);
-  // Certain before it broke off.
+  // Certain before it stopped early.
   EXPECT_EQ(Stream(kBad, 10, false).verdict(), Verdict::kRejected);
   EXPECT_EQ(Stream(std::string(9000, 'x'), 10, false).format(), "text");
   EXPECT_EQ(Stream(std::string(100, 'x'), 10, false).verdict(), Verdict::kUndecided);
@@ -326,16 +326,16 @@ TEST(Stream, RefusesEarly) {
 }
 
 TEST(Stream, Moves) {
-  StreamScan begun;
-  EXPECT_TRUE(begun.Feed(internal::AsBytes(std::string_view(kGood).substr(0, 20))));
-  StreamScan moved(std::move(begun));
+  StreamScan started;
+  EXPECT_TRUE(started.Feed(internal::AsBytes(std::string_view(kGood).substr(0, 20))));
+  StreamScan moved(std::move(started));
   StreamScan assigned;
   assigned = std::move(moved);
   EXPECT_TRUE(assigned.Feed(internal::AsBytes(std::string_view(kGood).substr(20))));
   EXPECT_EQ(assigned.Finish().verdict(), Verdict::kAccepted);
 }
 
-// Whatever comes: one of the verdicts, findings inside the file, the same again.
+// Whatever the bytes: one of the verdicts, findings inside the file, and the same result again.
 TEST(Scan, ArbitraryBytes) {
   std::mt19937 random(1);
   const std::vector<std::string_view> starts = {"",
@@ -368,7 +368,7 @@ TEST(Scan, ArbitraryBytes) {
   }
 }
 
-// A source of the caller's that throws, at its n-th reading.
+// A caller's source that throws at its n-th read.
 TEST(ScanTest, SourcesThatThrow) {
   struct Throwing final : Source {
     std::uint64_t size() const override { return bytes.size(); }
@@ -380,7 +380,7 @@ TEST(ScanTest, SourcesThatThrow) {
     std::string_view bytes;
     int calls = 0;
   };
-  // A pickle, a checkpoint, what is only named, and what is judged from its end.
+  // A pickle, a checkpoint, a file that is only recognized, and one that is judged from its end.
   const std::string_view files[] = {kGood,
                                     "\x80\x02N."sv,
                                     "\x80\x02"

@@ -36,7 +36,7 @@ std::string Zip64End(std::uint64_t size, std::uint64_t offset, std::uint64_t rec
          Number(0, 4) + Number(record, 8) + Number(1, 4);
 }
 
-// What is found, as a text; of the file, and of a stream of it in pieces of each size.
+// The readings found, as a text; for the file, and for a stream of it in pieces of each size.
 std::string Found(const SecondReadings& readings) {
   std::string found;
   if (readings.tar()) found += "tar ";
@@ -122,7 +122,7 @@ TEST(SecondReadingsTest, ZIP64) {
   ExpectFound(file(45, 1, 0), "");
   // A locator with nothing before it.
   ExpectFound(Zip64End(0, 0, 0).substr(56) + EndRecord(0, 0), "");
-  // Elsewhere in the file: the one before the locator is none.
+  // Elsewhere in the file: the bytes before the locator are not a record.
   std::string moved = Zip64End(0, 56 + 20, 0).substr(0, 56) + "12345678901234567890" + Entry();
   moved +=
       "PK\6\7" + Number(0, 4) + Number(0, 8) + Number(1, 4) + EndRecord(0xFFFFFFFF, 0xFFFFFFFF);
@@ -131,7 +131,7 @@ TEST(SecondReadingsTest, ZIP64) {
 }
 
 TEST(SecondReadingsTest, WhatAStreamCannotLookUpCounts) {
-  // More marks than are kept: where one is wanted, it is taken to be there.
+  // More signatures than are kept: each place is assumed to have one.
   std::string many;
   for (int i = 0; i < 5000; ++i) many += "PK\1\2";
   many += std::string(100'000, '\xFF') + EndRecord(0, 30'000);
@@ -150,7 +150,7 @@ TEST(SecondReadingsTest, HDF5AtPowersOfTwo) {
   ExpectFound(std::string(768, '\xFF') + kHdf5, "");
 }
 
-TEST(SecondReadingsTest, WhatItIsAnywayIsNoSecondReading) {
+TEST(SecondReadingsTest, TheOwnFormatIsNotASecondReading) {
   const std::string front(100, '\xFF'), archive = front + Entry() + EndRecord(46, 0);
   EXPECT_EQ(Whole(archive, Family::kPickle), "zip:100 ");
   EXPECT_EQ(Whole(archive, Family::kOther), "zip:100 ");
@@ -168,13 +168,13 @@ TEST(SecondReadingsTest, APickleAcrossLongTexts) {
   }
   ExpectFound("cos\nsystem\n.", "names os.system ");
   ExpectFound("X" + Number(100, 4) + "too short", "");
-  // A length beyond every file.
+  // A length larger than any file.
   ExpectFound("\x8e" + Number(UINT64_MAX, 8) + "x", "");
 }
 
 TEST(SecondReadingsTest, AMobileModule) {
   ExpectFound("\x10\0\0\0PTMF"s + std::string(20, '\0'), "flatbuffer ");
-  ExpectFound("\x1c\0\0\0PTMF"s + std::string(20, '\0'), "");  // a root after the file's end
+  ExpectFound("\x1c\0\0\0PTMF"s + std::string(20, '\0'), "");  // a root past the end of the file
 }
 
 TEST(SecondReadingsTest, CompressedDataOfAnyLength) {
@@ -235,7 +235,7 @@ TEST(SecondReadingsTest, WhatAReportSaysOfAPickle) {
   }
 }
 
-// Of the reference profile's loaders one looks for tar archives: torch.load.
+// Among the reference profile's loaders, one looks for tar archives: torch.load.
 TEST(SecondReadingsTest, WhoseLoaderTakesATar) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     for (const Family family : {Family::kSafetensors, Family::kZip, Family::kPickle}) {
@@ -257,7 +257,7 @@ TEST(SecondReadingsTest, WhereTheFirstOneBegins) {
   const std::string front(600, '\xFF');
   EXPECT_EQ(Of("nothing").first(), std::nullopt);
   EXPECT_EQ(Of("cos\nsystem\n.").first(), 0u);
-  // In a text a name alone is nothing.
+  // In a text, a name without a call does not count.
   SecondReadings text(Family::kOther);
   MemorySource source(AsBytes("cos\nsystem\n."sv));
   EXPECT_TRUE(FindSecondReadings(text, source));
@@ -319,7 +319,7 @@ TEST(PackedTest, WhatUnpacks) {
   EXPECT_TRUE(unpacks(full + stored));
   for (std::size_t cut = 10; cut < full.size(); ++cut)
     EXPECT_FALSE(unpacks(full.substr(0, cut))) << cut;
-  // zlib: a byte of it stands in many a text.
+  // zlib: its first byte occurs in many texts.
   for (const char second : {'\x01', '\x5e', '\x9c', '\xda'}) {
     EXPECT_EQ(PackedFormat(AsBytes("x"s + second)), "zlib data");
     EXPECT_TRUE(unpacks("x"s + second + stored));
@@ -329,7 +329,7 @@ TEST(PackedTest, WhatUnpacks) {
     EXPECT_EQ(PackedFormat(AsBytes("x"s + second)), "");
   EXPECT_FALSE(unpacks("x^2 + y^2 = z^2\n"));
   EXPECT_FALSE(unpacks("x\x9c" + stored.substr(0, 8)));
-  // What goes on past the window counts.
+  // Data that continue past the window count.
   std::string blocks;
   while (blocks.size() < kPackedWindow) blocks += "\0\0\0\xff\xff"s;
   EXPECT_TRUE(unpacks(gzip + blocks.substr(0, kPackedWindow - gzip.size())));
@@ -355,7 +355,8 @@ TEST(PackedTest, WhatJoblibWroteBefore) {
   EXPECT_EQ(PackedFormat(AsBytes("ZF0x5               gx\x9c")), "");
 }
 
-// Deflate data of one block of the fixed codes: `text`, then its last byte many times, without an end.
+// Deflate data with one block of fixed codes: `text`, then its last byte many times, without an
+// end.
 std::string Repeating(std::string_view text, std::size_t times) {
   std::string packed;
   std::size_t count = 0;
@@ -366,23 +367,23 @@ std::string Repeating(std::string_view text, std::size_t times) {
   const auto code = [&](unsigned value, unsigned bits) {
     while (bits-- > 0) put(value >> bits & 1);
   };
-  code(0b110, 3);  // the last block, of the fixed codes
+  code(0b110, 3);  // the last block, with fixed codes
   for (const char c : text) {
     const unsigned byte = static_cast<unsigned char>(c);
     byte < 144 ? code(0x30 + byte, 8) : code(0x190 + byte - 144, 9);
   }
-  for (std::size_t i = 0; i < times; ++i) code(0b11000101'00000, 13);  // 258 bytes, from one before
+  for (std::size_t i = 0; i < times; ++i) code(0b11000101'00000, 13);  // 258 bytes, at distance 1
   return packed;
 }
 
 TEST(PackedTest, WhatGoesOnCountsIfAPickleDoes) {
   const std::string text = "X\xff\xff\xff\x7fx", other = "\xff";
   const auto unpacks = [](const std::string& packed) { return Unpacks(AsBytes("x\x9c" + packed)); };
-  // More than is unpacked: a megabyte.
+  // More than is decompressed: a megabyte.
   EXPECT_TRUE(unpacks(Repeating(text, 4100)));
   EXPECT_FALSE(unpacks(Repeating(other, 4100)));
-  EXPECT_FALSE(unpacks(Repeating(text, 4000)));  // cut
-  // More than the window has.
+  EXPECT_FALSE(unpacks(Repeating(text, 4000)));  // truncated
+  // More than the window holds.
   const std::string block = "\0\xff\xff\0\0"s;
   const std::string more = block + text + std::string(65'535 - text.size(), 'x');
   const std::string rest = block + std::string(65'535, 'x');

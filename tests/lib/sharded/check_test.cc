@@ -1,5 +1,5 @@
-// Checkpoints of many files: names of indexes, what is told once, sources and folders that fail. What each rule refuses is
-// in corpus/checkpoint.
+// Checkpoints of many files: names of indexes, findings that are reported once, sources and folders
+// that fail. corpus/checkpoint shows what each rule refuses.
 #include "lib/sharded/check.h"
 
 #include <fcntl.h>
@@ -72,7 +72,7 @@ TEST(IndexTest, NamesOfIndexes) {
   }
 }
 
-// Of several alike the first is named, and how many there are.
+// If several are alike, the first is named, with their number.
 TEST(IndexTest, WhatIsReportedOnce) {
   const std::string text =
       TextOf({{"a", "y/a.safetensors"}, {"b", "x/b.safetensors"}, {"c", "c.safetensors"}},
@@ -103,7 +103,7 @@ Report RulesOf(const std::vector<std::pair<std::string, std::string>>& map) {
   return builder.Finish();
 }
 
-// Names of shards that files of every system cannot have are not in the corpus.
+// Shard names that file systems cannot represent everywhere are not in the corpus.
 TEST(IndexTest, NamesOfShardsThatMeanSomethingElse) {
   for (const std::string name : {"%2e%2e", "a?b", "a#b", "a*", "[a]b", "{a,b}", "a<b", "a>b", "a|b",
                                  "-a", "--model", "~a", " a", "a/ b"}) {
@@ -151,7 +151,7 @@ TEST(IndexTest, NamesOfShardsAsFiles) {
     EXPECT_EQ(finding->found, 1u) << subject;
     EXPECT_EQ(report.verdict(), Verdict::kAccepted) << subject;
   }
-  // What may not be opened is refused for its name, and not looked at further.
+  // A shard that must not be opened is refused for its name, which is not checked further.
   EXPECT_EQ(FindingOf(RulesOf({{"x", "nul:.safetensors"}}), Rule::kNameReserved), nullptr);
 }
 
@@ -210,7 +210,7 @@ TEST_F(CheckpointCheckTest, OfThreeShardsWithOneTensorTwoAreNamed) {
   EXPECT_EQ(report.FoundText(*twice), "2.safetensors");
 }
 
-// Facts and total_size are of all shards, or of none.
+// Facts and total_size cover all shards, or are not given.
 TEST_F(CheckpointCheckTest, NotAllShardsWereRead) {
   WriteShards({{"a"}, {"b"}});
   Write(kIndex, TextOf({{"a", "1.safetensors"}, {"b", "2.safetensors"}},
@@ -235,7 +235,7 @@ TEST_F(CheckpointCheckTest, LinksInALoop) {
   }
 }
 
-TEST_F(CheckpointCheckTest, WhatIsNoIndex) {
+TEST_F(CheckpointCheckTest, FilesThatAreNotIndexes) {
   fs::create_directory(folder_ / kIndex);
   EXPECT_EQ(CheckAll().findings()[0].rule, Rule::kIoNotRegular);
   EXPECT_EQ(CheckCheckpoint(folder_ / kIndex).report.findings()[0].rule, Rule::kCpIndexMissing);
@@ -257,7 +257,7 @@ TEST_F(CheckpointCheckTest, TheIndexOfAFolder) {
   EXPECT_EQ(IndexOf(path), usual);
 }
 
-// An index whose source fails, or says of itself that it changed.
+// An index whose source fails, or reports that it changed.
 class Failing final : public Source {
  public:
   Failing(std::string_view text, bool reads) : inner_(internal::AsBytes(text)), reads_(reads) {}
@@ -275,7 +275,7 @@ class Failing final : public Source {
   bool reads_;
 };
 
-// Where one format is asked for, no index of another is looked for.
+// If one format is requested, no index of another format is used.
 TEST_F(CheckpointCheckTest, AFolderOfAnotherFormat) {
   Write(kIndex, TextOf({}));
   for (const internal::Format* only : {&internal::TorchFormat(), &internal::SafetensorsFormat()}) {
@@ -300,7 +300,7 @@ TEST_F(CheckpointCheckTest, AnIndexThatCannotBeRead) {
   }
 }
 
-// Files that are in no folder.
+// Files that are not in a folder.
 struct Remote final : internal::Store {
   Result<std::unique_ptr<Source>> Open(const std::string& name) const override {
     ++opened;
@@ -339,8 +339,8 @@ TEST(StoreTest, ShardsThatAreInNoFolder) {
   EXPECT_NE(FindingOf(part.report, Rule::kCpShardUndecided), nullptr);
 }
 
-// Names of one slot of the index's table, among them many that the index does not have: they are found all the same, and
-// looked up by order in the end.
+// Names that share one slot of the index's table, many of which are not in the index: they are
+// found all the same, in the end by comparing.
 TEST_F(CheckpointCheckTest, NamesThatSomeoneChose) {
   constexpr std::size_t kListed = 80, kOthers = 200;
   std::vector<std::string> names;
@@ -364,13 +364,13 @@ TEST_F(CheckpointCheckTest, NamesThatSomeoneChose) {
   EXPECT_EQ(CheckAll().findings()[0].rule, Rule::kCpTensorAbsent);
 }
 
-// Each way to run out of descriptors is told.
+// Every lack of descriptors is reported.
 TEST_F(CheckpointCheckTest, NoDescriptorsLeft) {
   WriteShards({{"a"}});
   const std::string index = Write(kIndex, TextOf({{"a", "1.safetensors"}}));
   rlimit usual;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
-  const int lowest = open("/dev/null", O_RDONLY);  // that is free
+  const int lowest = open("/dev/null", O_RDONLY);  // the lowest free one
   close(lowest);
   const auto judge = [](const std::string& path) { return CheckCheckpoint(path).report; };
   for (const std::string& path : {folder_.string(), index}) {

@@ -1,4 +1,4 @@
-// What is read of ranges of all sizes, from sources that threads may share and from others.
+// The facts about ranges of all sizes, from sources that threads may share and from others.
 #include "lib/source/data.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,8 @@ namespace {
 
 using tensorgate::testing::Noise;
 
-// Whole and cut pieces, pieces of many, none at all; each read for another reason.
+// Whole pieces and parts of pieces, many ranges per piece, and empty ones; each is read for a
+// different reason.
 std::vector<DataRange> Ranges() {
   constexpr std::uint64_t kMiB = 1 << 20;
   std::vector<ByteRange> ranges = {{0, 0}, {5, 8 * kMiB}, {8 * kMiB, 17 * kMiB + 3}, {0, 1}};
@@ -58,7 +59,7 @@ void ExpectFactsOfAll(Source& source, std::span<const std::byte> bytes) {
   }
 }
 
-// Noise, and booleans with a few that are none.
+// Noise, and booleans with a few invalid ones.
 std::vector<std::byte> Bytes(bool booleans) {
   std::vector<std::byte> bytes = Noise(std::size_t{26} << 20);
   if (!booleans) return bytes;
@@ -84,7 +85,7 @@ TEST(DataTest, OfEverySource) {
     ASSERT_TRUE(shared);
     for (Source* source : std::initializer_list<Source*>{&memory, &callback, &*shared})
       ExpectFactsOfAll(*source, bytes);
-    // Cut meanwhile.
+    // Truncated in the meantime.
     ASSERT_EQ(::ftruncate(::fileno(file), 20 << 20), 0);
     Interrupt never;
     const auto cut = ReadData(*shared, Ranges(), never);

@@ -153,7 +153,7 @@ TEST_F(FolderTest, APathIsASource) {
   EXPECT_EQ(OpenPath(folder_).error().rule, Rule::kIoNotRegular);
 }
 
-TEST_F(FolderTest, WhatIsNoFolder) {
+TEST_F(FolderTest, PathsThatAreNotFolders) {
   EXPECT_EQ(Folder::At(folder_ / "none").error().rule, Rule::kIoOpenFailed);
   EXPECT_EQ(Folder::At(folder_ / "sub/file").error().rule, Rule::kIoOpenFailed);
   EXPECT_EQ(Folder::At(folder_.string() + std::string("\0x", 2)).error().rule, Rule::kIoOpenFailed);

@@ -1,5 +1,5 @@
-// Folders and links: what is visited, in which order, and what is not entered. By the command:
-// tests/cli/files_test.py.
+// Folders and links: what is visited, in which order, and what is not entered.
+// tests/cli/files_test.py tests the command.
 #include "lib/source/walk.h"
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ class WalkTest : public testing::FolderTest {
     fs::create_directories((folder_ / name).parent_path());
     fs::create_symlink(target, folder_ / name);
   }
-  /// "path" of what was opened, "path: rule" of what was not; paths from the root on.
+  /// "path" for an opened file, "path: rule" for others; paths are relative to the root.
   std::vector<std::string> Visits(const std::string& below = "", WalkOptions options = {}) {
     std::vector<std::string> visits;
     const std::string root = folder_ / below;
@@ -92,7 +92,7 @@ TEST_F(WalkTest, AVisitMayEndIt) {
   }
 }
 
-// Between the list of a folder and its entries anything may happen.
+// Anything may happen between listing a folder and opening its entries.
 TEST_F(WalkTest, WhatGoesWhileItIsWalked) {
   for (const char* name : {"a", "b", "c/d"}) Put(name);
   Link("a", "e");
@@ -150,12 +150,12 @@ TEST_F(WalkTest, LinksThatAreFound) {
   EXPECT_EQ(Visits("in"), (Strings{"file: io/link-not-followed", "folder: io/link-not-followed",
                                    "none: io/open-failed"}));
   EXPECT_EQ(Followed("in"), (Strings{"file", "folder/m", "none: io/open-failed"}));
-  // The one that is named is followed.
+  // A link that is given as the path is followed.
   EXPECT_EQ(Visits("in/file"), (Strings{""}));
   EXPECT_EQ(Visits("in/folder"), (Strings{"m"}));
 }
 
-// Followed as far as each step stays in what was named; each name has its visit.
+// Links are followed if each step stays in the given folder; each name has its visit.
 TEST_F(WalkTest, LinksWithinTheFolder) {
   Put("in/m");
   Put("in/a/b/m");
@@ -171,7 +171,7 @@ TEST_F(WalkTest, LinksWithinTheFolder) {
       {"in/absolute", in + "/m"},
       {"in/absolute-by-folder", in + "/a/../above-it"},
       {"in/above-it", "by-folder/m"},
-      {"in/by-folder", "a/b"},  // on the way a link to a folder is one like any other
+      {"in/by-folder", "a/b"},  // links to folders are followed on the way
       {"in/to-absolute", "a/b/to-root"},
       {"in/a/b/to-root", in + "//m"},
       {"in/back", "a/to-in/m"},
@@ -245,7 +245,7 @@ TEST_F(WalkTest, ChainsOfLinksEnd) {
   }
   const Strings visits = Visits("in");
   ASSERT_EQ(visits.size(), 47u);
-  EXPECT_EQ(visits[39], "l39");  // of forty links
+  EXPECT_EQ(visits[39], "l39");  // a chain of forty links
   EXPECT_EQ(visits[40], "l40: io/open-failed");
 }
 
@@ -259,7 +259,8 @@ TEST_F(WalkTest, TheRootMayItselfBeReachedByALink) {
   EXPECT_EQ(Visits("real/in"), (Strings{"m", "true", "typed: io/link-not-followed"}));
 }
 
-// A folder on the way of a link is exchanged for a way out, again and again: what is out there is never opened.
+// A folder on the path of a link is repeatedly replaced by a way out: nothing outside is ever
+// opened.
 TEST_F(WalkTest, NoRaceLeadsOut) {
   Put("in/real/m");
   Put("outside/m");
@@ -310,7 +311,7 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
   const std::string snapshot = "models--a/snapshots/rev/";
   Link("../../blobs/0123", snapshot + "good");
   Link("../../../blobs/0123", snapshot + "deeper/good");
-  Link("../../blobs/0123", snapshot + "deeper/short");  // would have to be in snapshots/blobs
+  Link("../../blobs/0123", snapshot + "deeper/short");  // would lead to snapshots/blobs
   Link("../blobs/0123", snapshot + "too-near");
   Link("../../blobs2/0123", snapshot + "other-folder");
   Link("../../blobs/sub/0123", snapshot + "below");
@@ -327,7 +328,7 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
                      "rev/folder: io/link-not-followed", "rev/good",
                      "rev/none: io/link-not-followed", "rev/other-folder: io/link-not-followed",
                      "rev/pipe: io/not-regular", "rev/too-near: io/open-failed"}));
-  // The folder above must be called snapshots, and blobs must be a folder of its own.
+  // The folder above must be named snapshots, and blobs must be a real folder.
   Put("models--b/blobs/0123");
   Link("../../blobs/0123", "models--b/elsewhere/rev/good");
   EXPECT_EQ(Visits("models--b/elsewhere"), (Strings{"rev/good: io/link-not-followed"}));
@@ -341,8 +342,8 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
 }
 
 TEST_F(WalkTest, AsDeepAsItMayBe) {
-  const int begun = open(folder_.c_str(), O_RDONLY | O_DIRECTORY);
-  int folder = dup(begun);
+  const int opened = open(folder_.c_str(), O_RDONLY | O_DIRECTORY);
+  int folder = dup(opened);
   for (int depth = 0; depth < 258; ++depth) {
     ASSERT_EQ(mkdirat(folder, "d", 0700), 0);
     const int below = openat(folder, "d", O_RDONLY | O_DIRECTORY);
@@ -351,21 +352,21 @@ TEST_F(WalkTest, AsDeepAsItMayBe) {
     folder = below;
   }
   close(folder);
-  close(begun);
+  close(opened);
   const Strings visits = Visits();
   ASSERT_EQ(visits.size(), 256u);  // 255 files below the root, and the folder that is too deep
   EXPECT_TRUE(visits[0].ends_with("d: io/open-failed"));
   EXPECT_EQ(visits.back(), "d/m");
 }
 
-// Each way to run out of descriptors is told; nothing is left out without a word.
+// Every lack of descriptors is reported; nothing is skipped silently.
 TEST_F(WalkTest, NoDescriptorsLeft) {
   Put("a/m");
   Link("../../../blobs/0123", "a/snapshots/rev/l");
   Put("a/blobs/0123");
   rlimit usual;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
-  const int first = open("/dev/null", O_RDONLY);  // the lowest that is free
+  const int first = open("/dev/null", O_RDONLY);  // the lowest free one
   close(first);
   std::size_t most = 0;
   for (int left = 0; left < 8; ++left) {
@@ -376,7 +377,7 @@ TEST_F(WalkTest, NoDescriptorsLeft) {
         folder_, {}, [](const std::string&, int, const auto& file) { return file.has_value(); });
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
     ASSERT_FALSE(strict.empty() || followed.empty()) << left;
-    EXPECT_FALSE(to_the_end) << left;  // as the link at least is not followed
+    EXPECT_FALSE(to_the_end) << left;  // at least the link is not followed
     EXPECT_GE(strict.size(), most) << left;
     most = strict.size();
     if (left < 2) EXPECT_TRUE(strict[0].ends_with(": io/open-failed")) << left << strict[0];

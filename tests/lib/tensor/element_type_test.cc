@@ -1,4 +1,4 @@
-// Element types: dtypes as blocks, and blocks that no dtype has, through a Checkpoint.
+// Element types: dtypes as blocks, and blocks without a dtype, in a Checkpoint.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -46,7 +46,7 @@ TEST(ElementTypeTest, BytesOfViews) {
   EXPECT_EQ(bytes(DType::kF4, UINT64_MAX), UINT64_MAX / 2);
 }
 
-// What a format with blocks has: they are read as bytes, and not taken for numbers.
+// A format with blocks: they are read as bytes, and not taken for numbers.
 class Blocks final : public ModelFile {
  public:
   std::size_t tensor_count() const override { return 1; }
@@ -84,7 +84,7 @@ TEST(ElementTypeTest, BlocksComeAsBytes) {
   const Result<internal::ToSave> saved = internal::ToSaveOf(checkpoint);
   ASSERT_FALSE(saved);
   EXPECT_EQ(saved.error().rule, Rule::kUseNoDtype);
-  // Metadata of any type; where there is none to be found by name, none is.
+  // Metadata of any type; without entries, none is found by name.
   ASSERT_EQ(checkpoint.metadata_count(), 2u);
   EXPECT_EQ(checkpoint.metadata(1).value, MetadataValue(std::uint64_t{7}));
   EXPECT_EQ(checkpoint.FindMetadata("text"), std::nullopt);

@@ -1,4 +1,5 @@
-// How files appear: whole or not at all, with the right mode, whatever stood there and whatever goes wrong.
+// How files appear: whole or not at all, with the right mode, whatever was there and whatever goes
+// wrong.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -52,7 +53,7 @@ class SaveFileTest : public testing::FolderTest {
     std::ranges::sort(names);
     return names;
   }
-  // The old file stands, and nothing else.
+  // The old file is there, and nothing else.
   void ExpectOld(std::string_view content = "old") {
     EXPECT_EQ(Names(), std::vector<std::string>{"model.safetensors"});
     EXPECT_EQ(Content(path_), content);
@@ -82,7 +83,7 @@ TEST_F(SaveFileTest, WritesWhatMemoryGets) {
   EXPECT_EQ(Names(), std::vector<std::string>{"model.safetensors"});
 }
 
-// Tensors of memory are written together, whatever their sizes; what comes from elsewhere stands between them.
+// Tensors in memory are written together, whatever their sizes, with others in between.
 TEST_F(SaveFileTest, WritesMemoryTogether) {
   bytes_.resize(9'000'001);
   for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::byte>(i * 31 >> 5);
@@ -104,7 +105,7 @@ TEST_F(SaveFileTest, WritesMemoryTogether) {
   };
   for (std::size_t i = 0; i < 40; ++i) {
     add(sizes[i % std::size(sizes)], i % 9 == 4);
-    // More than one call of the system takes.
+    // More pieces than one system call takes.
     for (int k = 0; i == 1 && k < 150; ++k) add(k + 1, false);
   }
   ASSERT_TRUE(Save(path_, tensors, {.order = TensorOrder::kAsGiven}));
@@ -133,7 +134,7 @@ TEST_F(SaveFileTest, ALinkIsReplacedAndWhatItLedToStays) {
   EXPECT_EQ(Content(blob), "blob");
 }
 
-TEST_F(SaveFileTest, WhatIsNoFileIsRefused) {
+TEST_F(SaveFileTest, PathsThatAreNotFilesAreRefused) {
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
   EXPECT_EQ(SaveOne(Tensor()).error().rule, Rule::kIoNotRegular);
   fs::remove(path_);
@@ -161,7 +162,7 @@ TEST_F(SaveFileTest, ARelativePathIsOfTheFolderAtCreation) {
 TEST_F(SaveFileTest, TheFileThatIsReadMayBeSavedOver) {
   ASSERT_TRUE(SaveOne(Tensor("a")));
   const std::string before = Content(path_);
-  // Mapped, as a loader has it.
+  // Mapped, as by a loader.
   const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   void* map = mmap(nullptr, before.size(), PROT_READ, MAP_SHARED, descriptor, 0);
   close(descriptor);
@@ -193,7 +194,7 @@ TEST_F(SaveFileTest, CopiesByTheKernelFromAnyOffset) {
   ASSERT_GE(source->descriptor(), 0);
   std::string expected;
   std::vector<TensorData> tensors;
-  // Two that are one run, one apart, one from memory between, and a repeated one.
+  // Two that form one run, one apart, one from memory in between, and a repeated one.
   for (const auto& [offset, size] :
        {std::pair{7u, 1'000'000u}, {1'000'007u, 500'000u}, {0u, 5'000'000u}, {4'999'999u, 1u}}) {
     tensors.push_back({.name = "t" + std::to_string(tensors.size()),
@@ -211,7 +212,7 @@ TEST_F(SaveFileTest, CopiesByTheKernelFromAnyOffset) {
   EXPECT_TRUE(File::OpenPath(path_));
 }
 
-// Data that stay at their place within a page go through the kernel, all others by blocks.
+// Data that keep their offset within a page are copied by the kernel, all others in blocks.
 TEST_F(SaveFileTest, CopiesWhatKeepsItsPlaceInThePage) {
   std::string content(40'000'000, '\0');
   for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 31 >> 4);
@@ -229,7 +230,7 @@ TEST_F(SaveFileTest, CopiesWhatKeepsItsPlaceInThePage) {
   }
 }
 
-TEST_F(SaveFileTest, AfterAFailureTheOldFileStands) {
+TEST_F(SaveFileTest, AfterAFailureTheOldFileIsThere) {
   Put("old");
   int calls = 0;
   const std::vector<TensorData> tensors = {
@@ -258,7 +259,7 @@ TEST_F(SaveFileTest, AfterAFailureTheOldFileStands) {
 
 TEST_F(SaveFileTest, AFileTooLargeIsAnErrorAndNotASignal) {
   Put("old");
-  // In a child: limits cannot be raised again by everyone.
+  // In a child process: not every user can raise limits again.
   const pid_t child = fork();
   if (child == 0) {
     signal(SIGXFSZ, SIG_IGN);
@@ -297,7 +298,7 @@ TEST_F(SaveFileTest, AFullDiskLeavesTheOldFile) {
     EXPECT_EQ(Content(path_), "old");
     EXPECT_EQ(std::distance(fs::directory_iterator(disk), {}), 1);
   }
-  // What fits is saved: nothing was left that would be in its way.
+  // A file that fits is saved: nothing is left that would be in its way.
   EXPECT_TRUE(SaveOne(Tensor("a", 200'000)));
   EXPECT_EQ(umount(disk.c_str()), 0);
 }
@@ -329,7 +330,8 @@ TEST_F(SaveFileTest, KilledInTheMiddleItLeavesTheOldFile) {
   close(ends[0]);
   close(ends[1]);
   EXPECT_EQ(Content(path_), "old");
-  // Nothing but the old file, or where the system has no nameless files one that says what it is.
+  // Only the old file, or, if the system has no unnamed files, one with a name that says what it
+  // is.
   for (const std::string& name : Names()) {
     if (name == "model.safetensors") continue;
     EXPECT_TRUE(name.starts_with(".model.safetensors.tensorgate-partial-")) << name;
@@ -382,7 +384,7 @@ TEST_F(SaveFileTest, CancelledWhileTheKernelCopies) {
   ExpectOld();
 }
 
-// A source that tells at the end that it changed.
+// A source that reports at the end that it changed.
 class ChangedSource final : public Source {
  public:
   std::uint64_t size() const override { return 1 << 20; }
@@ -404,7 +406,7 @@ TEST_F(SaveFileTest, WhatAWriterRefuses) {
   EXPECT_EQ(SaveOne(Tensor(), {.metadata = Metadata{{"a", ""}, {"a", ""}}}).error().rule,
             Rule::kSaveMetadataDuplicate);
   ExpectOld();
-  // Found with the first bytes, and said again from then on.
+  // Detected with the first bytes, and reported again from then on.
   const TensorData pushed{.name = "p", .shape = {4}, .data = PushedData()};
   auto writer = Writer::Create(folder_ / "other.safetensors");
   ASSERT_TRUE(writer && writer->Add(pushed) && writer->Add(pushed));
@@ -421,7 +423,7 @@ TEST_F(SaveFileTest, WhatAWriterRefuses) {
   EXPECT_EQ(Names(), std::vector<std::string>{"model.safetensors"});
 }
 
-// Its number is the tensor's, not that in its shard.
+// The number is the tensor's among all, not that in its shard.
 TEST_F(SaveFileTest, TheTensorWithWhichAShardIsTooLarge) {
   const std::uint64_t largest = (std::uint64_t{1} << 61) - 1, most = 4 * largest;
   auto writer = Writer::Create(path_, {.max_shard_bytes = most});
@@ -437,7 +439,7 @@ TEST_F(SaveFileTest, TheTensorWithWhichAShardIsTooLarge) {
   EXPECT_EQ(finished.error().found, 7u);
 }
 
-TEST_F(SaveFileTest, WhatWasPushedInPartIsNotSaved) {
+TEST_F(SaveFileTest, PartlyPushedDataAreNotSaved) {
   Put("old");
   auto writer = Writer::Create(path_);
   ASSERT_TRUE(writer->Add(Tensor("x", 1)));
@@ -451,7 +453,7 @@ TEST_F(SaveFileTest, WhatWasPushedInPartIsNotSaved) {
   ExpectOld();
 }
 
-// The shards and the index are checked as a whole elsewhere; here what is in the folder.
+// Shards and index are checked as a whole elsewhere; this checks what is in the folder.
 class ShardsTest : public SaveFileTest {
  protected:
   Result<void> SaveShards(std::uint64_t most, const std::vector<std::size_t>& sizes) {
@@ -472,7 +474,7 @@ class ShardsTest : public SaveFileTest {
 };
 
 TEST_F(ShardsTest, AreFilledInTheOrderGiven) {
-  // 100 and 50 fit, 200 does not any more; 400 is larger than a shard and goes before the open one.
+  // 100 and 50 fit, 200 does not; 400 is larger than a shard and goes before the open one.
   ASSERT_TRUE(SaveShards(300, {100, 50, 200, 400, 100, 1}));
   EXPECT_EQ(Names(), (std::vector<std::string>{
                          "model-00001-of-00004.safetensors", "model-00002-of-00004.safetensors",
@@ -547,7 +549,7 @@ TEST_F(ShardsTest, DuplicatesAreFoundAcrossShards) {
   EXPECT_TRUE(Names().empty());
 }
 
-// Files that keep their shards, written anew.
+// Files that are rewritten and keep their shards.
 class RewriteTest : public SaveFileTest {
  protected:
   using Shards = std::vector<tensorgate::ShardData>;
@@ -555,7 +557,7 @@ class RewriteTest : public SaveFileTest {
                        const SaveOptions& options = {}) {
     return tensorgate::SaveShards(out_, index, shards, options);
   }
-  /// The error, of which nothing is left.
+  /// The error of a save that leaves nothing.
   Status Refused(const Shards& shards, const std::string& index = "index",
                  const SaveOptions& options = {}) {
     const Result<void> saved = Rewrite(shards, index, options);
@@ -579,7 +581,7 @@ TEST_F(RewriteTest, IntoFoldersThatAreMadeOrThere) {
                          {"s/two", {Tensor("b", 20), Tensor("c", 0)}, {}},
                          {"s/t/three", {}, {}}};
   const std::vector<std::string> expected = {"index", "s/one", "s/t/three", "s/two"};
-  // The second time all of it is there.
+  // The second time everything already exists.
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(Rewrite(shards));
     EXPECT_EQ(Written(), expected);
@@ -595,7 +597,7 @@ TEST_F(RewriteTest, IntoFoldersThatAreMadeOrThere) {
   EXPECT_EQ(Written(), std::vector<std::string>{"one"});
 }
 
-TEST_F(RewriteTest, TheNumberOfWhatIsRefused) {
+TEST_F(RewriteTest, TheIndexOfTheRefusedTensor) {
   const auto refused = [&](TensorData tensor, Rule rule, std::uint64_t found,
                            std::vector<TensorData> others = {}) {
     others.insert(others.begin(), std::move(tensor));
@@ -617,7 +619,7 @@ TEST_F(RewriteTest, TheNumberOfWhatIsRefused) {
            {.name = "y3", .shape = {quarter}, .data = nothing}});
 }
 
-TEST_F(RewriteTest, WhatIsRefusedLeavesNothing) {
+TEST_F(RewriteTest, ARefusalLeavesNothing) {
   ChangedSource source;
   const Shards one = {{"one", {Tensor("a", 1)}, {}}};
   EXPECT_EQ(Refused({{"one", {Tensor("a", 1)}, {}},
@@ -627,14 +629,15 @@ TEST_F(RewriteTest, WhatIsRefusedLeavesNothing) {
   EXPECT_EQ(Refused({{"one", {}, Metadata{{"a", ""}, {"a", ""}}}}).rule,
             Rule::kSaveMetadataDuplicate);
   EXPECT_EQ(Refused(one, "index", {.alignment = 3}).rule, Rule::kSaveMisuse);
-  // A shard's folder and name that cannot be had: another shard made what the next one needs as a folder.
+  // A shard's folder or name that cannot be created: another shard is a file where this one needs a
+  // folder.
   EXPECT_EQ(Refused({{std::string("a\0b/one", 7), {}, {}}}).rule, Rule::kSaveCreateFailed);
   EXPECT_EQ(Refused({{std::string(300, 'x') + "/one", {}, {}}}).rule, Rule::kSaveCreateFailed);
   const std::string out = std::exchange(out_, "");
   const Status nowhere = Refused(one);
   EXPECT_EQ(nowhere.rule, Rule::kSaveCreateFailed);
   EXPECT_EQ(nowhere.system_error, ENOENT);
-  // Where it may write, it is the data that fail.
+  // If it may write there, the data fail.
   out_ = "//";
   const Result<void> root =
       Rewrite({{"tensorgate-test", {{.name = "b", .shape = {1}, .data = DataCallback()}}, {}}});

@@ -1,4 +1,4 @@
-// What is written: every file accepted and read back, the canonical form, alignment, refusals.
+// Written files: accepted and read back, the canonical form, alignment, refusals.
 #include "tensorgate/save.h"
 
 #include <gtest/gtest.h>
@@ -45,10 +45,10 @@ Status ErrorOf(std::span<const TensorData> tensors, const SaveOptions& options =
   return file ? Status{} : file.error();
 }
 
-// In memory as in a file: what loaders would take for an archive is not written.
+// In memory as in a file: data that loaders would take for an archive are not written.
 TEST(SaveTest, NothingThatIsAnotherFormatToo) {
   std::string archive = "PK\1\2" + std::string(42, '\0') + "PK\5\6" + std::string(18, '\0');
-  archive[46 + 12] = 46;  // the size of the list of members
+  archive[46 + 12] = 46;  // the size of the directory
   const TensorData tensor{
       .name = "a", .dtype = DType::kU8, .shape = {archive.size()}, .data = AsBytes(archive)};
   const std::uint64_t size = *SerializedSize(std::span(&tensor, 1), {});
@@ -78,7 +78,7 @@ TEST(SaveTest, EveryFileIsAcceptedAndHoldsWhatWasGiven) {
     EXPECT_TRUE(Holds(*file, *bytes, made.tensors, options.metadata.value_or(Metadata())));
     EXPECT_EQ(file->data_offset() % options.alignment, 0u);
     EXPECT_EQ(*SerializedSize(made.tensors, options), bytes->size());
-    // The same again, from tensors in another order.
+    // The same tensors in another order.
     std::vector<TensorData> shuffled = made.tensors;
     std::ranges::reverse(shuffled);
     if (options.order == TensorOrder::kReference) {
@@ -107,7 +107,7 @@ TEST(SaveTest, WritesTheCanonicalForm) {
   EXPECT_EQ(Text(*Serialize(tensors, options)), BuildFile(header, 21));
 }
 
-TEST(SaveTest, AlignmentIsWhatIsPromised) {
+TEST(SaveTest, AlignmentIsAsPromised) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     mutator::Random random(seed);
     std::vector<TensorData> tensors;
@@ -123,7 +123,8 @@ TEST(SaveTest, AlignmentIsWhatIsPromised) {
       EXPECT_EQ(file->data_offset() % alignment, 0u);
       EXPECT_LT(file->padding(), alignment);
       for (const safetensors::Tensor tensor : file->tensors()) {
-        // Of the alignment and the powers of two in the size, the less; with 8 at least the element's size.
+        // The smaller of the alignment and the powers of two in the size; with 8, at least the
+        // element's size.
         const std::uint64_t size = tensor.range().length;
         const std::uint64_t promised = alignment == 8 ? Bits(tensor.dtype()) / 8
                                        : size == 0    ? 1
@@ -190,7 +191,7 @@ TEST(SaveTest, RefusesWhatWouldNotBeAccepted) {
   }
 }
 
-// Sizes that only a plan can have: 2^62 bytes twice do not fit a file.
+// Sizes that are possible only in a plan: 2^62 bytes twice do not fit a file.
 TEST(SaveTest, RefusesMoreThanAFileHolds) {
   const std::vector<std::uint64_t> shape = {std::uint64_t{1} << 60}, twice = {shape[0], shape[0]},
                                    odd = {3};
@@ -210,7 +211,7 @@ TEST(SaveTest, RefusesMoreThanAFileHolds) {
   specs.resize(17, specs.front());
   EXPECT_EQ(error().rule, Rule::kSaveShapeOverflow);
   EXPECT_EQ(error().found, 15u);
-  // What one of them needs does not, or no bytes are so many bits.
+  // The size of one of them does not fit, or its number of bits.
   specs.resize(2);
   specs[1].dtype = DType::kU64;
   specs[1].shape = std::span(twice);
@@ -235,7 +236,7 @@ TEST(SaveTest, TheHeaderMayBeAsLargeAsTheFormatAllows) {
   EXPECT_EQ(safetensors::CheckBytes(*bytes).verdict(), Verdict::kAccepted);
   options.metadata->front().second += 'x';
   EXPECT_EQ(ErrorOf({}, options).rule, Rule::kSaveHeaderTooLarge);
-  // Refused as soon as it is too large, before what is behind it.
+  // Refused as soon as it is too large, before later entries are looked at.
   options.metadata->front().second += "xxxxxxxx";
   options.metadata->emplace_back("\xff", "");
   EXPECT_EQ(ErrorOf({}, options).rule, Rule::kSaveHeaderTooLarge);
@@ -290,7 +291,7 @@ TEST(SaveTest, TakesDataFromCallbacksAndSources) {
             Rule::kIoChanged);
 }
 
-// Memory takes nothing from the kernel: an open file is read.
+// Saving to memory uses no kernel copies: an open file is read.
 TEST(SaveTest, TakesDataFromAFile) {
   const testing::TempFolder temp;
   const std::string path = temp.path() / "x", content(20'000, 'x');
@@ -303,7 +304,7 @@ TEST(SaveTest, TakesDataFromAFile) {
   EXPECT_EQ(Text(*file).substr(4096), content);
 }
 
-TEST(SaveTest, WhatIsPushedIsLeftOut) {
+TEST(SaveTest, PushedDataAreSkipped) {
   const TensorData tensors[] = {
       {.data = AsBytes("abc")}, {.data = PushedData()}, {.data = AsBytes("de")}};
   internal::WritePiece pieces[] = {{&tensors[0], 3, 0}, {&tensors[1], 2, 1}, {&tensors[2], 2, 2}};
@@ -315,7 +316,7 @@ TEST(SaveTest, WhatIsPushedIsLeftOut) {
   ASSERT_TRUE(internal::WriteFile("head", pieces, sink, meter));
   EXPECT_EQ(into, "headabc--de");
   EXPECT_EQ(sink.position(), 11u);
-  // Bytes that are not as many as was said.
+  // The number of bytes differs from the stated one.
   pieces[2].bytes = 1;
   internal::MemorySink again(bytes);
   const Result<void> wrong = internal::WriteFile("", pieces, again, meter);

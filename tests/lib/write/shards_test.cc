@@ -1,4 +1,4 @@
-// Opening the shards of an index as one checkpoint, and reading across them.
+// Opening the shards of an index as one checkpoint, and reading across shards.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -29,7 +29,7 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 
 class ShardsTest : public testing::FolderTest {
  protected:
-  /// `count` shards of `tensors` tensors each, whose data differ from shard to shard, and the index.
+  /// `count` shards of `tensors` tensors each, with different data in each shard, and the index.
   void WriteShards(std::size_t count, std::size_t tensors = 3) {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string file = ShardFile(i);
@@ -62,7 +62,7 @@ class ShardsTest : public testing::FolderTest {
     std::expected<Checkpoint, Report> checkpoint = Checkpoint::OpenPath(path, options);
     EXPECT_FALSE(checkpoint);
     if (checkpoint) return Report();
-    // Checking and opening are one examination.
+    // Checking and opening are the same examination.
     EXPECT_EQ(CheckCheckpoint(path, options).report.findings()[0].rule,
               checkpoint.error().findings()[0].rule);
     return std::move(checkpoint.error());
@@ -146,7 +146,7 @@ TEST_F(ShardsTest, RelativeIndexAndSubFolder) {
   const fs::path before = fs::current_path();
   fs::current_path(folder_);
   const std::expected<Checkpoint, Report> checkpoint = Checkpoint::OpenPath(kIndex);
-  fs::current_path(before);  // what is open stays open
+  fs::current_path(before);  // open files stay open
   ASSERT_TRUE(checkpoint);
   EXPECT_EQ(checkpoint->part(1).path, "sub/" + ShardFile(1));
   ExpectAllReadable(*checkpoint);
@@ -164,14 +164,14 @@ TEST_F(ShardsTest, HubCache) {
   }
   ExpectAllReadable(Opened(Checkpoint::OpenPath(snapshot)));
   ExpectAllReadable(Opened(Checkpoint::OpenPath(snapshot / kIndex)));
-  // Links that lead elsewhere are not followed, also in there.
+  // Links that lead elsewhere are not followed, not even there.
   fs::rename(blobs / ShardFile(1), folder_ / "elsewhere");
   fs::create_symlink("../../elsewhere", blobs / ShardFile(1));
   EXPECT_EQ(RuleAt(snapshot), "checkpoint/shard-link");
   ExpectAllReadable(Opened(Checkpoint::OpenPath(snapshot, {.follow_links = true})));
 }
 
-TEST_F(ShardsTest, WhatIsRefused) {
+TEST_F(ShardsTest, Refusals) {
   EXPECT_EQ(RuleAt(folder_), "checkpoint/index-missing");
   EXPECT_EQ(RuleAt(folder_ / "none"), "io/open-failed");
   EXPECT_EQ(RuleAt(folder_ / kIndex), "io/open-failed");
@@ -200,11 +200,11 @@ TEST_F(ShardsTest, WhatIsRefused) {
   EXPECT_EQ(RuleAt(folder_), "checkpoint/shard-rejected");
 }
 
-// Opening means strict, whatever the options say.
+// Opening is strict, whatever the options are.
 TEST_F(ShardsTest, OpeningIsStrict) {
   WriteShards(1);
   std::string file = files_[ShardFile(0)];
-  file[8] = ' ';  // the reference skips it, and finds no brace
+  file[8] = ' ';  // the reference skips it, and then finds no brace
   Write(ShardFile(0), file);
   EXPECT_EQ(Refused(folder_, {.profile = Profile::kReference}).profile(), Profile::kStrict);
 }
@@ -212,14 +212,14 @@ TEST_F(ShardsTest, OpeningIsStrict) {
 TEST_F(ShardsTest, WhatOthersDoMeanwhile) {
   WriteShards(3);
   const Checkpoint checkpoint = Opened(Checkpoint::OpenPath(folder_));
-  // Another file under the name of a shard: what was checked is what is read.
+  // Another file under the name of a shard: the file that was checked is the one that is read.
   Write("new", files_[ShardFile(1)].substr(1));
   fs::rename(folder_ / "new", folder_ / ShardFile(1));
   fs::remove(folder_ / ShardFile(2));
   fs::remove(folder_ / kIndex);
   ExpectAllReadable(checkpoint);
   EXPECT_TRUE(checkpoint.CheckUnchanged());
-  // Changed in place: noticed by the tensors of that shard alone.
+  // Changed in place: only tensors of that shard fail.
   fs::resize_file(folder_ / ShardFile(0), 10);
   EXPECT_EQ(checkpoint.CheckUnchanged().error().rule, Rule::kIoChanged);
   EXPECT_FALSE(checkpoint.Read(*checkpoint.Find(TensorName(0, 0))));
@@ -252,7 +252,7 @@ TEST_F(ShardsTest, AThousandShards) {
   const std::size_t before = OpenDescriptors();
   if (given.rlim_max < before + 1100) GTEST_SKIP() << "the system gives too few descriptors";
   ASSERT_EQ(limit(before + 500), 0);
-  // One at a time is enough to judge; to hold them all is not possible, and said so.
+  // One file at a time is enough for a check; keeping all open is impossible, which is reported.
   EXPECT_EQ(CheckCheckpoint(folder_).report.verdict(), Verdict::kAccepted);
   std::expected<Checkpoint, Report> none = Checkpoint::OpenPath(folder_);
   ASSERT_FALSE(none);

@@ -1,8 +1,8 @@
-//! The reference implementation of safetensors behind a C interface, for tests, fuzz targets and
-//! benchmarks. The header is `reference.h`; both state the same functions.
+//! The reference implementation of safetensors through a C interface, for tests, fuzz targets and
+//! benchmarks. The header is `reference.h`; both declare the same functions.
 //!
-//! A panic of the crate is caught and told, never printed: a differential test must be able to say
-//! that the reference panicked, and go on.
+//! A panic of the crate is caught and reported, never printed: a differential test must be able to
+//! report that the reference panicked, and continue.
 
 use safetensors::tensor::{serialize, Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
@@ -14,7 +14,7 @@ const ACCEPTED: i32 = 0;
 const REJECTED: i32 = 1;
 const PANICKED: i32 = 2;
 
-/// The variant's name: what the `reference` profile predicts.
+/// The variant's name, which the `reference` profile predicts.
 fn kind(error: &SafeTensorError) -> &'static str {
     match error {
         SafeTensorError::InvalidHeader(_) => "InvalidHeader",
@@ -44,7 +44,7 @@ unsafe fn bytes<'a>(data: *const u8, size: usize) -> &'a [u8] {
     }
 }
 
-/// Writes `text` and a NUL, cut to `capacity` bytes.
+/// Writes `text` and a NUL, truncated to `capacity` bytes.
 ///
 /// # Safety
 /// `into` must point to `capacity` writable bytes.
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn tg_reference_check(
     }
 }
 
-/// One tensor: its name, dtype, dimensions and its range relative to the data's begin.
+/// One tensor: its name, dtype, dimensions and its range relative to the start of the data.
 pub type TensorCallback = unsafe extern "C" fn(
     context: *mut std::ffi::c_void,
     name: *const u8,
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn tg_reference_tensors(
     tensors.len() as i64
 }
 
-/// Runs `SafeTensors::read_metadata` and frees its result: what a benchmark measures.
+/// Runs `SafeTensors::read_metadata` and frees its result, for benchmarks.
 /// 0 accepted, 1 rejected, 2 panicked.
 ///
 /// # Safety
@@ -204,13 +204,13 @@ const DTYPES: [Dtype; 22] = [
 ];
 
 /// # Safety
-/// As `bytes`; what is there must be UTF-8.
+/// As `bytes`; the bytes must be UTF-8.
 unsafe fn text(data: *const u8, size: usize) -> String {
     String::from_utf8(bytes(data, size).to_vec()).expect("UTF-8")
 }
 
 /// # Safety
-/// As `slice::from_raw_parts`, but null is allowed for none.
+/// As `slice::from_raw_parts`, but a null pointer is allowed for an empty slice.
 unsafe fn items<'a, T>(data: *const T, count: usize) -> &'a [T] {
     if count == 0 {
         &[]
@@ -219,11 +219,11 @@ unsafe fn items<'a, T>(data: *const T, count: usize) -> &'a [T] {
     }
 }
 
-/// Serialises tensors; `metadata` null: none. Null if the crate refuses or panics; else the bytes, to
-/// be given back to `tg_reference_free`.
+/// Serializes tensors; `metadata` may be null. Returns null if the crate refuses or panics; otherwise the
+/// bytes, which must be passed to `tg_reference_free`.
 ///
 /// # Safety
-/// All pointers must point to as much as their sizes say; texts must be UTF-8.
+/// All pointers must point to as many items as their sizes say; texts must be UTF-8.
 #[no_mangle]
 pub unsafe extern "C" fn tg_reference_serialize(
     tensors: *const NamedTensor,

@@ -1,4 +1,4 @@
-// The decoder: every opcode with its argument, every end that is too early, frames.
+// The decoder: every opcode with its argument, every early end, frames.
 #include "lib/containers/pickle/decode.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ std::vector<Event> All(const std::string& bytes, DecodeError* error = nullptr) {
   return events;
 }
 
-// The smallest argument of each kind, and what it reads as.
+// The smallest argument of each kind, and its value.
 struct Sample {
   std::string bytes;
   std::uint64_t number;
@@ -75,8 +75,8 @@ TEST(DecodeTest, EveryOpcodeReadsItsArgumentAndNoMore) {
     if (!sample.text.empty()) EXPECT_EQ(events[0].text, sample.text) << opcode.name;
     if (!sample.name.empty()) EXPECT_EQ(events[0].name, sample.name) << opcode.name;
     EXPECT_EQ(error, DecodeError::kTruncated);
-    EXPECT_EQ(All(bytes).size(), 1u) << opcode.name;  // with nothing behind it
-    // Cut anywhere within it is truncated, and the place is the opcode's.
+    EXPECT_EQ(All(bytes).size(), 1u) << opcode.name;  // with nothing after it
+    // Cut anywhere, it is truncated, and the offset is the opcode's.
     for (std::size_t size = 1; size < bytes.size(); ++size) {
       Decoder decoder(internal::AsBytes(std::string_view(bytes).substr(0, size)));
       Event event;
@@ -144,7 +144,7 @@ TEST(DecodeTest, AnArgumentThatCrossesItsFrameIsMarked) {
   const std::vector<Event> exact = All("\x95\x06\0\0\0\0\0\0\0X\x01\0\0\0aN."s);
   ASSERT_EQ(exact.size(), 4u);
   for (const Event& event : exact) EXPECT_FALSE(event.crosses_frame);
-  // A frame may reach to the end.
+  // A frame may reach up to the end.
   EXPECT_EQ(All("\x95\1\0\0\0\0\0\0\0N"s).size(), 2u);
 }
 

@@ -23,7 +23,7 @@ DryRun Follow(std::string_view bytes, std::size_t piece) {
   return run;
 }
 
-// The same in pieces of any size.
+// The same with pieces of every size.
 DryRun::Outcome OutcomeOf(std::string_view bytes) {
   const DryRun whole = Follow(bytes, bytes.size() + 1);
   for (const std::size_t piece : {1uz, 2uz, 5uz}) {
@@ -35,36 +35,37 @@ DryRun::Outcome OutcomeOf(std::string_view bytes) {
   return whole.outcome();
 }
 
-// Every way to a call; whatever follows it.
+// Every way to make a call, whatever follows it.
 TEST(DryRunTest, Calls) {
-  for (const std::string_view pickle : {
-           "cos\nsystem\n(S'x'\ntR"sv,      // REDUCE
-           "cos\nsystem\nNR"sv,             // with arguments that are no tuple
-           "(S'x'\nios\nsystem\n"sv,        // INST
-           "(cos\nsystem\nS'x'\no"sv,       // OBJ
-           "cos\nsystem\n)\x81"sv,          // NEWOBJ
-           "cos\nsystem\n)}\x92"sv,         // NEWOBJ_EX
-           "\x8c\2os\x8c\6system\x93)R"sv,  // STACK_GLOBAL
-           "Vos\nS'system'\n\x93)R"sv,      // … of the texts of protocol 0
-           "\x82\1)R"sv,
-           "\x83\1\0)R"sv,
-           "\x84\xff\xff\xff\x7f)R"sv,
-           "\x84\1\0\0\0)R"sv,                // EXT
-           "cos\nenviron\n}b"sv,              // BUILD
-           "cos\nenviron\nS'a'\nS'b'\ns"sv,   // SETITEM
-           "cos\nenviron\n(S'a'\nS'b'\nu"sv,  // SETITEMS
-           "csys\npath\nS'a'\na"sv,
-           "csys\npath\n(S'a'\ne"sv,     // APPEND, APPENDS
-           "csys\npath\n(S'a'\n\x90"sv,  // ADDITEMS
-           "cos\nsystem\nq\7"
-           "0h\7)R"sv,  // through the memo
-           "cos\nsystem\np0\n0g0\n)R"sv,
-           "cos\nsystem\n\x94"
-           "0j\0\0\0\0)R"sv,
-           "cos\nsys\0tem\n)R"sv,                            // modules may answer to any name
-           "cos\nsystem\n2)R"sv,                             // a second one
-           "\x80\5\x95\xff\0\0\0\0\0\0\0cos\nsystem\n)R"sv,  // a frame that is too long for C alone
-       }) {
+  for (
+      const std::string_view pickle : {
+          "cos\nsystem\n(S'x'\ntR"sv,      // REDUCE
+          "cos\nsystem\nNR"sv,             // with arguments that are not a tuple
+          "(S'x'\nios\nsystem\n"sv,        // INST
+          "(cos\nsystem\nS'x'\no"sv,       // OBJ
+          "cos\nsystem\n)\x81"sv,          // NEWOBJ
+          "cos\nsystem\n)}\x92"sv,         // NEWOBJ_EX
+          "\x8c\2os\x8c\6system\x93)R"sv,  // STACK_GLOBAL
+          "Vos\nS'system'\n\x93)R"sv,      // … of the texts of protocol 0
+          "\x82\1)R"sv,
+          "\x83\1\0)R"sv,
+          "\x84\xff\xff\xff\x7f)R"sv,
+          "\x84\1\0\0\0)R"sv,                // EXT
+          "cos\nenviron\n}b"sv,              // BUILD
+          "cos\nenviron\nS'a'\nS'b'\ns"sv,   // SETITEM
+          "cos\nenviron\n(S'a'\nS'b'\nu"sv,  // SETITEMS
+          "csys\npath\nS'a'\na"sv,
+          "csys\npath\n(S'a'\ne"sv,     // APPEND, APPENDS
+          "csys\npath\n(S'a'\n\x90"sv,  // ADDITEMS
+          "cos\nsystem\nq\7"
+          "0h\7)R"sv,  // through the memo
+          "cos\nsystem\np0\n0g0\n)R"sv,
+          "cos\nsystem\n\x94"
+          "0j\0\0\0\0)R"sv,
+          "cos\nsys\0tem\n)R"sv,                            // modules may answer to any name
+          "cos\nsystem\n2)R"sv,                             // a second one
+          "\x80\5\x95\xff\0\0\0\0\0\0\0cos\nsystem\n)R"sv,  // a frame that is too long only for the C unpickler
+      }) {
     EXPECT_EQ(OutcomeOf(pickle), kCalls) << pickle;
     EXPECT_EQ(OutcomeOf(std::string(pickle) + "\xff"), kCalls) << pickle;
   }
@@ -128,10 +129,10 @@ TEST(DryRunTest, EndsWhereEveryUnpicklerFails) {
            "S'a'\n\x93"sv,
            "P1\n"sv,
            "NQ"sv,
-           "\x97"sv,  // what only the process can give
+           "\x97"sv,  // buffers, which only the process can provide
            "\x82\0)R"sv,
            "\x84\0\0\0\0)R"sv,
-           "\x84\xff\xff\xff\xff)R"sv,  // codes that are none
+           "\x84\xff\xff\xff\xff)R"sv,  // invalid codes
            "Na"sv,
            "}Na"sv,
            "N}a"sv,
@@ -218,27 +219,27 @@ TEST(DryRunTest, Names) {
   EXPECT_EQ(named.name_offset(), 1u);
   EXPECT_EQ(named.position(), 14u);
   EXPECT_EQ(Follow("\x8c\2os\x8c\6system\x93.", 100).name(), "os.system");
-  // What is called is told instead of what was named first.
+  // The called name is reported instead of the first one.
   const DryRun called = Follow("ca\nb\n0cos\nsystem\n)R", 100);
   EXPECT_EQ(called.name(), "os.system");
   EXPECT_EQ(called.name_offset(), 18u);
-  // No text that shows it.
+  // No text shows the name.
   EXPECT_EQ(Follow("\x82\1)R", 100).name(), "");
   EXPECT_FALSE(Follow("\x82\1.", 100).names());
-  // An unpickler in Python finds the class of INST before it looks for the mark.
+  // Python's own unpickler finds the class of INST before it looks for the mark.
   EXPECT_TRUE(Follow("ios\nsystem\n", 100).names());
   EXPECT_TRUE(Follow("cos\n\n", 100).names());
   EXPECT_FALSE(Follow("c\nsystem\n", 100).names());
-  // What is not a name is none; its call counts all the same.
+  // An invalid name is not reported as a name, but a call of it counts.
   EXPECT_FALSE(Follow("ca b\nsystem\n.", 100).names());
   EXPECT_FALSE(Follow("ca\nb\":1\n.", 100).names());
   EXPECT_TRUE(Follow("ca b\nsystem\n)R", 100).dangerous());
   EXPECT_TRUE(Follow("c\xc3\xa9._Z9\na.b\n.", 100).names());
-  // One with escapes may be anything.
+  // A text with escapes may be anything.
   EXPECT_TRUE(Follow("Vos\nVsyste\\u006d\n\x93.", 100).names());
   EXPECT_EQ(Follow("Vos\nVsyste\\u006d\n\x93)R", 100).name(), "");
   EXPECT_EQ(Follow("V\\u006fs\nVsystem\n\x93)R", 100).name(), "");
-  // So many texts are kept, no more: a name that is made of later ones is not shown.
+  // Only this many texts are kept: a name from later ones is not shown.
   const auto after = [](std::size_t texts) {
     std::string front;
     for (std::size_t i = 0; i < texts; ++i) front += "\x8c\1a0";
@@ -247,7 +248,7 @@ TEST(DryRunTest, Names) {
   EXPECT_EQ(after(4000).name(), "os.system");
   EXPECT_EQ(after(5000).name(), "");
   EXPECT_TRUE(after(5000).dangerous());
-  // Of long names the beginning is kept.
+  // Only the beginning of a long name is kept.
   EXPECT_EQ(Follow("c" + std::string(1000, 'm') + "\nn\n.", 64).name().size(), 258u);
 }
 
@@ -277,23 +278,24 @@ TEST(DryRunTest, BeginsALegacyStream) {
     EXPECT_TRUE(run.dangerous());
     EXPECT_EQ(run.name_offset(), pickle.size());
   }
-  // Other numbers of as many bytes: honest headers have them by chance.
+  // Other numbers of the same size: valid headers have them by chance.
   EXPECT_EQ(OutcomeOf("\x8a\x0bxxxxxxxxxxx."), kComplete);
   EXPECT_EQ(OutcomeOf("\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x1a."), kComplete);
   EXPECT_EQ(OutcomeOf("\x8a\x0b\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\1."), kComplete);
 }
 
-// CPython's unpickler in C takes the bytes after the frame for the argument, the one in Python fails.
+// CPython's C unpickler takes the bytes after the frame as the argument, its Python unpickler
+// fails.
 TEST(DryRunTest, AnArgumentThatCrossesItsFrame) {
   const std::string frame = "\x80\4\x95\5\0\0\0\0\0\0\0"s;
   EXPECT_EQ(OutcomeOf(frame + "NN0\x8a\2ab."), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NN0Vab\n."), kUnclear);
-  // Also where what is read first is no argument, or reaches past the end.
+  // Also if the bytes read first are not an argument, or reach past the end.
   EXPECT_EQ(OutcomeOf(frame + "NN0L\"0\n."), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NX\xff\xff\xff\xff\xff\xff."), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NN0L\x22"), kUnclear);
   EXPECT_EQ(OutcomeOf(frame + "NN0c,x\ny\n."), kUnclear);
-  // A frame in a frame that goes on after it.
+  // A frame inside another one that continues after it.
   EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\3\0\0\0\0\0\0\0\xff\xffNN."s), kUnclear);
   EXPECT_EQ(OutcomeOf("\x80\4\x95\x0b\0\0\0\0\0\0\0\x95\2\0\0\0\0\0\0\0N0N."s), kComplete);
   EXPECT_EQ(OutcomeOf(frame + "N0\x8a\1a."), kComplete);
@@ -307,7 +309,7 @@ TEST(DryRunTest, IsBounded) {
   EXPECT_EQ(Follow(many + "N.", 1 << 20).outcome(), kComplete);
   EXPECT_EQ(Follow(many + "NN", 1 << 20).outcome(), kUnclear);
   EXPECT_TRUE(Follow(many + "NN", 1 << 20).dangerous());
-  // Indices that are longer than any writer's.
+  // Indices that are longer than those of any writer.
   EXPECT_EQ(OutcomeOf("Np123456789012345678\n."), kComplete);
   EXPECT_EQ(OutcomeOf("Np1234567890123456789\n."), kUnclear);
   EXPECT_EQ(OutcomeOf("Ng1234567890123456789\n."), kUnclear);

@@ -1,4 +1,4 @@
-// The survey: every name that a pickle spells, whichever way it takes to STACK_GLOBAL, and what is on the stack.
+// The survey: every name in a pickle, however it gets to STACK_GLOBAL, and the depth of the stack.
 #include "lib/containers/pickle/global_finder.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::string_literals;
 
-// "module name" of each global, "?" where it is not known, and the depths at the end.
+// "module name" of each global, "?" if it is unknown, and the depths at the end.
 std::string Surveyed(const std::string& bytes) {
   Decoder decoder(internal::AsBytes(bytes));
   GlobalFinder survey;
@@ -46,7 +46,7 @@ TEST(SurveyTest, NamesByEveryOpcodeThatSpellsThem) {
       {"U\2osU\1a\x93", "os a, 1/0"},
       {"Vos\nVa\n\x93", "os a, 1/0"},
       {"S'os'\nS\"a\"\n\x93", "os a, 1/0"},
-      // Quotes that are none.
+      // Quotes that do not match.
       {"Sos\nS'\n\x93", "os ', 1/0"},
       {"S'os\"\nS''\n\x93", "'os\" , 1/0"},
   };
@@ -78,14 +78,14 @@ TEST(SurveyTest, NamesThroughTheMemo) {
       {name + "q\3h\3U\1a\x93"s, "os a, 2/0"},
       {name + "p4000000000\ng4000000000\nU\1a\x93"s, "os a, 2/0"},
       {name + "q\2h\1U\1a\x93"s, "?, 2/0"},
-      // One that was far becomes near.
+      // An entry that was far becomes near.
       {name + "q\4" + "0NNNNNq\6h\4U\1a\x93"s, "os a, 6/0"},
-      // Nothing to remember, and what stood there stays.
+      // There is nothing to store, and the old entry stays.
       {"q\0h\0U\1a\x93"s, "?, 1/0"},
       {name + "q\0"s + "0q\0h\0U\1a\x93"s, "os a, 1/0"},
       {name + "p000000001\ng1\nU\1a\x93"s, "os a, 2/0"},
       {name + "p0000000001\ng1\nU\1a\x93"s, "os a, 2/0"},
-      // As CPython reads numbers.
+      // Numbers as CPython reads them.
       {name + "p +1_0 \ng10\nU\1a\x93"s, "os a, 2/0"},
       {name + "p-1\ng-1\nU\1a\x93"s, "?, 2/0"},
       {name + "p1234567890123456789\ng1234567890123456789\nU\1a\x93"s, "?, 2/0"},
@@ -96,20 +96,20 @@ TEST(SurveyTest, NamesThroughTheMemo) {
   Check(cases);
 }
 
-// MEMOIZE writes where the number of entries says, whatever their indices.
+// MEMOIZE writes at the number of entries, whatever their indices are.
 TEST(SurveyTest, MemoizeCountsEntries) {
   const Case cases[] = {
       {"U\1mq\1U\2os\x94h\1U\1a\x93", "os a, 3/0"},
       {"U\1mr\0\0\0\x80U\2os\x94h\1U\1a\x93"s, "os a, 3/0"},
       {"U\1mq\0q\0U\2os\x94h\1U\1a\x93"s, "os a, 3/0"},
       {"U\1mq\1U\2os\x94\x94h\2U\1a\x93", "?, 3/0"},
-      // After an index that no unpickler reads nothing is known.
+      // After an index that no unpickler reads, nothing is known.
       {"U\2osq\0px\nh\0U\1a\x93"s, "?, 2/0"},
   };
   Check(cases);
 }
 
-// Memory is for what writers do; where more lies far beyond, nothing is known.
+// The finder stores what writers write; if there are more entries far away, nothing is known.
 TEST(SurveyTest, ManyFarEntries) {
   std::string bytes = "U\2os";
   for (std::uint32_t i = 0; i < 100'000; ++i) {
@@ -119,7 +119,7 @@ TEST(SurveyTest, ManyFarEntries) {
   }
   const Case cases[] = {{bytes + "j\0\0\0\x80U\1a\x93"s, "?, 2/0"}};
   Check(cases);
-  // As many as there may be, and one of them again.
+  // The maximum number, and one of them again.
   const std::string most = bytes.substr(0, 4 + 5 * 65'536);
   const Case kept[] = {{most + "j\0\0\0\x80U\1a\x93"s, "os a, 2/0"},
                        {most + "r\0\0\0\x80j\0\0\0\x80U\1a\x93"s, "os a, 2/0"},
@@ -127,7 +127,7 @@ TEST(SurveyTest, ManyFarEntries) {
   Check(kept);
 }
 
-// Only an unpickler knows what they say.
+// Only an unpickler knows what they mean.
 TEST(SurveyTest, TextsWithEscapes) {
   const Case cases[] = {
       {"V\\u006fs\nVa\n\x93", "?, 1/0"},
@@ -149,7 +149,7 @@ TEST(SurveyTest, IndicesAreDecimal) {
   Check(cases);
 }
 
-// "bytes", "p" of a pickle, "+" behind padding, "?" where the wrapper does not say.
+// "bytes", "p" for a pickle, "+" for padding, "?" if the wrapper does not say.
 std::string Arrays(const std::string& bytes) {
   Decoder decoder(internal::AsBytes(bytes));
   GlobalFinder survey;
@@ -194,7 +194,7 @@ TEST(SurveyTest, ArraysThatJoblibWrites) {
       {Wrapper("K\2\x85", Dtype("O8")), "p16 "},
       {Wrapper("K\2\x85", Dtype("V16", "K\1")), "p32 "},
       {Wrapper("K\2\x85", Dtype("V16", "K\77")), "p32 "},
-      // What does not say how many.
+      // Wrappers that do not give the number of elements.
       {Wrapper("N", Dtype("f8")), "? "},
       {Wrapper("K\2\x85", "N"), "? "},
       {Wrapper("U\1x\x85", Dtype("f8")), "? "},
@@ -206,7 +206,7 @@ TEST(SurveyTest, ArraysThatJoblibWrites) {
       {Wrapper("K\2\x85", "cnumpy\ndtype\nU\2f8\x85RK\1b"), "16 "},
       {Wrapper("J\xFF\xFF\xFF\xFF\x85", Dtype("f8")), "? "},
       {Wrapper("J\xFF\xFF\xFF\x7FJ\xFF\xFF\xFF\x7FJ\xFF\xFF\xFF\x7F\x87", Dtype("f8")), "? "},
-      // Of another class of this name, or one that is not built.
+      // Another class of this name, or one that is not built.
       {"cos\nNumpyArrayWrapper\n)\x81}b", ""},
       {"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81", ""},
       {"cjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}b", ""},
@@ -216,7 +216,7 @@ TEST(SurveyTest, ArraysThatJoblibWrites) {
        "? "},
   };
   for (const auto& [bytes, reported] : rows) EXPECT_EQ(Arrays(bytes), reported) << bytes;
-  // Shape and dtype out of the memo, and one wrapper after the other.
+  // Shape and dtype from the memo, and one wrapper after the other.
   const std::string first = Wrapper("K\3\x85q\1", Dtype("f8") + "q\2");
   EXPECT_EQ(Arrays(first + Wrapper("h\1", "h\2") + Wrapper("h\1", "N")), "24 24 ? ");
 }

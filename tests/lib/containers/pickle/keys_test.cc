@@ -1,4 +1,4 @@
-// Which keys may stand in a mapping or set, and which two of them are one.
+// Which keys may occur in a mapping or set, and which two of them are equal.
 #include "lib/containers/pickle/keys.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ std::string Bytes(const std::string& text) {
 }
 std::string Set(const std::string& items) { return "c__builtin__\nset\n](" + items + "e\x85R"; }
 const std::string kBig = "\x8A\x09\0\0\0\0\0\0\0\0\1"s, kLow = "\x8A\x08\0\0\0\0\0\0\0\x80"s;
-// As BINFLOAT: 1, 1.5, 2^63, -2^63, 10^300, -10^300, not a number.
+// With BINFLOAT: 1, 1.5, 2^63, -2^63, 10^300, -10^300, not a number.
 const std::string kOne = "G\x3F\xF0\0\0\0\0\0\0"s, kOneAndAHalf = "G\x3F\xF8\0\0\0\0\0\0"s,
                   kEnd = "G\x43\xE0\0\0\0\0\0\0"s, kMinusEnd = "G\xC3\xE0\0\0\0\0\0\0"s,
                   kLarge = "G\x7E\x37\xE4\x3C\x88\x00\x75\x9C"s,
@@ -111,7 +111,7 @@ TEST(KeysTest, WhichTwoAreOne) {
   }
 }
 
-// A text's own place; of others only that of the opcode that made the check.
+// A text's own offset; for other keys only that of the opcode that caused the check.
 TEST(KeysTest, ThePlaceIsTheSecond) {
   const auto place = [](const std::string& key) {
     const testing::Ran ran("\x80\2}" + key + "Ns" + key + "Ns.");
@@ -121,7 +121,7 @@ TEST(KeysTest, ThePlaceIsTheSecond) {
   EXPECT_EQ(place("K\1"), 11u);
 }
 
-// A dict of that many keys, the last of which is the first again.
+// A dict with this many keys, the last of which equals the first.
 std::string Dict(int count, bool twice) {
   std::string dict = "}(";
   for (int i = 0; i < count; ++i) {
@@ -136,7 +136,7 @@ TEST(KeysTest, AsManyAsThereAre) {
     EXPECT_TRUE(testing::Ran("\x80\2" + Dict(count, false) + ".").outcome.complete) << count;
     if (count < 2) continue;
     EXPECT_FALSE(testing::Ran("\x80\2" + Dict(count, true) + ".").outcome.complete) << count;
-    // What was found out about another dict before is forgotten.
+    // Results about earlier dicts do not matter.
     for (int before = 0; before < 30; ++before) {
       const std::string pair = "\x80\2" + Dict(before, false) + Dict(count, true) + "\x86.";
       EXPECT_FALSE(testing::Ran(pair).outcome.complete) << before << " " << count;

@@ -1,4 +1,4 @@
-// The machine: values as they are built, sharing, bounds. What each rule refuses is in corpus/pickle.
+// The machine: construction of values, sharing, limits. corpus/pickle shows what each rule refuses.
 #include "lib/containers/pickle/machine.h"
 
 #include <gtest/gtest.h>
@@ -54,7 +54,7 @@ TEST(MachineTest, LongsAreRead) {
 }
 
 TEST(MachineTest, AListThatTwoHoldIsOne) {
-  // ([], [] the same), then 7 is appended to it.
+  // ([], the same []), then 7 is appended to it.
   Ran appended("\x80\x02]q\0h\0\x86h\0K\7a\x86."s);
   ASSERT_TRUE(appended.outcome.complete);
   Values& values = appended.machine.values();
@@ -115,14 +115,14 @@ TEST(MachineTest, EndsEarlyWhereverItIsCut) {
   }
 }
 
-// Each would cost the square of its size, or more, if it were not bounded.
+// Without limits, each would take quadratic time or more.
 TEST(MachineTest, BombsEndInTimeThatTheirSizeGives) {
   const std::size_t kCount = 200'000;
   std::string far = "\x80\x02N"s, laughs = "\x80\x02Nq\0"s, calls, keys;
   std::string turns = "\x80\x02]q\0]q\1"s, many = "\x80\x02}("s;
   for (std::uint32_t i = 0; i < kCount; ++i) far += Put(4'000'000'000u - i);
   for (std::uint32_t i = 0; i < kCount; ++i) laughs += "h\0h\0h\0\x87"s + "\x85";
-  // One list of pairs, copied by every call.
+  // One list of pairs, which every call copies.
   calls = "\x80\x02]q\0("s;
   for (std::size_t i = 0; i < kCount; ++i) calls += "NN\x86";
   calls += "eccollections\nOrderedDict\nq\1h\0\x85q\2"s;
@@ -131,7 +131,7 @@ TEST(MachineTest, BombsEndInTimeThatTheirSizeGives) {
   keys = "\x80\x02X\0\0\x10\0"s + std::string(1 << 20, 'a') + "q\0]("s;
   for (std::size_t i = 0; i < kCount; ++i) keys += "}h\0NsK\1Ns"s;
   keys += "e";
-  // Two lists that grow in turns, and a dict of many keys of which two are one.
+  // Two lists that grow in turns, and a dict with many keys, two of which are equal.
   for (std::size_t i = 0; i < kCount; ++i) turns += "h\0Nah\1Na"s;
   for (std::uint32_t i = 0; i < kCount; ++i) many += "J" + Put(i).substr(1) + "N";
   many += "\x88Nu";
@@ -153,14 +153,14 @@ TEST(MachineTest, TheMemoTakesIndicesUpToTheNumberOfOpcodes) {
   const Ran beyond("\x80\x02N"s + Put(4) + ".");
   EXPECT_EQ(beyond.rule(), Rule::kPickleMemoIndex);
   EXPECT_EQ(beyond.outcome.facts[0].allowed, 3u);
-  // What was left out is filled later, once.
+  // A skipped entry is filled later, once.
   EXPECT_TRUE(Ran("\x80\x02Nq\1q\0h\0\x86."s).outcome.complete);
   EXPECT_EQ(Ran("\x80\x02Nq\1q\0q\0."s).rule(), Rule::kPickleMemoRedefined);
   EXPECT_EQ(Ran("\x80\x02Nq\1h\0\x86."s).rule(), Rule::kPickleMemoUndefined);
   EXPECT_EQ(Ran("\x80\x02Nq\1h\2\x86."s).rule(), Rule::kPickleMemoUndefined);
 }
 
-// Indices far ahead, which strict refuses, are remembered as PyTorch does.
+// Indices far ahead, which the strict profile refuses, are stored like in PyTorch.
 TEST(MachineTest, TheMemoFarAhead) {
   const auto second = [](const std::string& bytes) {
     Ran ran("\x80\x02" + bytes + "\x86.", Reference());
@@ -190,13 +190,13 @@ TEST(MachineTest, FactsReportWhatWasFound) {
   };
   EXPECT_EQ(reported("NN(N."), "pickle/leftover at 6: 3, 0");
   EXPECT_EQ(reported("N(N\x86"), "pickle/stack-underflow at 5: 1, 2");
-  // Without a place for the items of SETITEMS and APPENDS.
+  // Without an object for the items of SETITEMS and APPENDS.
   EXPECT_EQ(reported("(NNu"), "pickle/stack-underflow at 5: 2, 3");
   EXPECT_EQ(reported("(NNe"), "pickle/stack-underflow at 5: 2, 3");
   EXPECT_EQ(reported("}(Nu"), "pickle/setitem-odd at 5: 1, 0");
   EXPECT_EQ(reported("N" + std::string(201, '\x85') + "."), "pickle/nesting at 204: 201, 200");
   EXPECT_EQ(reported("U\2a\xFF"), "pickle/string-encoding at 2: 1, 0");
-  // Of rules that are off in a profile nothing is told, and of a warning only the first.
+  // Rules that are off in a profile are not reported, and a warning only once.
   EXPECT_TRUE(Ran("NN.", Reference()).outcome.facts.empty());
   const Ran twice("\x80\3\x80\4N.", Reference());
   ASSERT_EQ(twice.outcome.facts.size(), 1u);
@@ -204,7 +204,7 @@ TEST(MachineTest, FactsReportWhatWasFound) {
   EXPECT_EQ(twice.outcome.facts[0].found, 3u);
 }
 
-TEST(MachineTest, NoOpcodeTakesMoreThanStandsAboveTheMark) {
+TEST(MachineTest, NoOpcodeTakesMoreThanIsAboveTheMark) {
   int taking = 0;
   for (const OpcodeInfo& opcode : Opcodes()) {
     if (opcode.use != Use::kTorch || opcode.pops == 0) continue;
@@ -221,16 +221,16 @@ TEST(MachineTest, NoOpcodeTakesMoreThanStandsAboveTheMark) {
   EXPECT_EQ(taking, 12);
 }
 
-TEST(MachineTest, WhatIsRefusedEndsTheRun) {
+TEST(MachineTest, ARefusalEndsTheRun) {
   for (const std::string& bytes : {"NNa."s, "N(Ne."s, "NNNs."s, "N(NNu."s}) {
     const Ran ran("\x80\2" + bytes);
     EXPECT_FALSE(ran.outcome.complete) << bytes;
-    EXPECT_EQ(ran.outcome.end, bytes.size()) << bytes;  // the opcode before STOP
+    EXPECT_EQ(ran.outcome.end, bytes.size()) << bytes;  // it ended at the opcode before STOP
   }
 }
 
-// Containers count, also shared ones; what stands in the innermost does not.
-TEST(MachineTest, NestingIsOfContainersAlone) {
+// Containers count, including shared ones; scalars in the innermost one do not.
+TEST(MachineTest, NestingCountsOnlyContainers) {
   for (const std::string& inmost : {"N"s, ")"s, "]"s, "U\1a"s}) {
     const std::size_t holds = inmost[0] == ')' || inmost[0] == ']' ? 1 : 0;
     for (const std::size_t inner : {1u, 2u, 100u, 199u}) {
@@ -245,7 +245,7 @@ TEST(MachineTest, NestingIsOfContainersAlone) {
   }
 }
 
-TEST(MachineTest, AStateThatIsNoPlainOne) {
+TEST(MachineTest, AStateThatIsNotPlain) {
   const std::string ordered = "ccollections\nOrderedDict\n)R", a = "U\1aNs";
   const struct {
     std::string bytes;
@@ -262,7 +262,7 @@ TEST(MachineTest, AStateThatIsNoPlainOne) {
   }
 }
 
-// A state is copied, which no opcode paid for.
+// A state is copied, which is more work than its opcode accounts for.
 TEST(MachineTest, StatesAreCopiedSoOften) {
   std::string begin = "\x80\2}(";
   for (char a = 'A'; a < 'A' + 20; ++a) {
@@ -275,7 +275,7 @@ TEST(MachineTest, StatesAreCopiedSoOften) {
     return Ran(bytes + "t\x86.", options);
   };
   for (const CheckOptions& options : {CheckOptions(), Reference()}) {
-    // Each costs a thousand; 64 KiB are free, and so many as the pickle has bytes.
+    // Each costs a thousand; 64 KiB are free, plus one per byte of the pickle.
     EXPECT_TRUE(ran(68, options).outcome.complete);
     EXPECT_EQ(ran(69, options).rule(), Rule::kPickleExpansion);
   }
@@ -289,9 +289,10 @@ TEST(MachineTest, BytesAreLatin1) {
   EXPECT_EQ(ran.machine.values().DecodeBytes(ran.outcome.root), "a\xE9");
 }
 
-// The result as a tree, of which shared parts count again and again, has a bound.
+// The size of the result as a tree, in which shared parts count repeatedly, is limited.
 TEST(MachineTest, AsATreeItMayBeSoLarge) {
-  // A list of 1060 times one text weighs 16 + 1060 * (16 + 65536) bytes; a number weighs 16 and has two bytes.
+  // A list of 1060 references to one text weighs 16 + 1060 * (16 + 65536) bytes; a number weighs 16
+  // and has two bytes.
   std::string begin = "\x80\x02](X\0\0\1\0"s + std::string(65536, 'a') + "q\0"s;
   for (int i = 1; i < 1060; ++i) begin += "h\0"s;
   const std::size_t numbers =
@@ -303,7 +304,7 @@ TEST(MachineTest, AsATreeItMayBeSoLarge) {
   };
   EXPECT_TRUE(with(numbers).outcome.complete);
   EXPECT_EQ(with(numbers - 1).rule(), Rule::kPickleExpansion);
-  // Doubled so often that the number does not fit.
+  // Doubled so often that the size does not fit.
   std::string doubled = "\x80\x02Nq\0"s;
   for (char i = 0; i < 70; ++i) doubled += "h"s + i + "\x86q" + static_cast<char>(i + 1);
   const Ran ran(doubled + ".");
@@ -328,7 +329,7 @@ TEST(MachineTest, OperationsAreLimited) {
   EXPECT_EQ(ran.rule(), Rule::kLimitPickleOperations);
 }
 
-// Ends a run without telling a rule.
+// Ends a run without reporting a rule.
 struct Silent final : Policy {
   std::optional<Value> Find(Machine&, std::string_view, std::string_view, bool&) override {
     return Value::Of(Kind::kGlobal, 0);
@@ -341,7 +342,7 @@ struct Silent final : Policy {
   bool Finish(Machine&) override { return false; }
 };
 
-TEST(MachineTest, WhatEndsInSilenceIsNotAccepted) {
+TEST(MachineTest, ARunThatEndsSilentlyIsNotAccepted) {
   const std::string bodies[] = {"cm\nf\n)R.", "cm\nf\n)\x81.", "NNb.", "NQ.", "N."};
   for (const std::string& body : bodies) {
     for (const Profile profile : {Profile::kStrict, Profile::kReference}) {

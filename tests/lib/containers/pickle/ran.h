@@ -1,4 +1,4 @@
-// A pickle that was run, with the names of PyTorch.
+// Runs a pickle with PyTorch's names.
 #ifndef TENSORGATE_TESTS_LIB_CONTAINERS_PICKLE_RAN_H_
 #define TENSORGATE_TESTS_LIB_CONTAINERS_PICKLE_RAN_H_
 
@@ -16,7 +16,7 @@ struct Ran {
         rebuild(torch::internal::Form::kZip),
         machine(internal::AsBytes(bytes), rebuild, options),
         outcome(machine.Run(begin)) {}
-  /// The last that fired.
+  /// The last rule that fired.
   Rule rule() const { return outcome.facts.back().rule; }
   std::string bytes;
   torch::internal::Rebuild rebuild;

@@ -1,4 +1,4 @@
-// How far bytes are a pickle: names, calls, stack and marks as CPython has them.
+// How far bytes can be read as a pickle: names, calls, stack and marks as in CPython.
 #include "lib/containers/pickle/reach.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ Reach Of(const std::string& bytes, const ReachLimits& limits = {}) {
   return ReachOf(internal::AsBytes(bytes), 0, limits);
 }
 
-// "n" names, "c" calls, "b" binary, "." stopped, "/" cut, and where it ends.
+// "n" names, "c" calls, "b" binary, "." stopped, "/" cut, and the end.
 std::string Reported(const std::string& bytes, const ReachLimits& limits = {}) {
   const Reach reach = Of(bytes, limits);
   std::string reported;
@@ -40,7 +40,7 @@ TEST(ReachTest, NamesAndCalls) {
       {"(cos\nsystem\no.", "nc.14"},
       {"cos\nsystem\nNb.", "nc.14"},
       {"\x80\2\x8C\2os\x8C\1a\x93)R.", "ncb.13"},
-      // A call before any name is none of it, and names are letters.
+      // A call before any name does not count, and names consist of letters.
       {"NNR.", ".4"},
       {"NNRcos\nsystem\n0.", "n.16"},
       {"cos \nsystem\n)R.", ".15"},
@@ -95,12 +95,12 @@ TEST(ReachTest, WhatCannotBeReadOrExecuted) {
   for (const auto& [bytes, reported] : rows) EXPECT_EQ(Reported(bytes), reported) << bytes;
 }
 
-// The walk may have begun in the middle of a pickle, above what it takes things from.
-TEST(ReachTest, AfterACallTheStackIsNoMatter) {
+// The walk may have started in the middle of a pickle, after the items it takes.
+TEST(ReachTest, AfterACallTheStackDoesNotMatter) {
   EXPECT_EQ(Reported("cos\nsystem\n)Ra."), "nc.15");
   EXPECT_EQ(Reported("cos\nsystem\n)Ru0tee."), "nc.19");
   EXPECT_EQ(Reported("cos\nsystem\na."), "n11");
-  // Quotes of either kind, but of one.
+  // Quotes of either kind, if both are the same.
   EXPECT_EQ(Reported("S'a'\n."), ".6");
   EXPECT_EQ(Reported("S\"a\"\n."), ".6");
   EXPECT_EQ(Reported("S\"a'\n."), "0");
@@ -127,7 +127,7 @@ TEST(ReachTest, NamesHaveLettersOfAnyLanguage) {
   EXPECT_FALSE(IsName(std::string(1001, 'a')));
 }
 
-// Each place is gone over once, whatever the bytes.
+// Each position is visited once, whatever the bytes.
 TEST(ReachTest, FromEveryPlaceInLinearTime) {
   std::mt19937 random(7);
   for (int round = 0; round < 200; ++round) {
@@ -142,7 +142,7 @@ TEST(ReachTest, FromEveryPlaceInLinearTime) {
       opcodes += reach.opcodes;
     }
     EXPECT_LE(opcodes, bytes.size());
-    // Without marks the walk from the first place is the same.
+    // Without marks the walk from the first position is the same.
     const Reach first = Of(bytes);
     std::vector<bool> none(bytes.size());
     EXPECT_EQ(ReachOf(internal::AsBytes(bytes), 0, {.passed = &none}).end, first.end);

@@ -1,4 +1,4 @@
-// The container alone, judged.
+// Judges only the container.
 #ifndef TENSORGATE_TESTS_LIB_CONTAINERS_ZIP_CHECK_H_
 #define TENSORGATE_TESTS_LIB_CONTAINERS_ZIP_CHECK_H_
 

@@ -1,5 +1,5 @@
-// A small archive cut at every byte and changed at every byte, hostile sources: no crash, and
-// nothing but the file itself accepted.
+// A small archive truncated and changed at every byte, and malicious sources: no crash, and only
+// the file itself is accepted.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -29,8 +29,8 @@ TEST(ZipDamageTest, CutAtEveryByte) {
     EXPECT_EQ(VerdictOf(std::string_view(file).substr(0, size)), Verdict::kRejected) << size;
 }
 
-// Each byte of structure is compared with another place, or has one value: no change passes but
-// of what the container does not judge.
+// Each byte of structure is compared with another one, or has only one valid value: only changes in
+// fields that the container ignores pass.
 TEST(ZipDamageTest, EverySingleByteChange) {
   std::string file = Plain();
   const std::size_t data = file.find("\x80\x02}q"), version = file.find("3\nPK");
@@ -47,8 +47,9 @@ TEST(ZipDamageTest, EverySingleByteChange) {
     }
     file[at] = before;
   }
-  // Of each entry "made by" (2 bytes), internal attributes (2) and external ones: the mode below the type (2), the type
-  // (none or a regular file's), what is not DOS's bit of a folder. Of the ZIP64 record its versions (4).
+  // For each entry: "made by" (2 bytes), internal attributes (2) and external ones: the mode below
+  // the type (2), the type (none or a regular file's), everything but DOS's folder bit. For the
+  // ZIP64 record: its versions (4).
   EXPECT_EQ(accepted, 2u * (255 * (2 + 2 + 2) + 31 + 127) + 255 * 4);
 }
 
@@ -78,8 +79,8 @@ TEST(ZipDamageTest, SourcesThatFail) {
   }
 }
 
-// A source whose bytes differ from one read to the next never leads out of its size.
-TEST(ZipDamageTest, ASourceThatLies) {
+// A source whose bytes differ between reads never leads outside its size.
+TEST(ZipDamageTest, AMaliciousSource) {
   const std::string file = Plain();
   for (unsigned seed = 0; seed < 3000; ++seed) {
     unsigned state = seed * 2654435761u + 1;

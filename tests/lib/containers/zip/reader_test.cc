@@ -1,4 +1,5 @@
-// What findings about the container tell beyond their rule, archives that are no checkpoints, and how much is read.
+// The details of findings about the container, archives that are not checkpoints, and the number of
+// bytes read.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -12,7 +13,7 @@ namespace {
 
 using namespace std::string_literals;
 
-// "rule at offset: found, allowed", one a line.
+// "rule at offset: found, allowed", one per line.
 std::string Reported(const Report& report) {
   std::string all;
   for (const Finding& finding : report.findings()) {
@@ -29,7 +30,7 @@ std::string Reported(std::string_view bytes) {
   return Reported(testing::CheckZip(source));
 }
 
-// Nothing is told besides.
+// Nothing else is reported.
 TEST(ZipReaderTest, FindingsReportWhatWasFound) {
   const struct {
     const char* file;
@@ -86,7 +87,8 @@ TEST(ZipReaderTest, FindingsReportWhatWasFound) {
   }
 }
 
-// Of what is in the folders nothing is refused that should pass, or passes. Checksums are another part's.
+// In each folder of the corpus, everything passes or fails as it should. Checksums are tested
+// elsewhere.
 TEST(ZipReaderTest, EveryFileOfTheCorpus) {
   for (const std::string folder : {"accept", "reject"}) {
     int files = 0;
@@ -107,13 +109,13 @@ TEST(ZipReaderTest, ArchivesWithoutMembers) {
   const std::string end = "PK\5\6"s + std::string(18, '\0');
   EXPECT_EQ(Reported(end), "");
   EXPECT_EQ(Reported(end.substr(1)), "zip/end-missing at 21: 21\n");
-  // The list is told to be empty, and to begin where the end record does.
-  std::string behind = "hidden" + end;
-  behind[6 + 16] = 6;
-  EXPECT_EQ(Reported(behind), "zip/prefix at 0: 6\n");
+  // The directory is stated to be empty, and to start where the end record does.
+  std::string after = "hidden" + end;
+  after[6 + 16] = 6;
+  EXPECT_EQ(Reported(after), "zip/prefix at 0: 6\n");
 }
 
-// Thirty bytes of local header up to the list, and nothing in them.
+// Thirty bytes of local header up to the directory, and no contents.
 TEST(ZipReaderTest, TheSmallestMember) {
   std::string end = "PK\5\6"s + std::string(18, '\0');
   end[8] = end[10] = 1;
@@ -123,7 +125,7 @@ TEST(ZipReaderTest, TheSmallestMember) {
             "zip/name-unsafe at 76\n");
 }
 
-TEST(ZipReaderTest, BehindTheEndNothingIsWanted) {
+TEST(ZipReaderTest, AfterTheEndNothingIsNeeded) {
   ReportBuilder builder({}, "zip");
   zip::internal::Archive archive;
   zip::internal::Reader reader(builder, archive);
@@ -147,7 +149,7 @@ TEST(ZipReaderTest, TheListIsLimited) {
   }
 }
 
-// Bytes between members are told, not read.
+// Bytes between members are reported, not read.
 TEST(ZipReaderTest, GapsAreNotRead) {
   Result<FileSource> file = FileSource::Open(TENSORGATE_CORPUS_DIR "/zip/reject/gap-far.pt");
   ASSERT_TRUE(file);

@@ -1,5 +1,5 @@
-// .npy files as files: cut and changed at every byte, sources that fail or change, limits, deadlines, and what a
-// checkpoint makes of them.
+// .npy files as files: truncated and changed at every byte, sources that fail or change, limits,
+// deadlines, and as checkpoints.
 #include "lib/formats/numpy/file.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ Report Check(std::string_view file, const CheckOptions& options = {}) {
   return numpy::Examine(source, options, nullptr);
 }
 
-// A header of version 1.0, and data.
+// A file with a header of version 1.0 and data.
 std::string File(std::string_view header, std::size_t data = 0) {
   std::string file = "\x93NUMPY\1";
   file.push_back('\0');
@@ -53,7 +53,7 @@ TEST(NumpyFileTest, CutAtEveryByte) {
       EXPECT_EQ(report.verdict(), Verdict::kRejected) << name << size;
       EXPECT_LE(report.findings()[0].offset, size) << name;
     }
-    // Without its magic it is nothing of this format.
+    // Without its magic string it is not of this format.
     for (std::size_t size = 0; size < 6; ++size) {
       MemorySource source(AsBytes(std::string_view(file).substr(0, size)));
       EXPECT_EQ(Scan(source, "x.npy").verdict() == Verdict::kAccepted, false) << name << size;
@@ -62,7 +62,8 @@ TEST(NumpyFileTest, CutAtEveryByte) {
   }
 }
 
-// numpy_test.py compares with NumPy; here: what is accepted is inside, and all of the rest.
+// numpy_test.py compares with NumPy; this checks that accepted data are inside the file and fill
+// it.
 TEST(NumpyFileTest, EverySingleByteChange) {
   for (const char* name : {"plain", "version-3", "descr-fields-nested", "shape-scalar"}) {
     std::string file = Content(name);
@@ -153,7 +154,8 @@ TEST(NumpyFileTest, EveryReadMayFail) {
   EXPECT_EQ(numpy::Examine(source, options, nullptr).verdict(), Verdict::kUndecided);
 }
 
-// What was recognized by its magic, and has none when it is read, is another file.
+// A file that was recognized by its magic string, but does not have it when it is read, has
+// changed.
 TEST(NumpyFileTest, AnotherFileThanWasRecognized) {
   EXPECT_EQ(ReasonOf(Check("GGUF and more than that")), Rule::kIoChanged);
   EXPECT_EQ(ReasonOf(Check("")), Rule::kIoChanged);
@@ -165,7 +167,7 @@ TEST(NumpyFileTest, ADeadlineThatHasPassed) {
   EXPECT_EQ(ReasonOf(Check(Content("plain"), options)), Rule::kLimitTime);
 }
 
-// The largest headers that are read: brackets, items, strings and numbers without end.
+// The largest headers that are read, full of brackets, items, strings and numbers.
 TEST(NumpyFileTest, WorstHeadersCostLittle) {
   const std::string pieces[] = {
       "(",    "[",    "{",    "((),", "'a'",    "'\\x41'",  "\"\\\n\"",
@@ -201,7 +203,7 @@ TEST(NumpyFileTest, OneTensorNamedArray) {
   EXPECT_FALSE(checkpoint->Find(""));
 }
 
-// What lies in Fortran's order is read in C order.
+// Data in Fortran order are read in C order.
 TEST(NumpyFileTest, ColumnsAreReadAsRows) {
   std::string file = File("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n");
   file.append("\1\4\2\5\3\6");

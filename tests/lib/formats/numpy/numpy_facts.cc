@@ -1,6 +1,6 @@
-// What the library makes of files, for numpy_test.py: standard input holds a length of four bytes and a file, again and
-// again; each gets a line: verdict and rule of both profiles, and of what strict accepts where its data are, how
-// long, and the shape.
+// Facts about files, for numpy_test.py: standard input holds repeatedly a length of four bytes and
+// a file. Each gets a line: verdict and rule in both profiles, and for a file that the strict
+// profile accepts the offset and size of its data, and the shape.
 #include <cstdint>
 #include <cstdio>
 #include <memory>

@@ -1,6 +1,6 @@
-"""What the library makes of .npy files, against NumPy itself: what it writes, and headers changed at random.
+"""The library's result for .npy files, against NumPy itself: files that NumPy writes, and randomly changed headers.
 
-TENSORGATE_NUMPY_COUNT: how many changed headers, 2,000 a second; TENSORGATE_NUMPY_SEED: others.
+TENSORGATE_NUMPY_COUNT: number of changed headers, 2,000 per second; TENSORGATE_NUMPY_SEED: other headers.
 """
 import ast
 import io
@@ -74,13 +74,13 @@ def strings_of(value):
 
 
 def has_list(file):
-    """Not modelled: several types in one string, as "f4,f4" or "2f4", and "af" for a field "a"."""
+    """Not modeled: several types in one string, as "f4,f4" or "2f4", and "af" for a field "a"."""
     begin, form = (10, "<H") if file[6] == 1 else (12, "<I")
     length = struct.unpack_from(form, file, 8)[0]
     header = re.sub(r"(?<=[0-9])[ \t]*L", "", file[begin:begin + length].decode("latin-1").strip())
     try:
         descr = ast.literal_eval(header)["descr"]
-    except SyntaxError:  # numbers of Python 2 that are no plain ones
+    except SyntaxError:  # Python 2 numbers that are not plain
         return True
     return any(re.match(r"[<>|=]? *[(0-9]|.*,|..\Z", each, re.S) for each in strings_of(descr))
 
@@ -98,9 +98,9 @@ class NumpyTest(unittest.TestCase):
         cls.folder.cleanup()
 
     def loaded(self, file):
-        """The array, or None where NumPy refuses it."""
+        """The array, or None if NumPy refuses it."""
         self.path.write_bytes(file)
-        # A header may name more elements than there is memory for.
+        # A header may state more elements than there is memory for.
         before = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (1 << 32, before[1]))
         with warnings.catch_warnings():
@@ -113,7 +113,7 @@ class NumpyTest(unittest.TestCase):
                 resource.setrlimit(resource.RLIMIT_AS, before)
 
     def compare(self, file, line):
-        """Strict: the same array. The reference profile: the same answer."""
+        """Strict: the same array. Reference profile: the same verdict."""
         strict, _, reference, _, *facts = line
         array = self.loaded(file)
         if strict == "accepted":
@@ -157,7 +157,7 @@ class NumpyTest(unittest.TestCase):
             self.assertEqual(judged([saved(array)])[0][:4], ["rejected", "numpy/descr-object"] * 2)
 
     def test_every_byte_of_a_small_file(self):
-        """Each cut, each change of a byte: the reference profile predicts, strict is right."""
+        """Every truncation and every changed byte: the reference profile predicts NumPy, and strict is right."""
         known = numpy.lib.NumpyVersion(numpy.__version__) >= "2.0.0"
         whole = file_of("{'descr': '<i2', 'fortran_order': True, 'shape': (1,2)}\n", b"abcd")
         files = [whole[:size] for size in range(6, len(whole))] + [whole + b"x"]
@@ -189,7 +189,7 @@ class NumpyTest(unittest.TestCase):
         return text
 
     def made(self):
-        """A file whose data are about as long as the header says, as far as that can be told."""
+        """A file whose data are about as long as the header says, as far as that can be known."""
         text = self.header()
         version = self.random.choice(((1, 0),) * 6 + ((2, 0), (3, 0), (3, 0), (1, 1), (4, 0)))
         size = self.random.choice((0, 1, 4, 8, 16))
@@ -215,7 +215,7 @@ class NumpyTest(unittest.TestCase):
                 agrees, loads = self.compare(file, line)
                 accepted += line[0] == "accepted"
                 read += loads
-                # What the reference profile refuses for want of a model is refused by strict as well.
+                # Files that the reference profile refuses because it does not model them are refused by strict, too.
                 listed = loads and line[3] == "numpy/descr-unknown" and has_list(file)
                 if known and not agrees and not listed:
                     wrong += not loads

@@ -10,7 +10,7 @@
 
 namespace tensorgate::testing {
 
-/// The eight length bytes, the header as given, and `data_size` zero bytes.
+/// The eight length bytes, the given header, and `data_size` zero bytes.
 inline std::string BuildFile(std::string_view header, std::size_t data_size = 0) {
   std::string file;
   for (int shift = 0; shift < 64; shift += 8) {
@@ -30,7 +30,7 @@ inline std::span<const std::byte> AsBytes(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
-/// 3 tensors and metadata; small enough to damage it everywhere.
+/// Three tensors and metadata; small enough to be damaged at every byte.
 inline std::string SmallFile() {
   return BuildFile("{\"__metadata__\":{\"k\":\"v\"}," + TensorEntry("a", "F32", "2,2", 0, 16) +
                        "," + TensorEntry("b\\u00e9", "F4", "3,2", 16, 19) + "," +

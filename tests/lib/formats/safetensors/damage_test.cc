@@ -1,5 +1,4 @@
-// A small file cut at every byte and changed at every byte: never a crash, always the oracle's
-// verdict.
+// A small file truncated and changed at every byte: never a crash, always the oracle's verdict.
 #include <gtest/gtest.h>
 
 #include "oracle.h"

@@ -1,4 +1,4 @@
-// The steps of an examination, and walks over headers that a parser would not have let through.
+// The steps of an examination, and walks over headers that a parser would have refused.
 #include "lib/formats/safetensors/examination.h"
 
 #include <gtest/gtest.h>
@@ -70,7 +70,7 @@ TEST(DimensionReaderTest, StaysInside) {
   EXPECT_EQ(one.rest(), ", 3]");
 }
 
-TEST(EntryWalkerTest, EndsInsideOfWhatIsCut) {
+TEST(EntryWalkerTest, EndsInsideTruncatedText) {
   const std::string text =
       R"({"__metadata__":{"k":"v"},"a":{"dtype":"U8","shape":[1],"x":2},"b":["U8")";
   for (std::size_t size = 0; size <= text.size(); ++size) {
@@ -84,7 +84,7 @@ TEST(EntryWalkerTest, EndsInsideOfWhatIsCut) {
   }
 }
 
-TEST(PlacesTest, WhatIsNotThereIsNotFound) {
+TEST(PlacesTest, MissingEntriesAreNotFound) {
   Places places;
   places.tensors[0];
   places.tensors[7];

@@ -1,4 +1,5 @@
-// Dtypes, sizes and offsets at which the quick way through a plain header must give way to the slow one.
+// Dtypes, sizes and offsets at which the fast path for plain headers must hand over to the slow
+// one.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,7 +20,7 @@ using testing::AsBytes;
 using testing::BuildFile;
 using testing::TensorEntry;
 
-// An element below a byte, alone: no row ends within a byte, and half a byte rounds down to none.
+// A scalar smaller than a byte: no row ends within a byte, and half a byte is rounded down to none.
 TEST(FastPathTest, AScalarBelowAByte) {
   for (const unsigned end : {0u, 1u}) {
     const Report report =
@@ -29,7 +30,7 @@ TEST(FastPathTest, AScalarBelowAByte) {
   }
 }
 
-// Tensors in line up to 2^64 - 8, then one whose end wraps around to that of the file.
+// Adjacent tensors up to 2^64 - 8, then one whose end wraps around to the end of the file.
 TEST(FastPathTest, AnEndThatWrapsIsReversed) {
   constexpr std::uint64_t kLarge = (std::uint64_t{1} << 61) - 1;
   std::string header = "{";
@@ -46,7 +47,7 @@ TEST(FastPathTest, AnEndThatWrapsIsReversed) {
   }
 }
 
-// The dtype of the tensor before is compared by its first letters as one word, where it has one.
+// The previous tensor's dtype is compared by its first letters as one word, if there is one.
 TEST(FastPathTest, DtypesThatFollowOthersLikeThem) {
   const std::vector<std::string> orders[] = {{"F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E4M3FNUZ"},
                                              {"\\u00468_E5M2", "U8", "F8_E5M2"},
@@ -66,13 +67,13 @@ TEST(FastPathTest, DtypesThatFollowOthersLikeThem) {
   }
 }
 
-// One tensor of each dtype: only those that few readers know are told, and those that are not aligned.
+// One tensor of each dtype: only dtypes that few readers support are reported, and unaligned ones.
 TEST(FastPathTest, WhichDtypesAreRareAndWhichAreAligned) {
   const std::set<std::string_view> rare = {"F4",      "F6_E2M3",     "F6_E3M2",    "C64",
                                            "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"};
   for (std::size_t i = 0; i < kDTypeCount; ++i) {
     const auto dtype = static_cast<DType>(i);
-    const std::uint64_t bits = Bits(dtype), bytes = bits;  // of eight elements
+    const std::uint64_t bits = Bits(dtype), bytes = bits;  // for eight elements
     for (const std::uint64_t before : {0u, 1u}) {
       std::string header = "{" + TensorEntry("b", "U8", std::to_string(8 + before), 0, 8 + before) +
                            "," +
@@ -89,7 +90,7 @@ TEST(FastPathTest, WhichDtypesAreRareAndWhichAreAligned) {
   }
 }
 
-// 2^64 bytes are 0 modulo 2^64: as many as the file has, aligned, in line.
+// 2^64 bytes are 0 modulo 2^64: the size of the file, aligned, in line.
 TEST(FastPathTest, ASizeThatWrapsToTheFiles) {
   std::string header = "{" + TensorEntry("a", "F64", "1073741824,1073741824,2", 0, 0) + "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
@@ -98,13 +99,13 @@ TEST(FastPathTest, ASizeThatWrapsToTheFiles) {
   EXPECT_EQ(report.findings()[0].rule, Rule::kStShapeOverflow);
 }
 
-TEST(FastPathTest, AnEmptyNameAlone) {
+TEST(FastPathTest, OnlyAnEmptyName) {
   const Report report =
       CheckBytes(AsBytes(BuildFile("{" + TensorEntry("", "U8", "1", 0, 1) + "}", 1)));
   EXPECT_EQ(std::ranges::count(report.findings(), Rule::kStNameEmpty, &Finding::rule), 1);
 }
 
-// A file of that one tensor, whose data are zeros and nowhere.
+// A file with only this tensor, whose data are zeros that take no memory.
 Report CheckZeros(const std::string& entry, std::uint64_t size) {
   const std::string head = BuildFile("{" + entry + "}");
   CallbackSource source(
@@ -118,7 +119,7 @@ Report CheckZeros(const std::string& entry, std::uint64_t size) {
   return Check(source);
 }
 
-// Plain shapes whose size fits no range, and one that fits where no file is.
+// Plain shapes whose size fits no range, and one whose range fits no file.
 TEST(FastPathTest, PlainShapesOfExabytes) {
   const auto rule = [](std::string_view dtype, std::string_view shape, std::uint64_t end) {
     const Report report =

@@ -1,4 +1,4 @@
-// What an opened file shows.
+// The contents of an opened file.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -55,7 +55,7 @@ TEST(FileTest, ShowsMetadataAndHeader) {
   EXPECT_EQ(file.padding(), 2u);
   EXPECT_EQ(file.header_bytes().size(), header.size());
   EXPECT_EQ(file.report().facts()->metadata_entries, 3u);
-  // Views live on when the file moves.
+  // Views remain valid when the file is moved.
   const std::string_view key = file.metadata(0).key;
   const File moved = std::move(file);
   EXPECT_EQ(moved.metadata(0).key.data(), key.data());
@@ -107,7 +107,7 @@ TEST(FileDeathTest, AnIndexPastTheEndEndsTheProgram) {
   EXPECT_DEATH((void)file.metadata(0), "");
 }
 
-// Also where only the file's size speaks against it, which a stream tells at its end.
+// Even if only the file's size is wrong, which a stream detects at its end.
 TEST(CheckTest, ARefusedFileDrawsNoWarningsOfItsReaders) {
   const auto file_of = [](const char* shape, std::size_t data) {
     return BuildFile("{\"__metadata__\":null," + TensorEntry("", "F64", "0,1,1,1,1,1,1,1,1", 0, 0) +

@@ -1,4 +1,5 @@
-// Booleans that are neither 0 nor 1: seen by every door of scope `full`, whatever the chunks, and by none else.
+// Booleans that are neither 0 nor 1: found by every entry point with scope `full`, whatever the
+// chunks, and by no other.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -122,7 +123,7 @@ TEST(FullScopeTest, NoBooleansNothingRead) {
             CheckBytes(AsBytes(FileOf(std::string(kData, '\1')))).bytes_read() + 8);
 }
 
-// What is refused, cut or broken off is not read further.
+// A file that is refused, truncated or stops early is not read further.
 TEST(FullScopeTest, OnlyWhereNothingElseSpeaksAgainstTheFile) {
   const std::string file = FileOf(std::string(kData, '\2'));
   const std::string longer = file + "x", cut = file.substr(0, file.size() - 1);
@@ -138,7 +139,7 @@ TEST(FullScopeTest, OnlyWhereNothingElseSpeaksAgainstTheFile) {
   EXPECT_EQ(broken.Finish(false).verdict(), Verdict::kUndecided);
 }
 
-// Ends that no file has must not wrap while a stream's size is not known.
+// Ends past any file must not wrap while a stream's size is unknown.
 TEST(FullScopeTest, TensorsThatEndAfterEveryFile) {
   constexpr std::string_view kHalf = "9223372036854775807", kEnd = "18446744073709551614";
   const auto entry = [](std::string_view name, std::string_view size, std::string_view begin,
@@ -162,7 +163,7 @@ TEST(FullScopeTest, TensorsThatEndAfterEveryFile) {
 TEST(FullScopeTest, ASourceThatFailsWhereTheDataAre) {
   const std::string file = FileOf(std::string(kData, '\2'));
   const std::uint64_t data = FileOf("").size();
-  // The head and the tail of the data were looked at for marks of other formats before.
+  // Head and tail of the data were already read, to look for signatures of other formats.
   std::size_t reads = 0;
   CallbackSource source(file.size(), [&](std::uint64_t offset, std::span<std::byte> into) {
     if (offset >= data && ++reads > 2) {

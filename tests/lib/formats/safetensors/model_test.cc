@@ -1,4 +1,5 @@
-// A safetensors file as every format's reader sees it: as strict proves it, and as its reference reads what strict refuses.
+// A safetensors file as a ModelFile: as the strict profile verifies it, and as its reference reads
+// files that strict refuses.
 #include "lib/formats/safetensors/model.h"
 
 #include <gtest/gtest.h>
@@ -30,7 +31,7 @@ TEST(SafetensorsModelTest, MetadataOfNoEntriesIsMetadata) {
   EXPECT_FALSE(Proven(BuildFile("{" + tensor, 1))->has_metadata());
 }
 
-// Of equal names the reference keeps the last.
+// For equal names the reference keeps the last one.
 TEST(SafetensorsModelTest, WhatTheReferenceReads) {
   const std::string file = BuildFile(
       R"({"__metadata__":{"k":"first","l":"w","k":"last"},)" + TensorEntry("b", "U8", "2", 1, 3) +
@@ -52,7 +53,7 @@ TEST(SafetensorsModelTest, WhatTheReferenceReads) {
   EXPECT_EQ(read->FindMetadata("k"), MetadataValue(std::string_view("last")));
   EXPECT_EQ(read->FindMetadata("l"), MetadataValue(std::string_view("w")));
   EXPECT_EQ(read->FindMetadata("m"), std::nullopt);
-  // It was not proven: no such file can be had of it.
+  // It was not verified: it cannot be used as a File.
   EXPECT_EQ(read->As<File>(), nullptr);
 }
 

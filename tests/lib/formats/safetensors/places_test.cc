@@ -1,4 +1,4 @@
-// Where findings are, what they show, and which of many are kept.
+// The offsets of findings, their details, and which of many are kept.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ using testing::AsBytes;
 using testing::BuildFile;
 using testing::TensorEntry;
 
-// What stops the parse is told with the place of its tensor, and with what stands there.
+// What stops the parse is reported with the offset of its tensor, and with the text that is there.
 TEST(PlacesTest, WhatStopsTheParseIsShown) {
   const std::string before =
       R"({"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"__metadata__":{"z":"{"},)";
@@ -41,7 +41,7 @@ TEST(PlacesTest, WhatStopsTheParseIsShown) {
   EXPECT_EQ(reason("{;}"), "an unexpected character");
 }
 
-// Of more findings than are kept, those of the first tensors.
+// If there are more findings than are kept, those of the first tensors are kept.
 TEST(PlacesTest, TheFirstFindingsAreKept) {
   std::string header = "{";
   for (std::uint64_t i = 0; i < 6; ++i)
@@ -53,7 +53,7 @@ TEST(PlacesTest, TheFirstFindingsAreKept) {
   EXPECT_EQ(report.dropped_findings(), 4u);
 }
 
-// Of several tensors that end where the data should, the last, whatever the order in the header.
+// If several tensors end at the end of the data, the last one, whatever the order in the header.
 TEST(PlacesTest, TheTensorThatReachesPastTheEnd) {
   const std::string a = TensorEntry("a", "U8", "8", 0, 8), b = TensorEntry("b", "U8", "8", 8, 16),
                     e = TensorEntry("e", "U8", "0", 16, 16);
@@ -65,7 +65,7 @@ TEST(PlacesTest, TheTensorThatReachesPastTheEnd) {
   }
 }
 
-// Of tensors that are written as arrays, and of those behind them.
+// For tensors that are written as arrays, and for those after them.
 TEST(PlacesTest, ItemsOfATensorThatIsAnArray) {
   const std::string header =
       R"({"a":[{"F4":null},[3],[0,1]],"b":["U8",[2],[1,2]],"c":{"dtype":"U8","shape":[2],"data_offsets":[2,3]}})";

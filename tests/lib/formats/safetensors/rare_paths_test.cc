@@ -1,5 +1,5 @@
-// Paths that ordinary files do not take: big headers in a stream, chunks larger than what is kept,
-// names that lead out of a folder, moves and iterators of the interface.
+// Paths that ordinary files do not take: large headers in a stream, chunks larger than what is
+// kept, names that lead outside a folder, moves and iterators of the interface.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,13 +38,13 @@ void ExpectSame(const Report& stream, const Report& whole) {
   }
 }
 
-// The header's memory grows with what comes; its beginning must stay what it was.
+// The header's memory grows with the bytes that arrive; its beginning must not change.
 TEST(RarePathsTest, AHeaderOfMegabytesInAStream) {
   const std::string value(3 << 20, 'x');
   const std::string good = BuildFile(
       R"({"__metadata__":{"k":")" + value + "\"}," + TensorEntry("a", "U8", "9", 0, 9) + "}", 9);
   std::string bad = good;
-  bad[good.size() - 10] = ',';  // the last brace
+  bad[good.size() - 10] = ',';  // in place of the last brace
   for (const std::size_t chunk : {100uz, 700'001uz, (1uz << 20) + 8, 5uz << 20}) {
     EXPECT_EQ(Stream(good, chunk).verdict(), Verdict::kAccepted) << chunk;
     ExpectSame(Stream(good, chunk), CheckBytes(AsBytes(good)));
@@ -53,7 +53,7 @@ TEST(RarePathsTest, AHeaderOfMegabytesInAStream) {
   }
 }
 
-// A length that nothing can have: what the stream begins with is looked at before it is refused.
+// A length that no header can have: the beginning of the stream is looked at before it is refused.
 TEST(RarePathsTest, AStreamWhoseLengthIsRefused) {
   for (const std::string& file :
        {std::string(100, '\xFF'), std::string(20, '\xFF'), "PK\3\4abcd" + std::string(100, 'x'),
@@ -79,7 +79,7 @@ TEST(RarePathsTest, AStreamAtTheLimitOfBytes) {
   }
 }
 
-// What is kept of the data for the marks of other formats, whatever the chunks.
+// The data that are kept to look for signatures of other formats, whatever the chunks.
 TEST(RarePathsTest, MarksInTheDataOfAStream) {
   std::string record = "PK\5\6";
   record.resize(22);
@@ -90,7 +90,7 @@ TEST(RarePathsTest, MarksInTheDataOfAStream) {
     if (size >= 64) file.replace(file.size() - size, 4, "GGUF");
     const Report whole = CheckBytes(AsBytes(file));
     const auto marks = std::ranges::count(whole.findings(), Rule::kStForeignMagic, &Finding::rule);
-    EXPECT_EQ(marks, 1) << size;  // where the data begin
+    EXPECT_EQ(marks, 1) << size;  // at the start of the data
     EXPECT_TRUE(std::ranges::any_of(whole.findings(), [&](const Finding& finding) {
       return finding.rule == Rule::kScanZipMark && finding.offset == file.size() - 22;
     })) << size;
@@ -132,7 +132,8 @@ TEST(RarePathsTest, LengthsOfNamesAtTheBoundary) {
   EXPECT_TRUE(Warns(std::string(257, 'a'), Rule::kStNameLong));
 }
 
-// What stopped the parse, where, and the number that is told. '#' stands at the place in the header.
+// What stopped the parse, its offset, and the number that is reported. '#' marks the offset in the
+// header.
 TEST(RarePathsTest, PlacesAndNumbersOfWhatStopsTheParse) {
   const struct {
     std::string_view marked;
@@ -175,7 +176,8 @@ TEST(RarePathsTest, TheFieldThatIsMissingIsNamed) {
   }
 }
 
-// The length of a header may be the mark of another format; it is named once the proof has failed.
+// The length of a header may look like the signature of another format; that format is named if the
+// header is invalid.
 TEST(RarePathsTest, AForeignMarkIsNamedIfTheHeaderFails) {
   std::string header = "[";
   header.resize(0x088B1F, ' ');  // the first bytes of gzip data
@@ -188,7 +190,7 @@ TEST(RarePathsTest, AForeignMarkIsNamedIfTheHeaderFails) {
   EXPECT_EQ(marks(), 0);
 }
 
-// The reference looks at the last of equal names alone: at each name's own last.
+// The reference uses only the last of equal names, for each name.
 TEST(RarePathsTest, TheReferenceCountsTheLastOfEqualNames) {
   const auto check = [](std::string_view first, std::string_view second, std::string_view third) {
     std::string header = "{";
@@ -202,8 +204,8 @@ TEST(RarePathsTest, TheReferenceCountsTheLastOfEqualNames) {
   EXPECT_EQ(check("1", "1", "9"), Verdict::kRejected);
 }
 
-// Of equal names the reference reads the last; ranges of the others may lie anywhere.
-// Names whose hashes somebody chose are compared one by one, and what they have is found all the same.
+// For equal names the reference reads the last; the ranges of the others may be anywhere. Names
+// with chosen hashes are compared one by one, with the same result.
 TEST(RarePathsTest, NamesOfChosenHashes) {
   std::vector<std::string> names;
   for (int i = 0; names.size() < 200; ++i) {
@@ -248,7 +250,7 @@ TEST(RarePathsTest, AnEmptyTensorThatTheReferenceDoesNotRead) {
   EXPECT_EQ(notes(TensorEntry("a", "U8", "0", 7, 9)), 1);
 }
 
-// 512 MiB or 2 s of the reference's draw no warning yet.
+// 512 MiB or 2 s in the reference cause no warning yet.
 TEST(RarePathsTest, AtTheBoundsOfWhatTheReferencePays) {
   const auto reported = [](const std::string& header) {
     const Report report = CheckBytes(AsBytes(header));
@@ -264,7 +266,7 @@ TEST(RarePathsTest, AtTheBoundsOfWhatTheReferencePays) {
           (tensors.empty() ? "{" : ",") + TensorEntry(std::to_string(left), "U8", shape, 0, 0);
     EXPECT_EQ(reported(BuildFile(tensors + "}")), mib > 512) << mib;
   }
-  for (const int entries : {1'250'000, 1'250'001}) {  // of 1.6 us
+  for (const int entries : {1'250'000, 1'250'001}) {  // of 1.6 us each
     std::string metadata = R"("":"")";
     for (int i = 1; i < entries; ++i)
       metadata.append(",\"").append(std::to_string(i)).append(R"(":"")");
@@ -272,7 +274,7 @@ TEST(RarePathsTest, AtTheBoundsOfWhatTheReferencePays) {
   }
 }
 
-// A key as long as it may be, where there are too many.
+// A key of the maximum length, when there are too many keys.
 TEST(RarePathsTest, OfTwoLimitsThatWhichIsHit) {
   const std::string file = BuildFile(R"({"__metadata__":{"aa":"","bb":""}})");
   const Report report =
@@ -280,7 +282,7 @@ TEST(RarePathsTest, OfTwoLimitsThatWhichIsHit) {
   EXPECT_EQ(report.findings()[0].rule, Rule::kLimitMetadataEntries);
 }
 
-TEST(RarePathsTest, AnExponentThatNobodyReads) {
+TEST(RarePathsTest, AHugeExponentOfAnUnknownField) {
   const auto check = [](const std::string& number) {
     return CheckBytes(AsBytes(BuildFile(R"({"a":{"dtype":"U8","shape":[1],"x":)" + number +
                                             R"(,"data_offsets":[0,1]}})",
@@ -326,9 +328,9 @@ TEST(RarePathsTest, IteratorsAndMoves) {
   EXPECT_TRUE((*++tensor).shape().empty());
 
   StreamCheck check;
-  StreamCheck begun;
-  EXPECT_TRUE(begun.Feed(AsBytes(testing::SmallFile())));
-  check = std::move(begun);
+  StreamCheck started;
+  EXPECT_TRUE(started.Feed(AsBytes(testing::SmallFile())));
+  check = std::move(started);
   StreamCheck moved(std::move(check));
   EXPECT_EQ(moved.Finish().verdict(), Verdict::kAccepted);
 }

@@ -1,5 +1,5 @@
-// Sources: files that are none, files that change, sparse giants, callbacks that fail, limits,
-// streams.
+// Sources: paths that are not files, files that change, sparse large files, callbacks that fail,
+// limits, streams.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -29,7 +29,7 @@ class SourceTest : public testing::FolderTest {
   static Rule ReasonOf(const Report& report) { return report.findings()[0].rule; }
 };
 
-TEST_F(SourceTest, WhatIsNoRegularFileIsUndecidedAndNeverHangs) {
+TEST_F(SourceTest, IrregularFilesAreUndecidedAndNeverHang) {
   const std::string fifo = folder_ / "fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   for (const std::string& path :
@@ -55,7 +55,7 @@ TEST_F(SourceTest, AFileThatChangesIsUndecided) {
   auto source = FileSource::Open(path);
   ASSERT_TRUE(source);
   EXPECT_EQ(Check(*source).verdict(), Verdict::kAccepted);
-  // Another time of change, as a writer in place leaves it.
+  // A different modification time, as left by a writer in place.
   timespec times[2] = {{1, 0}, {1, 0}};
   ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
   EXPECT_EQ(ReasonOf(Check(*source)), Rule::kIoChanged);
@@ -63,7 +63,7 @@ TEST_F(SourceTest, AFileThatChangesIsUndecided) {
   EXPECT_EQ(ReasonOf(Check(*source)), Rule::kIoShortRead);
 }
 
-// A new name moves the time of the file's own change, as writing does: then the time of its data tells.
+// A new name changes the inode's change time, as writing does: then the modification time decides.
 TEST_F(SourceTest, AFileThatIsLinkedAndWrittenIsUndecided) {
   const std::string path = Write("model.safetensors", testing::SmallFile());
   auto source = FileSource::Open(path);
@@ -75,7 +75,7 @@ TEST_F(SourceTest, AFileThatIsLinkedAndWrittenIsUndecided) {
   EXPECT_EQ(source->CheckUnchanged().error().rule, Rule::kIoChanged);
 }
 
-// Where standard input is closed, the next file gets its number.
+// If standard input is closed, the next file gets its number.
 TEST_F(SourceTest, ADescriptorOfNumberZero) {
   const std::string path = Write("model.safetensors", testing::SmallFile());
   const int kept = fcntl(0, F_DUPFD_CLOEXEC, 3), other = open(path.c_str(), O_RDONLY);
@@ -112,7 +112,7 @@ TEST_F(SourceTest, ADescriptorStaysTheCallers) {
   EXPECT_FALSE(FileSource::FromDescriptor(-1));
 }
 
-// Behind a descriptor another file may come to stand: each thing that tells two apart does.
+// A descriptor may come to refer to another file: each property that differs is detected.
 TEST_F(SourceTest, ADescriptorThatBecomesAnotherFileIsUndecided) {
   const std::string empty = Write("empty", ""), other = Write("other", ""),
                     full = Write("full", "x");
@@ -134,7 +134,7 @@ TEST_F(SourceTest, ADescriptorThatBecomesAnotherFileIsUndecided) {
   };
   EXPECT_EQ(becomes(full), Rule::kIoChanged);
   EXPECT_EQ(becomes(other), Rule::kIoChanged);
-  EXPECT_EQ(becomes("/proc/self/limits"), Rule::kIoChanged);  // of another device, and size 0
+  EXPECT_EQ(becomes("/proc/self/limits"), Rule::kIoChanged);  // on another device, with size 0
   EXPECT_EQ(becomes("/dev/null"), Rule::kIoNotRegular);
   EXPECT_EQ(after([](int descriptor) { fchmod(descriptor, 0400); }), Rule::kIoChanged);
   EXPECT_EQ(after([](int descriptor) { close(descriptor); }), Rule::kIoOpenFailed);
@@ -180,8 +180,8 @@ TEST(MemorySourceTest, EndsWhereItsBytesEnd) {
   EXPECT_EQ(source.Read(UINT64_MAX, std::span(&byte, 1)), 0u);
 }
 
-// 100 GB of holes: 8 + n bytes, and what other formats' readers look at: the first bytes of file and data, the last, and eight
-// at each power of two.
+// 100 GB of holes: 8 + n bytes are read, and what the readers of other formats look at: the first
+// bytes of file and data, the last, and eight at each power of two.
 TEST_F(SourceTest, AGiantIsJudgedByItsHeader) {
   constexpr std::uint64_t kData = 100'000'000'000;
   const std::string header = "{" + TensorEntry("a", "U8", std::to_string(kData), 0, kData) + "}";
@@ -205,7 +205,7 @@ TEST_F(SourceTest, AGiantIsJudgedByItsHeader) {
 
 TEST(CallbackTest, FailuresAreUndecidedAndKeepTheirPlace) {
   const std::string bytes = testing::SmallFile();
-  // Fails at the 1st, 2nd … read; each time another way.
+  // Fails at the 1st, 2nd … read, each time in a different way.
   for (int way = 0; way < 4; ++way) {
     for (int failing = 0; failing < 4; ++failing) {
       int reads = 0;
@@ -278,7 +278,7 @@ TEST(StreamTest, RefusesEarlyAndAcceptsAtTheEnd) {
   EXPECT_TRUE(broken.Feed(AsBytes(file)));
   EXPECT_EQ(broken.Finish(false).verdict(), Verdict::kUndecided);
 
-  // Refused before it broke off: refused.
+  // Refused before it stopped early: refused.
   StreamCheck both;
   EXPECT_FALSE(both.Feed(AsBytes(bad)));
   EXPECT_EQ(both.Finish(false).verdict(), Verdict::kRejected);
@@ -287,7 +287,7 @@ TEST(StreamTest, RefusesEarlyAndAcceptsAtTheEnd) {
   EXPECT_EQ(empty.Finish().findings()[0].rule, Rule::kStFileTooSmall);
 }
 
-// A length of 100 MB alone must not cost 100 MB.
+// A length of 100 MB must not by itself cost 100 MB.
 TEST(StreamTest, MemoryFollowsWhatHasCome) {
   std::string file = BuildFile("{");
   file[0] = 0;

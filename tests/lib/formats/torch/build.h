@@ -1,4 +1,5 @@
-// Checkpoints as torch.save writes them, made without it: values as the code of their pickle, records as they are given.
+// Checkpoints as torch.save writes them, built without PyTorch: values as their pickle code,
+// records as given.
 #ifndef TENSORGATE_TESTS_LIB_FORMATS_TORCH_BUILD_H_
 #define TENSORGATE_TESTS_LIB_FORMATS_TORCH_BUILD_H_
 
@@ -42,12 +43,12 @@ inline std::string Dict(const Items& items) {
   return code + "u";
 }
 
-/// Elements of one storage, which has a record of its own.
+/// Elements of one storage, which has its own record.
 struct View {
   std::vector<std::uint64_t> shape, stride;
   std::uint64_t offset = 0;
   std::size_t record = 0;
-  std::uint64_t elements = 0;  ///< Of the storage.
+  std::uint64_t elements = 0;  ///< Number in the storage.
   const char* storage = "FloatStorage";
 
   std::string Code() const {
@@ -57,7 +58,8 @@ struct View {
   }
 };
 
-/// The archive: `value` as its pickle, the records of its storages, and empty members named `also`.
+/// The archive: `value` as its pickle, the records of its storages, and empty members with the
+/// names `also`.
 inline std::string File(std::string_view value, const std::vector<std::string>& records,
                         const std::vector<std::string>& also = {}) {
   Items members = {{"data.pkl", "\x80\x02" + std::string(value) + "."}, {"byteorder", "little"}};
@@ -68,7 +70,7 @@ inline std::string File(std::string_view value, const std::vector<std::string>& 
   members.emplace_back("version", "3\n");
   std::string file, list;
   for (const auto& [name, content] : members) {
-    // Version 2.0, no flags, not compressed, the first day there is.
+    // Version 2.0, no flags, not compressed, the earliest date.
     std::string common =
         Little(20, 2) + Little(0, 4) + Little(0x0021'0000, 4) +
         Little(tensorgate::internal::Crc32(0, tensorgate::internal::AsBytes(content)), 4) +

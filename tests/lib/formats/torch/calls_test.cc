@@ -1,4 +1,4 @@
-// Calls that copy what they are given pay for it, and keys are bounded in every profile.
+// Calls that copy their arguments account for it, and keys are limited in every profile.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -26,7 +26,7 @@ bool Has(const Report& report, Rule rule) {
 }
 bool Expands(const Report& report) { return Has(report, Rule::kPickleExpansion); }
 
-// Nothing is wrong with it but that it stands in no archive.
+// Its only fault is that it is not in an archive.
 void ExpectGood(const Report& report) {
   ASSERT_EQ(report.findings().size(), 1u);
   EXPECT_EQ(report.findings()[0].rule, Rule::kTorchBareStorage);
@@ -64,7 +64,7 @@ TEST(CallsTest, PayForWhatTheyCopy) {
   const struct {
     const char* what;
     std::string function, arguments;
-    std::size_t weight;  // of one call
+    std::size_t weight;  // work of one call
   } calls[] = {
       {"set", "c__builtin__\nset\n", "](" + Repeat(kItems, "K\1"s) + "e\x85", kItems},
       {"Counter", "ccollections\nCounter\n", "}(" + Repeat(kItems, "K\1N"s) + "u\x85", 2 * kItems},
@@ -79,7 +79,7 @@ TEST(CallsTest, PayForWhatTheyCopy) {
        "(" + storage + "K\0"s + shape + "t" + shape + "tt", kMaxRank / 8},
   };
   for (const auto& call : calls) {
-    // So much is free, and one more for each byte, which are fewer here.
+    // This much is free, plus one per byte, which are fewer here.
     const std::size_t free = pickle::kFreeWork / call.weight;
     const std::string few = CalledOften(call.function, call.arguments, free);
     const std::string often = CalledOften(call.function, call.arguments, 4 * free);
@@ -90,9 +90,9 @@ TEST(CallsTest, PayForWhatTheyCopy) {
   }
 }
 
-// Keys are compared in each copy: long ones are paid for again.
+// Keys are compared in each copy: long ones are accounted for again.
 TEST(CallsTest, PayForTheKeysThatTheyCopy) {
-  constexpr std::size_t kBytes = 160'000;  // of a key
+  constexpr std::size_t kBytes = 160'000;  // size of a key
   const auto key = [](char last) { return Text(std::string(kBytes - 1, 'k') + last); };
   const std::string dict = "}(" + key('a') + "N" + key('b') + "Nu";
   const std::string tuple = "(" + Repeat(kBytes / 16, "K\1") + "t";
@@ -155,7 +155,7 @@ TEST(CallsTest, LocationsAreBounded) {
   }
 }
 
-// Where PyTorch takes keys of any length, this much of one is compared.
+// PyTorch allows keys of any length; this much of one is compared.
 TEST(CallsTest, KeysAreBounded) {
   const auto named = [](std::size_t size) { return TensorOf(std::string(size, 'k'), "cpu"); };
   ExpectGood(Judge(named(64), Profile::kStrict));

@@ -1,4 +1,4 @@
-// What a call, a state or an id takes, and the loader then drops, is judged like the result.
+// Arguments of a call, a state or an id, which the loader then drops, are judged like the result.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -67,7 +67,7 @@ const Bad kBad[] = {
     {"attribute of an attribute", With(With("ctorch\nSize\n")), Rule::kPickleResultCallable},
 };
 
-// Each takes a value that is then in no result.
+// Each takes a value that is then not part of any result.
 const std::pair<const char*, std::function<std::string(const std::string&)>> kDropped[] = {
     {"state of an OrderedDict", [](const std::string& v) { return kOrdered + With(v) + "b"; }},
     {"state of an object", [](const std::string& v) { return "cm\nf\nN\x85R" + With(v) + "b"; }},
@@ -84,21 +84,21 @@ const std::pair<const char*, std::function<std::string(const std::string&)>> kDr
      }},
 };
 
-TEST(ConsumedTest, WhatIsDroppedIsJudged) {
+TEST(ConsumedTest, DroppedValuesAreJudged) {
   for (const auto& [where, place] : kDropped) {
     EXPECT_EQ(Check(place("K\1")).verdict(), Verdict::kAccepted) << where;
     for (const Bad& bad : kBad) {
       const Report report = Check(place(bad.value));
       EXPECT_EQ(report.verdict(), Verdict::kRejected) << where << ", " << bad.what;
       EXPECT_TRUE(Has(report, bad.rule)) << where << ", " << bad.what;
-      // PyTorch lets all of these pass.
+      // PyTorch accepts all of these.
       EXPECT_EQ(Check(place(bad.value), Profile::kReference).verdict(), Verdict::kAccepted)
           << where << ", " << bad.what;
     }
   }
 }
 
-// Where nothing may be, an attribute is something.
+// If no state is allowed, an attribute is not allowed either.
 TEST(ConsumedTest, NoAttributesWhereNothingMayBe) {
   const std::string values[] = {With("K\1"), With(kBad[0].value), kOrdered + "}b"};
   for (const std::string& value : values) {
@@ -117,9 +117,9 @@ TEST(ConsumedTest, NoAttributesWhereNothingMayBe) {
             Verdict::kAccepted);
 }
 
-// What is done to an argument after the call.
+// Changes to an argument after the call.
 TEST(ConsumedTest, ArgumentsThatChangeAfterwards) {
-  // A state that is given another attribute by a second BUILD is refused at once.
+  // A state that gets another attribute by a second BUILD is refused at once.
   EXPECT_EQ(Check(kOrdered + "q\1" + kOrdered + "h\1b").verdict(), Verdict::kAccepted);
   // Hooks that are filled later, through the memo.
   const std::string filled = "]("s + kOrdered + "q\1" + Tensor("h\1") + "h\1" + Text("a") + "Nse";

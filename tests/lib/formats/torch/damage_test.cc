@@ -1,5 +1,5 @@
-// Small checkpoints of both layouts cut at every byte and changed at every byte, and sources that
-// fail: no crash, and nothing but a whole file accepted.
+// Small checkpoints of both layouts, truncated and changed at every byte, and sources that fail: no
+// crash, and only whole files are accepted.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -34,7 +34,7 @@ TEST(TorchDamageTest, CutAtEveryByte) {
   }
 }
 
-// What a change leaves accepted is a plain checkpoint still: its tensors are inside.
+// If a change leaves the file accepted, it is still a plain checkpoint: its tensors are inside.
 TEST(TorchDamageTest, EverySingleByteChange) {
   for (const char* name : kFiles) {
     std::string file = Content(name);
@@ -77,14 +77,14 @@ TEST(TorchDamageTest, FullScopeSeesEveryChangeOfData) {
       --byte;
     }
   }
-  // A layout without checksums, and a profile whose loader compares none.
+  // A layout without checksums, and a profile whose loader does not compare them.
   const std::string legacy = Content("legacy-plain.pt"), zip = Content("zip-plain.pt");
   EXPECT_EQ(torch::CheckBytes(internal::AsBytes(legacy), options).scope(), Scope::kStructure);
   const CheckOptions reference{.profile = Profile::kReference, .scope = Scope::kFull};
   EXPECT_EQ(torch::CheckBytes(internal::AsBytes(zip), reference).scope(), Scope::kStructure);
 }
 
-// Whatever of a file is behind the limit, a smaller one than the whole accepts nothing.
+// Whatever part of a file exceeds the limit, a limit below the whole accepts nothing.
 TEST(TorchDamageTest, EveryLimitOfTheHeader) {
   for (const char* name : kFiles) {
     const std::string file = Content(name);

@@ -1,4 +1,4 @@
-// What an accepted checkpoint says of its tensors, storages and values.
+// The tensors, storages and values of an accepted checkpoint.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ File Opened(const std::string& name) {
   return std::move(*file);
 }
 
-TEST(TorchFileTest, SaysWhereEachTensorLies) {
+TEST(TorchFileTest, SaysWhereEachTensorIs) {
   const File file = Opened("tensors.pt");
   const ByteRange storage = file.storage(0).range;
   EXPECT_EQ(storage.length, 16u);
@@ -97,7 +97,8 @@ TEST(TorchFileTest, SaysWhereEachTensorLies) {
   EXPECT_EQ(report.facts()->data_bytes, 16u);
 }
 
-// What a loader makes is what the reference profile predicts, not how the tensors are called: a cycle has no names.
+// The reference profile predicts what a loader returns, not the names of tensors: a cycle has no
+// names.
 TEST(TorchFileTest, NamesTensorsInStrictOnly) {
   const std::string path = TENSORGATE_CORPUS_DIR "/torch/accept/tensors.pt";
   EXPECT_NE(CheckPath(path).facts()->tensors, 0u);
@@ -143,7 +144,7 @@ TEST(TorchFileTest, WritesEveryValueAsJson) {
             R"({"dtype":"float8_e5m2"},{"tensor":"21"},)"
             R"({"2":null,"True":null,"None":null,"<float 3>":null,"<dtype 4>":null,)"
             R"("__dict__":{"version":1}},{},[]])");
-  // Tensors are told by the names that they have, in every order of containers.
+  // Tensors are identified by their names, in every order of containers.
   EXPECT_EQ(Opened("tensors.pt").ValuesJson(),
             R"({"scalar":{"tensor":"scalar"},"ones":{"tensor":"ones"},"apart":{"tensor":"apart"},)"
             R"("none":{"tensor":"none"},"graded":{"tensor":"graded"},)"
@@ -155,7 +156,7 @@ TEST(TorchFileTest, WritesEveryValueAsJson) {
             R"("__dict__":{"attribute":{"tensor":"__dict__.attribute"}}})");
 }
 
-// No object of JSON has a key twice, though 1 and "1" are two keys.
+// No JSON object has the same key twice, though 1 and "1" are two keys.
 TEST(TorchFileTest, WritesKeysThatAreSpelledAlikeAsPairs) {
   EXPECT_EQ(Opened("keys-alike.pt").ValuesJson(),
             R"({"items":[[2,1],["2",{}],[null,[]],["None",null],[true,"a"],["True",["b"]],)"
@@ -176,7 +177,7 @@ TEST(TorchFileTest, MovesWithItsNames) {
   EXPECT_EQ(kept, name);
 }
 
-// A storage without bytes has no booleans; the others are counted, each once.
+// An empty storage has no booleans; the others are counted, each once.
 TEST(TorchFileTest, BooleansOfEveryStorage) {
   using testing::torch::View;
   const std::string all =
@@ -197,7 +198,7 @@ TEST(TorchFileTest, BooleansOfEveryStorage) {
   EXPECT_EQ(found->found, 1u);
 }
 
-TEST(TorchFileTest, WhatIsNotThere) {
+TEST(TorchFileTest, MissingFiles) {
   const auto file = File::OpenPath(TENSORGATE_CORPUS_DIR "/torch/accept/none");
   ASSERT_FALSE(file);
   for (const Report& report : {file.error(), CheckPath(TENSORGATE_CORPUS_DIR "/none")}) {
@@ -216,7 +217,7 @@ TEST(TorchFileTest, AnArchiveOfNothing) {
   EXPECT_EQ(ReasonOf(report), Rule::kTorchPickleMissing);
 }
 
-// A source of the caller's: `read` is how it reads, `changed` what it says of itself.
+// A caller's source: `read` is its read function, `changed` the answer to CheckUnchanged.
 struct Given final : Source {
   std::uint64_t size() const override { return bytes.size(); }
   Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
@@ -271,7 +272,7 @@ TEST(TorchFileTest, SourcesOfAPickleThatFail) {
   EXPECT_EQ(ReasonOf(internal::CheckPickle(source, {})), Rule::kIoReadFailed);
 }
 
-// HDF5's readers look for their signature at powers of two.
+// HDF5 readers look for their signature at powers of two.
 TEST(TorchFileTest, ARecordWithAnHdf5SignatureWhereItsReadersLook) {
   namespace make = testing::torch;
   const make::View view{.shape = {1024}, .stride = {1}, .elements = 1024};

@@ -1,4 +1,4 @@
-// NumPy's objects by a user's list: what is as NumPy writes it passes, and nothing beside it.
+// NumPy's objects with a trust list: only what NumPy writes is accepted.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -130,12 +130,12 @@ TEST(NumpyTest, OtherArgumentsDoNot) {
     EXPECT_EQ(report.verdict(), Verdict::kRejected);
     EXPECT_EQ(ReasonOf(report), "torch/call-arguments") << object;
   }
-  // A class of the list is not numpy's.
+  // A class of the list is not NumPy's.
   const std::string other = Call(kReconstruct, Global("m", "Array") + Tuple(kZero) + Bytes("b"));
   EXPECT_EQ(ReasonOf(Judge(other, "numpy\nm.Array newobj()")), "torch/call-arguments");
 }
 
-// Counting the bytes of one text again and again is work that the file's size bounds.
+// Decoding the same text repeatedly is work that is limited by the file's size.
 TEST(NumpyTest, ManyArraysOfOneText) {
   const std::string text(200'000, 'x');
   std::string few, all = "(" + Bytes(text) + "q\1" + Dtype("u1", "|") + "q\2";

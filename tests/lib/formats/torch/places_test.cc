@@ -1,4 +1,5 @@
-// Where PyTorch computes records to be: against places that its own get_record_offset_no_read (2.8) gave.
+// The offsets of records that PyTorch computes, against those of its own get_record_offset_no_read
+// (2.8).
 #include "lib/formats/torch/places.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// A user's list: what it may say, and what of a pickle then passes.
+// A trust list: what it may contain, and what it allows in a pickle.
 #include "lib/formats/torch/trust.h"
 
 #include <gtest/gtest.h>
@@ -51,7 +51,7 @@ void ExpectRejected(const Report& report, Rule rule, const char* what) {
   }
 }
 
-// The names that a report says stand outside, in order.
+// The names outside the format in a report, in order.
 std::string Outside(const std::string& pickle, const CheckOptions& options) {
   const Report report = Judge(pickle, options);
   EXPECT_EQ(report.verdict(), Verdict::kRejected);
@@ -71,19 +71,19 @@ TEST(TrustTest, EveryNameOutsideIsReported) {
       "cm\ntrusted\n"
       "ccollections\nOrderedDict\n"
       "X\1\0\0\0cX\1\0\0\0d\x93"  // STACK_GLOBAL of two texts
-      "NX\1\0\0\0d\x93"           // and of something that names no module
+      "NX\1\0\0\0d\x93"           // and of something that is not the name of a module
       "ce\nf\n"
       "."
       "cg\nh\n"s;
   EXPECT_EQ(Outside("\x80\2" + names, options), "2 a.b, 55 c.d, 63 a computed name, 64 e.f, ");
   EXPECT_EQ(Outside("\x80\2S'a'\n" + names, options),
             "7 a.b, 60 c.d, 68 a computed name, 69 e.f, ");
-  // Where the run ended for another reason, or at its STOP, what follows is not looked at.
+  // If the run ended for another reason, or at its STOP, later names are not reported.
   EXPECT_EQ(Outside("\x80\2h\7" + names, options), "");
   EXPECT_EQ(Outside("\x80\2N." + names, options), "");
 }
 
-TEST(TrustTest, WhatIsUsedIsReported) {
+TEST(TrustTest, UsedEntriesAreReported) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     const CheckOptions options = Trusting("argparse.Namespace newobj() build(dict)", profile);
     const Report report = Judge(kMade + kState + ".", options);
@@ -94,7 +94,7 @@ TEST(TrustTest, WhatIsUsedIsReported) {
     EXPECT_EQ(report.Subject(report.findings()[0]), "argparse.Namespace");
     EXPECT_EQ(report.findings()[0].offset, 2u);
   }
-  // Where it is named alone, too: that imports its module.
+  // Also if it is only named: that imports its module.
   const Report named = Judge(
       "\x80\x02"s
       "cm\ng\n.",
@@ -124,7 +124,7 @@ TEST(TrustTest, OnlyWhatTheListSays) {
   const std::string again = kMade + kState + kState + ".";
   ExpectRejected(Judge(again, Trusting("argparse.Namespace newobj() build(dict)")),
                  Rule::kTorchCallArguments, "BUILD twice");
-  // The number of the state that does not fit.
+  // The index of the state that does not match.
   EXPECT_EQ(Judge(again, Trusting("argparse.Namespace newobj() build(dict)")).findings()[1].found,
             2u);
   EXPECT_EQ(Judge(whole, Trusting("argparse.Namespace newobj()")).findings()[1].found, 1u);
@@ -155,7 +155,7 @@ TEST(TrustTest, NoTrustedNameIsAStorage) {
   ExpectRejected(Judge(pickle, Trusting("m.g reduce()")), Rule::kTorchPersistentId, "storage");
 }
 
-// Behind the first name outside the others are told, but not those of the list.
+// After the first name outside the format the others are reported, but not those of the list.
 TEST(TrustTest, NamesOfTheListAreNotReportedAsOutside) {
   const Report report = Judge(
       "\x80\x02"s
@@ -166,7 +166,7 @@ TEST(TrustTest, NamesOfTheListAreNotReportedAsOutside) {
   EXPECT_EQ(report.FoundText(report.findings()[1]), "m.g");
 }
 
-TEST(TrustTest, AnObjectIsNoOtherThing) {
+TEST(TrustTest, AnObjectIsNothingElse) {
   const CheckOptions options = Trusting(
       "argparse.Namespace newobj() build(dict)\nm.f reduce(object)\nm.g reduce(any)\nm.h "
       "reduce(list)");
@@ -184,7 +184,7 @@ TEST(TrustTest, AnObjectIsNoOtherThing) {
                            kMade.substr(2) + "\x85R.",
                        options),
                  Rule::kTorchCallArguments, "an object for a list");
-  // Functions, storages and the list's own names are values of no kind.
+  // Functions, storages and the list's own names are not values of any kind.
   ExpectRejected(Judge("\x80\x02"s
                        "cm\ng\ncm\ng\n\x85R."s,
                        options),
@@ -201,7 +201,7 @@ TEST(TrustTest, AnObjectIsNoOtherThing) {
   rejected("K\x01K\x02s", Rule::kPickleSetItemTarget);
   ExpectRejected(Judge("\x80\x02}"s + kMade.substr(2) + "K\x01s.", options),
                  Rule::kPickleKeyUnhashable, "an object as key");
-  // Its state holds itself.
+  // Its state contains the object itself.
   rejected("q\x00}K\x01h\x00sb"s, Rule::kPickleCycle);
   // As the type of a storage.
   ExpectRejected(Judge("\x80\x02(X\x07\x00\x00\x00storagecm\ng\nX\x01\x00\x00\x00"s
@@ -211,7 +211,7 @@ TEST(TrustTest, AnObjectIsNoOtherThing) {
                  Rule::kTorchPersistentId, "a storage's type");
 }
 
-// What stands before and behind the object's pickle in a legacy stream without storages.
+// The bytes before and after the object's pickle in a legacy stream without storages.
 const std::string kBefore =
     "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."
     "\x80\x02}q\x00(X\x10\x00\x00\x00protocol_versionq\x01M\xe9\x03X\x0d\x00\x00\x00little_"
@@ -279,7 +279,7 @@ std::string Latin1(const std::string& text) {
          "X\6\0\0\0latin1\x86R"s;
 }
 
-// An array of bytes, of these dimensions.
+// An array of bytes with these dimensions.
 std::string Array(const std::string& shape, const std::string& bytes) {
   return "\x80\x02"s + "cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85"s +
          Latin1("b") + "\x87R(K\1("s + shape +
@@ -325,7 +325,7 @@ TEST(TrustTest, ArraysOfNumPyAgreeWithTheirBytes) {
   }
 }
 
-// Each name that the file uses is told once, and none of NumPy's as outside.
+// Each name that the file uses is reported once, and none of NumPy's as outside the format.
 TEST(TrustTest, NamesOfNumPyAreReported) {
   const CheckOptions options = Trusting("numpy");
   const Report report = Judge(Array("K\3", "abc"), options);
