@@ -234,7 +234,7 @@ class Numpy(Saving):
 
     def test_values_that_are_not_arrays(self):
         for value in (3, None, [1.0], numpy.float32(1), memoryview(b"x")):
-            self.refused(tensorgate.numpy, value, "not a numpy.ndarray", TypeError)
+            self.refused(tensorgate.numpy, value, "must be a numpy.ndarray", TypeError)
 
 
 if __name__ == "__main__":
