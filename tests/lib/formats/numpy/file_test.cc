@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <string>
 
 #include "lib/base/bytes.h"
@@ -182,6 +183,51 @@ TEST(NumpyFileTest, WorstHeadersCostLittle) {
   }
   const auto spent = std::chrono::steady_clock::now() - begin;
   EXPECT_LT(spent, std::chrono::seconds(5));
+}
+
+class WithoutMemory final : public Source {
+ public:
+  std::uint64_t size() const override { return 100; }
+  Result<std::size_t> Read(std::uint64_t, std::span<std::byte>) override { throw std::bad_alloc(); }
+};
+
+TEST(NumpyFileTest, WithoutMemoryNothingIsDecided) {
+  WithoutMemory source;
+  const Report report = numpy::Examine(source, {}, nullptr);
+  EXPECT_EQ(report.verdict(), Verdict::kUndecided);
+  EXPECT_EQ(report.format(), "numpy");
+  EXPECT_EQ(ReasonOf(report), Rule::kIoOutOfMemory);
+}
+
+// NumPy takes a byte of any value for True.
+TEST(NumpyFileTest, OnlyStrictReadsBooleans) {
+  std::string file = Content("bool");
+  file.back() = '\2';
+  const Report strict = Check(file, {.scope = Scope::kFull});
+  ASSERT_EQ(strict.findings().size(),
+            Check(Content("bool"), {.scope = Scope::kFull}).findings().size() + 1);
+  EXPECT_EQ(strict.scope(), Scope::kFull);
+  EXPECT_GE(strict.bytes_read(), file.size());
+  const Report reference = Check(file, {.profile = Profile::kReference, .scope = Scope::kFull});
+  EXPECT_EQ(reference.verdict(), Verdict::kAccepted);
+  EXPECT_EQ(reference.scope(), Scope::kStructure);
+  EXPECT_EQ(reference.findings().size(),
+            Check(file, {.profile = Profile::kReference}).findings().size());
+}
+
+// Offsets are those of bytes, also after characters of two, three and four.
+TEST(NumpyFileTest, OffsetsOfCharacters) {
+  const std::string before =
+      "{'descr': [('\u007f\u0080\u07ff\u0800\uffff\U00010000\U0010ffff', '<f4')], ";
+  const std::string header = before + "'fortran_order': 0, 'shape': (1,), }\n";
+  std::string file = "\x93NUMPY\3";
+  file.push_back('\0');
+  file.push_back(static_cast<char>(header.size()));
+  file.append(3, '\0').append(header).append(4, '\0');
+  const Report report = Check(file, {.profile = Profile::kReference});
+  ASSERT_EQ(ReasonOf(report), Rule::kNumpyOrderInvalid);
+  EXPECT_EQ(report.findings()[0].offset,
+            12 + before.size() + std::string_view("'fortran_order': ").size());
 }
 
 // ---- As a checkpoint.
