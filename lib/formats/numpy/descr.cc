@@ -151,7 +151,7 @@ Descr ReadDescr(const Literal& literal, const Value& descr) {
   Descr result = reader.result();
   result.bytes = bytes;
   // Of an array of arrays NumPy reads more elements than the shape has, and gives up.
-  if (descr.kind == Kind::kTuple && descr.count >= 2 && !result.unknown &&
+  if (descr.kind == Kind::kTuple && !result.unknown &&
       Reader(literal).Read(*literal.ItemsOf(descr).begin()).bytes != bytes) {
     result.unknown = descr.begin;
   }

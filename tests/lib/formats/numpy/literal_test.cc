@@ -271,6 +271,21 @@ TEST(LiteralTest, Names) {
       {U"{1: [True.real]}", "9: a comma or the closing bracket"},
       {U"{1: True()}", "8: a comma or the closing bracket"},
       {U"{1: lambda}", "4: a string, a number, True, False or None"},
+      {U"{1: Truez}", "4: a string, a number, True, False or None"},
+      {U"{1: Truea}", "4: a string, a number, True, False or None"},
+      {U"{1: TrueA}", "4: a string, a number, True, False or None"},
+      {U"{1: TrueZ}", "4: a string, a number, True, False or None"},
+      {U"{1: True9}", "4: a string, a number, True, False or None"},
+      {U"{1: True0}", "4: a string, a number, True, False or None"},
+      {U"{1: True\x80"
+       U"}",
+       "4: a string, a number, True, False or None"},
+      {U"{1: True\177}", "8: a comma or the closing bracket"},
+      {U"{1: True{}", "8: a comma or the closing bracket"},
+      {U"{1: True@}", "8: a comma or the closing bracket"},
+      {U"{1: True[}", "8: a comma or the closing bracket"},
+      {U"{1: True`}", "8: a comma or the closing bracket"},
+      {U"{1: True/}", "8: a comma or the closing bracket"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
@@ -512,6 +527,18 @@ TEST(LiteralTest, Numbers) {
       {U"{1: 1+2}", "5: a comma or the closing bracket"},
       {U"{1: 1-2}", "5: a comma or the closing bracket"},
       {U"{1: [1\\\n,2]}", "{1: [1, 2]} loose 6"},
+      {U"{1: 1z}", "5: the end of the number"},
+      {U"{1: 1A}", "5: the end of the number"},
+      {U"{1: 1Z}", "5: the end of the number"},
+      {U"{1: 1\x80"
+       U"}",
+       "5: the end of the number"},
+      {U"{1: 1@}", "5: a comma or the closing bracket"},
+      {U"{1: 1[}", "5: a comma or the closing bracket"},
+      {U"{1: 1`}", "5: a comma or the closing bracket"},
+      {U"{1: 1{}", "5: a comma or the closing bracket"},
+      {U"{1: 1/}", "5: a comma or the closing bracket"},
+      {U"{1: 1:}", "5: a comma or the closing bracket"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
