@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "lib/base/bytes.h"
+#include "lib/formats/recognized.h"
 #include "lib/formats/registry.h"
 #include "tensorgate/scan.h"
 
@@ -202,6 +203,9 @@ TEST(FormatsTest, WordsOfKeras) {
     EXPECT_NE(FormatOf("xHDF" + std::string(word)), "keras-hdf5") << word;
   }
   EXPECT_EQ(FormatOf(kHdf5 + "keras_weights"), "hdf5");
+  for (const std::size_t at : {512uz, 1024uz, 2048uz}) {
+    EXPECT_EQ(FormatOf(std::string(at, '\xFF') + kHdf5 + "layer_names"), "keras-hdf5") << at;
+  }
 }
 
 TEST(FormatsTest, TarsOfTorch) {
@@ -254,6 +258,9 @@ TEST(FormatsTest, MarksOfTextsWithoutText) {
   EXPECT_EQ(FormatOf("RIFF1234WEBP"), "picture");
   EXPECT_EQ(FormatOf("RIFF123\xFF"), "unknown");
   EXPECT_EQ(FormatOf("RIFF\xFF"), "unknown");
+  for (const std::string_view cut : {"RIFF", "RIFF123", "RIFF1234", "RIFF1234WEB"}) {
+    EXPECT_EQ(internal::recognize::Webp({cut, cut.size()}), internal::Match::kNo) << cut;
+  }
 }
 
 TEST(FormatsTest, NamesOfWhatIsWritten) {
@@ -276,6 +283,22 @@ TEST(FormatsTest, ArchivesByTheirMembers) {
   EXPECT_EQ(FormatOf(ListOf({"a/data.pkl"})), "pytorch-zip");
   // ZIP64's end record, cut: what it would tell lies behind the file.
   EXPECT_EQ(FormatOf("PK\6\6PK\6\7" + std::string(16, '\0') + ListOf({"a.txt"})), "zip");
+}
+
+// How much of a stream has to come before it may be taken for safetensors.
+TEST(FormatsTest, WhatShowsAHeader) {
+  const auto shows = [](std::string_view after_the_length) {
+    const std::string bytes = std::string(8, '\1') + std::string(after_the_length);
+    return internal::recognize::ShowsHeader({bytes, UINT64_MAX});
+  };
+  EXPECT_TRUE(shows("{"));
+  EXPECT_TRUE(shows(" \n{"));
+  EXPECT_TRUE(shows("x"));
+  EXPECT_FALSE(shows(""));
+  EXPECT_FALSE(shows(" \t\r\n"));
+  EXPECT_FALSE(shows(std::string(internal::kScanHead - 9, ' ')));
+  EXPECT_TRUE(shows(std::string(internal::kScanHead - 8, ' ')));
+  EXPECT_FALSE(internal::recognize::ShowsHeader({"1234567{", UINT64_MAX}));
 }
 
 TEST(FormatsTest, NamesOfModels) {

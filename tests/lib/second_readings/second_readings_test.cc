@@ -444,6 +444,14 @@ TEST(PackedTest, WhatJoblibWroteBefore) {
     EXPECT_EQ(PackedFormat(AsBytes(front + "y\x9c")), "");
     EXPECT_EQ(PackedFormat(AsBytes(front + "  x\x9c")), "");
   }
+  // Another method than deflate, and a window that deflate does not have: their checks are right.
+  for (const unsigned first : {0x78u, 0x48u, 0x79u, 0x77u, 0x88u, 0xF8u}) {
+    const unsigned check = (31 - first * 256 % 31) % 31;
+    const std::string bytes = {static_cast<char>(first), static_cast<char>(check)};
+    EXPECT_EQ(PackedFormat(AsBytes(header + bytes)),
+              first < 0x79 && first != 0x77 ? "zlib data" : "")
+        << first;
+  }
   for (std::size_t size = 0; size <= header.size(); ++size) {
     EXPECT_EQ(PackedFormat(AsBytes(header.substr(0, size))), "") << size;
   }

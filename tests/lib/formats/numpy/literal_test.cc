@@ -349,6 +349,8 @@ TEST(LiteralTest, Strings) {
       {U"{1: {'a' 'b': 'c' 'd'}}", "{1: {'ab': 'cd'}} loose 9"},
       {U"{1: ['', '']}", "{1: ['', '']}"},
       {U"{1: ['ab', 'c', 'def']}", "{1: ['ab', 'c', 'def']}"},
+      {U"{1: 'a b~'}", "{1: 'a b~'}"},
+      {U"{1: '\031'}", "{1: '<25>'} loose 5"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
@@ -539,6 +541,12 @@ TEST(LiteralTest, Numbers) {
       {U"{1: 1{}", "5: a comma or the closing bracket"},
       {U"{1: 1/}", "5: a comma or the closing bracket"},
       {U"{1: 1:}", "5: a comma or the closing bracket"},
+      {U"{1: 0xA}", "{1: 10} loose 4"},
+      {U"{1: 0xa}", "{1: 10} loose 4"},
+      {U"{1: 0xAa}", "{1: 170} loose 4"},
+      {U"{1: 0xFa}", "{1: 250} loose 4"},
+      {U"{1: 0xG}", "6: a digit"},
+      {U"{1: 0x@}", "6: a digit"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
