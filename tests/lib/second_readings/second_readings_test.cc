@@ -150,6 +150,8 @@ TEST(SecondReadingsTest, ZIP64AtTheEdges) {
   const std::string end = EndRecord(0xFFFFFFFF, 0xFFFFFFFF);
   // The record at the file's beginning, where no locator points.
   ExpectFound(Zip64End(0, 98, 999) + end + Entry(), "zip:98 ");
+  // No locator.
+  ExpectFound(Entry() + Zip64End(46, 0, 0).substr(0, 56) + std::string(20, 'x') + end, "");
   // Where the last bytes that are looked at begin: the locator, and the record.
   const std::string front = std::string(400, '\xFF') + Entry();
   const std::string record = Zip64End(0, 400, 0).substr(0, 56),
@@ -259,6 +261,14 @@ TEST(SecondReadingsTest, AnOnnxModelThatIsCut) {
   ExpectFound("\x08\7" + graph + "\x0d" + "1234", "onnx ");
   ExpectFound("\x08\7" + graph + "\x09" + "12345678", "onnx ");
   ExpectFound("\x08\7" + graph + "\x0b", "");  // a group
+}
+
+// A reading that ends exactly where the file does does not end the others.
+TEST(SecondReadingsTest, WhatEndsWithTheFile) {
+  // A text of a pickle that has not ended, and in it the graph, of no bytes.
+  ExpectFound("U\5abc\x3A\0"s, "onnx ");
+  // The last field of a message, and in it the end of what is compressed.
+  ExpectFound("x\x9c\x4b\x4a\4\0xyz"s, "zlib data ");
 }
 
 class Counting final : public Source {
