@@ -55,4 +55,15 @@ std::string HeaderDigest::Hex() {
   return state.hash.Hex();
 }
 
+DigestSource::DigestSource(Source& inner) : inner_(inner) {}
+std::uint64_t DigestSource::size() const { return inner_.size(); }
+Result<void> DigestSource::CheckUnchanged() { return inner_.CheckUnchanged(); }
+std::string DigestSource::Hex() { return digest_.Hex(); }
+
+Result<std::size_t> DigestSource::Read(std::uint64_t offset, std::span<std::byte> into) {
+  Result<std::size_t> count = inner_.Read(offset, into);
+  if (count && *count <= into.size()) digest_.Add(offset, into.first(*count));
+  return count;
+}
+
 }  // namespace tensorgate

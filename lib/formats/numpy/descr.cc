@@ -4,14 +4,10 @@
 #include <string>
 #include <utility>
 
-#include "lib/base/checked.h"
 #include "lib/formats/numpy/type_string.h"
 
 namespace tensorgate::numpy::internal {
 namespace {
-
-using tensorgate::internal::AddOverflows;
-using tensorgate::internal::MultiplyOverflows;
 
 // Maximum number of dimensions of a subarray.
 constexpr std::size_t kMaxDimensions = 64;
@@ -23,6 +19,7 @@ class Reader {
   struct Element {
     std::uint64_t bytes = 0;
     bool is_void = false;  // `V`, or an array of elements
+    bool has_fields = false;
   };
 
   // The recursion is limited by the nesting of the literal's brackets.
@@ -83,12 +80,12 @@ Reader::Element Reader::Fields(const Value& list) {
   Element whole;
   for (const Value& field : literal_.ItemsOf(list)) {
     const Element element = Field(field);
-    if (AddOverflows(whole.bytes, element.bytes) || whole.bytes > kMaxElement) {
-      whole = Unknown(list);
-    }
+    whole.bytes += element.bytes;  // both at most kMaxElement
+    if (whole.bytes > kMaxElement) whole = Unknown(list);
   }
   names_ = outer;
   descr_.dtype = std::nullopt;
+  whole.has_fields = true;
   return whole;
 }
 
@@ -130,12 +127,16 @@ Reader::Element Reader::Repeated(Element element, const Value& shape) {
   if (!number && shape.kind != Kind::kTuple && shape.kind != Kind::kList) return Unknown(shape);
   if (shape.kind != Kind::kTuple) Note(descr_.alias, shape);
   if (shape.count > kMaxDimensions) return Unknown(shape);
+  // NumPy takes an empty list for fields, and has no array of elements whose size is still to be chosen, such as "|V0".
+  if (shape.kind == Kind::kList && shape.count == 0) return Unknown(shape);
+  if (element.bytes == 0 && !element.has_fields) return Unknown(shape);
   const auto repeat = [&](const Value& dimension) {
-    const bool fits = dimension.kind == Kind::kInteger && !dimension.negative &&
-                      dimension.number <= kMaxElement &&
-                      !MultiplyOverflows(element.bytes, dimension.number);
+    const bool fits =
+        dimension.kind == Kind::kInteger && !dimension.negative && dimension.number <= kMaxElement;
+    if (fits) element.bytes *= dimension.number;  // both at most kMaxElement
     if (!fits || element.bytes > kMaxElement) element = Unknown(dimension);
     element.is_void = true;
+    element.has_fields = false;
   };
   if (number) repeat(shape);
   for (const Value& dimension : literal_.ItemsOf(shape)) repeat(dimension);
@@ -150,7 +151,7 @@ Descr ReadDescr(const Literal& literal, const Value& descr) {
   Descr result = reader.result();
   result.bytes = bytes;
   // For nested subarrays NumPy reads more elements than the shape has, and fails.
-  if (descr.kind == Kind::kTuple && descr.count >= 2 && !result.unknown &&
+  if (descr.kind == Kind::kTuple && !result.unknown &&
       Reader(literal).Read(*literal.ItemsOf(descr).begin()).bytes != bytes) {
     result.unknown = descr.begin;
   }

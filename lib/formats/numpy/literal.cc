@@ -65,7 +65,8 @@ bool Parser::SkipSpace() {
     } else if (Peek() == '#') {
       SkipComment();
     } else if (!SkipContinuation()) {
-      return Peek() != kEnd || Fail("the rest of the header") != 0;
+      if (Peek() != kEnd) return true;
+      return Fail("the rest of the header") != 0;
     }
     Loose(place);
   }
@@ -108,7 +109,8 @@ bool Parser::Finish() {
   if (Peek() != kEnd && !IsLineEnd(Peek())) return Fail("only spaces after the dict") != 0;
   // When NumPy reads it a second time, blanks at the end are gone, unless lines end in CR.
   const bool end_of_lines = SkipLines() || (python2_ && text_.find(U'\r') == text_.npos);
-  return (end_of_lines && Peek() == kEnd) || Fail("only spaces after the dict") != 0;
+  if (end_of_lines && Peek() == kEnd) return true;
+  return Fail("only spaces after the dict") != 0;
 }
 
 // ---- Values.
@@ -119,7 +121,7 @@ std::uint32_t Parser::Expression() {
   if (c == '[') return Container(Kind::kList, ']');
   if (c == '(') return Parenthesized();
   if (IsQuote(c)) return Strings();
-  if (IsDigit(c) || (c == '.' && IsDigit(Peek(1)))) return Number(Here(), false);
+  if (AtNumber()) return Number(Here(), false);
   if (c == '+' || c == '-') return SignedNumber();
   if (IsWord(c)) return Word();
   return Fail("a string, a number, True, False, a tuple, a list or a dict");

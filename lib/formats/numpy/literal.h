@@ -43,7 +43,6 @@ class Literal {
      public:
       Iterator(const Literal* literal, std::uint32_t at) : literal_(literal), at_(at) {}
       const Value& operator*() const { return literal_->values[at_]; }
-      const Value* operator->() const { return &**this; }
       Iterator& operator++() {
         at_ = literal_->values[at_].next;
         return *this;

@@ -18,7 +18,7 @@ std::uint32_t Parser::SignedNumber() {
   const bool negative = Peek() == '-';
   ++at_;
   if (depth_ != 0 && !SkipSpace()) return 0;
-  if (!IsDigit(Peek()) && Peek() != '.') return Fail("a number after the sign");
+  if (!AtNumber()) return Fail("a number after the sign");
   return Number(begin, negative);
 }
 
@@ -59,7 +59,8 @@ bool Parser::Digits(std::uint32_t base, std::uint64_t& value) {
     if (Peek() == '_') Loose(Here());
   } while (Take('_'));
   if (overflows) value = UINT64_MAX;
-  return base != 10 || at_ - begin <= kMaxDigits || Fail("a shorter number") != 0;
+  if (base == 10 && at_ - begin > kMaxDigits) return Fail("a shorter number") != 0;
+  return true;
 }
 
 bool Parser::Decimal(Value& value) {
@@ -109,7 +110,8 @@ bool Parser::LongSuffix() {
     if (!result_.python2_long) result_.python2_long = Here();
     ++at_;
   }
-  return !IsWord(Peek()) || Fail("the end of the number") != 0;
+  if (IsWord(Peek())) return Fail("the end of the number") != 0;
+  return true;
 }
 
 }  // namespace tensorgate::numpy::internal

@@ -53,6 +53,7 @@ class Parser {
   char32_t Peek(std::size_t ahead = 0) const {
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : kEnd;
   }
+  bool AtNumber() const { return IsDigit(Peek(Peek() == '.' ? 1 : 0)); }
   std::uint32_t Here() const { return static_cast<std::uint32_t>(at_); }
   std::uint32_t Fail(std::string_view expected) {
     error_ = {Here(), expected};

@@ -84,7 +84,7 @@ std::optional<std::uint64_t> TakeNumber(std::string_view& text, bool& plain) {
     if (number > kMaxElement) return std::nullopt;
   }
   if (at == digits) return std::nullopt;
-  plain = plain && digits == 0 && (text[0] != '0' || at == 1);
+  plain = digits == 0 && (text[0] != '0' || at == 1);
   text.remove_prefix(at);
   return number;
 }

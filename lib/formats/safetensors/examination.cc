@@ -172,8 +172,11 @@ void Examination::OnHeader() {
   // If a limit stopped the parse, nothing is known about the rest, not even whether it is UTF-8.
   ParsedHeader parsed = ParseHeader(*header_, builder_.options().limits, builder_.interrupt());
   if (parsed.failure) {
-    const bool ended = tensorgate::internal::IsInterrupt(parsed.failure->rule);
-    if (!ended || !builder_.Ended()) AddFailure(*parsed.failure);
+    if (tensorgate::internal::IsInterrupt(parsed.failure->rule)) {
+      builder_.Add(parsed.failure->rule, 0);
+    } else {
+      AddFailure(*parsed.failure);
+    }
     step_ = Step::kDone;
     return;
   }

@@ -90,7 +90,7 @@ class DimensionReader {
     }
     return true;
   }
-  std::string_view rest() const { return text_.substr(at_ < text_.size() ? at_ : text_.size()); }
+  std::string_view rest() const { return text_.substr(at_); }
 
  private:
   std::string_view text_;

@@ -65,17 +65,13 @@ class TENSORGATE_API HeaderDigest {
 
 /// Forwards reads to another source and hashes the header from the bytes they return, so that the
 /// digest is of the very bytes that were checked and not of a second reading.
-class DigestSource final : public Source {
+class TENSORGATE_API DigestSource final : public Source {
  public:
-  explicit DigestSource(Source& inner) : inner_(inner) {}
-  std::uint64_t size() const override { return inner_.size(); }
-  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
-    Result<std::size_t> count = inner_.Read(offset, into);
-    if (count && *count <= into.size()) digest_.Add(offset, into.first(*count));
-    return count;
-  }
-  Result<void> CheckUnchanged() override { return inner_.CheckUnchanged(); }
-  std::string Hex() { return digest_.Hex(); }
+  explicit DigestSource(Source& inner);
+  std::uint64_t size() const override;
+  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override;
+  Result<void> CheckUnchanged() override;
+  std::string Hex();
 
  private:
   Source& inner_;

@@ -381,6 +381,7 @@ TEST_F(TorchCheckpointTest, StoragesAsInTheFile) {
   for (const Checkpoint& storages : ways) {
     ASSERT_EQ(storages.tensor_count(), records.size());
     EXPECT_EQ(storages.part(0).file->As<torch::File>()->tensor_count(), records.size());
+    EXPECT_EQ(storages.part(0).file->As<safetensors::File>(), nullptr);
     EXPECT_EQ(storages.Find("f"), std::nullopt);
     for (std::size_t i = 0; i < records.size(); ++i) {
       EXPECT_EQ(storages.name(i), "");

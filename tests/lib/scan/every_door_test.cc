@@ -280,6 +280,9 @@ TEST_F(EveryDoorTest, AnOpenIndex) {
   EXPECT_EQ(Of(CheckIndex(*index, "none/model.safetensors.index.json", -1).report).rule,
             "io/open-failed");
   EXPECT_EQ(Of(CheckIndex(*index, path, -2).report), said);
+  // A name that no index has: the shards are those of safetensors.
+  const std::string unnamed = std::filesystem::path(path).parent_path() / "list";
+  EXPECT_EQ(Of(CheckIndex(*index, unnamed, -1).report), said);
 }
 
 // The suffix of every format with the beginning of every format.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "lib/base/bytes.h"
+#include "lib/formats/recognized.h"
 #include "lib/formats/registry.h"
 #include "tensorgate/scan.h"
 
@@ -60,6 +61,62 @@ TEST(FormatsTest, ProtobufsOfOnnx) {
   EXPECT_NE(FormatOf("\x08\x07\xD0\x01\x01\x3A\x01y"sv), "onnx");  // field 26
   EXPECT_NE(FormatOf("\x09\x07\x12\x01x\x3A\x01y"sv), "onnx");
   EXPECT_NE(FormatOf("\x08\x07\x11\x01\x3A\x01yz"sv), "onnx");  // a type that is not used
+}
+
+TEST(FormatsTest, MessagesOfProtobufs) {
+  const auto with = [](std::string_view version, std::string_view rest) {
+    return FormatOf("\x08" + std::string(version) + std::string(rest));
+  };
+  const std::string_view graph = "\x12\x01x\x3A\x01y";
+  for (const std::string_view version : {"\x01", "\x20"}) EXPECT_EQ(with(version, graph), "onnx");
+  for (const std::string_view version : {"\0"sv, "\x21"sv}) EXPECT_NE(with(version, graph), "onnx");
+  EXPECT_EQ(with("\7", "\x12\x01x\x42\x01y"), "onnx");         // opset_import, field 8
+  EXPECT_NE(with("\7", "\x12\x01x\x38\x01\x20\x01"), "onnx");  // field 7, a number
+  EXPECT_NE(with("\7", "\x08\x07\x3A\x01yz"), "onnx");         // the version again
+  EXPECT_NE(with("\7", "\x12\x02xx\x18\x80"), "onnx");         // cut
+  EXPECT_NE(with("\7", "\x12\x7fxx\x3A\x01y"), "onnx");        // longer than the file
+  // A saved model: schema 1, and a meta graph of more than 64 bytes that begins with its field 1.
+  const std::string graphs = "\x0a" + std::string(200, 'x');
+  EXPECT_EQ(with("\1", "\x12\x41" + graphs), "tensorflow-savedmodel");
+  EXPECT_NE(with("\1", "\x12\x40" + graphs), "tensorflow-savedmodel");
+  EXPECT_NE(with("\2", "\x12\x41" + graphs), "tensorflow-savedmodel");
+  EXPECT_NE(with("\1", "\x1a\x41" + graphs), "tensorflow-savedmodel");
+  EXPECT_NE(with("\1", "\x10\x41" + graphs), "tensorflow-savedmodel");
+  EXPECT_NE(with("\1", "\x12\x41x" + graphs), "tensorflow-savedmodel");
+}
+
+TEST(FormatsTest, PicklesByTheirProtocol) {
+  for (const std::string_view file : {"\x80\0."sv, "\x80\2."sv, "\x80\5."sv}) {
+    EXPECT_EQ(FormatOf(file), "pickle") << file.size();
+  }
+  for (const std::string_view file : {"\x80\6."sv, "\x80\xff."sv, "\x80\x7f."sv, "\x81\2."sv}) {
+    EXPECT_EQ(FormatOf(file), "unknown") << file.size();
+  }
+  EXPECT_NE(FormatOf("\x80\2"), "pickle");
+  EXPECT_EQ(FormatOf("\x80\2cjoblib.numpy_pickle\nNumpyArrayWrapper\n."), "joblib");
+  EXPECT_EQ(FormatOf("\x80\2X\x14\0\0\0ajoblib.numpy_pickle."s), "joblib");
+  EXPECT_EQ(FormatOf("\x80\2cjoblib.x\ny\n."), "joblib");
+  EXPECT_EQ(FormatOf("\x80\2cJoblib.x\ny\n."), "pickle");
+}
+
+// The end of what is looked at may cut a character, the end of a file may not.
+TEST(FormatsTest, TextsWithACharacterAtTheEnd) {
+  const auto text = [](std::size_t before, std::string_view end, std::size_t after = 0) {
+    return FormatOf(std::string(before, 'a') + std::string(end) + std::string(after, 'a'));
+  };
+  constexpr std::size_t kHead = internal::kScanHead;
+  EXPECT_EQ(text(kHead - 1, "\xc3\xa9"), "text");
+  EXPECT_EQ(text(kHead - 3, "\xf0\x9f\x98\x80"), "text");
+  EXPECT_EQ(text(kHead - 4, "\xf0\x9f\x98\x80"), "text");
+  EXPECT_NE(text(kHead - 4, "\xff", 10), "text");
+  EXPECT_NE(text(kHead - 1, "\xc3"), "text");
+  EXPECT_NE(text(10, "\xc3"), "text");
+  EXPECT_NE(text(10, "\xff", 10), "text");
+  for (const std::string_view odd : {"\x7f"sv, "\x1f"sv, "\0"sv, "\x0e"sv, "\x08"sv}) {
+    EXPECT_NE(text(10, odd), "text") << int{odd[0]};
+  }
+  for (const std::string_view plain : {" "sv, "~"sv, "\xc2\x80"sv})
+    EXPECT_EQ(text(10, plain), "text");
 }
 
 TEST(FormatsTest, APickleTruncatedInALineIsNotOne) {
@@ -141,6 +198,27 @@ TEST(FormatsTest, AnHdf5FileMayBeginLater) {
   EXPECT_EQ(FormatOf(keras), "keras-hdf5");
 }
 
+TEST(FormatsTest, WordsOfKeras) {
+  for (const char* word : {"keras_version", "model_weights", "layer_names"}) {
+    EXPECT_EQ(FormatOf(kHdf5 + word), "keras-hdf5") << word;
+    EXPECT_NE(FormatOf("xHDF" + std::string(word)), "keras-hdf5") << word;
+  }
+  EXPECT_EQ(FormatOf(kHdf5 + "keras_weights"), "hdf5");
+  for (const std::size_t at : {512uz, 1024uz, 2048uz}) {
+    EXPECT_EQ(FormatOf(std::string(at, '\xFF') + kHdf5 + "layer_names"), "keras-hdf5") << at;
+  }
+}
+
+TEST(FormatsTest, TarsOfTorch) {
+  for (const char* name :
+       {"sys_info", "pickle", "storages", "tensors", "./sys_info", "./tensors"}) {
+    EXPECT_EQ(FormatOf(TarOf(name, "\0"sv)), "pytorch-tar") << name;
+  }
+  for (const char* name : {"sys_inf", "pickles", "xxtensors", "././tensors", "a/tensors"}) {
+    EXPECT_EQ(FormatOf(TarOf(name, "\0"sv)), "tar") << name;
+  }
+}
+
 TEST(FormatsTest, WhatElseARecognizedFileIsGetsReported) {
   const std::tuple<std::string, std::string_view, std::string_view> cases[] = {
       {TarOf(kHdf5, "\0"sv), "hdf5", "a tar archive"},
@@ -181,6 +259,9 @@ TEST(FormatsTest, MarksOfTextsWithoutText) {
   EXPECT_EQ(FormatOf("RIFF1234WEBP"), "picture");
   EXPECT_EQ(FormatOf("RIFF123\xFF"), "unknown");
   EXPECT_EQ(FormatOf("RIFF\xFF"), "unknown");
+  for (const std::string_view cut : {"RIFF", "RIFF123", "RIFF1234", "RIFF1234WEB"}) {
+    EXPECT_EQ(internal::recognize::Webp({cut, cut.size()}), internal::Match::kNo) << cut;
+  }
 }
 
 TEST(FormatsTest, NamesOfWrittenFormats) {
@@ -195,8 +276,72 @@ TEST(FormatsTest, ArchivesByTheirMembers) {
   EXPECT_EQ(FormatOf(ListOf({"a.npy", "b.txt"})), "zip");
   EXPECT_EQ(FormatOf(ListOf({"a.npy", ""})), "zip");
   EXPECT_EQ(FormatOf(ListOf({"config.json", "model.weights.h5"})), "keras-zip");
+  EXPECT_EQ(FormatOf(ListOf({"config.json"})), "zip");
+  EXPECT_EQ(FormatOf(ListOf({"model.weights.h5"})), "zip");
+  EXPECT_EQ(FormatOf(ListOf({"a/constants.pkl"})), "torchscript");
+  EXPECT_EQ(FormatOf(ListOf({"a/code/x.py", "a/data.pkl"})), "torchscript");
+  EXPECT_EQ(FormatOf(ListOf({"a/code/x.py"})), "zip");
+  EXPECT_EQ(FormatOf(ListOf({"a/data.pkl"})), "pytorch-zip");
   // ZIP64's end record, truncated: its fields would be after the end of the file.
   EXPECT_EQ(FormatOf("PK\6\6PK\6\7" + std::string(16, '\0') + ListOf({"a.txt"})), "zip");
+}
+
+// How much of a stream has to come before it may be taken for safetensors.
+TEST(FormatsTest, WhatShowsAHeader) {
+  const auto shows = [](std::string_view after_the_length) {
+    const std::string bytes = std::string(8, '\1') + std::string(after_the_length);
+    return internal::recognize::ShowsHeader({bytes, UINT64_MAX});
+  };
+  EXPECT_TRUE(shows("{"));
+  EXPECT_TRUE(shows(" \n{"));
+  EXPECT_TRUE(shows("x"));
+  EXPECT_FALSE(shows(""));
+  EXPECT_FALSE(shows(" \t\r\n"));
+  EXPECT_FALSE(shows(std::string(internal::kScanHead - 9, ' ')));
+  EXPECT_TRUE(shows(std::string(internal::kScanHead - 8, ' ')));
+  EXPECT_FALSE(internal::recognize::ShowsHeader({"1234567{", UINT64_MAX}));
+}
+
+TEST(FormatsTest, NamesOfModels) {
+  for (const char* name : {"x.pt", "X.NEMO", "x.mar", ".gguf", "x.zip", "a/b.data"}) {
+    EXPECT_TRUE(internal::IsNamedAsModel(name)) << name;
+  }
+  for (const char* name : {"", "pt", "x.txt", "x.json", "x.png", "x.html", "nemo"}) {
+    EXPECT_FALSE(internal::IsNamedAsModel(name)) << name;
+  }
+}
+
+// Of formats that are examined only, and not of suffixes that several have.
+TEST(FormatsTest, NamesOfOtherFormats) {
+  EXPECT_TRUE(internal::NamesOther("safetensors", "x.gguf"));
+  EXPECT_TRUE(internal::NamesOther("numpy", "x.TXT"));
+  EXPECT_FALSE(internal::NamesOther("numpy", "x.npy"));
+  EXPECT_FALSE(internal::NamesOther("safetensors", "x.nemo"));
+  EXPECT_FALSE(internal::NamesOther("safetensors", "x"));
+  EXPECT_FALSE(internal::NamesOther("gguf", "x.txt"));
+  EXPECT_FALSE(internal::NamesOther("no such format", "x.txt"));
+}
+
+TEST(FormatsTest, FormatsByTheirNames) {
+  using internal::Packing;
+  EXPECT_EQ(internal::FindFormat("numpy")->name, "numpy");
+  EXPECT_EQ(internal::FindFormat("no such format"), nullptr);
+  EXPECT_EQ(internal::FindShards("pytorch-checkpoint"), &internal::TorchFormat());
+  EXPECT_EQ(internal::FindShards("safetensors-checkpoint"), &internal::SafetensorsFormat());
+  EXPECT_EQ(internal::FindShards("safetensors"), nullptr);
+  EXPECT_EQ(internal::FindShards(""), nullptr);
+  for (const auto& [packing, name] : {std::pair(Packing::kZip, "zip"),
+                                      {Packing::kTar, "tar"},
+                                      {Packing::kHdf5, "hdf5"},
+                                      {Packing::kPickle, "pickle"},
+                                      {Packing::kZlib, "zlib"},
+                                      {Packing::kNone, "unknown"}}) {
+    EXPECT_EQ(internal::PlainFormat(packing).name, name);
+  }
+  EXPECT_EQ(internal::FormatBySuffix("x.safetensors"), &internal::SafetensorsFormat());
+  for (const char* name : {"x.npy", "x.pt", "x", "safetensors"}) {
+    EXPECT_EQ(internal::FormatBySuffix(name), nullptr) << name;
+  }
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/base/bytes.h"
 #include "lib/second_readings/packed.h"
@@ -96,6 +98,16 @@ TEST(SecondReadingsTest, AnArchiveByItsSizeOrItsOffset) {
   ExpectFound(front + Entry() + EndRecord(0xFFFFFFFF, 0xFFFFFFFF), "");
 }
 
+// The first and the last place at which a list of members may be, and the first of two.
+TEST(SecondReadingsTest, AnArchiveAtTheEdges) {
+  const std::string front(1000, '\xFF');
+  ExpectFound(Entry() + EndRecord(46, 7), "zip:0 ");
+  ExpectFound("PK\1\2" + std::string(20, '\0') + EndRecord(0, 0), "zip:0 ");
+  ExpectFound(EndRecord(1, 22) + Entry(), "zip:22 ");
+  ExpectFound(EndRecord(1, 22) + Entry().substr(0, 45), "");
+  ExpectFound(front + Entry() + Entry() + EndRecord(46, 1000), "zip:1046 ");
+}
+
 TEST(SecondReadingsTest, AnArchiveAsFarFromTheEndAsReadersLook) {
   const std::string front(100, '\xFF'), archive = Entry() + EndRecord(46, 0);
   for (const std::size_t after : {0uz, 1uz, 65'535uz, 65'536uz, kZipTail - 22}) {
@@ -128,6 +140,45 @@ TEST(SecondReadingsTest, ZIP64) {
       "PK\6\7" + Number(0, 4) + Number(0, 8) + Number(1, 4) + EndRecord(0xFFFFFFFF, 0xFFFFFFFF);
   EXPECT_EQ(Whole(moved), "zip:76 ");
   ExpectFound(std::string(60, '\xFF') + moved.substr(60), "");
+}
+
+std::string Locator(std::uint64_t record) {
+  return "PK\6\7" + Number(0, 4) + Number(record, 8) + Number(1, 4);
+}
+
+TEST(SecondReadingsTest, ZIP64AtTheEdges) {
+  const std::string end = EndRecord(0xFFFFFFFF, 0xFFFFFFFF);
+  // The record at the file's beginning, where no locator points.
+  ExpectFound(Zip64End(0, 98, 999) + end + Entry(), "zip:98 ");
+  // No locator.
+  ExpectFound(Entry() + Zip64End(46, 0, 0).substr(0, 56) + std::string(20, 'x') + end, "");
+  // Where the last bytes that are looked at begin: the locator, and the record.
+  const std::string front = std::string(400, '\xFF') + Entry();
+  const std::string record = Zip64End(0, 400, 0).substr(0, 56),
+                    none = Zip64End(0, 1, 0).substr(0, 56);
+  const std::string last = Locator(front.size()) + end;
+  const std::string gap(kZipTail - last.size(), '\xFF');
+  EXPECT_EQ(Whole(front + record + last + gap), "zip:400 ");
+  ExpectFound(front + record + gap.substr(56) + last, "zip:400 ");
+  ExpectFound(front + none + gap.substr(56) + last, "");
+  // Farther before the end a stream takes the record for a list of members.
+  const std::string far = front + record + gap + last;
+  EXPECT_EQ(Whole(far), "zip:400 ");
+  for (const std::size_t piece : {1uz, 3uz, 100uz, 70'000uz}) {
+    EXPECT_EQ(InPieces(far, piece), "zip:446 ") << piece;
+  }
+}
+
+// Each mark counts once, wherever the pieces end.
+TEST(SecondReadingsTest, AsManyMarksAsAreKept) {
+  for (const int count : {4096, 4097}) {
+    std::string many;
+    for (int i = 0; i < count; ++i) many += "PK\1\2";
+    many += std::string(100'000, '\xFF') + EndRecord(0, 30'000);
+    for (const std::size_t piece : {4uz, 5uz, 6uz, 7uz, 1000uz}) {
+      EXPECT_EQ(InPieces(many, piece).empty(), count == 4096) << piece;
+    }
+  }
 }
 
 TEST(SecondReadingsTest, WhatAStreamCannotLookUpCounts) {
@@ -198,6 +249,60 @@ TEST(SecondReadingsTest, AnOnnxModel) {
   ExpectFound("\x08\7" + graph + "\x80\x80\x80\x80\x10\1"s, "");
   ExpectFound("\x08\7" + graph + "\x08", "");
   ExpectFound("\x08\7\x12\x88\x27" + std::string(5000, 'x') + graph, "onnx ");
+}
+
+// The last field is cut, or is longer than the file.
+TEST(SecondReadingsTest, AnOnnxModelThatIsCut) {
+  const std::string graph = "\x3A\1y";
+  ExpectFound("\x08\7" + graph + "\x88", "");
+  ExpectFound("\x08\7" + graph + "\x08\x80", "");
+  ExpectFound("\x08\7" + graph + "\x12\5x", "");
+  ExpectFound("\x08\7" + graph + "\x0d" + "123", "");
+  ExpectFound("\x08\7" + graph + "\x0d" + "1234", "onnx ");
+  ExpectFound("\x08\7" + graph + "\x09" + "12345678", "onnx ");
+  ExpectFound("\x08\7" + graph + "\x0b", "");  // a group
+}
+
+// A reading that ends exactly where the file does does not end the others.
+TEST(SecondReadingsTest, WhatEndsWithTheFile) {
+  // A text of a pickle that has not ended, and in it the graph, of no bytes.
+  ExpectFound("U\5abc\x3A\0"s, "onnx ");
+  // The last field of a message, and in it the end of what is compressed.
+  ExpectFound("x\x9c\x4b\x4a\4\0xyz"s, "zlib data ");
+}
+
+class Counting final : public Source {
+ public:
+  explicit Counting(std::string_view file) : file_(file) {}
+  std::uint64_t size() const override { return file_.size(); }
+  Result<std::size_t> Read(std::uint64_t offset, std::span<std::byte> into) override {
+    ++reads;
+    return CopyBytes(AsBytes(file_.substr(static_cast<std::size_t>(offset))), into);
+  }
+  int reads = 0;
+
+ private:
+  std::string_view file_;
+};
+
+// What is at hand is not read again.
+TEST(SecondReadingsTest, ReadsOfAFile) {
+  const auto reads = [](const std::string& file) {
+    SecondReadings readings(Family::kSafetensors);
+    Counting source(file);
+    EXPECT_TRUE(FindSecondReadings(readings, source));
+    return source.reads;
+  };
+  for (const std::size_t size : {1uz, 511uz, 519uz, 520uz, 4095uz, 4096uz}) {
+    EXPECT_EQ(reads(std::string(size, '\xFF')), 1) << size;
+  }
+  EXPECT_EQ(reads(std::string(512, '\xFF') + kHdf5), 1);
+  EXPECT_EQ(reads("x\x9c\1\5\0\xfa\xffhello"s), 1);
+  EXPECT_EQ(reads(std::string(200, '\xFF') + Entry() + EndRecord(46, 0)), 1);
+  EXPECT_EQ(reads("N0N0N0"), 1);
+  EXPECT_EQ(reads("\x08\7\x3A\1y"), 1);
+  EXPECT_EQ(reads(std::string(4097, '\xFF')), 2);  // the tail
+  EXPECT_EQ(reads(std::string(4104, '\xFF')), 3);  // and what is at 4,096
 }
 
 SecondReadings Of(std::string_view file) {
@@ -349,6 +454,14 @@ TEST(PackedTest, WhatJoblibWroteBefore) {
     EXPECT_EQ(PackedFormat(AsBytes(front + "y\x9c")), "");
     EXPECT_EQ(PackedFormat(AsBytes(front + "  x\x9c")), "");
   }
+  // Another method than deflate, and a window that deflate does not have: their checks are right.
+  for (const unsigned first : {0x78u, 0x48u, 0x79u, 0x77u, 0x88u, 0xF8u}) {
+    const unsigned check = (31 - first * 256 % 31) % 31;
+    const std::string bytes = {static_cast<char>(first), static_cast<char>(check)};
+    EXPECT_EQ(PackedFormat(AsBytes(header + bytes)),
+              first < 0x79 && first != 0x77 ? "zlib data" : "")
+        << first;
+  }
   for (std::size_t size = 0; size <= header.size(); ++size) {
     EXPECT_EQ(PackedFormat(AsBytes(header.substr(0, size))), "") << size;
   }
@@ -413,7 +526,7 @@ TEST(TarTest, NumbersAsTarfileReadsThem) {
   };
   for (const std::string_view mode :
        {""sv, "644"sv, " 644 "sv, "+644"sv, "-1"sv, "0o644"sv, "0O_7"sv, "6_4"sv, "644\0xyz"sv,
-        "\x80zzzzzzz"sv, "\xffzzzzzzz"sv}) {
+        "\x80zzzzzzz"sv, "\xffzzzzzzz"sv, "0"sv, "600"sv, "   "sv}) {
     EXPECT_TRUE(is_tar(mode)) << mode;
   }
   for (const std::string_view mode : {"648"sv, "x"sv, "6 4"sv, "6__4"sv, "_64"sv, "64_"sv, "+"sv,
@@ -437,6 +550,42 @@ TEST(TarTest, NumbersAsTarfileReadsThem) {
   EXPECT_FALSE(FirstTarMember(std::string(512, '\0')));
   EXPECT_EQ(FirstTarMember(block("644", octal(8 * ' ' + 'n' + 'a' + 'm' + 'e' + '6' + '4' + '4'))),
             "name");
+}
+
+// What comes right before and after the sum is part of it; of bytes above 127 the signed sum may be negative.
+TEST(TarTest, WhatTheSumCovers) {
+  const auto sums = [](std::string text) {
+    std::pair<std::int64_t, std::int64_t> sum(8 * ' ', 8 * ' ');
+    text.erase(148, 8);
+    for (const char c : text) {
+      sum.first += static_cast<unsigned char>(c);
+      sum.second += static_cast<signed char>(c);
+    }
+    return sum;
+  };
+  const auto with = [](std::string text, std::int64_t sum) {
+    // Base 256, as tarfile reads it: 0xFF is negative.
+    text[148] = sum < 0 ? '\xFF' : '\x80';
+    for (std::size_t i = 0; i < 7; ++i) {
+      text[155 - i] = static_cast<char>(static_cast<std::uint64_t>(sum) >> (8 * i) & 0xFF);
+    }
+    return text;
+  };
+  for (const std::size_t at : {0uz, 147uz, 156uz, 511uz}) {
+    std::string text(512, '\0');
+    text[at] = '0';
+    EXPECT_EQ(sums(text).first, 8 * ' ' + '0');
+    EXPECT_TRUE(FirstTarMember(with(text, 8 * ' ' + '0'))) << at;
+    EXPECT_FALSE(FirstTarMember(with(text, 8 * ' '))) << at;
+  }
+  std::string high(512, '\0');
+  high.replace(345, 100, 100, '\xF0');
+  const auto [plain, negative] = sums(high);
+  ASSERT_LT(negative, 0);
+  EXPECT_TRUE(FirstTarMember(with(high, plain)));
+  EXPECT_TRUE(FirstTarMember(with(high, negative)));
+  EXPECT_FALSE(FirstTarMember(with(high, negative - 1)));
+  EXPECT_FALSE(FirstTarMember(with(high, -plain)));
 }
 
 }  // namespace

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -13,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lib/source/beneath.h"
 #include "tests/lib/temp_folder.h"
 
 namespace tensorgate::internal {
@@ -67,6 +70,26 @@ TEST_F(FolderTest, AsDeepAsALinkMayLead) {
     EXPECT_EQ(Try(*folder, link), depth <= 255 ? "opened" : "io/open-failed") << depth;
   }
   close(below);
+}
+
+TEST_F(FolderTest, NoDescriptorLeftOnTheWay) {
+  const Descriptor folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY));
+  ASSERT_TRUE(folder.valid());
+  const int given[] = {folder.get()};
+  ASSERT_TRUE(OpenBeneath(given, {}, "sub/file"));
+  rlimit usual;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const int first = open("/dev/null", O_RDONLY);  // the lowest that is free
+  close(first);
+  for (int left = 0; left < 2; ++left) {  // the folder cannot be opened, or the file in it
+    const rlimit tight{static_cast<rlim_t>(first + left), usual.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    const Result<Descriptor> file = OpenBeneath(given, {}, "sub/file");
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    ASSERT_FALSE(file) << left;
+    EXPECT_EQ(file.error().rule, Rule::kIoOpenFailed) << left;
+    EXPECT_EQ(file.error().system_error, EMFILE) << left;
+  }
 }
 
 TEST_F(FolderTest, LinksThatAreFollowedAnywhere) {

@@ -5,9 +5,11 @@
 #include <utility>
 #include <vector>
 
+#include "lib/capi/handles.h"
 #include "lib/checkpoint/checkpoint_data.h"
 #include "lib/checkpoint/to_save.h"
 #include "tensorgate/safetensors.h"
+#include "tensorgate/save.h"
 #include "tests/lib/checkpoint/model.h"
 
 namespace tensorgate {
@@ -66,13 +68,18 @@ class Blocks final : public ModelFile {
   const void* Concrete(const std::type_info&) const override { return nullptr; }
 };
 
-TEST(ElementTypeTest, BlocksComeAsBytes) {
-  const std::string bytes = ModelOf({{"a", DType::kU8, {400}}});
+// `file` with the bytes of a safetensors file.
+Checkpoint CheckpointOf(std::unique_ptr<const ModelFile> file, std::string_view bytes) {
   std::vector<internal::PartData> parts(1);
   parts[0].source = std::make_unique<MemorySource>(AsBytes(bytes));
-  parts[0].file = std::make_unique<const Blocks>();
+  parts[0].file = std::move(file);
   parts[0].report = std::make_unique<const Report>(safetensors::CheckBytes(AsBytes(bytes)));
-  const Checkpoint checkpoint = internal::CheckpointData::Make(std::move(parts));
+  return internal::CheckpointData::Make(std::move(parts));
+}
+
+TEST(ElementTypeTest, BlocksComeAsBytes) {
+  const std::string bytes = ModelOf({{"a", DType::kU8, {400}}});
+  const Checkpoint checkpoint = CheckpointOf(std::make_unique<const Blocks>(), bytes);
   const Result<Buffer> read = checkpoint.Read(0);
   ASSERT_TRUE(read);
   EXPECT_TRUE(std::ranges::equal(read->bytes(), AsBytes(bytes).subspan(8, 288)));
@@ -94,6 +101,61 @@ TEST(ElementTypeTest, BlocksComeAsBytes) {
   EXPECT_FALSE(file.structure());
   EXPECT_FALSE(file.FindWithoutDType());
   EXPECT_EQ(file.As<safetensors::File>(), nullptr);
+  for (const TensorRef tensor : file.tensors()) EXPECT_EQ(tensor.type, kQ4K);
+  EXPECT_EQ(file.tensors().size(), 1u);
+}
+
+tensorgate_text TextOf(std::string_view text) { return {text.data(), text.size()}; }
+
+// C has no value for them, and copies none of their bytes as numbers.
+TEST(ElementTypeTest, BlocksInC) {
+  const std::string bytes = ModelOf({{"a", DType::kU8, {400}}});
+  const tensorgate_checkpoint checkpoint{CheckpointOf(std::make_unique<const Blocks>(), bytes)};
+  tensorgate_error* error = nullptr;
+  tensorgate_tensor tensor{.struct_size = sizeof tensor};
+  ASSERT_EQ(tensorgate_tensor_at(&checkpoint, 0, &tensor, &error), 1);
+  EXPECT_EQ(tensor.dtype, TENSORGATE_NO_DTYPE);
+  EXPECT_EQ(std::string_view(tensor.type_name.bytes, tensor.type_name.length), "Q4_K");
+  EXPECT_EQ(tensor.block_elements, 256u);
+  EXPECT_EQ(tensor.bytes, 288u);
+  // Of a number in the metadata there is no text.
+  tensorgate_text key = TextOf("x"), value = TextOf("x");
+  ASSERT_EQ(tensorgate_metadata_at(&checkpoint, 1, &key, &value), 1);
+  EXPECT_EQ(std::string_view(key.bytes, key.length), "count");
+  EXPECT_EQ(value.bytes, nullptr);
+  EXPECT_EQ(value.length, 0u);
+  const std::string path = ::testing::TempDir() + "tensorgate-blocks.safetensors";
+  tensorgate_writer* writer = tensorgate_writer_create(path.c_str(), nullptr, &error);
+  ASSERT_NE(writer, nullptr);
+  EXPECT_EQ(tensorgate_writer_add_from(writer, TextOf("q"), &checkpoint, 0, &error), 0);
+  ASSERT_NE(error, nullptr);
+  EXPECT_STREQ(tensorgate_error_rule(error), "use/no-dtype");
+  tensorgate_error_free(error);
+  tensorgate_writer_free(writer);
+}
+
+// Only texts are saved: no format that is written has other metadata.
+class Counted final : public ModelFile {
+ public:
+  std::size_t tensor_count() const override { return 0; }
+  std::string_view name(std::size_t) const override { return {}; }
+  TensorRef tensor(std::size_t) const override { return {}; }
+  std::optional<std::size_t> Find(std::string_view) const override { return std::nullopt; }
+  std::size_t metadata_count() const override { return 2; }
+  MetadataEntry metadata(std::size_t index) const override {
+    return index == 0 ? MetadataEntry{"count", std::uint64_t{7}} : MetadataEntry{"text", "v"};
+  }
+
+ private:
+  const void* Concrete(const std::type_info&) const override { return nullptr; }
+};
+
+TEST(ElementTypeTest, MetadataOfOtherTypesIsNotSaved) {
+  const std::string bytes = ModelOf({{"a", DType::kU8, {4}}});
+  const Checkpoint checkpoint = CheckpointOf(std::make_unique<const Counted>(), bytes);
+  const Result<internal::ToSave> saved = internal::ToSaveOf(checkpoint);
+  ASSERT_TRUE(saved);
+  EXPECT_EQ(saved->metadata(), (Metadata{{"text", "v"}}));
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ TEST(FileTest, ShowsTensorsInTheOrderOfTheirDataAndByName) {
                                    32));
   std::vector<std::string> names;
   for (const Tensor tensor : file.tensors()) names.emplace_back(tensor.name());
+  EXPECT_EQ(file.tensor_count(), names.size());
   EXPECT_EQ(names, (std::vector<std::string>{"first!", "", "late"}));
   const auto late = file.Find("late");
   ASSERT_TRUE(late);

@@ -198,6 +198,26 @@ TEST(TorchFileTest, BooleansOfEveryStorage) {
   EXPECT_EQ(found->found, 1u);
 }
 
+// Paths of lists only: no tensor is in any of them.
+TEST(TorchFileTest, PathsOfContainersOnly) {
+  const auto judge = [](char levels) {
+    // The first list is empty, each other has the one before ten times.
+    std::string value = "}(K\xff]q";
+    value += '\0';
+    for (char i = 0; i < levels; ++i) {
+      value += std::string("K") + i + "]q" + static_cast<char>(i + 1) + "(";
+      for (int again = 0; again < 10; ++again) value += std::string("h") + i;
+      value += 'e';
+    }
+    value += testing::torch::Text(std::string(32, 'k')) + "h" + levels + "u";
+    return CheckBytes(AsBytes(testing::torch::File(value, {})));
+  };
+  EXPECT_EQ(judge(3).verdict(), Verdict::kAccepted);
+  const Report many = judge(6);
+  EXPECT_EQ(many.verdict(), Verdict::kRejected);
+  EXPECT_EQ(ReasonOf(many), Rule::kTorchNamesExpand);
+}
+
 TEST(TorchFileTest, MissingFiles) {
   const auto file = File::OpenPath(TENSORGATE_CORPUS_DIR "/torch/accept/none");
   ASSERT_FALSE(file);
