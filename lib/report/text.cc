@@ -65,12 +65,12 @@ std::vector<Block> BlocksOf(const Report& report, bool verbose) {
   return blocks;
 }
 
-// Failures of the system, of a call and of writing have no place in the file; what the whole file is has none either.
+// Failures of the system, of a call and of writing, and findings about a whole file, have no offset.
 bool HasPlace(const RuleInfo& rule, std::uint64_t offset) {
-  if (rule.id.starts_with("scan/") && offset == 0) return false;
-  constexpr std::array<std::string_view, 4> kWithout = {"io/", "use/", "save/", "convert/"};
-  return std::ranges::none_of(kWithout,
-                              [&](std::string_view area) { return rule.id.starts_with(area); });
+  constexpr std::array<std::string_view, 5> kWhole = {"io/", "scan/", "use/", "save/", "convert/"};
+  return offset != 0 || std::ranges::none_of(kWhole, [&](std::string_view area) {
+           return rule.id.starts_with(area);
+         });
 }
 
 class TextReport {
