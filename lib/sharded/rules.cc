@@ -48,14 +48,14 @@ void CheckNumbering(const Index& index, ReportBuilder& builder) {
     if (!numbers && !plain) plain = i;
   }
   if (numbered.empty()) return;
-  const auto tell = [&](std::uint32_t shard, std::string_view words) {
+  const auto add = [&](std::uint32_t shard, std::string_view words) {
     builder.Add(Rule::kCpShardNumbering, index.PlaceOf(index.shards[shard]).begin,
                 {.subject = index.Text(index.shards[shard].name), .found_text = words});
   };
-  if (plain) return tell(*plain, "has no number");
+  if (plain) return add(*plain, "has no number");
   const std::uint64_t count = numbered.front().count;
   for (const Numbers& numbers : numbered) {
-    if (numbers.count != count) return tell(numbers.shard, "states a different total");
+    if (numbers.count != count) return add(numbers.shard, "states a different total");
   }
   std::ranges::sort(numbered, [](const Numbers& a, const Numbers& b) {
     return std::tie(a.number, a.shard) < std::tie(b.number, b.shard);
@@ -63,12 +63,12 @@ void CheckNumbering(const Index& index, ReportBuilder& builder) {
   const std::uint64_t base = numbered.front().number == 0 ? 0 : 1;  // some writers start at 0
   for (std::size_t i = 0; i < numbered.size(); ++i) {
     if (i != 0 && numbered[i].number == numbered[i - 1].number) {
-      return tell(numbered[i].shard, "repeats a number");
+      return add(numbered[i].shard, "repeats a number");
     }
-    if (numbered[i].number != base + i) return tell(numbered[i].shard, "skips a number");
+    if (numbered[i].number != base + i) return add(numbered[i].shard, "skips a number");
   }
   if (count != numbered.size())
-    tell(numbered.back().shard, "states a total other than the number of shards");
+    add(numbered.back().shard, "states a total other than the number of shards");
 }
 
 void CheckTensorNames(const Index& index, ReportBuilder& builder) {
