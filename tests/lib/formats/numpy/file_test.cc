@@ -279,7 +279,7 @@ TEST(NumpyFileTest, NoMoreThanVersionAndLength) {
   }
 }
 
-// What is no element type is not looked at further.
+// After an element type is refused, its other findings are left out.
 TEST(NumpyFileTest, OneFindingWhereTheElementIsRefused) {
   for (const auto& [descr, rule] : {std::pair("[('a', 'f4'), ('b', 'O')]", "descr-object"),
                                     {"[('a', 'f4'), ('b', 'x')]", "descr-unknown"},
@@ -305,7 +305,7 @@ TEST(NumpyFileTest, SizesThatOverflow) {
           << descr << shape;
     }
   }
-  // Of a shape that is refused the size is not asked.
+  // A refused shape has no size to check.
   const Report report = Check(File(HeaderOf("'|u1'", "(4294967296, 4294967296, None)")));
   EXPECT_TRUE(RulesOf(report).starts_with("shape-invalid")) << RulesOf(report);
   EXPECT_FALSE(RulesOf(report).contains("overflow")) << RulesOf(report);
