@@ -184,7 +184,7 @@ TEST(Message, FillsEachPlace) {
   const Report report =
       With(Rule::kStSizeMismatch, {.found = 7, .allowed = 8, .subject = "a\"\n\\"});
   EXPECT_EQ(Message(report, report.findings()[0]),
-            "the range of tensor \"a\\\"\\n\\\\\" has 7 bytes, its dtype and shape need 8");
+            "the range of tensor \"a\\\"\\n\\\\\" has 7 bytes, but its dtype and shape need 8");
   const Report text = With(Rule::kStDtypeUnknown, {.subject = "", .found_text = "F\x1b"});
   EXPECT_EQ(Message(text, text.findings()[0]), "tensor \"\" has the unknown dtype F\\x1b");
 }

@@ -320,7 +320,7 @@ TEST(NumpyFileTest, ElementsWithoutBytes) {
 
 TEST(NumpyFileTest, FactsOfAHeader) {
   const std::string header = HeaderOf("'|u1'", "(2, 3)");
-  for (const std::string& padding : {"", " ", "   \n", "\n"}) {
+  for (const std::string padding : {"", " ", "   \n", "\n"}) {
     const Report report = Check(File(header + padding, 6));
     ASSERT_TRUE(report.facts());
     EXPECT_EQ(report.facts()->header_bytes, header.size() + padding.size());

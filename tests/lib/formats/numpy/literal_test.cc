@@ -81,20 +81,20 @@ TEST(LiteralTest, BeforeTheDict) {
       {U"# c\n{}", "{} loose 0"},
       {U"  # c\n{}", "{} loose 0"},
       {U"\n  # c\n{}", "{} loose 0"},
-      {U"\n {}", "2: a dict at the beginning of a line"},
-      {U"\n\t{}", "2: a dict at the beginning of a line"},
+      {U"\n {}", "2: a dict at the start of a line"},
+      {U"\n\t{}", "2: a dict at the start of a line"},
       {U"\f{}", "{} loose 0"},
       {U" \f{}", "{} loose 0"},
       {U"\n \f{}", "{} loose 0"},
       {U"\n\t\f \n{}", "{} loose 0"},
-      {U"\f {}", "2: a dict at the beginning of a line"},
-      {U"", "0: a dict at the beginning of a line"},
-      {U"\n", "1: a dict at the beginning of a line"},
-      {U"# c", "3: a dict at the beginning of a line"},
-      {U" ", "1: a dict at the beginning of a line"},
+      {U"\f {}", "2: a dict at the start of a line"},
+      {U"", "0: a dict at the start of a line"},
+      {U"\n", "1: a dict at the start of a line"},
+      {U"# c", "3: a dict at the start of a line"},
+      {U" ", "1: a dict at the start of a line"},
       {U"\\\n{}", "{} loose 0"},
       {U"\\\r\n{}", "{} loose 0"},
-      {U"\\\n {}", "3: a dict at the beginning of a line"},
+      {U"\\\n {}", "3: a dict at the start of a line"},
       {U"\\\n", "0: a string, a number, True, False, a tuple, a list or a dict"},
       {U"\\", "0: a string, a number, True, False, a tuple, a list or a dict"},
       {U"\\x", "0: a string, a number, True, False, a tuple, a list or a dict"},
@@ -123,37 +123,37 @@ TEST(LiteralTest, AfterTheDict) {
       {U"{} # c", "{} loose 3"},
       {U"{}\n\n", "{} loose 2"},
       {U"{}\n \n", "{} loose 2"},
-      {U"{}\n \n ", "6: nothing but spaces after the dict"},
-      {U"{}\n ", "4: nothing but spaces after the dict"},
+      {U"{}\n \n ", "6: only spaces after the dict"},
+      {U"{}\n ", "4: only spaces after the dict"},
       {U"{}\n  # c", "{} loose 2"},
       {U"{}\n  # c\n", "{} loose 2"},
-      {U"{}\n\\\n", "3: nothing but spaces after the dict"},
-      {U"{} \\\n", "3: nothing but spaces after the dict"},
+      {U"{}\n\\\n", "3: only spaces after the dict"},
+      {U"{} \\\n", "3: only spaces after the dict"},
       {U"{} \\\n\n", "{} loose 3"},
-      {U"{}\\", "2: nothing but spaces after the dict"},
-      {U"{} \\", "3: nothing but spaces after the dict"},
-      {U"{} \\x", "3: nothing but spaces after the dict"},
+      {U"{}\\", "2: only spaces after the dict"},
+      {U"{} \\", "3: only spaces after the dict"},
+      {U"{} \\x", "3: only spaces after the dict"},
       {U"{}\\\n ", "{} loose 2"},
       {U"{}\r\n", "{} loose 2"},
       {U"{}\r", "{} loose 2"},
       {U"{}\r \r", "{} loose 2"},
-      {U"{}\r ", "4: nothing but spaces after the dict"},
-      {U"{} x", "3: nothing but spaces after the dict"},
-      {U"{}{}", "2: nothing but spaces after the dict"},
+      {U"{}\r ", "4: only spaces after the dict"},
+      {U"{} x", "3: only spaces after the dict"},
+      {U"{}{}", "2: only spaces after the dict"},
       {U"{}\n#x", "{} loose 2"},
       {U"{}\n\f", "{} loose 2"},
       {U"{}\n \f", "{} loose 2"},
-      {U"{}\n\fx", "4: nothing but spaces after the dict"},
+      {U"{}\n\fx", "4: only spaces after the dict"},
       {U"{}\\\n#x", "{} loose 2"},
       {U"{}\\\n#x\n", "{} loose 2"},
-      {U"{}\n \\\n", "4: nothing but spaces after the dict"},
+      {U"{}\n \\\n", "4: only spaces after the dict"},
       {U"{}\n \\\n\n", "{} loose 2"},
       {U"{}\\\n\\\n\n", "{} loose 2"},
       {U"{}\\\n  \n", "{} loose 2"},
-      {U"{}\n{}", "3: nothing but spaces after the dict"},
-      {U"{}\n x", "4: nothing but spaces after the dict"},
-      {U"{};", "2: nothing but spaces after the dict"},
-      {U"{}\n;", "3: nothing but spaces after the dict"},
+      {U"{}\n{}", "3: only spaces after the dict"},
+      {U"{}\n x", "4: only spaces after the dict"},
+      {U"{};", "2: only spaces after the dict"},
+      {U"{}\n;", "3: only spaces after the dict"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
@@ -374,8 +374,8 @@ TEST(LiteralTest, Escapes) {
       {U"{1: '\\uD800'}", "{1: '<55296>'} loose 5"},
       {U"{1: '\\U00000041'}", "{1: 'A'} loose 5"},
       {U"{1: '\\U0010FFFF'}", "{1: '<1114111>'} loose 5"},
-      {U"{1: '\\U00110000'}", "15: a code point of Unicode"},
-      {U"{1: '\\UFFFFFFFF'}", "15: a code point of Unicode"},
+      {U"{1: '\\U00110000'}", "15: a Unicode code point"},
+      {U"{1: '\\UFFFFFFFF'}", "15: a Unicode code point"},
       {U"{1: '\\U0000004'}", "14: a hexadecimal digit"},
       {U"{1: '\\0'}", "{1: '<0>'} loose 5"},
       {U"{1: '\\1'}", "{1: '<1>'} loose 5"},
@@ -623,12 +623,12 @@ TEST(LiteralTest, TheTextEnds) {
       {U"u", "0: a string, a number, True, False or None"},
       {U"'a' ", "'a' loose 0"},
       {U"['a'\n", "5: the rest of the header"},
-      {U"'a'u", "3: nothing but spaces after the dict"},
+      {U"'a'u", "3: only spaces after the dict"},
       {U"1e+", "1: the end of the number"},
       {U"L", "0: a string, a number, True, False or None"},
       {U"1L", "1: the end of the number"},
       {U"0_", "2: a digit"},
-      {U"'a'\\", "3: nothing but spaces after the dict"},
+      {U"'a'\\", "3: only spaces after the dict"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
@@ -688,16 +688,16 @@ TEST(LiteralTest, TheEndInPython2) {
       {U"{}\n ", "{} loose 2"},
       {U"{}\n \n ", "{} loose 2"},
       {U"{}\n\t", "{} loose 2"},
-      {U"{}\r ", "4: nothing but spaces after the dict"},
-      {U"{}\n\\\n", "3: nothing but spaces after the dict"},
-      {U"{}\n \\\n", "4: nothing but spaces after the dict"},
-      {U"{}\n x", "4: nothing but spaces after the dict"},
+      {U"{}\r ", "4: only spaces after the dict"},
+      {U"{}\n\\\n", "3: only spaces after the dict"},
+      {U"{}\n \\\n", "4: only spaces after the dict"},
+      {U"{}\n x", "4: only spaces after the dict"},
       {U"2L", "2 loose 0 L 1"},
       {U"2 L", "2 loose 0 L 2"},
       {U"2 ", "2 loose 0"},
       {U"{}\n # c\n  ", "{} loose 2"},
       {U" {}", "{} loose 0"},
-      {U"\n {}", "2: a dict at the beginning of a line"},
+      {U"\n {}", "2: a dict at the start of a line"},
       {U"{}  \t", "{} loose 4"},
   };
   for (const Case& each : cases) ExpectRead(each, true);
@@ -709,8 +709,8 @@ TEST(LiteralTest, NoNumbersOfPython2) {
       {U"{1: 2L}", "5: the end of the number"},
       {U"{1: 2 L}", "6: a comma or the closing bracket"},
       {U"{1: 0x1L}", "7: the end of the number"},
-      {U"{}\n ", "4: nothing but spaces after the dict"},
-      {U"{}\r ", "4: nothing but spaces after the dict"},
+      {U"{}\n ", "4: only spaces after the dict"},
+      {U"{}\r ", "4: only spaces after the dict"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
@@ -728,7 +728,7 @@ TEST(LiteralTest, OutsideOfBrackets) {
 // Literals that Python reads and this parser refuses: sets, bytes, named characters, sums, a sign before brackets.
 TEST(LiteralTest, WhatPythonReadsAndNoHeaderNeeds) {
   const Case cases[] = {
-      {U"{},", "2: nothing but spaces after the dict"},
+      {U"{},", "2: only spaces after the dict"},
       {U"{'a'}", "4: a colon after the key"},
       {U"{'a',}", "4: a colon after the key"},
       {U"{1: ...}", "4: a string, a number, True, False, a tuple, a list or a dict"},
@@ -737,15 +737,15 @@ TEST(LiteralTest, WhatPythonReadsAndNoHeaderNeeds) {
       {U"{1: b'a'}", "4: a string, a number, True, False or None"},
       {U"{1: '\\N{DIGIT ONE}'}", "5: an escape other than \\N"},
       {U"- 1", "1: a number after the sign"},
-      {U"'a' 'b'", "4: nothing but spaces after the dict"},
+      {U"'a' 'b'", "4: only spaces after the dict"},
   };
   for (const Case& each : cases) ExpectRead(each);
 }
 
 TEST(LiteralTest, NoNulAnywhere) {
-  ExpectRead({U"{}\0"sv, "2: no NUL"});
-  ExpectRead({U"{}  # \0\0"sv, "6: no NUL"});
-  ExpectRead({U"\0{}"sv, "0: no NUL"});
+  ExpectRead({U"{}\0"sv, "2: a character other than NUL"});
+  ExpectRead({U"{}  # \0\0"sv, "6: a character other than NUL"});
+  ExpectRead({U"\0{}"sv, "0: a character other than NUL"});
 }
 
 // As CPython's tokenizer counts them.
@@ -754,7 +754,7 @@ TEST(LiteralTest, BracketsWithinBrackets) {
     return std::u32string(depth, U'[') + std::u32string(depth, U']');
   };
   EXPECT_TRUE(ParseLiteral(nested(200), false));
-  EXPECT_EQ(Read(nested(201)), "200: fewer brackets within each other");
+  EXPECT_EQ(Read(nested(201)), "200: less nesting");
   // Closed brackets no longer count.
   EXPECT_TRUE(ParseLiteral(U"[" + nested(199) + U", " + nested(199) + U"]", false));
 }
@@ -763,7 +763,7 @@ TEST(LiteralTest, BracketsWithinBrackets) {
 TEST(LiteralTest, DigitsOfANumber) {
   const std::u32string nines(4300, U'9');
   EXPECT_EQ(Read(U"{1: " + nines + U"}"), "{1: 18446744073709551615}");
-  EXPECT_EQ(Read(U"{1: " + nines + U"9}"), "4305: fewer digits");
+  EXPECT_EQ(Read(U"{1: " + nines + U"9}"), "4305: a shorter number");
   // Other bases have no such limit.
   EXPECT_EQ(Read(U"{1: 0x" + nines + U"9}"), "{1: 18446744073709551615} loose 4");
 }
