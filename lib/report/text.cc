@@ -116,19 +116,20 @@ void TextReport::AppendLine(std::string_view label, std::string_view text) {
   if (text.empty()) return;
   out_.append(kIndent).append(label);
   std::size_t column = kIndent.size() + label.size();
-  while (!text.empty()) {
+  const std::size_t width = options_.width > 2 * kIndent.size() ? options_.width : SIZE_MAX;
+  while (true) {
     const std::size_t end = std::min(text.find(' '), text.size());
-    const std::size_t word = end + (column == kIndent.size() ? 0 : 1);
-    if (options_.width > 2 * kIndent.size() && column + word > options_.width) {
+    out_.append(text.substr(0, end));
+    column += end;
+    if (end == text.size()) break;
+    text.remove_prefix(end + 1);
+    if (column + 1 + std::min(text.find(' '), text.size()) > width) {
       (out_ += '\n') += kIndent;
       column = kIndent.size();
-    } else if (out_.back() != ' ') {
+    } else {
       out_ += ' ';
       ++column;
     }
-    out_.append(text.substr(0, end));
-    column += end;
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   out_ += '\n';
 }
@@ -147,11 +148,13 @@ void TextReport::AppendFinding(const Finding& finding) {
   out_ += '\n';
 }
 
-// What tells this finding from others of its rule.
+// The name that distinguishes this finding from others of its rule; in quotes if it could be taken for several.
 void TextReport::AppendLabel(std::string& out, const Finding& finding) const {
   const std::string_view message = Info(finding.rule).message;
   if (message.contains("{text}")) {
-    AppendEscaped(out, report_.FoundText(finding), internal::kShownText);
+    const std::string_view text = report_.FoundText(finding);
+    if (text.find_first_of(" ,;\"") != text.npos) return internal::AppendSubject(out, text);
+    AppendEscaped(out, text, internal::kShownText);
   } else if (message.contains("{subject}")) {
     internal::AppendSubject(out, report_.Subject(finding));
   }

@@ -28,7 +28,9 @@ class TextWriter final : public ReportWriter {
     if (run_.quiet && (accepted || (other && !extras.named))) return {};
     if (extras.named || run_.text.verbose) return Text(path, report, other && extras.named);
     if (other) return {};
-    if (!accepted || !report.findings().empty()) return Text(path, report, false);
+    const bool quiet = std::ranges::all_of(
+        report.findings(), [](const Finding& each) { return each.severity == Severity::kNote; });
+    if (!accepted || !quiet) return Text(path, report, false);
     if (++held_count_ <= kFew) held_ += Text(path, report, false);
     return {};
   }
@@ -66,7 +68,7 @@ class TextWriter final : public ReportWriter {
     add(totals[Verdict::kUndecided], "undecided");
     add(totals[FileClass::kModel], "unsupported");
     add(totals[FileClass::kNotFetched], "not fetched");
-    add(totals[FileClass::kOther], "not models");
+    add(totals[FileClass::kOther], "other");
     return line + "\n";
   }
 

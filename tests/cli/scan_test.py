@@ -137,7 +137,7 @@ class Verdicts(Case):
         self.assertEqual(sum(line.startswith("accepted ") for line in lines), 20)
         self.assertNotIn("notes.txt", text)
         self.assertEqual(text.count(" why: "), 1)  # of both files
-        self.assertEqual(lines[-2:], ["23 files: 20 accepted, 2 rejected, 1 not models",
+        self.assertEqual(lines[-2:], ["23 files: 20 accepted, 2 rejected, 1 other",
                                       "    rejected            2  safetensors/offsets-overlap"])
         self.put("a20.safetensors")
         text = self.run_command("scan", self.dir, code=REJECTED).stdout.decode()

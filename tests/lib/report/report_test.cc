@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lib/base/utf8.h"
 #include "lib/json/writer.h"
@@ -293,6 +295,22 @@ TEST(RenderText, GathersFindingsOfARule) {
   EXPECT_EQ(count(verbose, " why: "), 2U);
 }
 
+// A name that could be taken for two is in quotes, and keeps its spaces.
+TEST(RenderText, GathersNamesThatLookLikeSeveral) {
+  ReportBuilder builder({}, "pickle");
+  for (const std::string_view name : {"a.b", "c.d; e.f  at byte 9"}) {
+    builder.Add(Rule::kPickleGlobalOutside, 5, {.found_text = name});
+  }
+  EXPECT_THAT(RenderText("x", builder.Finish()),
+              HasSubstr("also: \"c.d; e.f  at byte 9\" at byte 5\n"));
+  ReportBuilder subjects({}, "safetensors");
+  for (const std::string_view name : {"a", "b", "c\n"}) {
+    subjects.Add(Rule::kStOffsetsOverlap, 7, {.found = 1, .allowed = 2, .subject = name});
+  }
+  EXPECT_THAT(RenderText("x", subjects.Finish()),
+              HasSubstr("also: \"b\" at byte 7; \"c\\n\" at byte 7\n"));
+}
+
 // Where names do not differ, the places do.
 TEST(RenderText, GathersPlaces) {
   ReportBuilder builder({}, "pickle");
@@ -330,6 +348,23 @@ TEST(RenderText, WrapsAtWords) {
   for (std::string* each : {&once, &whole})
     std::erase_if(*each, [](char c) { return c == ' ' || c == '\n'; });
   EXPECT_EQ(once, whole);
+}
+
+TEST(RenderText, PlacesOnlyWhereThereIsOne) {
+  EXPECT_THAT(RenderText("x", With(Rule::kIoReadFailed, {.found = 5}, 7)),
+              HasSubstr("io/read-failed at byte 7: "));
+  ReportBuilder builder({}, "unknown");
+  builder.Add(Rule::kIoOpenFailed, 0, {.found = 2});
+  builder.Add(Rule::kStHeaderStart, 0, {.found = 2});
+  const std::string text = RenderText("x", builder.Finish());
+  EXPECT_THAT(text, HasSubstr("io/open-failed: "));
+  EXPECT_THAT(text, HasSubstr("safetensors/header-start at byte 0: "));
+}
+
+TEST(RenderText, NamesTheReferencesError) {
+  const Report report =
+      safetensors::CheckBytes(std::as_bytes(std::span("x", 1)), {.profile = Profile::kReference});
+  EXPECT_THAT(RenderText("x", report), HasSubstr("the reference fails with HeaderTooSmall\n"));
 }
 
 TEST(RenderText, CountsWhatWasDropped) {
@@ -411,6 +446,74 @@ TEST(ReportFormats, EachKeepsNothingOfAnotherRun) {
     const std::string none = WriteAll(format, {}, {});
     EXPECT_TRUE(none.empty() || none.ends_with("[\n]}\n")) << format.name << none;
   }
+}
+
+// A run of the text format: files of these bytes and names, found in a folder unless their name begins with '!'.
+std::string TextOf(const internal::ReportRun& run,
+                   std::span<const std::pair<std::string, std::string>> files) {
+  const std::unique_ptr<internal::ReportWriter> writer = internal::ReportFormats().front().make();
+  internal::ReportTotals totals;
+  std::string out = writer->Begin(run);
+  for (const auto& [name, bytes] : files) {
+    MemorySource source(std::as_bytes(std::span(bytes)));
+    const Report report = Scan(source, name);
+    totals.Add(report);
+    out += writer->Add(name, report, {.named = name.starts_with('!')});
+  }
+  return out + writer->End(totals);
+}
+
+TEST(TextWriter, ShowsWhatNeedsAttention) {
+  using Files = std::vector<std::pair<std::string, std::string>>;
+  const std::string good("\2\0\0\0\0\0\0\0{}", 10);
+  const std::string pickle = "\x80\2}.";
+  const Files one = {{"a.pkl", pickle}};
+  EXPECT_EQ(TextOf({}, one), "accepted     a.pkl\n");
+  EXPECT_EQ(TextOf({.quiet = true}, one), "");
+  // What is not accepted first, then what is, then the counts. Of text nothing, unless it was named.
+  Files files = {{"a.pkl", pickle},
+                 {"b.pt", "\x80\2cos\nsystem\n."},
+                 {"c.txt", "hello"},
+                 {"d.gguf", "GGUF"},
+                 {"!e.txt", "hello"},
+                 {"f.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}};
+  const std::string text = TextOf({}, files);
+  EXPECT_TRUE(text.starts_with("rejected     b.pt\n")) << text;
+  EXPECT_THAT(text, HasSubstr("unsupported  d.gguf  (gguf, model)\n"));
+  EXPECT_THAT(text, HasSubstr("unsupported  !e.txt  (text, other)\n    note "));
+  EXPECT_THAT(text, Not(HasSubstr("c.txt")));
+  EXPECT_THAT(text, HasSubstr("accepted     a.pkl\n6 files: 1 accepted, 1 rejected, 1 unsupported, "
+                              "1 not fetched, 2 other\n"
+                              "    rejected            1  pickle/global-outside\n"
+                              "    unsupported         1  gguf\n"
+                              "    unsupported         1  git-lfs-pointer\n"));
+  EXPECT_THAT(TextOf({.text = {.verbose = true}}, files), HasSubstr("c.txt"));
+  const std::string quiet = TextOf({.quiet = true}, files);
+  EXPECT_THAT(quiet, Not(HasSubstr("a.pkl")));
+  EXPECT_THAT(quiet, HasSubstr("6 files: "));
+  EXPECT_EQ(TextOf({.quiet = true}, Files{{"a.pkl", pickle}, {"c.txt", "hello"}}), "");
+}
+
+TEST(TextWriter, ListsWhatIsAcceptedIfThatIsFew) {
+  std::vector<std::pair<std::string, std::string>> files(20, {"a.pkl", "\x80\2}."});
+  const std::string few = TextOf({}, files);
+  EXPECT_EQ(std::ranges::count(few, '\n'), 21);
+  files.emplace_back("b.pkl", "\x80\2}.");
+  EXPECT_EQ(TextOf({}, files),
+            "accepted     21 files in folders (-v lists them)\n21 files: 21 accepted\n");
+  files.emplace_back("!c.pkl", "\x80\2}.");
+  EXPECT_TRUE(TextOf({}, files).starts_with("accepted     !c.pkl\n"));
+  // One with a warning needs attention.
+  files.emplace_back("d.gguf", "\x80\2}.");
+  EXPECT_THAT(TextOf({}, files), HasSubstr("accepted     d.gguf\n    warning  scan/suffix: "));
+}
+
+// Each rule is explained where it comes up first.
+TEST(TextWriter, ExplainsOnce) {
+  const std::vector<std::pair<std::string, std::string>> files(3, {"b.pt", "\x80\2cos\nsystem\n."});
+  const std::string text = TextOf({}, files);
+  EXPECT_EQ(text.find(" why: "), text.rfind(" why: "));
+  EXPECT_NE(text.find(" why: "), text.npos);
 }
 
 TEST(ReportTotals, CountByVerdictAndClass) {
