@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "lib/formats/registry.h"
 #include "lib/source/store.h"
 #include "python/src/arguments.h"
 #include "python/src/file_object.h"
 #include "python/src/interrupt.h"
 #include "python/src/report.h"
+#include "tensorgate/formats.h"
 #include "tensorgate/scan.h"
 #include "tensorgate/shards.h"
 
@@ -227,8 +227,8 @@ void BindCheck(nb::module_& module) {
       "formats",
       [] {
         nb::dict parsed;
-        for (const internal::Format& format : internal::Formats()) {
-          parsed[nb::str(format.name.data(), format.name.size())] = format.examine != nullptr;
+        for (const FormatInfo& format : AllFormats()) {
+          parsed[nb::str(format.name.data(), format.name.size())] = format.is_proven;
         }
         return parsed;
       },

@@ -60,7 +60,10 @@ Report Check(Source& source, const CheckOptions& options) {
 }
 
 bool EndedOutside(Rule rule) {
-  if (rule == Rule::kPickleGlobalOutside) return true;
+  if (rule == Rule::kPickleGlobalOutside || rule == Rule::kPickleProtoMissing ||
+      rule == Rule::kPickleProtoVersion) {
+    return true;
+  }
   for (const auto use : {pickle::Use::kOutside, pickle::Use::kText, pickle::Use::kCall,
                          pickle::Use::kStackGlobal, pickle::Use::kExtension}) {
     if (rule == pickle::RefusedBy(use)) return true;
@@ -81,13 +84,16 @@ void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
                  .found_text = fact.text});
   }
   const TrustList& trusted = builder.options().trusted;
-  if (outcome.complete || !EndedOutside(outcome.facts.back().rule)) return;
+  if (outcome.complete) return;
+  const Rule ended = outcome.facts.back().rule;
+  if (!EndedOutside(ended)) return;
   pickle::Decoder decoder(bytes, outcome.begin);
   pickle::GlobalFinder survey;
   tensorgate::internal::Pace pace(kPace);
   for (pickle::Event event; decoder.Next(event) && event.op != pickle::Op::kStop;) {
     if (pace.Due() && builder.Ended()) return;
-    const bool stated = event.offset <= outcome.end;
+    // Without PROTO the first opcode itself may name something.
+    const bool stated = event.offset <= outcome.end && ended != Rule::kPickleProtoMissing;
     if (!survey.Add(event) || stated) continue;
     const pickle::NamedGlobal& global = survey.global();
     if (global.known && (FindGlobal(global.module, global.name) ||

@@ -11,8 +11,8 @@
 namespace tensorgate::torch::internal {
 
 /// Reports what a machine found in `bytes`, with offsets relative to `base`. If it stopped at a
-/// name or opcode outside the format, every other such name is reported as well: a user who wants
-/// to save the file again must know all of them.
+/// name or opcode outside the format, or at a protocol that torch.save does not write, every other
+/// such name is reported as well: whoever is refused must know what the file would call.
 void AddFacts(ReportBuilder& builder, const pickle::Outcome& outcome,
               std::span<const std::byte> bytes, std::uint64_t base);
 

@@ -78,6 +78,9 @@ TEST(TrustTest, EveryNameOutsideIsReported) {
   EXPECT_EQ(Outside("\x80\2" + names, options), "2 a.b, 55 c.d, 63 a computed name, 64 e.f, ");
   EXPECT_EQ(Outside("\x80\2S'a'\n" + names, options),
             "7 a.b, 60 c.d, 68 a computed name, 69 e.f, ");
+  // Of any protocol: "the protocol is 4" by itself is advice that makes people load the file.
+  EXPECT_EQ(Outside("\x80\4" + names, options), "2 a.b, 55 c.d, 63 a computed name, 64 e.f, ");
+  EXPECT_EQ(Outside(names, options), "0 a.b, 53 c.d, 61 a computed name, 62 e.f, ");
   // If the run ended for another reason, or at its STOP, later names are not reported.
   EXPECT_EQ(Outside("\x80\2h\7" + names, options), "");
   EXPECT_EQ(Outside("\x80\2N." + names, options), "");
