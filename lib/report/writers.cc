@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -76,8 +77,8 @@ class TextWriter final : public ReportWriter {
   static std::string Reasons(const ReportTotals& totals) {
     std::vector<std::pair<std::pair<Verdict, std::string_view>, std::uint64_t>> reasons(
         totals.reasons.begin(), totals.reasons.end());
-    std::ranges::stable_sort(reasons, [](const auto& a, const auto& b) {
-      return a.first.first != b.first.first ? a.first.first < b.first.first : a.second > b.second;
+    std::ranges::sort(reasons, {}, [](const auto& each) {
+      return std::tuple(each.first.first, ~each.second, each.first.second);
     });
     std::string text;
     for (const auto& [reason, count] : reasons) {
