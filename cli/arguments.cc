@@ -60,8 +60,9 @@ std::optional<std::string> CompleteArguments(std::span<const CommandWords> comma
     if (!arguments.empty() && FindCommand(commands, arguments.front()) == nullptr)
       arguments.clear();
     arguments.emplace_back("--help");
-  } else if (FindCommand(commands, first) == nullptr && (first == "-" || !first.starts_with('-'))) {
-    if (!IsPath(first)) {
+  } else if (FindCommand(commands, first) == nullptr && first != "-h" && first != "--help" &&
+             first != "-V" && first != "--version") {
+    if (!first.starts_with('-') && !IsPath(first)) {
       std::vector<std::string> names;
       for (const CommandWords& command : commands) names.push_back(command.name);
       const std::string nearest = Nearest(first, names);
@@ -81,7 +82,10 @@ std::string UnknownArgument(std::span<const CommandWords> commands,
   for (const std::string& argument : arguments) {
     const std::string name = argument.substr(0, argument.find('='));
     const bool is_known = std::ranges::find(known, name) != known.end();
-    if (!name.starts_with("--") || is_known) continue;
+    const bool is_option = name.size() > 1 && name.starts_with('-');
+    if (!is_option || is_known) continue;
+    // Several letters after one dash, a value after a letter, and numbers are for the parser to refuse.
+    if (!name.starts_with("--") && name.size() != 2) continue;
     const std::string nearest = Nearest(name, known);
     if (nearest.empty()) return fmt::format("there is no option {}", name);
     return fmt::format("there is no option {}; did you mean {}?", name, nearest);

@@ -20,7 +20,7 @@ struct CommandWords {
 /// The subcommand of this name; null if there is none.
 const CommandWords* FindCommand(std::span<const CommandWords> commands, std::string_view name);
 
-/// Puts `scan` before a file or folder, and turns `help COMMAND` into `COMMAND --help`. Decides by the first of
+/// Puts `scan` before a file, folder or option of scan, and turns `help COMMAND` into `COMMAND --help`. Decides by the first of
 /// `arguments`, which must not be empty; returns an error message if it is neither a command nor a path.
 std::optional<std::string> CompleteArguments(std::span<const CommandWords> commands,
                                              std::vector<std::string>& arguments);

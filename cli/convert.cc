@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/table.h"
 #include "tensorgate/convert.h"
 #include "tensorgate/render.h"
 
@@ -41,22 +42,24 @@ int RunConvert(const Options& options) {
   if (!options.select.empty()) convert.select = options.select;
   const auto converted = Convert(options.paths[0], options.paths[1], convert);
   if (!converted) return Refuse(options, converted.error());
-  const std::string shards = converted->shards == 0
-                                 ? std::string()
-                                 : fmt::format("{} shards, ", GroupDigits(converted->shards));
+  const std::string shards =
+      converted->shards == 0 ? std::string() : Counted(converted->shards, "shard", "shards") + ", ";
   std::string text = fmt::format(
-      "{}  {}  ({}{} tensors, {} bytes{})\n", options.dry_run ? "would write" : "written",
-      EscapeForText(converted->path), shards, GroupDigits(converted->tensors),
-      GroupDigits(converted->bytes), options.verify && !options.dry_run ? ", verified" : "");
+      "{}  {}  ({}{}, {}{})\n", options.dry_run ? "would write" : "written",
+      EscapeForText(converted->path), shards, Counted(converted->tensors, "tensor", "tensors"),
+      Counted(converted->bytes, "byte", "bytes"),
+      options.verify && !options.dry_run ? ", verified" : "");
   if (!converted->selected.empty()) {
-    text += fmt::format("    only what is under {}; {} tensors left out\n",
-                        EscapeForText(converted->selected, 200), converted->left_out);
+    text += fmt::format("    only what is under {}; {} left out\n",
+                        EscapeForText(converted->selected, 200),
+                        Counted(converted->left_out, "tensor", "tensors"));
   }
   if (converted->rearranged != 0) {
-    text += fmt::format("    {} tensors brought into C order\n", converted->rearranged);
+    text += fmt::format("    {} brought into C order\n",
+                        Counted(converted->rearranged, "tensor", "tensors"));
   }
   for (const auto& [kept, removed] : converted->tied) {
-    text += fmt::format("    {} is {} (the metadata say so)\n", EscapeForText(removed, 200),
+    text += fmt::format("    {} is {} (recorded in the metadata)\n", EscapeForText(removed, 200),
                         EscapeForText(kept, 200));
   }
   if (!options.quiet) std::fputs(text.c_str(), stdout);

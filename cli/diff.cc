@@ -10,6 +10,7 @@
 #include "cli/input.h"
 #include "cli/json_document.h"
 #include "cli/output.h"
+#include "cli/table.h"
 #include "lib/base/bytes.h"
 #include "tensorgate/buffer.h"
 #include "tensorgate/digest.h"
@@ -135,8 +136,9 @@ void WriteText(Output& output, const std::vector<Difference>& differences, std::
     output.Write(line + "\n");
   }
   output.Write(differences.empty()
-                   ? fmt::format("same: {} tensors\n", GroupDigits(tensors))
-                   : fmt::format("different: {} differences\n", GroupDigits(differences.size())));
+                   ? "same: " + Counted(tensors, "tensor", "tensors") + "\n"
+                   : "different: " + Counted(differences.size(), "difference", "differences") +
+                         "\n");
 }
 
 void WriteJson(Output& output, const Input& a, const Input& b,

@@ -34,7 +34,8 @@ constexpr const char* kAllCodes =
     "more.";
 constexpr const char* kScanCodes =
     "Exit codes:\n"
-    "  0  every file that was named was accepted, and nothing in the folders was refused\n"
+    "  0  every file that was named was accepted, and in every folder a file was, and none "
+    "refused\n"
     "  1  a file is rejected\n"
     "  2  a file is undecided: unreadable, changed during the scan, or above a limit\n"
     "  3  nothing was accepted, a model file has no parser or was not fetched, or a named file is\n"
@@ -60,7 +61,7 @@ std::optional<std::uint64_t> ParseSize(std::string_view text) {
   }
   if (digits == 0) return std::nullopt;
   std::string_view unit = text.substr(digits);
-  if (unit.empty()) return value;
+  if (unit.empty() || unit == "B") return value;
   const std::size_t power = std::string_view("kMGT").find(unit[0] == 'K' ? 'k' : unit[0]);
   unit.remove_prefix(1);
   const bool binary = unit.starts_with('i');
@@ -416,9 +417,9 @@ void AddSanitize(CLI::App& app, Options& options) {
 void AddSplit(CLI::App& app, Options& options) {
   CLI::App* split = AddWriting(app, options, Options::Command::kSplit, "split",
                                "Split a file into shards with an index");
+  split->preparse_callback([&options](std::size_t) { options.max_shard_bytes = 5'000'000'000; });
   AddSize(*split, "--max-shard-size", options.max_shard_bytes,
-          "Maximum bytes of tensors per shard, such as 5GB")
-      ->required();
+          "Maximum bytes of tensors per shard [5GB]");
 }
 
 void AddMerge(CLI::App& app, Options& options) {
@@ -445,6 +446,7 @@ std::vector<CommandWords> WordsOf(const CLI::App& app) {
     one.positionals = Positionals(*command);
     for (const CLI::Option* option : command->get_options()) {
       for (const std::string& name : option->get_lnames()) one.options.push_back("--" + name);
+      for (const std::string& name : option->get_snames()) one.options.push_back("-" + name);
     }
   }
   return words;
@@ -507,6 +509,8 @@ int ParseArguments(int count, char** given, Options& options) {
   const CommandWords* command = FindCommand(words, arguments.front());
   const auto show_usage = [&](const char* message) {
     if (command == nullptr) return WrongUsage(message, command);
+    const std::string unknown = UnknownArgument(words, arguments, {});
+    if (!unknown.empty()) return WrongUsage(unknown, command);
     return WrongUsage("usage: tensorgate " + command->name + " [OPTIONS]" + command->positionals,
                       command);
   };

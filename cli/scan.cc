@@ -41,13 +41,16 @@ class Scanner {
   Output output_;
   std::unique_ptr<internal::ReportWriter> writer_;
   internal::ReportTotals totals_;
-  bool named_other_ = false;  // a file that was named, or standard input, is not a model
+  bool nothing_accepted_ = false;  // in a folder or file that was named, or in standard input
 };
 
 bool Scanner::Path(const std::string& path) {
   if (path == "-") return StandardInput();
+  const std::uint64_t accepted = totals_[Verdict::kAccepted];
   const WalkOptions walk{options_.check.follow_links, output_.identity()};
-  return Walk(path, walk, [this](FoundFile& file) { return File(file); });
+  const bool goes_on = Walk(path, walk, [this](FoundFile& file) { return File(file); });
+  nothing_accepted_ |= totals_[Verdict::kAccepted] == accepted;
+  return goes_on;
 }
 
 // An index stands for the whole checkpoint; its shards are judged as files as well.
@@ -111,7 +114,7 @@ bool Scanner::FlushesEach() const {
 bool Scanner::Add(const std::string& path, bool named, const Report& report,
                   const std::string& digest) {
   totals_.Add(report);
-  named_other_ |= named && report.file_class() == FileClass::kOther;
+  nothing_accepted_ |= named && report.verdict() != Verdict::kAccepted;
   output_.Write(writer_->Add(path, report, {.json = {.header_sha256 = digest}, .named = named}));
   if (FlushesEach()) output_.Flush();
   return !output_.failed();
@@ -121,7 +124,7 @@ ExitCode Scanner::Code() const {
   if (totals_[Verdict::kUndecided] != 0) return kUndecided;
   if (totals_[Verdict::kRejected] != 0) return kRejected;
   const bool all_known = totals_[FileClass::kModel] == 0 && totals_[FileClass::kNotFetched] == 0;
-  return totals_[Verdict::kAccepted] != 0 && all_known && !named_other_ ? kDone : kUnsupported;
+  return totals_[Verdict::kAccepted] != 0 && all_known && !nothing_accepted_ ? kDone : kUnsupported;
 }
 
 // Says why nothing was accepted, if no line does.

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "lib/base/utf8.h"
+#include "tensorgate/render.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -41,6 +42,10 @@ std::size_t DisplayWidth(std::string_view text) {
     at += std::max<std::size_t>(point.length, 1);
   }
   return width;
+}
+
+std::string Counted(std::uint64_t number, std::string_view one, std::string_view many) {
+  return GroupDigits(number) + " " + std::string(number == 1 ? one : many);
 }
 
 std::string Fit(std::string_view text, std::size_t width, bool right) {

@@ -17,6 +17,7 @@
 #include "cli/json_document.h"
 #include "cli/output.h"
 #include "cli/overwrite.h"
+#include "cli/table.h"
 #include "lib/formats/registry.h"
 #include "lib/sharded/check.h"
 #include "lib/source/new_file.h"
@@ -45,6 +46,9 @@ class RewriteCommand {
   Result<void> Save();
   Result<void> Verify();
   std::vector<std::string> Files() const;
+  bool MergesOverFile() const;
+  std::string Written() const;
+  void FindEarlier();
   bool OverwritesInputs() const;
   int Refuse();
   void AddRepaired(const std::string& path, const Report& report);
@@ -61,8 +65,9 @@ class RewriteCommand {
   // Of sanitize, if the input is an index or its folder: what is written is one, too.
   std::vector<ShardData> shards_;
   std::size_t metadata_entries_ = 0;
-  std::size_t not_copied_ = 0;  // files and folders beside the shards
-  std::size_t left_out_ = 0;    // metadata entries
+  std::set<std::string> earlier_;  // names of files of an earlier set of shards
+  std::size_t not_copied_ = 0;     // files and folders beside the shards
+  std::size_t left_out_ = 0;       // metadata entries
   std::string target_;
   std::uint64_t data_bytes_ = 0;
   struct Refused {
@@ -206,6 +211,41 @@ std::vector<std::string> RewriteCommand::Files() const {
   return files;
 }
 
+// If OUT is forgotten, the last input is taken for it.
+bool RewriteCommand::MergesOverFile() const {
+  std::error_code ignored;
+  if (options_.command != Options::Command::kMerge ||
+      !std::filesystem::is_regular_file(target_, ignored)) {
+    return false;
+  }
+  std::fputs(fmt::format("tensorgate: OUT: {} exists, and merge does not replace a file\n",
+                         EscapeForText(target_))
+                 .c_str(),
+             stderr);
+  return true;
+}
+
+// The file that a loader opens: the index, if there are shards.
+std::string RewriteCommand::Written() const {
+  if (Files().size() < 2) return target_;
+  return target_.substr(0, target_.rfind('/') + 1) +
+         ShardNames(internal::FileNameOf(target_)).Index();
+}
+
+// Files of an earlier set of this name, which saving shards removes or replaces.
+void RewriteCommand::FindEarlier() {
+  if (options_.max_shard_bytes == 0 || !ShardNames::Fits(target_)) return;
+  const std::string folder = target_.substr(0, target_.rfind('/') + 1);
+  const std::string single(internal::FileNameOf(target_));
+  const ShardNames names(single);
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder.empty() ? "." : folder, error), end;
+       !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (name == single || name == names.Index() || names.IsShard(name)) earlier_.insert(name);
+  }
+}
+
 bool RewriteCommand::OverwritesInputs() const {
   std::vector<std::string> read;
   for (const auto& input : inputs_) {
@@ -250,7 +290,7 @@ void RewriteCommand::WriteJson(const std::vector<Reported>& reports, bool writte
   json.BeginArray();
   for (const auto& [path, report] : reports) document.AddReport(*path, *report);
   json.EndArray();
-  json.PathMembers("output", target_);
+  json.PathMembers("output", Written());
   json.Key("written");
   json.Bool(written);
   json.Member("tensors", std::uint64_t{tensors_.size()});
@@ -289,12 +329,18 @@ void RewriteCommand::WriteText() {
     for (const Input::Repaired& shard : input->repaired) AddRepaired(shard.path, shard.report);
   }
   output_.Write(fmt::format(
-      "{}: written: {} tensors, {} bytes of data, {} metadata entries{}\n", EscapeForText(target_),
-      GroupDigits(tensors_.size()), GroupDigits(data_bytes_), GroupDigits(metadata_entries_),
+      "{}: written: {}, {} of data, {}{}\n", EscapeForText(Written()),
+      Counted(tensors_.size(), "tensor", "tensors"), Counted(data_bytes_, "byte", "bytes"),
+      Counted(metadata_entries_, "metadata entry", "metadata entries"),
       left_out_ == 0 ? std::string() : fmt::format(" ({} left out)", GroupDigits(left_out_))));
+  if (!earlier_.empty()) {
+    output_.Write(fmt::format("replaced: {} of an earlier set, such as {}\n",
+                              Counted(earlier_.size(), "file", "files"),
+                              EscapeForText(*earlier_.begin(), 200)));
+  }
   if (not_copied_ != 0) {
-    output_.Write(
-        fmt::format("not copied: {} other files and folders\n", GroupDigits(not_copied_)));
+    output_.Write(fmt::format("not copied: {}\n", Counted(not_copied_, "other file or folder",
+                                                          "other files and folders")));
   }
   if (!content_.empty()) output_.Write("verified: SHA-256 " + content_ + "\n");
 }
@@ -307,10 +353,11 @@ int RewriteCommand::Run() {
     target_ = Target();
     if (!TargetFits()) return kUsage;
   }
-  if (OverwritesInputs()) return kUsage;
+  if (OverwritesInputs() || MergesOverFile()) return kUsage;
   for (const TensorData& tensor : tensors_) {
     data_bytes_ += DataBytes(tensor).value_or(0);
   }
+  FindEarlier();
   const Result<void> saved = Save();
   if (!saved) error_ = saved.error();
   if (saved && options_.verify) {

@@ -109,6 +109,7 @@ void TextReport::AppendSummary() {
     AppendCount(out_, report_.facts()->parameters, "parameter", "parameters");
     out_ += ')';
   }
+  if (report_.profile() == Profile::kReference) out_ += "  by the reference profile";
 }
 
 // Wraps at spaces, if there is a width; all lines are indented.
@@ -192,13 +193,15 @@ void TextReport::AppendBlock(const Block& block, bool explained) {
   } else if (block.findings.size() > 1) {
     AppendFurther(block);
   }
-  if (!explained || block.first().severity == Severity::kNote) return;
+  const bool note = block.first().severity == Severity::kNote;
+  if (!explained || (note && report_.verdict() != Verdict::kUnsupported)) return;
   AppendLine("allowed: ", rule.allowed);
   AppendLine("why: ", rule.why);
   AppendLine("fix: ", rule.fix);
-  std::string anchor = "docs/rules.md#";
-  std::ranges::remove_copy(rule.id, std::back_inserter(anchor), '/');
-  AppendLine("more: ", anchor);
+  std::string more = "tensorgate rules ";
+  more.append(rule.id).append(", docs/rules.md#");
+  std::ranges::remove_copy(rule.id, std::back_inserter(more), '/');
+  AppendLine("more: ", more);
 }
 
 void TextReport::Append(std::string_view path) {
@@ -206,8 +209,12 @@ void TextReport::Append(std::string_view path) {
   AppendEscaped(out_, path);
   AppendSummary();
   out_ += '\n';
-  const std::vector<Block> blocks = BlocksOf(report_, options_.verbose);
-  const Finding* const reason = report_.reason();
+  std::vector<Block> blocks = BlocksOf(report_, options_.verbose);
+  const Finding* const reason = internal::LeadOf(report_);
+  const auto lead = std::ranges::find_if(blocks, [&](const Block& block) {
+    return reason != nullptr && block.first().rule == reason->rule;
+  });
+  if (lead != blocks.end()) std::rotate(blocks.begin(), lead, lead + 1);
   bool left = false;
   for (const Block& block : blocks) {
     const Rule rule = block.first().rule;
@@ -231,6 +238,13 @@ void TextReport::Append(std::string_view path) {
 }
 
 }  // namespace
+
+const Finding* internal::LeadOf(const Report& report) {
+  const Finding* const reason = report.reason();
+  const auto named =
+      std::ranges::find(report.findings(), Rule::kPickleGlobalOutside, &Finding::rule);
+  return reason == nullptr || named == report.findings().end() ? reason : &*named;
+}
 
 bool internal::Explained::Add(Rule rule) {
   rules.resize(AllRules().size());

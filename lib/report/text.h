@@ -10,6 +10,10 @@
 
 namespace tensorgate::internal {
 
+/// The finding that people should read first: a name that the file would call; otherwise the reason. Null if the file is
+/// accepted.
+const Finding* LeadOf(const Report& report);
+
 /// What earlier reports of the same output have explained already.
 struct Explained {
   std::vector<bool> rules;  ///< By the rule's number.

@@ -27,7 +27,8 @@ class TextWriter final : public ReportWriter {
     const bool accepted = report.verdict() == Verdict::kAccepted;
     const bool other = report.file_class() == FileClass::kOther;
     if (run_.quiet && (accepted || (other && !extras.named))) return {};
-    if (extras.named || run_.text.verbose) return Text(path, report, other && extras.named);
+    const bool unsupported = report.verdict() == Verdict::kUnsupported;
+    if (extras.named || run_.text.verbose) return Text(path, report, unsupported && extras.named);
     if (other) return {};
     const bool quiet = std::ranges::all_of(
         report.findings(), [](const Finding& each) { return each.severity == Severity::kNote; });
@@ -44,7 +45,13 @@ class TextWriter final : public ReportWriter {
     if (held_count_ > kFew) {
       text += "accepted     " + GroupDigits(held_count_) + " files in folders (-v lists them)\n";
     }
-    return text + Counts(totals) + Reasons(totals);
+    text += Counts(totals) + Reasons(totals);
+    if (totals[FileClass::kModel] != 0) {
+      text +=
+          "    (unsupported: no parser, so not checked; `tensorgate inspect --globals FILE` finds "
+          "pickles in any file)\n";
+    }
+    return text;
   }
 
  private:
@@ -163,7 +170,7 @@ void ReportTotals::Add(const Report& report) {
   if (report.verdict() == Verdict::kUnsupported) {
     ++classes.at(static_cast<std::size_t>(*report.file_class()));
     if (report.file_class() != FileClass::kOther) ++reasons[{report.verdict(), report.format()}];
-  } else if (const Finding* reason = report.reason()) {
+  } else if (const Finding* reason = LeadOf(report)) {
     ++reasons[{report.verdict(), Info(reason->rule).id}];
   }
 }

@@ -17,7 +17,8 @@ class Arguments(Case):
     def test_a_path_is_scanned(self):
         good, bad = self.put("a.safetensors"), self.put("b.safetensors", OVERLAP)
         for arguments, code in (((good,), ACCEPTED), ((good, bad), REJECTED), ((self.dir,), REJECTED),
-                                ((good, "--format", "jsonl"), ACCEPTED)):
+                                ((good, "--format", "jsonl"), ACCEPTED), (("-q", good), ACCEPTED),
+                                (("--format=jsonl", good), ACCEPTED)):
             with self.subTest(arguments=arguments):
                 self.assertEqual(self.run_command(*arguments, code=code).stdout,
                                  self.run_command("scan", *arguments, code=code).stdout)
@@ -45,6 +46,8 @@ class Arguments(Case):
                 (("scan", "--xyzzyxyzzy", "x"), "there is no option --xyzzyxyzzy\n"),
                 (("scan", "--format", "yaml", "x"), "'yaml' is not one of json|jsonl|text"),
                 (("scan", "--limit-tensors", "many", "x"), "is not a size such as 4096, 64k or 1Gi"),
+                (("inspect", "--trust", "t", "x"), "there is no option --trust"),
+                (("hash", "-q", "x"), "there is no option -q"),
                 (("scan",), "usage: tensorgate scan [OPTIONS] PATH..."),
                 (("merge", "x"), "usage: tensorgate merge [OPTIONS] IN... OUT"),
                 (("convert", "x"), "usage: tensorgate convert [OPTIONS] IN OUT"),

@@ -117,7 +117,18 @@ class Table(Case):
                 if command[0] == "convert":
                     continue
                 with self.subTest(command=command[:3], kind=name):
+                    self.target.unlink(missing_ok=True)  # merge does not replace a file
                     self.run_command(*command, "--output", self.dir / "no" / "folder", code=UNDECIDED)
+
+    def test_each_folder_has_a_model(self):
+        """A gate that names two folders does not pass because one of them has a model."""
+        good, empty = self.put("good/a.safetensors"), self.dir / "empty"
+        empty.mkdir()
+        self.put("text/README.md", b"hello")
+        self.run_command("scan", good.parent, code=DONE)
+        for other in (empty, self.dir / "text"):
+            for paths in ((good.parent, other), (other, good), (good, other)):
+                self.run_command("scan", *paths, code=UNSUPPORTED)
 
     def test_folders(self):
         folder = self.put("shards/model.safetensors.index.json", json.dumps(

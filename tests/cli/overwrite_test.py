@@ -157,6 +157,7 @@ class Overwrite(Case):
                         self.refused(*command, "--output", output)
         self.refused("sanitize", INDEX, ".", cwd=folder)
         self.refused("merge", *shards, shards[1])
+        self.refused("merge", *shards)  # OUT was forgotten
         # A file next to them is not overwritten.
         self.run_command("merge", folder, folder / "one.safetensors", code=ACCEPTED)
         self.run_command("hash", folder, "--output", folder / "hash.txt", code=ACCEPTED)

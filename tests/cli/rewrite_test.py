@@ -249,6 +249,13 @@ class Shards(Case):
             "e": shards[2].name})
         self.assertEqual(sorted(os.listdir(self.dir / "shards")),
                          sorted([shard.name for shard in shards] + ["model.safetensors.index.json"]))
+        # What a loader opens is named, and what was replaced is not silent.
+        self.assertIn(b"model.safetensors.index.json: written: 5 tensors, 40 bytes of data, 1 metadata entry\n", text)
+        self.assertNotIn(b"replaced", text)
+        text = self.run_command("split", path, out, "--max-shard-size", "16", code=ACCEPTED).stdout
+        self.assertIn(b"replaced: 4 files of an earlier set, such as model-00001-of-00003.safetensors\n", text)
+        told = json.loads(self.run_command("split", "--format", "json", path, out, "--max-shard-size", "16").stdout)
+        self.assertEqual(told["output"], str(self.dir / "shards" / "model.safetensors.index.json"))
         merged = self.dir / "merged.safetensors"
         self.run_command("merge", *shards, merged, code=ACCEPTED)
         self.run_command("diff", "--metadata", path, merged, code=0)
@@ -265,6 +272,7 @@ class Shards(Case):
     def test_usage(self):
         path = self.put("in.safetensors")
         self.run_command("split", path, path, code=USAGE)
+        self.run_command("split", path, self.dir / "default", code=ACCEPTED)  # 5GB
         self.run_command("split", path, path, "--max-shard-size", "0", code=USAGE)
         self.run_command("split", path, self.dir / "x.bin", "--max-shard-size", "5", code=USAGE)
         self.run_command("merge", path, code=USAGE)
