@@ -173,8 +173,8 @@ def of_shell(text):
     return "".join(parts)
 
 
-RECIPE = re.compile(r"""(?P<about>(?:about|unsure):[^\n]*)|(?P<comment>\#[^\n]*(?:\n[ \t]*\#[^\n]*)*)
-      | (?P<string>`[^`\n]*`|"(?:[^"\\\n]|\\.)*")|(?P<code>[^\#`"\n]+|.)""", re.DOTALL | re.VERBOSE)
+RECIPE = re.compile(r"""(?P<about>^(?:about|unsure):[^\n]*)|(?P<comment>\#[^\n]*(?:\n[ \t]*\#[^\n]*)*)
+      | (?P<string>`[^`\n]*`|"(?:[^"\\\n]|\\.)*")|(?P<code>[^\#`"\n]+|.)""", re.DOTALL | re.MULTILINE | re.VERBOSE)
 
 
 def of_recipe(text):
@@ -219,10 +219,12 @@ PATTERNS = [(entry, compiled(entry.pattern), compiled(entry.unless or "(?!)")) f
 
 def findings(name, text):
     """(line, the words found, entry) of each use of a word of the glossary."""
-    read = prose(name, text)
+    read = re.sub(r"\x01[\x01 ]*\x01", "\x01", prose(name, text))  # most of a source file is code: only its lines count
     for entry, pattern, unless in PATTERNS:
-        right = [found.span() for found in unless.finditer(read)]
+        right = None
         for found in pattern.finditer(read):
+            if right is None:
+                right = [each.span() for each in unless.finditer(read)]
             if not any(begin < found.end() and found.start() < end for begin, end in right):
                 yield read.count("\n", 0, found.start()) + 1, " ".join(found.group().split()), entry
 
