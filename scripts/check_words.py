@@ -16,7 +16,7 @@ import tokenize
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# What people read, of each file only the prose. docs/rules.md is generated from rules/*.def; this script and its test name the words to find them.
+# What people read. docs/rules.md is generated from rules/*.def; this script and its test name the words to find them.
 READ = ["*.md", "*.def", "lib/*.h", "lib/*.cc", "lib/*.c", "cli/*.h", "cli/*.cc", "python/*.h", "python/*.cc", "python/*.py",
         "python/*.pyi", "scripts/*", "corpus/*.recipe", "corpus/*.inc", "corpus/*.py", "tests/*.h", "tests/*.cc", "tests/*.c",
         "tests/*.py", "tests/*.rs", "fuzz/*.h", "fuzz/*.cc", "fuzz/*.py", "fuzz/*.rs", "bench/*.h", "bench/*.cc", "bench/*.py",
