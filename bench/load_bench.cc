@@ -80,7 +80,7 @@ void MakeBig(const std::string& path) {
   if (!file.flush()) Die("writing");
 }
 
-// Tensors of 4 MB, only the third of which is read. The rest is a hole.
+// Tensors of 4 MB. Only the third is read; all data is a hole.
 void MakeSparse(const std::string& path, std::size_t tensors) {
   std::string entries;
   constexpr std::uint64_t kSize = 4 * 1'000'000;

@@ -1,4 +1,4 @@
-"""What people type before they have read the help: no command, a file alone, misspelled words."""
+"""What people type before they have read the help: no command, only a file, misspelled words."""
 
 import unittest
 

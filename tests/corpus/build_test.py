@@ -14,7 +14,7 @@ TENSORGATE_RULE(kA, .id = "safetensors/a",
     .strict = Level::kError, .reference = Level::kError,
     .subject = "file", .reference_error = "InvalidOffset",
     .why =
-        "A row (with \\"quotes\\") goes on "
+        "A row (with \\"quotes\\") continues "
         "until its end.")
 TENSORGATE_RULE(kB, .id = "safetensors/b", .strict = Level::kWarning, .reference = Level::kWarning)
 """

@@ -82,7 +82,7 @@ HEADS = [
     ("verdict: accepted\n---\n", 1, "expected a line 'about: ...'"),
     ("about: x\n---\n", 1, "expected a line 'verdict: ...'"),
     ("about: x\nverdict: maybe\n---\n", 2, "verdict: 'maybe': expected one of accepted rejected undecided"),
-    ("about: x\nverdict: accepted\ncolour: red\n---\n", 3, "key 'colour': expected one of about"),
+    ("about: x\nverdict: accepted\ncolor: red\n---\n", 3, "key 'color': expected one of about"),
     ("about: x\nabout: y\nverdict: accepted\n---\n", 2, "key about: expected only once"),
     ("about:\nverdict: accepted\n---\n", 1, "key about: expected a value"),
     ("about: x\nnonsense\n---\n", 2, "'nonsense': expected 'key: value'"),

@@ -46,7 +46,7 @@ extern "C" {
 
 /// An owned error, as text.
 fn told(error: *mut Error) -> String {
-    // SAFETY: an error of the library's, whose strings end with a NUL and live until it is freed here.
+    // SAFETY: the library's error; its strings end with a NUL and live until it is freed here.
     unsafe {
         let text = format!("{}: {}", CStr::from_ptr(tensorgate_error_rule(error)).to_string_lossy(),
                            CStr::from_ptr(tensorgate_error_text(error)).to_string_lossy());

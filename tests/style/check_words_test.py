@@ -117,6 +117,20 @@ class Places(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual([line for line, _ in found("#!/bin/sh\n" + text, "scripts/a")], [line + 1 for line in lines])
 
+    def test_recipe(self):
+        for text, lines in (("about: It stands here.\nverdict: rejected\n---\n", [1]),
+                            ("about: It is here.\nunsure: it stands here\n---\n", [2]),
+                            ("# It stands here.\nabout: `it stands here`\n---\n", [1]),
+                            ("rule: it stands here\n---\n", []),
+                            ("about: x\n---\n`it stands here` \"it stands here\"  # of so\n# many bytes\n", [3]),
+                            ("about: x\n---\n`# it stands here` \"# it \\\" # it stands here\"\n", [])):
+            with self.subTest(text):
+                self.assertEqual([line for line, _ in found(text, "a.recipe")], lines)
+        self.assertEqual(found("# What stands here.\ntemplate stands() { block }\n", "a.inc"), [(1, "stands")])
+
+    def test_rust(self):
+        self.assertEqual(found("/// It stands here.\nfn told<'a>(stands: &'a str) {}\n", "a.rs"), [(1, "stands")])
+
     def test_markdown(self):
         for text, lines in (("It stands\nhere.\n", [1]),
                             ("## What stands here\n", [1]),
@@ -140,9 +154,14 @@ class Places(unittest.TestCase):
     def test_what_people_read_is_looked_at(self):
         names = list(check_words.files())
         for name in ("README.md", "lib/include/tensorgate/rules/zip.def", "lib/include/tensorgate/limits.def", "lib/include/tensorgate.h",
-                     "cli/options.cc", "python/tensorgate/guard.py", "python/src/report.cc", "lib/base/bytes.h", "scripts/test"):
+                     "cli/options.cc", "python/tensorgate/guard.py", "python/src/report.cc", "lib/base/bytes.h", "scripts/test",
+                     "corpus/recipe.py", "corpus/tool/head.py", "corpus/zip/templates.inc", "corpus/second_readings.inc",
+                     "corpus/safetensors/reject/offsets-overlap.recipe", "tests/lib/scan/scan_test.cc", "tests/lib/corpus_test.cc",
+                     "tests/install/consumer.rs", "tests/corpus/build_test.py", "fuzz/support.h", "fuzz/seeds.py",
+                     "bench/load_bench.cc", "bench/save.py"):
             self.assertIn(name, names)
-        self.assertNotIn("docs/rules.md", names)
+        for name in ("docs/rules.md", "scripts/check_words.py", "tests/style/check_words_test.py", "corpus/manifest.json"):
+            self.assertNotIn(name, names)
 
 
 if __name__ == "__main__":

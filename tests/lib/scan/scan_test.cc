@@ -386,7 +386,7 @@ TEST(ScanTest, SourcesThatThrow) {
                                     "\x80\x02"
                                     "cos\nsystem\n."sv,
                                     "GGUF\3\0\0\0and more"sv,
-                                    "PK\3\4and what is no archive"sv,
+                                    "PK\3\4and not an archive"sv,
                                     "text"sv};
   for (const std::string_view file : files) {
     int calls = 0;
