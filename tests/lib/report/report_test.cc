@@ -286,13 +286,28 @@ TEST(RenderText, GathersFindingsOfARule) {
     return found;
   };
   // Only the reason is explained, unless asked for more.
-  EXPECT_EQ(count(text, "pickle/global-outside"), 1U);
+  EXPECT_EQ(count(text, "pickle/global-outside at byte"), 1U);
   EXPECT_EQ(count(text, " why: "), 1U);
   EXPECT_THAT(text, HasSubstr("docs/rules.md#pickleglobal-outside"));
   EXPECT_THAT(text, HasSubstr("`tensorgate rules ID`"));
   const std::string verbose = RenderText("x", report, {.verbose = true});
   EXPECT_EQ(count(verbose, "pickle/global-outside at byte"), 4U);
   EXPECT_EQ(count(verbose, " why: "), 2U);
+}
+
+// "The protocol is 4" is not what the reader of a hostile pickle needs to know first.
+TEST(RenderText, NamesComeFirst) {
+  ReportBuilder builder({}, "pickle");
+  builder.Add(Rule::kPickleProtoVersion, 0, {.found = 4});
+  builder.Add(Rule::kPickleGlobalOutside, 20, {.found_text = "posix.system"});
+  const Report report = builder.Finish();
+  EXPECT_EQ(report.reason()->rule, Rule::kPickleProtoVersion);
+  const std::string text = RenderText("x", report);
+  EXPECT_TRUE(text.starts_with(
+      "rejected     x\n    error    pickle/global-outside at byte 20: posix.system"));
+  const std::size_t why = text.find(" why: ");
+  EXPECT_LT(why, text.find("pickle/proto-version"));
+  EXPECT_EQ(why, text.rfind(" why: "));
 }
 
 // A name that could be taken for two is in quotes, and keeps its spaces.
@@ -364,7 +379,9 @@ TEST(RenderText, PlacesOnlyWhereThereIsOne) {
 TEST(RenderText, NamesTheReferencesError) {
   const Report report =
       safetensors::CheckBytes(std::as_bytes(std::span("x", 1)), {.profile = Profile::kReference});
-  EXPECT_THAT(RenderText("x", report), HasSubstr("the reference fails with HeaderTooSmall\n"));
+  const std::string text = RenderText("x", report);
+  EXPECT_TRUE(text.starts_with("rejected     x  by the reference profile\n"));
+  EXPECT_THAT(text, HasSubstr("the reference fails with HeaderTooSmall\n"));
 }
 
 TEST(RenderText, CountsWhatWasDropped) {
@@ -486,7 +503,8 @@ TEST(TextWriter, ShowsWhatNeedsAttention) {
                               "1 not fetched, 2 other\n"
                               "    rejected            1  pickle/global-outside\n"
                               "    unsupported         1  gguf\n"
-                              "    unsupported         1  git-lfs-pointer\n"));
+                              "    unsupported         1  git-lfs-pointer\n"
+                              "    (unsupported: no parser, so not checked; "));
   EXPECT_THAT(TextOf({.text = {.verbose = true}}, files), HasSubstr("c.txt"));
   const std::string quiet = TextOf({.quiet = true}, files);
   EXPECT_THAT(quiet, Not(HasSubstr("a.pkl")));
