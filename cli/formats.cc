@@ -82,7 +82,7 @@ void WriteMarkdownRest(Output& output, FileClass file_class, std::string_view wh
 }
 
 void WriteMarkdown(Output& output) {
-  output.Write("| Format | Suffixes | Proven | Reference |\n| --- | --- | --- | --- |\n");
+  output.Write("| Format | Suffixes | What is checked | Reference |\n| --- | --- | --- | --- |\n");
   for (const FormatInfo& format : AllFormats()) {
     if (!format.is_proven) continue;
     output.Write(fmt::format("| {} | {} | {} | {} |\n", WithoutArticle(format.words),
@@ -93,8 +93,10 @@ void WriteMarkdown(Output& output) {
                     format.shards_index));
   }
   WriteMarkdownRest(output, FileClass::kModel, "nothing: `unsupported`, exit code 3");
-  WriteMarkdownRest(output, FileClass::kNotFetched, "nothing: `unsupported`, class `not-fetched`");
-  WriteMarkdownRest(output, FileClass::kOther, "nothing: class `other`, which a folder may hold");
+  WriteMarkdownRest(output, FileClass::kNotFetched,
+                    "nothing: `unsupported`, exit code 3; fetch the file first");
+  WriteMarkdownRest(output, FileClass::kOther,
+                    "nothing: not a model; ignored in a folder, exit code 3 if named");
 }
 
 }  // namespace

@@ -337,7 +337,7 @@ void AddHash(CLI::App& app, Options& options) {
       "hash", "SHA-256 of each tensor and of all; it does not depend on how they are stored");
   hash->footer(
       "Text: one line per tensor, sorted by name: SHA-256, dtype, shape, name as JSON.\n"
-      "The last line is the SHA-256 of these lines.\n\n" +
+      "The last line is the SHA-256 of the lines above: equal for equal models.\n\n" +
       std::string(kExitCodes));
   hash->add_option("FILE", options.paths, "The file")->required()->expected(1)->type_name("");
   AddTextOrJson(*hash, options);
