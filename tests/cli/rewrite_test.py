@@ -212,6 +212,11 @@ class Sanitize(Case):
                     self.assertNotIn(character, (result.stdout + result.stderr).decode())
                 if form == "json":
                     json.loads(result.stdout)
+                if command[0] == "merge":
+                    # It does not replace a file, and shows the name of the one that is there.
+                    again = self.run_command(*command).stderr.decode()
+                    self.assertFalse(set(again) & set(DECEPTIVE))
+                    command[-1].unlink(missing_ok=True)
 
     def test_killed_it_leaves_the_old_file(self):
         size = 1 << 30
@@ -272,7 +277,7 @@ class Shards(Case):
     def test_usage(self):
         path = self.put("in.safetensors")
         self.run_command("split", path, path, code=USAGE)
-        self.run_command("split", path, self.dir / "default", code=ACCEPTED)  # 5GB
+        self.run_command("split", path, self.dir / "default.safetensors", code=ACCEPTED)  # 5GB
         self.run_command("split", path, path, "--max-shard-size", "0", code=USAGE)
         self.run_command("split", path, self.dir / "x.bin", "--max-shard-size", "5", code=USAGE)
         self.run_command("merge", path, code=USAGE)
