@@ -28,6 +28,7 @@ constexpr std::string_view kIndent = "             ";
 struct Style {
   std::string_view word, code;  // of the SGR sequence
 };
+// Every verdict and severity.
 constexpr std::array kStyles = {
     Style{"accepted", "32"},    Style{"rejected", "1;31"}, Style{"undecided", "1;33"},
     Style{"unsupported", "36"}, Style{"error", "31"},      Style{"warning", "33"},
@@ -36,11 +37,11 @@ constexpr std::array kStyles = {
 
 // `word` and spaces to `width` columns.
 void AppendWord(std::string& out, std::string_view word, std::size_t width, bool color) {
-  const auto style = std::ranges::find(kStyles, word, &Style::word);
-  const bool styled = color && style != kStyles.end();
-  if (styled) out.append("\x1b[").append(style->code) += 'm';
+  if (color) {
+    out.append("\x1b[").append(std::ranges::find(kStyles, word, &Style::word)->code) += 'm';
+  }
   out += word;
-  if (styled) out += "\x1b[0m";
+  if (color) out += "\x1b[0m";
   out.append(width - std::min(word.size(), width - 1), ' ');
 }
 

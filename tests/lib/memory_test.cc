@@ -18,6 +18,7 @@
 #include "lib/checkpoint/to_save.h"
 #include "lib/checkpoint/torch_storages.h"
 #include "lib/formats/torch/pickle_file.h"
+#include "lib/rules/report_builder.h"
 #include "lib/source/walk.h"
 #include "tensorgate.h"
 #include "tensorgate/checkpoint.h"
@@ -667,6 +668,9 @@ TEST(MemoryTest, EveryAllocationOfARenderingMayFail) {
   fail_each([&] { return EscapeForText(std::string_view(file).substr(0, 100), 1000); });
   const Status status{.rule = Rule::kIoOpenFailed, .system_error = 2};
   fail_each([&] { return Message(status); });
+  fail_each([&] { return QuoteJson(std::string_view(file).substr(0, 100)); });
+  const Report accepted = ReportBuilder({}, "x").Finish();
+  fail_each([&] { return Message(accepted); });
   fail_each([&] { return GroupDigits(12'345'678'901'234'567'890u); });
 }
 

@@ -532,6 +532,11 @@ TEST(TextWriter, ExplainsOnce) {
   const std::string text = TextOf({}, files);
   EXPECT_EQ(text.find(" why: "), text.rfind(" why: "));
   EXPECT_NE(text.find(" why: "), text.npos);
+  // So is how to have the others explained.
+  const std::vector<std::pair<std::string, std::string>> two(3, {"b.pt", "\x80\4cos\nsystem\n."});
+  const std::string hints = TextOf({}, two);
+  EXPECT_EQ(hints.find("`tensorgate rules ID`"), hints.rfind("`tensorgate rules ID`"));
+  EXPECT_NE(hints.find("`tensorgate rules ID`"), hints.npos);
 }
 
 TEST(ReportTotals, CountByVerdictAndClass) {

@@ -86,6 +86,17 @@ TEST(TrustTest, EveryNameOutsideIsReported) {
   EXPECT_EQ(Outside("\x80\2N." + names, options), "");
 }
 
+TEST(TrustTest, IdsAreDescribed) {
+  for (const auto& [id, words] : {std::pair{"N"s, "of type None"s},
+                                  {"N\x85"s, "a tuple of 1 item"s},
+                                  {"NN\x86"s, "a tuple of 2 items"s}}) {
+    const Report report = Judge("\x80\2" + id + "Q.", {});
+    ASSERT_FALSE(report.findings().empty());
+    EXPECT_EQ(report.findings()[0].rule, Rule::kTorchPersistentId);
+    EXPECT_EQ(report.FoundText(report.findings()[0]), words);
+  }
+}
+
 TEST(TrustTest, UsedEntriesAreReported) {
   for (const Profile profile : {Profile::kStrict, Profile::kReference}) {
     const CheckOptions options = Trusting("argparse.Namespace newobj() build(dict)", profile);
