@@ -1,7 +1,7 @@
 // tensorgate formats: what a file can be; README's table of formats is made of it.
 #include <fmt/format.h>
 
-#include <cctype>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,10 +22,10 @@ std::string WithoutArticle(std::string_view words) {
   return std::string(words);
 }
 
-std::string Listed(std::span<const std::string_view> suffixes, std::string_view quote) {
+std::string Listed(std::span<const std::string_view> suffixes) {
   std::string text;
   for (const std::string_view suffix : suffixes) {
-    text += fmt::format("{}{}{}{}", text.empty() ? "" : ", ", quote, suffix, quote);
+    text += fmt::format("{}`{}`", text.empty() ? "" : ", ", suffix);
   }
   return text;
 }
@@ -86,7 +86,7 @@ void WriteMarkdown(Output& output) {
   for (const FormatInfo& format : AllFormats()) {
     if (!format.is_proven) continue;
     output.Write(fmt::format("| {} | {} | {} | {} |\n", WithoutArticle(format.words),
-                             Listed(format.suffixes, "`"), format.proof, format.reference));
+                             Listed(format.suffixes), format.proof, format.reference));
     if (format.shards.empty()) continue;
     output.Write(
         fmt::format("| shards of it | `{}` | the index, every shard, and that they agree | |\n",

@@ -45,12 +45,12 @@ class Scanner {
 };
 
 bool Scanner::Path(const std::string& path) {
-  if (path == "-") return StandardInput();
   const std::uint64_t accepted = totals_[Verdict::kAccepted];
   const WalkOptions walk{options_.check.follow_links, output_.identity()};
-  const bool goes_on = Walk(path, walk, [this](FoundFile& file) { return File(file); });
+  const bool more = path == "-" ? StandardInput()
+                                : Walk(path, walk, [this](FoundFile& file) { return File(file); });
   nothing_accepted_ |= totals_[Verdict::kAccepted] == accepted;
-  return goes_on;
+  return more;
 }
 
 // An index stands for the whole checkpoint; its shards are judged as files as well.
@@ -114,7 +114,6 @@ bool Scanner::FlushesEach() const {
 bool Scanner::Add(const std::string& path, bool named, const Report& report,
                   const std::string& digest) {
   totals_.Add(report);
-  nothing_accepted_ |= named && report.verdict() != Verdict::kAccepted;
   output_.Write(writer_->Add(path, report, {.json = {.header_sha256 = digest}, .named = named}));
   if (FlushesEach()) output_.Flush();
   return !output_.failed();

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "lib/base/utf8.h"
-#include "tensorgate/render.h"
+#include "lib/report/message.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -45,7 +45,9 @@ std::size_t DisplayWidth(std::string_view text) {
 }
 
 std::string Counted(std::uint64_t number, std::string_view one, std::string_view many) {
-  return GroupDigits(number) + " " + std::string(number == 1 ? one : many);
+  std::string text;
+  internal::AppendCount(text, number, one, many);
+  return text;
 }
 
 std::string Fit(std::string_view text, std::size_t width, bool right) {

@@ -1,6 +1,5 @@
 // The JSON form of a report.
 #include <array>
-#include <new>
 #include <string>
 #include <string_view>
 
@@ -118,14 +117,10 @@ void WriteReport(JsonWriter& json, std::string_view path, const Report& report,
 }  // namespace
 
 std::string RenderJson(std::string_view path, const Report& report, const JsonExtras& extras) {
-  std::string out;
-  try {
+  return internal::OrEmpty([&](std::string& out) {
     JsonWriter json(out);
     WriteReport(json, path, report, extras);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
+  });
 }
 
 }  // namespace tensorgate

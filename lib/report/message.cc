@@ -138,43 +138,20 @@ void internal::AppendCount(std::string& out, std::uint64_t number, std::string_v
 }
 
 std::string EscapeForText(std::string_view text, std::size_t max) {
-  std::string out;
-  try {
-    internal::AppendEscaped(out, text, max);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
+  return internal::OrEmpty([&](std::string& out) { internal::AppendEscaped(out, text, max); });
 }
 
 std::string QuoteJson(std::string_view text) {
-  std::string out;
-  try {
-    internal::AppendAsciiJsonString(out, text);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
+  return internal::OrEmpty([&](std::string& out) { internal::AppendAsciiJsonString(out, text); });
 }
 
 std::string GroupDigits(std::uint64_t number) {
-  std::string out;
-  try {
-    internal::AppendGrouped(out, number);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
+  return internal::OrEmpty([&](std::string& out) { internal::AppendGrouped(out, number); });
 }
 
 std::string Message(const Report& report, const Finding& finding) {
-  std::string out;
-  try {
-    internal::AppendMessage(out, report, finding);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
+  return internal::OrEmpty(
+      [&](std::string& out) { internal::AppendMessage(out, report, finding); });
 }
 
 std::string Message(const Report& report) {

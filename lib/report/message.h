@@ -4,12 +4,25 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 
 #include "tensorgate/report.h"
 
 namespace tensorgate::internal {
+
+/// The text that `append` writes; empty if there is not enough memory.
+template <typename Append>
+std::string OrEmpty(const Append& append) {
+  std::string out;
+  try {
+    append(out);
+  } catch (const std::bad_alloc&) {
+    out.clear();
+  }
+  return out;
+}
 
 /// What tensorgate::Message returns.
 void AppendMessage(std::string& out, const Report& report, const Finding& finding);

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -263,14 +262,10 @@ std::string internal::RenderText(std::string_view path, const Report& report,
 }
 
 std::string RenderText(std::string_view path, const Report& report, const TextOptions& options) {
-  std::string out;
-  try {
+  return internal::OrEmpty([&](std::string& out) {
     internal::Explained explained;
     out = internal::RenderText(path, report, options, explained);
-  } catch (const std::bad_alloc&) {
-    out.clear();
-  }
-  return out;
+  });
 }
 
 }  // namespace tensorgate
