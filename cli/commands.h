@@ -3,10 +3,12 @@
 #define TENSORGATE_CLI_COMMANDS_H_
 
 #include <string>
+#include <vector>
 
 #include "cli/input.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "tensorgate/extraction.h"
 #include "tensorgate/report.h"
 
 namespace tensorgate::cli {
@@ -27,6 +29,11 @@ int Refuse(Output& output, const std::string& path, const Refusal& refusal,
 
 /// inspect --opcodes and --globals.
 int InspectPickle(const Options& options);
+
+/// inspect --extract.
+int InspectExtract(const Options& options);
+/// What was taken and what was left out, in lines for people; `all`: each tensor that was taken, too.
+std::string ExtractionText(const std::vector<Extraction>& extractions, bool all);
 
 }  // namespace tensorgate::cli
 

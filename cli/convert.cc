@@ -11,6 +11,7 @@
 #include "cli/input.h"
 #include "cli/table.h"
 #include "tensorgate/convert.h"
+#include "tensorgate/digest.h"
 #include "tensorgate/render.h"
 
 namespace tensorgate::cli {
@@ -35,6 +36,8 @@ int Refuse(const Options& options, const ConvertError& error) {
 
 int RunConvert(const Options& options) {
   ConvertOptions convert{.check = options.check,
+                         .extract = options.extract,
+                         .sha256 = Sha256Hex,
                          .refuse_tied = options.refuse_tied,
                          .dry_run = options.dry_run,
                          .verify = options.verify,
@@ -62,6 +65,7 @@ int RunConvert(const Options& options) {
     text += fmt::format("    {} is {} (recorded in the metadata)\n", EscapeForText(removed, 200),
                         EscapeForText(kept, 200));
   }
+  text += ExtractionText(converted->extractions, false);
   if (!options.quiet) std::fputs(text.c_str(), stdout);
   return std::fflush(stdout) == 0 ? kDone : kUndecided;
 }

@@ -17,6 +17,8 @@ struct Exception {
 constexpr std::array kExceptions = {
     Exception{Rule::kConvertNeedsFolder, kUsage},
     Exception{Rule::kConvertVerifyFailed, kUndecided},
+    Exception{Rule::kConvertNamesChanged, kRejected},
+    Exception{Rule::kConvertNothingExtracted, kRejected},
     Exception{Rule::kUseNotSearched, kUndecided},
     Exception{Rule::kUseCancelled, kUndecided},
 };

@@ -136,6 +136,7 @@ int Refuse(Output& output, const std::string& path, const Refusal& refusal,
 
 int RunInspect(const Options& options) {
   if (options.opcodes || options.globals) return InspectPickle(options);
+  if (options.extract) return InspectExtract(options);
   const std::string& path = options.paths.front();
   Output output(options.output);
   std::error_code error;

@@ -268,6 +268,10 @@ void AddInspect(CLI::App& app, Options& options) {
           "List every function and class that the pickles in any file name, accepted or not; "
           "exit code 1 if one of them is not allowed")
       ->excludes(format);
+  inspect->add_flag(
+      "--extract", options.extract,
+      "Of a refused PyTorch checkpoint: list the tensors that convert --extract would "
+      "write, and those that it would leave out");
   AddCheckOptions(*inspect, options);
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }
@@ -277,10 +281,16 @@ void AddNoSync(CLI::App& command, Options& options) {
                    "Do not wait until the disk has stored the output");
 }
 
+constexpr const char* kConvertCodes =
+    "Exit codes: 0 written; 1 the input is rejected, or with --extract nothing can be taken from "
+    "it;\n"
+    "2 it is undecided, or the output could not be written; 3 it has no parser, or tensors that\n"
+    "safetensors cannot hold; 4 wrong usage. Nothing is written unless everything succeeded.";
+
 void AddConvert(CLI::App& app, Options& options) {
   CLI::App* convert = app.add_subcommand(
-      "convert", "Convert an accepted checkpoint to safetensors, without running anything in it");
-  convert->footer(kExitCodes);
+      "convert", "Convert a checkpoint to safetensors, without running anything in it");
+  convert->footer(kConvertCodes);
   convert
       ->add_option("IN", options.paths,
                    "The checkpoint, or the folder or index of its shards; the file or folder to "
@@ -296,6 +306,10 @@ void AddConvert(CLI::App& app, Options& options) {
             "Several names of one tensor: keep the first and record the others in the metadata "
             "[default], or refuse")
       ->type_name("keep|refuse");
+  convert->add_flag(
+      "--extract", options.extract,
+      "Also take the tensors from a checkpoint that is refused because of its pickle; "
+      "those that foreign code may change are left out. The file stays refused");
   convert->add_flag("--dry-run", options.dry_run, "Check and plan, but write nothing");
   convert->add_flag("--verify", options.verify, "Read the output back and compare every tensor");
   AddNoSync(*convert, options);

@@ -44,6 +44,7 @@ struct Options {
   bool quiet = false;
   bool opcodes = false;   // inspect: of the pickles in a file, accepted or not
   bool globals = false;   // inspect: the names in them
+  bool extract = false;   // inspect, convert: take tensors from a refused checkpoint
   bool metadata = false;  // diff: compare them, too
 
   // sanitize, split and merge.

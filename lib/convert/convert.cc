@@ -1,15 +1,14 @@
 #include "tensorgate/convert.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <new>
 
 #include "lib/checkpoint/checkpoint_data.h"
 #include "lib/checkpoint/shelf.h"
 #include "lib/convert/convert_plan.h"
-#include "lib/scan/judge.h"
-#include "lib/sharded/check.h"
+#include "lib/convert/extraction_metadata.h"
+#include "lib/convert/open_parts.h"
 #include "lib/source/folder.h"
 #include "tensorgate/checkpoint.h"
 #include "tensorgate/safetensors.h"
@@ -26,7 +25,7 @@ using internal::PlannedTensor;
 using internal::Views;
 
 constexpr std::size_t kCompared = 1 << 20;
-constexpr std::string_view kSingle = "pytorch_model.bin", kTarget = "model.safetensors";
+constexpr std::string_view kTarget = "model.safetensors";
 
 using Done = std::expected<void, ConvertError>;
 
@@ -53,7 +52,12 @@ class Converter {
 
   std::expected<Converted, ConvertError> Run(const std::string& from) {
     TENSORGATE_TRY(Open(from));
-    TENSORGATE_TRY(internal::Plan(files_, options_, result_));
+    if (std::expected<void, ConvertError> planned = internal::Plan(files_, options_, result_);
+        !planned) {
+      const bool nothing = planned.error().status.rule == Rule::kConvertNoTensors;
+      if (nothing && HasNoTensors()) return Error(Rule::kConvertNothingExtracted);
+      return std::unexpected(std::move(planned.error()));
+    }
     TENSORGATE_TRY(ChooseTarget());
     if (options_.dry_run) return std::move(result_);
     if (const Result<void> written = Write(); !written)
@@ -65,39 +69,20 @@ class Converter {
   }
 
  private:
+  // True if no tensor could be taken from refused files.
+  bool HasNoTensors() const {
+    const auto empty = [](const PlannedFile& file) { return file.file->tensor_count() == 0; };
+    return !result_.extractions.empty() && std::ranges::all_of(files_, empty);
+  }
+
   Done Open(const std::string& from) {
-    if (IsNamedIndex(from)) return OpenShards(from);
-    Result<std::unique_ptr<Source>> source = internal::OpenPath(from);
-    if (source || source.error().rule != Rule::kIoNotRegular) {
-      return OpenFile(from, std::move(source));
-    }
-    const Result<Folder> folder = Folder::At(from, options_.check.follow_links);
-    if (!folder) return Error(source.error());
-    from_folder_ = true;
-    const Result<internal::FolderNames> names = folder->List();
-    if (!names) return Error(names.error());
-    const internal::Format& ours = internal::TorchFormat();
-    if (sharded::ChooseIndex(*names, ours).candidates != 0) return OpenShards(from, &ours);
-    source = folder->Open(std::string(kSingle));
-    if (source || source.error().system_error != ENOENT) {
-      return OpenFile(std::string(kSingle), std::move(source));
-    }
-    return OpenShards(from);  // which also reports that there is none
-  }
-
-  Done OpenFile(const std::string& name, Result<std::unique_ptr<Source>> source) {
-    if (!source) return Error(source.error());
-    internal::Judged judged = internal::JudgeToOpen(**source, name, options_.check);
-    if (judged.report.verdict() != Verdict::kAccepted) return Error(std::move(judged.report));
-    return Add(*std::move(source), std::move(judged.file));
-  }
-
-  Done OpenShards(const std::string& from, const internal::Format* only = nullptr) {
-    sharded::Checked checked = sharded::CheckPath(from, options_.check, true, only);
-    if (checked.report.verdict() != Verdict::kAccepted) return Error(std::move(checked.report));
-    sharded_ = true;
-    for (sharded::CheckedShard& shard : checked.shards) {
-      TENSORGATE_TRY(Add(std::move(shard.source), std::move(shard.file)));
+    internal::OpenedParts opened =
+        TENSORGATE_TRY(internal::OpenParts(from, options_.check, options_.extract));
+    from_folder_ = opened.from_folder;
+    sharded_ = opened.report.has_value();
+    for (internal::OpenedPart& part : opened.parts) {
+      if (part.extraction) result_.extractions.push_back(*std::move(part.extraction));
+      TENSORGATE_TRY(Add(std::move(part.source), std::move(part.file)));
     }
     return {};
   }
@@ -164,8 +149,9 @@ class Converter {
                                  .data = places_[part][i]});
       }
       shard.metadata = Metadata{{"format", "pt"}};
+      internal::AddExtractionMetadata(result_.extractions, options_.sha256, *shard.metadata);
       for (const auto& [kept, removed] : file.tied) {
-        if (removed != "format") shard.metadata->emplace_back(removed, kept);
+        if (!internal::IsOwnKey(removed)) shard.metadata->emplace_back(removed, kept);
       }
     }
     const ShardNames names(kTarget);

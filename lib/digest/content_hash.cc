@@ -27,6 +27,12 @@ Result<void> AddSource(Sha256& hash, const SourceData& data, std::uint64_t lengt
 
 }  // namespace
 
+std::string Sha256Hex(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.Add(bytes);
+  return hash.Hex();
+}
+
 std::string HashLine(const TensorData& tensor, const std::string& sha256) {
   std::string line = sha256 + ' ';
   line.append(Name(tensor.dtype)) += " [";

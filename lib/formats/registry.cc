@@ -8,6 +8,7 @@
 #include "lib/formats/numpy/file.h"
 #include "lib/formats/recognized.h"
 #include "lib/formats/safetensors/model.h"
+#include "lib/formats/torch/extract.h"
 #include "lib/formats/torch/model.h"
 #include "lib/formats/torch/pickle_file.h"
 #include "tensorgate/formats.h"
@@ -120,7 +121,8 @@ constexpr std::array kFormats = {
            .examine = kTorch,
            .stream = StreamMode::kSpool,
            .proof = kTorchProof,
-           .reference = kTorchReference},
+           .reference = kTorchReference,
+           .extract = torch::internal::Extract},
     Format{.name = "joblib",
            .words = "a joblib file (a pickle)",
            .suffixes = kUnpickled,
@@ -135,7 +137,8 @@ constexpr std::array kFormats = {
            .examine = ExaminePickle,
            .stream = StreamMode::kSpool,
            .proof = "plain values and tensors, or the names that it uses",
-           .reference = kTorchReference},
+           .reference = kTorchReference,
+           .extract = torch::internal::Extract},
 
     // ZIP archives: what the last row of them recognizes.
     Format{.name = "pytorch-export",
@@ -156,7 +159,8 @@ constexpr std::array kFormats = {
            .examine = kTorch,
            .shards = &kTorchShards,
            .proof = kTorchProof,
-           .reference = kTorchReference},
+           .reference = kTorchReference,
+           .extract = torch::internal::Extract},
     Format{.name = "torch-mar",
            .words = "a TorchServe model archive",
            .vague_suffixes = kMar,

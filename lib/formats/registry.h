@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "lib/formats/archive.h"
+#include "tensorgate/extraction.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/model_file.h"
 #include "tensorgate/report.h"
@@ -98,6 +99,11 @@ struct Format {
   /// std::bad_alloc.
   Report (*read_as_reference)(Source& source, const CheckOptions& options,
                               OpenedFile* read) = nullptr;
+  /// Opens what may be taken from a file that was refused (tensorgate/extract.h). The report says
+  /// why nothing may be. Null: nothing is taken from refused files of this format. Throws
+  /// std::bad_alloc.
+  Report (*extract)(Source& source, const CheckOptions& options, OpenedFile& file,
+                    Extraction& extraction) = nullptr;
 };
 
 /// All formats, in the order of precedence. The last row matches everything.

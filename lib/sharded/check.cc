@@ -36,11 +36,13 @@ std::optional<Rule> ReasonOf(const Report& report) {
 
 class Check {
  public:
-  Check(const internal::Store& folder, const Format& format, const CheckOptions& options, bool keep)
+  Check(const internal::Store& folder, const Format& format, const CheckOptions& options, bool keep,
+        bool extract)
       : folder_(folder),
         shard_format_(format),
         options_(options),
         keep_(keep),
+        extract_(extract),
         builder_(options, format.shards->format) {}
 
   void Run(Source& source);
@@ -59,6 +61,7 @@ class Check {
   CheckedShard Refused(const Status& status, std::size_t place, const std::string& name);
   void Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint32_t number,
              Comparison& comparison);
+  bool Extract(CheckedShard& shard, std::unique_ptr<Source>& source);
   void AddFacts(const CheckedShard& shard);
   void CompareFormat(const CheckedShard& shard, std::size_t place);
   void FindUnused();
@@ -66,7 +69,7 @@ class Check {
   const internal::Store& folder_;
   const Format& shard_format_;
   const CheckOptions& options_;
-  const bool keep_;
+  const bool keep_, extract_;
   ReportBuilder builder_;
   Index index_;
   std::vector<CheckedShard> shards_;
@@ -150,6 +153,7 @@ CheckedShard Check::Refused(const Status& status, std::size_t place, const std::
   return {name,
           NotOpened(options_, shard_format_, missing || link ? plain : status, name, {}),
           nullptr,
+          {},
           {}};
 }
 
@@ -159,6 +163,7 @@ CheckedShard Check::CheckShard(std::uint32_t number, Comparison& comparison) {
   CheckedShard shard{std::string(index_.Text(named.name)),
                      NotOpened(options_, shard_format_, {}, {}, {}),
                      nullptr,
+                     {},
                      {}};
   if (const std::optional<Rule> rule =
           ApplyShardNameRules(index_, named, shard_format_.shards->suffix, builder_)) {
@@ -208,6 +213,9 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint
                  {.subject = shard.name,
                   .subject_offset = place,
                   .found_text = Info(shard.report.reason()->rule).id});
+    if (extract_ && Extract(shard, source)) {
+      comparison.AddPart(number, *shard.file, *shard.extraction);
+    }
     return;
   }
   AddFacts(shard);
@@ -221,6 +229,18 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint
   } else {
     shard.file = {};
   }
+}
+
+// Takes what may be taken from a shard that was refused.
+bool Check::Extract(CheckedShard& shard, std::unique_ptr<Source>& source) {
+  if (shard.report.verdict() != Verdict::kRejected || shard_format_.extract == nullptr)
+    return false;
+  Extraction extraction{.name = shard.name, .source = shard.report};
+  const Report report = shard_format_.extract(*source, options_, shard.file, extraction);
+  if (report.verdict() != Verdict::kAccepted) return false;
+  shard.extraction = std::move(extraction);
+  shard.source = std::move(source);
+  return true;
 }
 
 void Check::CompareFormat(const CheckedShard& shard, std::size_t place) {
@@ -253,9 +273,9 @@ void Check::FindUnused() {
 }  // namespace
 
 Checked CheckIndex(const internal::Store& folder, const Format& shards, Source& index,
-                   const CheckOptions& options, bool keep) {
+                   const CheckOptions& options, bool keep, bool extract) {
   try {
-    Check check(folder, shards, options, keep);
+    Check check(folder, shards, options, keep, extract);
     check.Run(index);
     return check.Finish();
   } catch (...) {

@@ -4,6 +4,7 @@
 #define TENSORGATE_SHARDED_CHECK_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct CheckedShard {
   // profile.
   std::unique_ptr<Source> source;
   internal::OpenedFile file;
+  // Set if tensors were taken from a shard that is not accepted; `file` has them.
+  std::optional<Extraction> extraction;
 };
 
 struct Checked {
@@ -31,15 +34,18 @@ struct Checked {
   std::string folder;
 };
 
+/// `extract`: take what may be taken from shards that are refused (Format::extract); they are
+/// reported all the same.
+///
 /// `index`: the index in `folder`, for shards in the format `shards`. `keep`: shards stay open if
 /// everything is accepted. Never throws.
 Checked CheckIndex(const internal::Store& folder, const internal::Format& shards, Source& index,
-                   const CheckOptions& options, bool keep = false);
+                   const CheckOptions& options, bool keep = false, bool extract = false);
 
 /// `path`: an index, or a folder that contains one: of the format `only` if given, otherwise of
 /// safetensors files or, failing that, of PyTorch checkpoints. Never throws.
 Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep = false,
-                  const internal::Format* only = nullptr);
+                  const internal::Format* only = nullptr, bool extract = false);
 
 /// The index of safetensors files in the folder `path`; `path` itself if there is none, or if there
 /// are several candidates. Throws std::bad_alloc.

@@ -20,6 +20,20 @@ void Comparison::Add(std::uint32_t shard, const ModelFile& file) {
   }
 }
 
+void Comparison::AddPart(std::uint32_t shard, const ModelFile& file, const Extraction& extraction) {
+  for (std::size_t i = 0; i < file.tensor_count(); ++i) {
+    AddName(shard, file.name(i), file.is_named(i));
+  }
+  std::vector<std::string_view> others;
+  for (const ExtractionEntry& entry : extraction.entries) {
+    if (!file.Find(entry.name)) others.push_back(entry.name);
+  }
+  std::ranges::sort(others);
+  const auto repeated = std::ranges::unique(others);
+  others.erase(repeated.begin(), repeated.end());
+  for (const std::string_view name : others) AddName(shard, name, true);
+}
+
 void Comparison::AddName(std::uint32_t shard, std::string_view name, bool is_named) {
   const std::span<const Entry> entries = index_.entries.span();
   const auto at = [&](std::uint32_t i) { return index_.NameOf(entries[i]); };

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "lib/sharded/index.h"
+#include "tensorgate/extraction.h"
 #include "tensorgate/model_file.h"
 
 namespace tensorgate::sharded {
@@ -16,6 +17,9 @@ class Comparison {
  public:
   explicit Comparison(Index& index);
   void Add(std::uint32_t shard, const ModelFile& file);
+  /// A shard from which tensors were taken. Those that were left out count as found, too: a loader
+  /// has them.
+  void AddPart(std::uint32_t shard, const ModelFile& file, const Extraction& extraction);
   /// Reports tensors that are missing, that occur twice, or that are not in the index.
   void Finish(ReportBuilder& builder);
 

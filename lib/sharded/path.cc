@@ -29,7 +29,7 @@ std::string WithSlash(const std::string& folder) {
 }
 
 Checked CheckFolder(const internal::Store& folder, const std::string& path,
-                    const CheckOptions& options, bool keep, const Format* only) {
+                    const CheckOptions& options, bool keep, const Format* only, bool extract) {
   const Format* shards = only != nullptr ? only : &internal::SafetensorsFormat();
   const auto fail = [&](const Status& status, const Detail& detail = {}) {
     return Checked{Failed(status, *shards, options, detail), {}, {}};
@@ -51,26 +51,26 @@ Checked CheckFolder(const internal::Store& folder, const std::string& path,
   }
   const Result<std::unique_ptr<Source>> index = folder.Open(chosen.name);
   if (!index) return fail(index.error());
-  Checked checked = CheckIndex(folder, *shards, **index, options, keep);
+  Checked checked = CheckIndex(folder, *shards, **index, options, keep, extract);
   checked.folder = WithSlash(path);
   return checked;
 }
 
 Checked CheckNamed(const std::string& path, const CheckOptions& options, bool keep,
-                   const Format* only) {
+                   const Format* only, bool extract) {
   const Format* named = ShardsOf(path);
   const Format& shards = named != nullptr ? *named : internal::SafetensorsFormat();
   const Result<std::unique_ptr<Source>> index = internal::OpenPath(path);
   if (!index) {
     if (index.error().rule == Rule::kIoNotRegular) {
       const Result<internal::Folder> folder = internal::Folder::At(path, options.follow_links);
-      if (folder) return CheckFolder(*folder, path, options, keep, only);
+      if (folder) return CheckFolder(*folder, path, options, keep, only, extract);
     }
     return {Failed(index.error(), shards, options), {}, {}};
   }
   const Result<internal::Folder> folder = internal::Folder::Holding(path, options.follow_links);
   if (!folder) return {Failed(folder.error(), shards, options), {}, {}};
-  Checked checked = CheckIndex(*folder, shards, **index, options, keep);
+  Checked checked = CheckIndex(*folder, shards, **index, options, keep, extract);
   checked.folder = path.substr(0, path.size() - internal::LastPart(path).size());
   return checked;
 }
@@ -78,9 +78,9 @@ Checked CheckNamed(const std::string& path, const CheckOptions& options, bool ke
 }  // namespace
 
 Checked CheckPath(const std::string& path, const CheckOptions& options, bool keep,
-                  const Format* only) {
+                  const Format* only, bool extract) {
   try {
-    return CheckNamed(path, options, keep, only);
+    return CheckNamed(path, options, keep, only, extract);
   } catch (const std::bad_alloc&) {
     return {
         ReportBuilder::OutOfMemory(options, internal::SafetensorsFormat().shards->format), {}, {}};

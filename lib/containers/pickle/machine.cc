@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint64_t kMaxOperations = 200'000'000;
 // Number of opcodes that are executed between two looks at the deadline.
 constexpr std::uint64_t kPace = 4096;
+constexpr std::uint64_t kNewestProtocol = 5;
 
 bool IsHashable(const Values& values, const Value& value) {
   return !IsObject(value.kind) || values.object(value).hashable;
@@ -23,13 +24,6 @@ constexpr bool IsImmutable(Kind kind) { return kind <= Kind::kDevice; }
 
 // Texts shorter than this cost no more than their opcode.
 constexpr std::uint32_t kShortKey = 16;
-
-// True if all readers agree whether it equals another key: it is neither NaN nor an integer that
-// only some floats equal.
-bool IsPlainKey(const Value& key) {
-  const bool nan = key.kind == Kind::kFloat && key.Float() != key.Float();
-  return key.kind <= Kind::kQscheme && key.kind != Kind::kBigInt && !nan;
-}
 
 }  // namespace
 
@@ -51,11 +45,16 @@ Machine::Machine(std::span<const std::byte> input, Policy& policy, const CheckOp
 
 bool Machine::AddFinding(Rule rule, Fact fact) {
   fact.rule = rule;
+  const RuleInfo& info = Info(rule);
+  const Level level = options_.profile == Profile::kStrict ? info.strict : info.reference;
+  if (trying_ && level == Level::kError) {
+    fact.offset = at_;
+    tried_.push_back(std::move(fact));
+    return false;
+  }
   const bool first = fact.again || std::ranges::none_of(outcome_.facts, [&](const Fact& each) {
                        return each.rule == rule;
                      });
-  const RuleInfo& info = Info(rule);
-  const Level level = options_.profile == Profile::kStrict ? info.strict : info.reference;
   if (first && level != Level::kOff) {
     if (fact.offset == 0) fact.offset = at_;
     outcome_.facts.push_back(std::move(fact));
@@ -109,8 +108,12 @@ Outcome Machine::Run(std::size_t begin) {
 }
 
 bool Machine::Execute(const Event& event) {
-  if (event.offset == begin_ && event.op != Op::kProto && !AddFinding(Rule::kPickleProtoMissing))
+  if (event.offset == begin_ && event.op != Op::kProto && !foreign_ &&
+      !AddFinding(Rule::kPickleProtoMissing))
     return false;
+  // CPython's unpickler in Python stops here, the one in C does not.
+  if (event.crosses_frame) [[unlikely]]
+    return Refuse(*FindOpcode(static_cast<std::uint8_t>(Op::kFrame)));
   switch (event.op) {
     case Op::kBinGet:
     case Op::kLongBinGet:
@@ -185,17 +188,19 @@ bool Machine::Execute(const Event& event) {
       return count && Has(std::size_t{*count} + 1) && AppendItems(*count);
     }
     case Op::kGlobal:
-      return PushGlobal(event);
+      return PushGlobal(event.text, event.name);
     case Op::kBuild:
       return Has(2) && Build();
     case Op::kNewObj:
       return Has(2) && NewObject();
     case Op::kProto:
       if (event.offset != begin_ && !AddFinding(Rule::kPickleProtoLate)) return false;
-      return event.number == 2 || AddFinding(Rule::kPickleProtoVersion, {.found = event.number});
+      return event.number == 2 || (foreign_ && event.number <= kNewestProtocol) ||
+             AddFinding(Rule::kPickleProtoVersion, {.found = event.number});
     case Op::kStop:
       return Has(1) && Stop();
     default:
+      if (foreign_) return ExecuteOpen(event);
       return Refuse(*FindOpcode(static_cast<std::uint8_t>(event.op)));
   }
 }
@@ -209,7 +214,8 @@ bool Machine::Stop() {
   const std::size_t left = stack_.size() - 1 + marks_.size();
   if (left != 0 && !AddFinding(Rule::kPickleLeftover, {.found = left})) return false;
   outcome_.root = Top();
-  return policy_.Finish(*this) && CheckResult(outcome_.root);
+  if (!policy_.Finish(*this)) return false;
+  return foreign_ ? CheckOpenResult() : CheckResult(outcome_.root);
 }
 
 // ---- The stack.
@@ -266,6 +272,7 @@ bool Machine::Put(std::uint64_t index) {
     if (slot.kind != Kind::kUndefined && !AddFinding(Rule::kPickleMemoRedefined, {.found = index}))
       return false;
     slot = Top();
+    ++memo_count_;
     return true;
   }
   // Writers number entries consecutively: an index is at most the number of opcodes before it.
@@ -275,6 +282,7 @@ bool Machine::Put(std::uint64_t index) {
     memo_.PushBack(far == far_memo_.end() ? Value() : far->second);
   }
   memo_.PushBack(Top());
+  ++memo_count_;
   return true;
 }
 
@@ -371,6 +379,10 @@ bool Machine::PushTuple(std::uint32_t count) {
 
 bool Machine::AppendItems(std::uint32_t count) {
   const Value target = stack_[stack_.size() - count - 1];
+  if (foreign_ && (target.kind == Kind::kForeign || target.kind == Kind::kGlobal)) {
+    ChangeForeign(target, Operation::Kind::kAppended, count);
+    return true;
+  }
   if (target.kind != Kind::kList) {
     AddFinding(Rule::kPickleAppendTarget, {.text = std::string(Name(target.kind))});
     return false;
@@ -382,7 +394,8 @@ bool Machine::AppendItems(std::uint32_t count) {
 
 bool Machine::SetItems(std::uint32_t count) {
   const Value target = stack_[stack_.size() - count - 1];
-  if (!IsMapping(target.kind)) {
+  const bool foreign = foreign_ && (target.kind == Kind::kForeign || target.kind == Kind::kGlobal);
+  if (!IsMapping(target.kind) && !foreign) {
     AddFinding(Rule::kPickleSetItemTarget, {.text = std::string(Name(target.kind))});
     return false;
   }
@@ -390,13 +403,30 @@ bool Machine::SetItems(std::uint32_t count) {
     AddFinding(Rule::kPickleSetItemOdd, {.found = count});
     return false;
   }
+  if (foreign) {
+    ChangeForeign(target, Operation::Kind::kItem, count);
+    return true;
+  }
   const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
   for (std::size_t i = 0; i < count; i += 2) {
     if (!CheckKey(items[i])) return false;
   }
   Append(target, items);
   Drop(count);
+  GiveForKeys(target);
   return true;
+}
+
+// True if all readers agree whether it equals another key: it is neither NaN nor an integer that
+// only some floats equal.
+bool Machine::IsPlainKey(const Value& key) {
+  const bool nan = key.kind == Kind::kFloat && key.Float() != key.Float();
+  return key.kind <= Kind::kQscheme && key.kind != Kind::kBigInt && !nan;
+}
+
+bool Machine::AddOddKey(std::string text) {
+  odd_key_ = foreign_ != nullptr;
+  return odd_key_ || AddFinding(Rule::kPickleKeyKind, {.text = std::move(text)});
 }
 
 // A key is hashed and compared each time it is used.
@@ -407,7 +437,7 @@ bool Machine::CheckKey(const Value& key) {
     return false;
   }
   if (key.kind == Kind::kTuple && values_.object(key).flat) return CheckTuple(key);
-  return IsPlainKey(key) || AddFinding(Rule::kPickleKeyKind, {.text = std::string(Name(key.kind))});
+  return IsPlainKey(key) || AddOddKey(std::string(Name(key.kind)));
 }
 
 bool Machine::CheckTuple(const Value& key) {
@@ -416,20 +446,26 @@ bool Machine::CheckTuple(const Value& key) {
   for (const Value& item : items) bytes += item.length / kShortKey;
   if (!Charge(bytes)) return false;
   const auto odd = std::ranges::find_if_not(items, IsPlainKey);
-  return odd == items.end() ||
-         AddFinding(Rule::kPickleKeyKind, {.text = "tuple with " + std::string(Name(odd->kind))});
+  return odd == items.end() || AddOddKey("tuple with " + std::string(Name(odd->kind)));
 }
 
 // ---- Names, calls, states.
 
-bool Machine::PushGlobal(const Event& event) {
+bool Machine::PushGlobal(std::string_view module, std::string_view name) {
   bool alias = false;
-  const std::optional<Value> global = policy_.Find(*this, event.text, event.name, alias);
+  const std::optional<Value> global = policy_.Find(*this, module, name, alias);
+  if (!global && foreign_) {
+    const bool utf8 = internal::ValidUtf8Length(module) == module.size() &&
+                      internal::ValidUtf8Length(name) == name.size();
+    if (!utf8 && !AddFinding(Rule::kPickleStringEncoding)) return false;
+    Push(foreign_->Add({.offset = at_, .module = module, .name = name}));
+    return true;
+  }
   if (!global) {
-    AddFinding(Rule::kPickleGlobalOutside, {.text = FullName(event.text, event.name)});
+    AddFinding(Rule::kPickleGlobalOutside, {.text = FullName(module, name)});
     return false;
   }
-  if (alias && !AddFinding(Rule::kPickleGlobalAlias, {.text = FullName(event.text, event.name)}))
+  if (alias && !AddFinding(Rule::kPickleGlobalAlias, {.text = FullName(module, name)}))
     return false;
   Push(*global);
   return true;
@@ -449,6 +485,7 @@ bool Machine::CallTarget(const Value& function, const Value& arguments) {
 
 bool Machine::Reduce() {
   const Value arguments = Pop(), function = Pop();
+  if (foreign_) return CallOpen(function, arguments, false);
   if (!CallTarget(function, arguments)) return false;
   const std::optional<Value> result =
       policy_.Call(*this, static_cast<Global>(function.bits), arguments);
@@ -459,6 +496,7 @@ bool Machine::Reduce() {
 
 bool Machine::NewObject() {
   const Value arguments = Pop(), type = Pop();
+  if (foreign_) return CallOpen(type, arguments, true);
   if (!CallTarget(type, arguments)) return false;
   const std::optional<Value> result = policy_.New(*this, static_cast<Global>(type.bits), arguments);
   if (result) Push(*result);
@@ -474,6 +512,7 @@ void Machine::Consume(const Value& value) {
 }
 
 bool Machine::Build() {
+  if (foreign_) return BuildOpen();
   const Value state = Pop(), target = Top();
   Consume(state);
   if (target.kind != Kind::kOrderedDict) return policy_.Build(*this, target, state);

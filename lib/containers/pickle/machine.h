@@ -15,7 +15,9 @@
 #define TENSORGATE_CONTAINERS_PICKLE_MACHINE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +27,7 @@
 #include "lib/base/interrupt.h"
 #include "lib/base/pod_buffer.h"
 #include "lib/containers/pickle/decode.h"
+#include "lib/containers/pickle/foreign.h"
 #include "lib/containers/pickle/value.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/rules.h"
@@ -91,6 +94,10 @@ class Machine {
  public:
   Machine(std::span<const std::byte> input, Policy& policy, const CheckOptions& options);
 
+  /// Call it before Run().
+  void FollowForeign();
+  /// Null unless foreign values are followed.
+  const ForeignValues* foreign() const { return foreign_.get(); }
   /// Runs one pickle, from `begin` to its STOP. Call it once per machine.
   Outcome Run(std::size_t begin = 0);
   Values& values() { return values_; }
@@ -113,6 +120,9 @@ class Machine {
   void Append(const Value& object, std::span<const Value> items);
   /// True if the key may occur in a mapping or set.
   bool CheckKey(const Value& key);
+  // Only if foreign values are followed:
+  Value MakeForeign(Origin origin, const Value& callee, const Value& arguments);
+  void Give(const Value& value, Given given);
 
  private:
   bool Execute(const Event& event);
@@ -138,7 +148,7 @@ class Machine {
   bool PutFar(std::uint32_t index);
   bool PushString(const Event& event, bool surrogates);
   void PushLong(const Event& event);
-  bool PushGlobal(const Event& event);
+  bool PushGlobal(std::string_view module, std::string_view name);
   bool PushTuple(std::uint32_t count);
   bool AppendItems(std::uint32_t count);
   bool SetItems(std::uint32_t count);
@@ -155,6 +165,34 @@ class Machine {
   // (result.cc).
   bool CheckResult(const Value& root);
   bool CheckTuple(const Value& key);
+  static bool IsPlainKey(const Value& key);
+  bool AddOddKey(std::string text);
+
+  // Foreign values (machine_open.cc).
+  bool ExecuteOpen(const Event& event);
+  bool ExecuteText(const Event& event);
+  Value RawBytes(const Event& event) const;
+  bool PushContainer(Kind kind, std::uint32_t count);
+  bool PushFrozenSet(std::uint32_t count);
+  bool AddItems(std::uint32_t count);
+  void GiveForKeys(const Value& container);
+  void ChangeForeign(const Value& target, Operation::Kind kind, std::uint32_t count);
+  void GiveToForeign(const Value& target, std::span<const Value> values);
+  void ChangeNames();
+  /// Calls the policy. `result` is empty if the call is one that it does not allow, which is not
+  /// reported; returns false after any other rule.
+  bool Try(std::optional<Value>& result, const std::function<std::optional<Value>()>& call);
+  /// `create`: by `__new__` only.
+  bool CallOpen(const Value& function, const Value& arguments, bool create);
+  void CallForeign(const Value& function, const Value& arguments, bool create);
+  bool IsNeighbor(const Value& function, const Value& argument) const;
+  bool Instantiate(const Value& type);
+  bool NewObjectEx();
+  bool BuildOpen();
+  bool IsAttributes(const Value& state);
+  void BuildForeign(const Value& target, const Value& state);
+  bool IsSlots(const Value& state) const;
+  bool CheckOpenResult();
 
   std::span<const std::byte> input_;
   Policy& policy_;
@@ -172,6 +210,13 @@ class Machine {
   std::uint64_t charged_ = 0;
   bool refused_ = false;  // a rule of severity error was reported
   Outcome outcome_;
+
+  std::unique_ptr<ForeignValues> foreign_;
+  std::uint64_t memo_count_ = 0;  // entries that were written
+  std::size_t frame_end_ = 0;
+  bool odd_key_ = false;     // a key was used that can compare itself as it likes
+  bool trying_ = false;      // errors are collected instead of reported
+  std::vector<Fact> tried_;  // those errors
 };
 
 }  // namespace tensorgate::pickle

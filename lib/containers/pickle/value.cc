@@ -8,15 +8,16 @@
 namespace tensorgate::pickle {
 
 std::string_view Name(Kind kind) {
-  constexpr std::array<std::string_view, 28> kNames = {
+  constexpr std::array<std::string_view, 30> kNames = {
       "nothing", "None",        "bool",         "int",
       "int",     "float",       "str",          "bytes",
       "dtype",   "layout",      "qscheme",      "tuple",
       "Size",    "complex",     "device",       "bytearray",
       "list",    "dict",        "OrderedDict",  "Counter",
       "set",     "numpy.dtype", "numpy.scalar", "numpy.ndarray",
-      "object",  "Tensor",      "Storage",      "function or class"};
-  static_assert(kNames.size() == static_cast<std::size_t>(Kind::kGlobal) + 1);
+      "object",  "Tensor",      "Storage",      "function or class",
+      "bytes",   "object"};
+  static_assert(kNames.size() == static_cast<std::size_t>(Kind::kForeign) + 1);
   return kNames[static_cast<std::size_t>(kind)];
 }
 

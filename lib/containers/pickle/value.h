@@ -55,6 +55,9 @@ enum class Kind : std::uint8_t {
   kTensor,   ///< `bits` is a number of the policy, as for the kinds below.
   kStorage,  ///< Never in a result that the strict profile accepts, like the one below.
   kGlobal,   ///< An allowed function or class.
+  // Only in a machine that follows foreign values (foreign.h):
+  kRawBytes,  ///< The bytes as they are in the pickle.
+  kForeign,   ///< `bits`: index in ForeignValues.
 };
 
 /// None, booleans, numbers, texts, dtypes, or undefined: values that do not refer to others.

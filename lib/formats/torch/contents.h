@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/base/names.h"
 #include "lib/base/pod_buffer.h"
@@ -33,6 +34,8 @@ static_assert(sizeof(NamedTensor) == sizeof(std::size_t) + 8);
 struct Contents {
   PodBuffer<std::byte> pickle;  ///< The bytes that the values are views of.
   std::uint64_t pickle_offset = 0;
+  ByteRange object;             ///< The object's pickle in `pickle`: a stream has several.
+  bool follow_foreign = false;  ///< For extraction: the machine judges nothing.
   std::unique_ptr<Rebuild> rebuild;
   std::unique_ptr<pickle::Machine> machine;
   pickle::Value root;
@@ -51,6 +54,9 @@ struct Contents {
 /// Access to the contents of an open file, for code that creates objects from them.
 struct Access {
   static const Contents& Of(const File& file) { return *file.contents_; }
+  static File Make(std::unique_ptr<const Contents> contents, Report report) {
+    return File(std::move(contents), std::move(report));
+  }
 };
 
 /// Names each tensor by its path in the values. Reports names that two tensors share, and

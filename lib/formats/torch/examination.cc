@@ -5,6 +5,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
+#include "lib/formats/torch/extract.h"
 
 namespace tensorgate::torch::internal {
 namespace {
@@ -15,6 +16,11 @@ using tensorgate::internal::Family;
 // The number 0x1950a86a20f9469cfc6c: LONG1 of 10 bytes, STOP. All writers emit exactly these bytes,
 // after a PROTO opcode whose version varies.
 constexpr std::string_view kLegacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv;
+
+constexpr std::size_t kProtoBytes = 2, kFrameBytes = 9;
+constexpr std::byte kFrame{0x95};
+// The length of a frame with the magic number.
+constexpr std::string_view kMagicFrame = "\x0d\0\0\0\0\0\0\0"sv;
 
 // Adds the data of BOOL storages, except those that are already read for their checksum.
 void AddBooleanRanges(const Contents& contents, std::vector<DataRange>& ranges) {
@@ -40,6 +46,20 @@ std::string_view FormatName(Layout layout) {
   return layout == Layout::kZip ? "pytorch-zip" : "pytorch-legacy";
 }
 
+std::size_t MagicBytes(std::span<const std::byte> head) {
+  const bool framed = head.size() > 2 && head[2] == kFrame;
+  return kProtoBytes + (framed ? kFrameBytes : 0) + kLegacyMagic.size();
+}
+
+std::optional<Layout> OpenLayoutOf(std::span<const std::byte> head) {
+  const std::string_view text = tensorgate::internal::AsText(head);
+  const std::size_t size = MagicBytes(head);
+  const bool framed = text.starts_with('\x80') && text.size() >= size && head[2] == kFrame &&
+                      text.substr(3, 8) == kMagicFrame &&
+                      text.substr(size - kLegacyMagic.size()).starts_with(kLegacyMagic);
+  return framed ? Layout::kLegacy : LayoutOf(head);
+}
+
 std::optional<Layout> LayoutOf(std::span<const std::byte> head) {
   const std::string_view text = tensorgate::internal::AsText(head);
   if (text.starts_with('\x80') && text.size() > 2 && text.substr(2).starts_with(kLegacyMagic)) {
@@ -49,10 +69,12 @@ std::optional<Layout> LayoutOf(std::span<const std::byte> head) {
   return std::nullopt;
 }
 
-Examination::Examination(const CheckOptions& options, Layout layout)
+Examination::Examination(const CheckOptions& options, Layout layout, Extraction* extraction)
     : builder_(options, FormatName(layout)),
       contents_(std::make_unique<Contents>()),
-      readings_(layout == Layout::kZip ? Family::kZip : Family::kPickle) {
+      readings_(layout == Layout::kZip ? Family::kZip : Family::kPickle),
+      extraction_(extraction) {
+  contents_->follow_foreign = extraction != nullptr;
   container_ =
       layout == Layout::kZip ? MakeZip(builder_, *contents_) : MakeLegacy(builder_, *contents_);
 }
@@ -90,7 +112,11 @@ void Examination::Filled(std::size_t count) {
 void Examination::AfterContainer() {
   const bool names = builder_.options().profile == Profile::kStrict && !builder_.Ended();
   if (names && !builder_.HasError()) {
-    NameTensors(*contents_, builder_);
+    if (extraction_ != nullptr) {
+      ExtractTensors(*contents_, builder_, *extraction_);
+    } else {
+      NameTensors(*contents_, builder_);
+    }
   }
   if (contents_->machine != nullptr) AddFacts();
   if (builder_.HasError()) return;
@@ -156,8 +182,12 @@ pickle::Outcome RunPickle(const CheckOptions& options, Contents& contents, Form 
   contents.rebuild = std::make_unique<Rebuild>(form, options.trusted);
   contents.machine =
       std::make_unique<pickle::Machine>(contents.pickle.span(), *contents.rebuild, options);
+  if (contents.follow_foreign) contents.machine->FollowForeign();
   pickle::Outcome outcome = contents.machine->Run(begin);
-  if (outcome.complete) contents.root = outcome.root;
+  if (outcome.complete) {
+    contents.root = outcome.root;
+    contents.object = {begin, outcome.end - begin};
+  }
   return outcome;
 }
 

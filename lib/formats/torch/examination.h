@@ -19,6 +19,7 @@
 #include "lib/rules/report_builder.h"
 #include "lib/second_readings/second_readings.h"
 #include "lib/source/data.h"
+#include "tensorgate/extraction.h"
 
 namespace tensorgate::torch::internal {
 
@@ -36,7 +37,11 @@ std::string_view FormatName(Layout layout);  ///< "pytorch-zip", "pytorch-legacy
 
 /// The layout that the first bytes indicate.
 std::optional<Layout> LayoutOf(std::span<const std::byte> head);
-inline constexpr std::size_t kLayoutHead = 16;
+/// The same for extraction: a stream's pickles may have any protocol from 2 on.
+std::optional<Layout> OpenLayoutOf(std::span<const std::byte> head);
+/// Size of the pickle of a stream's magic number, for a head with a layout.
+std::size_t MagicBytes(std::span<const std::byte> head);
+inline constexpr std::size_t kLayoutHead = 24;
 
 /// The part of an examination that depends on the layout.
 class Container {
@@ -56,7 +61,8 @@ std::unique_ptr<Container> MakeLegacy(ReportBuilder& builder, Contents& contents
 
 class Examination {
  public:
-  Examination(const CheckOptions& options, Layout layout);
+  /// `extraction`: follow foreign values, and take the tensors that they leave alone.
+  Examination(const CheckOptions& options, Layout layout, Extraction* extraction = nullptr);
 
   // Call Begin, then fill each Next() and call Filled(), until Next() needs nothing. All may throw
   // std::bad_alloc.
@@ -82,12 +88,18 @@ class Examination {
   std::unique_ptr<Contents> contents_;
   std::unique_ptr<Container> container_;
   tensorgate::internal::SecondReadings readings_;
+  Extraction* extraction_;
   bool reading_ = false;  // the container is done; looking for second readings
 };
 
 /// Runs a new machine over the pickle that starts at `begin` of contents.pickle.
 pickle::Outcome RunPickle(const CheckOptions& options, Contents& contents, Form form,
                           std::size_t begin);
+
+/// Examines `source`; `contents` receives the contents of an accepted file. With `extraction`, those
+/// from which tensors may be taken. Never throws.
+Report Examine(Source& source, const CheckOptions& options,
+               std::unique_ptr<const Contents>* contents, Extraction* extraction = nullptr);
 
 }  // namespace tensorgate::torch::internal
 

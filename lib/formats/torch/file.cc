@@ -1,18 +1,14 @@
 #include <algorithm>
-#include <array>
 #include <new>
 #include <utility>
 
 #include "lib/formats/torch/examination.h"
-#include "lib/source/data.h"
-#include "lib/source/drive.h"
 #include "tensorgate/torch.h"
 
 namespace tensorgate::torch {
 
 using internal::Contents;
-using internal::Examination;
-using internal::Layout;
+using internal::Examine;
 using internal::NamedTensor;
 using internal::ScalarInfo;
 using internal::StorageValue;
@@ -20,54 +16,11 @@ using internal::TensorValue;
 
 namespace {
 
-constexpr std::string_view kFormat = "pytorch-zip";
-
-// Reads what the scope requires beyond the structure.
-Result<void> ReadData(Examination& examination, Source& source) {
-  const auto ranges = examination.Unread();
-  if (!ranges) return {};
-  const auto facts =
-      TENSORGATE_TRY(tensorgate::internal::ReadData(source, *ranges, examination.interrupt()));
-  examination.OnData(*ranges, facts);
-  return source.CheckUnchanged();
-}
-
-// Examines `source`; `contents` receives the contents of an accepted file. A caller's source may
-// throw anything.
-Report Examine(Source& source, const CheckOptions& options,
-               std::unique_ptr<const Contents>* contents) {
-  try {
-    std::array<std::byte, internal::kLayoutHead> head;
-    const std::span<std::byte> begin = std::span(head).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), head.size())));
-    tensorgate::internal::Interrupt early(options);
-    if (const auto read = tensorgate::internal::ReadFully(source, 0, begin, early); !read) {
-      return ReportBuilder::Failed(read.error(), options, kFormat);
-    }
-    Examination examination(options, internal::LayoutOf(begin).value_or(Layout::kZip));
-    examination.Begin(source.size());
-    tensorgate::internal::Interrupt& interrupt = examination.interrupt();
-    if (const auto read = tensorgate::internal::Drive(examination, source, interrupt); !read) {
-      examination.Fail(read.error());
-    }
-    if (const Result<void> read = ReadData(examination, source); !read) {
-      examination.Fail(read.error());
-    }
-    Report report = examination.Finish();
-    if (contents != nullptr && report.verdict() == Verdict::kAccepted) {
-      *contents = examination.TakeContents();
-    }
-    return report;
-  } catch (...) {
-    return ReportBuilder::Caught(options, kFormat);
-  }
-}
-
 Report ExaminePath(const std::string& path, const CheckOptions& options,
                    std::unique_ptr<const Contents>* contents) {
   Result<FileSource> source = FileSource::Open(path);
   if (source) return Examine(*source, options, contents);
-  return ReportBuilder::Failed(source.error(), options, kFormat);
+  return ReportBuilder::Failed(source.error(), options, FormatName(internal::Layout::kZip));
 }
 
 std::vector<std::uint64_t> Numbers(const pickle::Values& values, const pickle::Value& tuple) {

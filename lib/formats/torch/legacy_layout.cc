@@ -18,10 +18,16 @@ using pickle::Outcome;
 using pickle::Value;
 using tensorgate::internal::HashName;
 
-constexpr std::size_t kMagicBytes = 15;
 constexpr std::int64_t kProtocol = 1001;
 constexpr std::uint64_t kFirstWindow = 1 << 16, kGrowth = 4;
 constexpr std::uint64_t kCountBytes = 8;
+
+constexpr std::string_view kCalls = "it names a function or class";
+
+// The pickles beside the object's contain plain values only.
+bool NamesForeign(const pickle::Machine& machine) {
+  return machine.foreign() != nullptr && !machine.foreign()->all().empty();
+}
 
 constexpr std::string_view kSizedTypes[] = {"short", "int", "long"};
 
@@ -68,8 +74,8 @@ class LegacyLayout final : public Container {
   void Begin(std::uint64_t size) override {
     size_ = size;
     // The magic number was read to identify the layout, so it is there, whatever the limit.
-    contents_.pickle.Resize(
-        std::max(kMagicBytes, static_cast<std::size_t>(std::min({size, kFirstWindow, Cap()}))));
+    contents_.pickle.Resize(static_cast<std::size_t>(std::max(
+        std::min(size, std::uint64_t{kLayoutHead}), std::min({size, kFirstWindow, Cap()}))));
   }
   Need Next() override;
   void Filled(std::size_t count) override;
@@ -136,7 +142,7 @@ LegacyLayout::Reached LegacyLayout::Judge(const Outcome& outcome) {
 }
 
 LegacyLayout::Reached LegacyLayout::ReadPickles() {
-  std::size_t at = kMagicBytes;
+  std::size_t at = MagicBytes(contents_.pickle.span());
   const auto protocol = std::to_integer<std::uint64_t>(contents_.pickle[1]);
   for (const Rule rule : {Rule::kTorchLegacyProtocol, Rule::kTorchLegacySystem}) {
     const Reached reached = ReadSmall(at, rule);
@@ -146,19 +152,26 @@ LegacyLayout::Reached LegacyLayout::ReadPickles() {
   if (const Reached reached = Judge(object); reached != Reached::kAll) return reached;
   Rebuild none(Form::kLegacy);
   pickle::Machine machine(contents_.pickle.span(), none, builder_.options());
+  if (contents_.follow_foreign) machine.FollowForeign();
   const Outcome keys = machine.Run(object.end);
   if (const Reached reached = Judge(keys); reached != Reached::kAll) return reached;
   // All pickles are complete: report everything that was noticed, once.
-  if (protocol != 2) builder_.Add(Rule::kPickleProtoVersion, 0, {.found = protocol});
+  if (protocol != 2 && !contents_.follow_foreign)
+    builder_.Add(Rule::kPickleProtoVersion, 0, {.found = protocol});
   AddFacts(builder_, object, contents_.pickle.span(), 0);
   AddFacts(builder_, keys, contents_.pickle.span(), 0);
   at_ = keys.end;
+  if (NamesForeign(machine)) {
+    builder_.Add(Rule::kTorchLegacyKeys, object.end, {.found_text = kCalls});
+    return Reached::kRefused;
+  }
   return TakeKeys(machine.values(), keys.root, object.end) ? Reached::kAll : Reached::kRefused;
 }
 
 LegacyLayout::Reached LegacyLayout::ReadSmall(std::size_t& at, Rule rule) {
   Rebuild none(Form::kLegacy);
   pickle::Machine machine(contents_.pickle.span(), none, builder_.options());
+  if (contents_.follow_foreign) machine.FollowForeign();
   const Outcome outcome = machine.Run(at);
   if (const Reached reached = Judge(outcome); reached != Reached::kAll) return reached;
   bool big_endian = false;
@@ -166,7 +179,7 @@ LegacyLayout::Reached LegacyLayout::ReadSmall(std::size_t& at, Rule rule) {
   const bool valid = rule == Rule::kTorchLegacyProtocol
                          ? root.IsInt() && root.Int() == kProtocol
                          : IsSystem(machine.values(), root, big_endian);
-  if (!valid) builder_.Add(rule, at);
+  if (!valid || NamesForeign(machine)) builder_.Add(rule, at);
   if (big_endian) builder_.Add(Rule::kTorchBigEndian, at);
   at = outcome.end;
   // In the strict profile the bytes after it have no meaning; what the reference ignores was not

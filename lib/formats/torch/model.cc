@@ -27,7 +27,8 @@ std::string ListText(const std::vector<std::uint64_t>& numbers) {
 
 class TorchFile final : public ModelFile {
  public:
-  explicit TorchFile(File file) : file_(std::move(file)) {
+  /// `whole`: everything in it was verified, not only the tensors.
+  explicit TorchFile(File file, bool whole) : file_(std::move(file)), whole_(whole) {
     std::vector<std::pair<std::uint64_t, std::size_t>> order;
     order.reserve(file_.tensor_count());
     for (std::size_t i = 0; i < file_.tensor_count(); ++i) {
@@ -81,6 +82,7 @@ class TorchFile final : public ModelFile {
     to.Add("parameter", tensor.is_parameter, {});
   }
   std::optional<Structure> structure() const override {
+    if (!whole_) return std::nullopt;
     return Structure{"values", file_.ValuesJson()};
   }
 
@@ -89,6 +91,7 @@ class TorchFile final : public ModelFile {
     return type == typeid(File) ? &file_ : nullptr;
   }
   File file_;
+  bool whole_;
   std::vector<std::size_t> order_;  // the file's indices, in the order of their data
   std::vector<std::size_t> index_;  // the inverse mapping
 };
@@ -135,7 +138,11 @@ class Storages final : public ModelFile {
 }  // namespace
 
 std::unique_ptr<const ModelFile> MakeModelFile(File file) {
-  return std::make_unique<const TorchFile>(std::move(file));
+  return std::make_unique<const TorchFile>(std::move(file), true);
+}
+
+std::unique_ptr<const ModelFile> MakeExtracted(File file) {
+  return std::make_unique<const TorchFile>(std::move(file), false);
 }
 
 std::unique_ptr<const ModelFile> MakeStorages(std::unique_ptr<const ModelFile> file) {

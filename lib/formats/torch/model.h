@@ -12,6 +12,9 @@ namespace tensorgate::torch::internal {
 /// Throws std::bad_alloc.
 std::unique_ptr<const ModelFile> MakeModelFile(File file);
 
+/// The tensors that were extracted from a refused file. Throws std::bad_alloc.
+std::unique_ptr<const ModelFile> MakeExtracted(File file);
+
 /// Its storages as one-dimensional tensors without names, in the order of File::storage, whatever
 /// tensors they hold. `file` must come from MakeModelFile. Throws std::bad_alloc.
 std::unique_ptr<const ModelFile> MakeStorages(std::unique_ptr<const ModelFile> file);

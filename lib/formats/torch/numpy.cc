@@ -90,11 +90,12 @@ bool BuildDtype(Machine& machine, const Value& target, Items state) {
 bool Holds(Machine& machine, const Value& dtype, const Value& bytes, std::uint64_t count) {
   const pickle::Values& values = machine.values();
   if (dtype.kind != Kind::kNumpyDtype || !IsBuilt(values, dtype)) return false;
-  if (bytes.kind != Kind::kBytes || !machine.Charge(bytes.length / 8)) return false;
-  // The text has one character per byte.
+  const bool raw = bytes.kind == Kind::kRawBytes;
+  if ((bytes.kind != Kind::kBytes && !raw) || !machine.Charge(bytes.length / 8)) return false;
+  // Unless the bytes are raw, the text has one character per byte.
   const std::string_view text = values.Text(bytes);
   const auto length = static_cast<std::uint64_t>(
-      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+      std::ranges::count_if(text, [&](char c) { return raw || (c & 0xC0) != 0x80; }));
   const auto type = static_cast<std::size_t>(values.Items(dtype)[0].bits);
   std::uint64_t expected = kTypes[type].bytes;
   if (tensorgate::internal::MultiplyOverflows(expected, count) || length != expected) return false;
@@ -111,7 +112,8 @@ std::optional<Value> Reconstruct(Machine& machine, Items arguments, bool is_ndar
   const pickle::Values& values = machine.values();
   const bool plain = is_ndarray && arguments.size() == 3 && arguments[1].kind == Kind::kTuple &&
                      values.Items(arguments[1]).size() == 1 &&
-                     Is(values.Items(arguments[1])[0], 0) && arguments[2].kind == Kind::kBytes &&
+                     Is(values.Items(arguments[1])[0], 0) &&
+                     (arguments[2].kind == Kind::kBytes || arguments[2].kind == Kind::kRawBytes) &&
                      values.Text(arguments[2]) == "b";
   if (!plain) return BadCall(machine, "NumPy's _reconstruct", arguments.size());
   return machine.Make(Kind::kNdarray, {});

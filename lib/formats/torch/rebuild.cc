@@ -7,6 +7,7 @@
 #include "lib/base/checked.h"
 #include "lib/formats/torch/globals.h"
 #include "lib/formats/torch/numpy.h"
+#include "lib/formats/torch/open_calls.h"
 #include "lib/formats/torch/plain_calls.h"
 #include "lib/formats/torch/trust.h"
 #include "tensorgate/tensor.h"
@@ -22,14 +23,25 @@ using Items = std::span<const Value>;
 std::size_t NumpyBegin() { return Globals().size(); }
 std::size_t TrustedBegin() { return NumpyBegin() + NumpyNames().size(); }
 
+// The class of parameters, in torch.nn.parameter.
+constexpr std::string_view kParameter = "Parameter";
+
 bool IsUnsigned(const Value& value) { return value.IsInt() && value.Int() >= 0; }
+
+// Tensors that save_file can write: PyTorch's own class, or a parameter.
+bool IsTensorClass(const Value& value) {
+  if (value.kind != Kind::kGlobal || value.bits >= NumpyBegin()) return false;
+  const GlobalInfo& info = Globals()[static_cast<std::size_t>(value.bits)];
+  return info.rule == Rule::kTorchTensorClass && (info.name == kParameter || info.name == "Tensor");
+}
 
 }  // namespace
 
 std::optional<Value> Rebuild::Find(Machine& machine, std::string_view module, std::string_view name,
                                    bool& alias) {
   const std::optional<FoundGlobal> found = FindGlobal(module, name);
-  if (!found) return FindTrusted(machine, module, name);
+  if (!found)
+    return machine.foreign() ? FindOpen(module, name) : FindTrusted(machine, module, name);
   alias = found->alias;
   const GlobalInfo& info = Globals()[found->index];
   if (info.role == Role::kDtype) return Value::Of(Kind::kDtype, info.detail);
@@ -77,6 +89,7 @@ std::optional<Value> Rebuild::Numpy(Machine& machine, std::size_t place, const V
 std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
                                    const Value& arguments) {
   if (function >= TrustedBegin()) {
+    if (machine.foreign()) return CallOpen(machine, function, arguments);
     return Trusted(machine, function - TrustedBegin(), true, arguments);
   }
   if (function >= NumpyBegin()) return Numpy(machine, function - NumpyBegin(), arguments);
@@ -94,6 +107,10 @@ std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
     case Role::kRebuildParameterWithState:
       return Parameter(machine, items, true);
     case Role::kRefused:
+      if (machine.foreign() && info.name == kParameter) return MakeParameter(machine, items);
+      if (machine.foreign() && info.rule == Rule::kTorchRebuildFromType) {
+        return FromType(machine, function, arguments);
+      }
       machine.AddFinding(info.rule,
                          {.text = std::string(info.module) + "." + std::string(info.name)});
       return std::nullopt;
@@ -104,6 +121,7 @@ std::optional<Value> Rebuild::Call(Machine& machine, pickle::Global function,
 
 std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const Value& arguments) {
   if (type >= TrustedBegin()) {
+    if (machine.foreign()) return CallOpen(machine, type, arguments);
     return Trusted(machine, type - TrustedBegin(), false, arguments);
   }
   if (type >= NumpyBegin()) return BadCall(machine, "NEWOBJ of a NumPy class", type - NumpyBegin());
@@ -113,7 +131,12 @@ std::optional<Value> Rebuild::New(Machine& machine, pickle::Global type, const V
   const bool empty = machine.values().Items(arguments).empty();
   const bool plain = role == Role::kOrderedDict || role == Role::kCounter || role == Role::kSet ||
                      role == Role::kByteArray;
-  if (!machine.AddFinding(Rule::kTorchNewObject, {.text = subject})) return std::nullopt;
+  if (machine.foreign() && info.name == kParameter) {
+    return MakeParameter(machine, machine.values().Items(arguments));
+  }
+  if (!machine.foreign() && !machine.AddFinding(Rule::kTorchNewObject, {.text = subject})) {
+    return std::nullopt;
+  }
   if (plain && empty) return CallPlain(machine, info, {});
   machine.AddFinding(role == Role::kRefused ? info.rule : Rule::kTorchCallArguments,
                      {.text = std::move(subject)});
@@ -195,8 +218,14 @@ std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version)
     return std::nullopt;
   tensor.place = machine.at();
   if (!View(machine, tensor, storage)) return std::nullopt;
+  return Add(tensor, version == 1 ? Value::Of(Kind::kNone) : items[5]);
+}
+
+Value Rebuild::Add(const TensorValue& tensor, const Value& hooks) {
+  const auto number = static_cast<std::uint32_t>(tensors_.size());
   tensors_.PushBack(tensor);
-  return Value::Of(Kind::kTensor, tensors_.size() - 1);
+  if (hooks.kind != Kind::kNone) hooked_.PushBack({number, hooks});
+  return Value::Of(Kind::kTensor, number);
 }
 
 // A backward pass would call the functions in the hooks.
@@ -278,12 +307,70 @@ std::optional<Value> Rebuild::Parameter(Machine& machine, Items items, bool stat
   const bool empty = !state || items[3].kind == Kind::kNone ||
                      (IsMapping(items[3].kind) && machine.values().Items(items[3]).empty() &&
                       machine.values().Attributes(items[3]).kind == Kind::kUndefined);
-  if (!empty) {
+  if (!empty && !(machine.foreign() && IsHarmlessState(machine.values(), items[3]))) {
     machine.AddFinding(Rule::kTorchParameterState, {.text = std::string(Name(items[3].kind))});
     return std::nullopt;
   }
-  tensors_.PushBack(tensor);
-  return Value::Of(Kind::kTensor, tensors_.size() - 1);
+  return Add(tensor, items[2]);
+}
+
+// ---- Calls that only a machine that follows foreign values makes.
+
+std::optional<Value> Rebuild::FindOpen(std::string_view module, std::string_view name) {
+  if (const std::optional<std::size_t> place = FindNumpy(module, name)) {
+    return Value::Of(Kind::kGlobal, NumpyBegin() + *place);
+  }
+  const std::optional<std::size_t> place = internal::FindOpen(module, name);
+  if (!place) return std::nullopt;
+  return Value::Of(Kind::kGlobal, TrustedBegin() + *place);
+}
+
+std::optional<Value> Rebuild::CallOpen(Machine& machine, pickle::Global function,
+                                       const Value& arguments) {
+  const auto role_of = [](const Value& value) -> std::optional<OpenRole> {
+    if (value.kind != Kind::kGlobal || value.bits < TrustedBegin()) return std::nullopt;
+    return OpenNames()[static_cast<std::size_t>(value.bits) - TrustedBegin()].role;
+  };
+  const Value callee = Value::Of(Kind::kGlobal, function);
+  const Items items = machine.values().Items(arguments);
+  const bool is_object = items.size() > 1 && role_of(items[1]) == OpenRole::kObject;
+  return CallOpenName(machine, *role_of(callee), callee, arguments, is_object);
+}
+
+// Parameter(data, requires_grad): the same bytes.
+std::optional<Value> Rebuild::MakeParameter(Machine& machine, Items items) {
+  if (items.empty() || items.size() > 2) return BadCount(machine, items.size());
+  if (items[0].kind != Kind::kTensor) return BadArgument(machine, items, 0);
+  const Value flag = items.size() == 2 ? items[1] : Value::Of(Kind::kBool, 1);
+  const std::array<Value, 3> all = {items[0], flag, Value::Of(Kind::kNone)};
+  return Parameter(machine, all, false);
+}
+
+// _rebuild_from_type_v2: function, class, arguments, state. It calls the function, makes the result
+// an instance of the class, and sets the state.
+std::optional<Value> Rebuild::FromType(Machine& machine, pickle::Global function,
+                                       const Value& arguments) {
+  const Items items = machine.values().Items(arguments);
+  const bool known = items.size() == 4 && items[0].kind == Kind::kGlobal &&
+                     items[0].bits < NumpyBegin() && items[2].kind == Kind::kTuple;
+  const bool plain =
+      known && IsTensorClass(items[1]) && IsHarmlessState(machine.values(), items[3]);
+  if (plain) {
+    const Role role = Globals()[static_cast<std::size_t>(items[0].bits)].role;
+    const bool rebuilds = role == Role::kRebuildTensor || role == Role::kRebuildTensorV2 ||
+                          role == Role::kRebuildTensorV3 || role == Role::kRebuildParameter;
+    if (rebuilds) return Call(machine, static_cast<pickle::Global>(items[0].bits), items[2]);
+  }
+  const Value made =
+      machine.MakeForeign(pickle::Origin::kCall, Value::Of(Kind::kGlobal, function), arguments);
+  // A function that is not known receives its arguments, and a class of the file's own its state.
+  const auto by = static_cast<std::uint32_t>(made.bits) + 1;
+  const Items given = machine.values().Items(arguments);
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const bool type = known && i == 1;
+    if (!type) machine.Give(given[i], {.code = !known || i == 3, .by = by});
+  }
+  return made;
 }
 
 void Rebuild::Expect(std::size_t bytes) {
@@ -293,6 +380,7 @@ void Rebuild::Expect(std::size_t bytes) {
 }
 
 bool Rebuild::Finish(Machine& machine) {
+  if (machine.foreign()) return UnifyStorages(machine);
   for (const Value& hooks : hooks_.span()) {
     const Value attributes = machine.values().Attributes(hooks);
     const std::size_t count =

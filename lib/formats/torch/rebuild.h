@@ -64,6 +64,16 @@ class Rebuild final : public pickle::Policy {
 
   std::span<const TensorValue> tensors() const { return tensors_.span(); }
   std::span<const StorageValue> storages() const { return storages_.span(); }
+  /// After a complete run: the index in storages() of a value of kind kStorage.
+  std::uint32_t StorageOf(const pickle::Value& value) const {
+    return unified_[static_cast<std::size_t>(value.bits)];
+  }
+  /// A tensor whose hooks are not None, and those hooks: what a tensor leads to.
+  struct Hooked {
+    std::uint32_t tensor;
+    pickle::Value hooks;
+  };
+  std::span<const Hooked> hooked() const { return hooked_.span(); }
 
   std::optional<pickle::Value> Find(pickle::Machine& machine, std::string_view module,
                                     std::string_view name, bool& alias) override;
@@ -84,6 +94,7 @@ class Rebuild final : public pickle::Policy {
   std::optional<pickle::Value> Parameter(pickle::Machine& machine,
                                          std::span<const pickle::Value> arguments, bool state);
   bool Hooks(pickle::Machine& machine, const pickle::Value& hooks);
+  pickle::Value Add(const TensorValue& tensor, const pickle::Value& hooks);
   bool View(pickle::Machine& machine, TensorValue& tensor, const StorageValue& storage);
   bool ReadStorage(pickle::Machine& machine, std::span<const pickle::Value> id,
                    StorageValue& storage);
@@ -98,6 +109,14 @@ class Rebuild final : public pickle::Policy {
   /// A call allowed by an entry of the trust list; `place` is the index of the name's first entry.
   std::optional<pickle::Value> Trusted(pickle::Machine& machine, std::size_t place, bool reduce,
                                        const pickle::Value& arguments);
+  // For a machine that follows foreign values.
+  std::optional<pickle::Value> FindOpen(std::string_view module, std::string_view name);
+  std::optional<pickle::Value> CallOpen(pickle::Machine& machine, pickle::Global function,
+                                        const pickle::Value& arguments);
+  std::optional<pickle::Value> MakeParameter(pickle::Machine& machine,
+                                             std::span<const pickle::Value> arguments);
+  std::optional<pickle::Value> FromType(pickle::Machine& machine, pickle::Global function,
+                                        const pickle::Value& arguments);
 
   Form form_;
   TrustList trusted_;
@@ -107,6 +126,8 @@ class Rebuild final : public pickle::Policy {
   // While the machine runs, one for each persistent id.
   tensorgate::internal::PodBuffer<StorageValue> storages_;
   tensorgate::internal::PodBuffer<pickle::Value> hooks_;  // must still be empty at the end
+  tensorgate::internal::PodBuffer<Hooked> hooked_;
+  tensorgate::internal::PodBuffer<std::uint32_t> unified_;  // the index of each id's storage
 };
 
 }  // namespace tensorgate::torch::internal

@@ -66,6 +66,12 @@ std::string ItemWords(Items id, std::size_t index) {
 
 std::optional<Value> Rebuild::Persistent(Machine& machine, const Value& id) {
   const Items items = machine.values().Items(id);
+  // A module's class with its source, which the loader only compares.
+  if (machine.foreign() && form_ == Form::kLegacy && id.kind == Kind::kTuple && items.size() == 4 &&
+      items[0].IsString() && machine.values().Text(items[0]) == "module" &&
+      machine.foreign()->IsName(items[1])) {
+    return items[1];
+  }
   const std::size_t length = form_ == Form::kZip ? 5 : 6;
   if (id.kind != Kind::kTuple || items.size() != length || !items[0].IsString() ||
       machine.values().Text(items[0]) != "storage") {
@@ -175,6 +181,7 @@ bool Rebuild::UnifyStorages(Machine& machine) {
   }
   storages_.Resize(kept);
   for (TensorValue& tensor : tensors_.span()) tensor.storage = places[tensor.storage];
+  unified_ = std::move(places);
   return true;
 }
 

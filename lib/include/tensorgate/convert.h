@@ -36,11 +36,13 @@
 #include <expected>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tensorgate/export.h"
+#include "tensorgate/extraction.h"
 #include "tensorgate/limits.h"
 #include "tensorgate/report.h"
 #include "tensorgate/status.h"
@@ -52,6 +54,13 @@ struct ConvertOptions {
   /// Convert only what is under this path, which is removed from the names: "model" turns
   /// "model.bias" into "bias". Not set: "state_dict" if there is such a key, otherwise everything.
   std::optional<std::string> select;
+  /// Take what may be taken from files that are refused (extract.h). The metadata of the result say
+  /// so: `tensorgate.extracted`, the source's verdict and first rule, the counts, the classes that
+  /// held tensors, and what was left out.
+  bool extract = false;
+  /// SHA-256 in hexadecimal digits, such as Sha256Hex of digest.h. If set, the metadata of
+  /// an extraction have the digest of the source's pickle.
+  std::function<std::string(std::span<const std::byte>)> sha256;
   /// Treat tied tensors as an error instead of writing them once.
   bool refuse_tied = false;
   /// Do everything except writing.
@@ -74,6 +83,8 @@ struct Converted {
   std::string selected;          ///< The selected path, or empty.
   /// Pairs: the name that was kept, and one that was not.
   std::vector<std::pair<std::string, std::string>> tied;
+  /// With ConvertOptions::extract: one for each file of the checkpoint.
+  std::vector<Extraction> extractions;
 };
 
 struct ConvertError {

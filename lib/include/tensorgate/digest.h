@@ -38,6 +38,9 @@ struct ContentHash {
 /// else is `save/misuse`.
 TENSORGATE_API Result<ContentHash> HashContent(std::span<const TensorData> tensors);
 
+/// SHA-256 as 64 hexadecimal digits. Throws std::bad_alloc.
+TENSORGATE_API std::string Sha256Hex(std::span<const std::byte> bytes);
+
 /// `SHA256 DTYPE [2,3] "name"`, with the name as a JSON string in ASCII. Throws std::bad_alloc.
 TENSORGATE_API std::string HashLine(const TensorData& tensor, const std::string& sha256);
 

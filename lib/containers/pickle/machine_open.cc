@@ -1,0 +1,556 @@
+// The machine on a pickle that it may not judge but only follow: every opcode of protocols 0 to 5,
+// with values that stand for what is outside the policy's table. CPython's unpickler in C decides
+// what an opcode does; where its twin in Python differs, the run ends.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "lib/containers/pickle/keys.h"
+#include "lib/containers/pickle/machine.h"
+
+namespace tensorgate::pickle {
+namespace {
+
+// Calls with more arguments are given as one value.
+constexpr std::size_t kFewArguments = 16;
+
+// What a call of a known function may be refused for, without a doubt about the rest of the pickle.
+constexpr std::array kCallRules = {Rule::kTorchCallArguments,    Rule::kTorchNewObject,
+                                   Rule::kTorchBuildTarget,      Rule::kTorchRebuildQuantized,
+                                   Rule::kTorchRebuildSparse,    Rule::kTorchRebuildNested,
+                                   Rule::kTorchRebuildMeta,      Rule::kTorchRebuildWrapper,
+                                   Rule::kTorchRebuildDevice,    Rule::kTorchRebuildFromType,
+                                   Rule::kTorchTensorClass,      Rule::kTorchParameterState,
+                                   Rule::kTorchTensorMetadata,   Rule::kTorchDtypeUnexpected,
+                                   Rule::kTorchDtypeUnsupported, Rule::kTorchRank,
+                                   Rule::kTorchTensorOverflow,   Rule::kTorchViewOutside,
+                                   Rule::kTorchViewOutsideEmpty, Rule::kTorchStorageType,
+                                   Rule::kPickleKeyUnhashable};
+
+bool IsCallRule(const Fact& fact) {
+  return std::ranges::find(kCallRules, fact.rule) != kCallRules.end();
+}
+
+bool CanLead(const Value& value) {
+  return IsObject(value.kind) || value.kind == Kind::kTensor || value.kind == Kind::kStorage ||
+         value.kind == Kind::kGlobal || value.kind == Kind::kForeign;
+}
+
+// A number as Python writes it: no plus, no leading zero.
+template <typename Number>
+bool Digits(std::string_view text, Number& number) {
+  const bool minus = text.starts_with('-');
+  const std::string_view digits = text.substr(minus ? 1 : 0);
+  if (digits.empty() || (digits.size() > 1 && digits[0] == '0') || (minus && digits == "0")) {
+    return false;
+  }
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+}
+
+// A float as repr() writes it.
+bool ReadFloat(std::string_view text, double& number) {
+  if (text.empty() || text.find_first_not_of("0123456789.e+-infa") != text.npos) return false;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+}
+
+// True for characters that mean themselves in every kind of text opcode.
+bool IsPlainText(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
+}
+
+bool IsQuoted(std::string_view text) {
+  return text.size() >= 2 && (text[0] == '\'' || text[0] == '"') && text.back() == text[0] &&
+         text.substr(1, text.size() - 2).find(text[0]) == text.npos;
+}
+
+}  // namespace
+
+void Machine::FollowForeign() { foreign_ = std::make_unique<ForeignValues>(); }
+
+Value Machine::MakeForeign(Origin origin, const Value& callee, const Value& arguments) {
+  return foreign_->Add({.origin = origin, .offset = at_, .callee = callee, .arguments = arguments});
+}
+
+void Machine::Give(const Value& value, Given given) {
+  if (!CanLead(value)) return;
+  given.value = value;
+  given.offset = at_;
+  foreign_->given_.push_back(given);
+}
+
+// ---- Opcodes.
+
+bool Machine::ExecuteOpen(const Event& event) {
+  switch (event.op) {
+    case Op::kPop:
+      if (stack_.size() > floor_) {
+        Drop(1);
+        return true;
+      }
+      return TakeMark().has_value();
+    case Op::kPopMark: {
+      const std::optional<std::uint32_t> count = TakeMark();
+      if (count) Drop(*count);
+      return count.has_value();
+    }
+    case Op::kDup:
+      if (!Has(1)) return false;
+      Push(Value(Top()));
+      return true;
+    case Op::kBinBytes:
+    case Op::kShortBinBytes:
+    case Op::kBinBytes8:
+      if (event.number > UINT32_MAX) break;
+      Push(RawBytes(event));
+      return true;
+    case Op::kByteArray8: {
+      if (event.number > UINT32_MAX) break;
+      const Value bytes = RawBytes(event);
+      Push(Make(Kind::kByteArray, std::span(&bytes, 1)));
+      return true;
+    }
+    case Op::kBinString:
+      return PushString(event, false);
+    case Op::kShortBinUnicode:
+      return PushString(event, true);
+    case Op::kBinUnicode8:
+      if (event.number > UINT32_MAX) break;
+      return PushString(event, true);
+    case Op::kLong4:
+      PushLong(event);
+      return true;
+    case Op::kAddItems: {
+      const std::optional<std::uint32_t> count = TakeMark();
+      return count && Has(std::size_t{*count} + 1) && AddItems(*count);
+    }
+    case Op::kFrozenSet: {
+      const std::optional<std::uint32_t> count = TakeMark();
+      return count && PushFrozenSet(*count);
+    }
+    case Op::kList: {
+      const std::optional<std::uint32_t> count = TakeMark();
+      return count && PushContainer(Kind::kList, *count);
+    }
+    case Op::kDict: {
+      const std::optional<std::uint32_t> count = TakeMark();
+      return count && PushContainer(Kind::kDict, *count);
+    }
+    case Op::kInst: {
+      const std::optional<std::uint32_t> count = TakeMark();
+      if (!count || !PushGlobal(event.text, event.name)) return false;
+      const Value type = Pop();
+      if (!PushTuple(*count)) return false;
+      return Instantiate(type);
+    }
+    case Op::kObj: {
+      const std::optional<std::uint32_t> count = TakeMark();
+      if (!count || !Has(std::max<std::size_t>(*count, 1))) return false;
+      if (*count == 0) return Underflow(1);
+      if (!PushTuple(*count - 1)) return false;
+      const Value arguments = Pop(), type = Pop();
+      Push(arguments);
+      return Instantiate(type);
+    }
+    case Op::kNewObjEx:
+      return Has(3) && NewObjectEx();
+    case Op::kExt1:
+    case Op::kExt2:
+    case Op::kExt4:
+      if (event.Signed() <= 0) break;
+      Push(foreign_->Add({.offset = at_, .name = "an extension code"}));
+      return true;
+    case Op::kStackGlobal: {
+      if (!Has(2)) return false;
+      const Value name = Pop(), module = Pop();
+      if (!name.IsString() || !module.IsString()) break;
+      return PushGlobal(values_.Text(module), values_.Text(name));
+    }
+    case Op::kMemoize:
+      return Put(memo_count_);
+    case Op::kFrame:
+      if (event.end < frame_end_) break;
+      frame_end_ = event.end + static_cast<std::size_t>(event.number);
+      return true;
+    default:
+      if (FindOpcode(static_cast<std::uint8_t>(event.op))->use == Use::kText) {
+        return ExecuteText(event);
+      }
+  }
+  return Refuse(*FindOpcode(static_cast<std::uint8_t>(event.op)));
+}
+
+// Arguments that are lines of text: only as Python's own pickler writes them, since readers differ
+// about the others.
+bool Machine::ExecuteText(const Event& event) {
+  const std::string_view text = event.text;
+  switch (event.op) {
+    case Op::kInt: {
+      if (text == "00" || text == "01") {
+        Push(Value::Of(Kind::kBool, text == "01" ? 1 : 0));
+        return true;
+      }
+      std::int64_t number = 0;
+      if (!Digits(text, number)) break;
+      Push(Value::Of(Kind::kInt, static_cast<std::uint64_t>(number)));
+      return true;
+    }
+    case Op::kLong: {
+      std::int64_t number = 0;
+      if (!text.ends_with('L') || !Digits(text.substr(0, text.size() - 1), number)) break;
+      Push(Value::Of(Kind::kInt, static_cast<std::uint64_t>(number)));
+      return true;
+    }
+    case Op::kFloat: {
+      double number = 0;
+      if (!ReadFloat(text, number)) break;
+      Push(Value::Of(Kind::kFloat, std::bit_cast<std::uint64_t>(number)));
+      return true;
+    }
+    case Op::kString:
+    case Op::kUnicode: {
+      const bool quoted = event.op == Op::kString;
+      if (!IsPlainText(text) || (quoted && !IsQuoted(text))) break;
+      const std::size_t begin = event.end - 1 - text.size() + (quoted ? 1 : 0);
+      Push({.kind = Kind::kString,
+            .length = static_cast<std::uint32_t>(text.size() - (quoted ? 2 : 0)),
+            .bits = begin});
+      return true;
+    }
+    case Op::kGet:
+    case Op::kPut: {
+      std::uint32_t index = 0;
+      if (text.starts_with('-') || !Digits(text, index)) break;
+      return event.op == Op::kGet ? Get(index) : Put(index);
+    }
+    default:  // PERSID
+      break;
+  }
+  return Refuse(*FindOpcode(static_cast<std::uint8_t>(event.op)));
+}
+
+Value Machine::RawBytes(const Event& event) const {
+  return {.kind = Kind::kRawBytes,
+          .length = static_cast<std::uint32_t>(event.text.size()),
+          .bits = event.end - event.text.size()};
+}
+
+// ---- Containers.
+
+bool Machine::PushContainer(Kind kind, std::uint32_t count) {
+  if (!Has(count)) return false;
+  const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
+  if (kind == Kind::kDict && count % 2 != 0) {
+    AddFinding(Rule::kPickleSetItemOdd, {.found = count});
+    return false;
+  }
+  for (std::size_t i = 0; kind == Kind::kDict && i < count; i += 2) {
+    if (!CheckKey(items[i])) return false;
+  }
+  const Value made = Make(kind, items);
+  Drop(count);
+  Push(made);
+  GiveForKeys(made);
+  return true;
+}
+
+bool Machine::PushFrozenSet(std::uint32_t count) {
+  if (!Has(count)) return false;
+  for (const Value& item : stack_.span().subspan(stack_.size() - count)) {
+    if (!CheckKey(item)) return false;
+  }
+  if (!PushTuple(count)) return false;
+  const Value items = Pop();
+  Push(MakeForeign(Origin::kKept, {}, items));
+  GiveForKeys(items);
+  return true;
+}
+
+bool Machine::AddItems(std::uint32_t count) {
+  const Value target = stack_[stack_.size() - count - 1];
+  const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
+  if (target.kind == Kind::kForeign) {
+    ChangeForeign(target, Operation::Kind::kAdded, count);
+    return true;
+  }
+  if (target.kind != Kind::kSet) {
+    AddFinding(Rule::kPickleAppendTarget, {.text = std::string(Name(target.kind))});
+    return false;
+  }
+  for (const Value& item : items) {
+    if (!CheckKey(item)) return false;
+  }
+  Append(target, items);
+  Drop(count);
+  GiveForKeys(target);
+  return true;
+}
+
+// A key of a kind that can compare itself with others as it likes may replace their values.
+void Machine::GiveForKeys(const Value& container) {
+  if (!odd_key_) return;
+  odd_key_ = false;
+  Give(container, {.why = Given::Why::kKey});
+}
+
+// SETITEM(S), APPEND(S) and ADDITEMS on a foreign value: takes `count` values from the stack.
+void Machine::ChangeForeign(const Value& target, Operation::Kind kind, std::uint32_t count) {
+  const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
+  if (foreign_->IsName(target)) {
+    ChangeNames();
+  } else if (const Origin origin = (*foreign_)[target].origin;
+             origin == Origin::kNew || origin == Origin::kKept) {
+    // A sequence with a maximum length drops items.
+    if (origin == Origin::kKept) kind = Operation::Kind::kAdded;
+    const std::size_t step = kind == Operation::Kind::kItem ? 2 : 1;
+    for (std::size_t i = 0; i < count; i += step) {
+      if (step == 2 && !IsPlainKey(items[i])) {
+        Give(target, {.why = Given::Why::kKey});
+        Give(items[i], {.why = Given::Why::kKey});
+      }
+      foreign_->AddOperation(
+          target, {.kind = kind, .a = items[i], .b = step == 2 ? items[i + 1] : Value()});
+    }
+  } else {
+    GiveToForeign(target, items);
+  }
+  Drop(count);
+}
+
+// Passes `values` to a method of `target`, which is not a name.
+void Machine::GiveToForeign(const Value& target, std::span<const Value> values) {
+  const Value base = foreign_->Base(target);
+  const auto by = static_cast<std::uint32_t>(target.bits) + 1;
+  const auto why = base.kind == Kind::kForeign && base.bits == target.bits ? Given::Why::kArgument
+                                                                           : Given::Why::kAttribute;
+  Give(base, {.why = why, .code = true, .by = by});
+  for (const Value& value : values) Give(value, {.why = why, .code = true, .by = by});
+}
+
+void Machine::ChangeNames() {
+  if (!foreign_->names_changed_) foreign_->names_changed_ = at_;
+}
+
+// ---- Names, calls, states.
+
+bool Machine::Try(std::optional<Value>& result, const std::function<std::optional<Value>()>& call) {
+  trying_ = true;
+  tried_.clear();
+  result = call();
+  trying_ = false;
+  if (result || std::ranges::all_of(tried_, IsCallRule)) return true;
+  for (const Fact& fact : tried_) {
+    if (!IsCallRule(fact)) AddFinding(fact.rule, fact);
+  }
+  return false;
+}
+
+bool Machine::CallOpen(const Value& function, const Value& arguments, bool create) {
+  if (arguments.kind != Kind::kTuple && arguments.kind != Kind::kSize) {
+    AddFinding(Rule::kPickleCallArguments, {.text = std::string(Name(arguments.kind))});
+    return false;
+  }
+  if (function.kind == Kind::kGlobal) {
+    const auto number = static_cast<Global>(function.bits);
+    std::optional<Value> result;
+    if (!Try(result, [&] {
+          return create ? policy_.New(*this, number, arguments)
+                        : policy_.Call(*this, number, arguments);
+        })) {
+      return false;
+    }
+    if (result) {
+      GiveForKeys(*result);
+      Push(*result);
+      return true;
+    }
+  } else if (function.kind != Kind::kForeign) {
+    AddFinding(Rule::kPickleCallTarget, {.text = std::string(Name(function.kind))});
+    return false;
+  }
+  odd_key_ = false;
+  CallForeign(function, arguments, create);
+  return true;
+}
+
+void Machine::CallForeign(const Value& function, const Value& arguments, bool create) {
+  const bool known = function.kind == Kind::kGlobal;
+  const bool name = foreign_->IsName(function);
+  const std::size_t count = values_.Items(arguments).size();
+  if (create && !known && name && count == 0) {
+    Push(MakeForeign(Origin::kNew, function, {}));
+    return;
+  }
+  const Value made = MakeForeign(Origin::kCall, function, arguments);
+  if (!tried_.empty() && known) foreign_->all_.back().reason = tried_[0].rule;
+  Push(made);
+  // The functions of the table change no other function, and no module.
+  const Given given{.code = !known, .by = static_cast<std::uint32_t>(made.bits) + 1};
+  if (!name) {
+    Given callee = given;
+    callee.why = Given::Why::kCallee;
+    Give(foreign_->Base(function), callee);
+  }
+  if (count > kFewArguments) return Give(arguments, given);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Value argument = values_.Items(arguments)[i];
+    if (!IsNeighbor(function, argument)) Give(argument, given);
+  }
+}
+
+// A function of a module has the other names of that module already. This is how compiled classes
+// are pickled: `module.__pyx_unpickle_Tree(module.Tree, …)`.
+bool Machine::IsNeighbor(const Value& function, const Value& argument) const {
+  if (function.kind != Kind::kForeign || argument.kind != Kind::kForeign) return false;
+  const Foreign &a = (*foreign_)[function], &b = (*foreign_)[argument];
+  if (a.origin != Origin::kName || b.origin != Origin::kName || a.module != b.module) return false;
+  constexpr std::string_view kShared[] = {"builtins", "__builtin__", "operator", "_operator"};
+  return std::ranges::find(kShared, a.module) == std::end(kShared) && !a.module.empty() &&
+         a.name.find('.') == a.name.npos && b.name.find('.') == b.name.npos;
+}
+
+// OBJ and INST: takes the tuple of arguments from the stack.
+bool Machine::Instantiate(const Value& type) {
+  const Value arguments = Pop();
+  return CallOpen(type, arguments, values_.Items(arguments).empty());
+}
+
+bool Machine::NewObjectEx() {
+  const Value keywords = Pop(), arguments = Pop(), type = Pop();
+  const bool none = keywords.kind == Kind::kDict && values_.Items(keywords).empty();
+  if (!CallOpen(type, arguments, true)) return false;
+  if (none) return true;
+  // With keywords it is not the object that it would be without.
+  const Value made = Top();
+  const bool is_new = made.kind == Kind::kForeign && (*foreign_)[made].origin == Origin::kNew;
+  if (is_new) foreign_->all_[static_cast<std::size_t>(made.bits)].origin = Origin::kCall;
+  if (made.kind == Kind::kForeign) {
+    const auto by = static_cast<std::uint32_t>(made.bits) + 1;
+    Give(keywords, {.code = true, .by = by});
+  } else {
+    Give(made, {});
+    Give(keywords, {});
+  }
+  return true;
+}
+
+bool Machine::BuildOpen() {
+  const Value state = Pop(), target = Top();
+  if (target.kind == Kind::kForeign) {
+    BuildForeign(target, state);
+    return true;
+  }
+  if (target.kind == Kind::kGlobal) {
+    ChangeNames();
+    return true;
+  }
+  if (target.kind == Kind::kOrderedDict && IsAttributes(state) &&
+      values_.object(target).attributes == 0) {
+    const Value attributes = Make(Kind::kDict, values_.Items(state));
+    values_.Mutable(target).attributes = static_cast<std::uint32_t>(attributes.bits) + 1;
+    return true;
+  }
+  if (target.kind == Kind::kNumpyDtype || target.kind == Kind::kNdarray) {
+    std::optional<Value> built;
+    if (!Try(built, [&] {
+          return policy_.Build(*this, target, state) ? std::optional(target) : std::nullopt;
+        })) {
+      return false;
+    }
+    if (built) return true;
+  }
+  Give(target, {.why = Given::Why::kRebuilt});
+  Give(state, {.why = Given::Why::kRebuilt});
+  return true;
+}
+
+// True for a mapping whose keys are texts. Accounts for looking at them.
+bool Machine::IsAttributes(const Value& state) {
+  if (!IsMapping(state.kind)) return false;
+  const std::span<const Value> items = values_.Items(state);
+  if (!Charge(items.size())) return false;
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    if (!items[i].IsString()) return false;
+  }
+  return true;
+}
+
+void Machine::BuildForeign(const Value& target, const Value& state) {
+  if (foreign_->IsName(target)) return ChangeNames();
+  const Origin origin = (*foreign_)[target].origin;
+  if (origin != Origin::kNew && origin != Origin::kKept) {
+    return GiveToForeign(target, std::span(&state, 1));
+  }
+  Operation operation{.kind = Operation::Kind::kState, .a = state};
+  bool ordinary = state.kind == Kind::kNone || IsAttributes(state);
+  if (!ordinary && state.kind == Kind::kTuple && values_.Items(state).size() == 2) {
+    operation.a = values_.Items(state)[0];
+    operation.b = values_.Items(state)[1];
+    ordinary = (operation.a.kind == Kind::kNone || IsAttributes(operation.a)) &&
+               (operation.b.kind == Kind::kNone || IsAttributes(operation.b)) &&
+               IsSlots(operation.b);
+  }
+  const bool again =
+      std::exchange(foreign_->all_[static_cast<std::size_t>(target.bits)].has_state, true);
+  if (ordinary) {
+    operation.size_a = static_cast<std::uint32_t>(values_.Items(operation.a).size());
+    operation.size_b = static_cast<std::uint32_t>(values_.Items(operation.b).size());
+    // Both halves must not have the same key: a mapping of both shows it at the end.
+    if (operation.size_a != 0 && operation.size_b != 0) {
+      const Value both = Make(Kind::kDict, values_.Items(operation.a));
+      Append(both, values_.Items(operation.b));
+    }
+  }
+  foreign_->AddOperation(target, operation);
+  if (origin == Origin::kKept || (ordinary && !again)) return;
+  const auto by = static_cast<std::uint32_t>(target.bits) + 1;
+  Give(target, {.why = Given::Why::kState, .by = by});
+  Give(state, {.why = Given::Why::kState, .code = !ordinary, .by = by});
+}
+
+// The attributes of slots are set one by one, so that these would replace the others or the class.
+bool Machine::IsSlots(const Value& state) const {
+  const std::span<const Value> items = values_.Items(state);
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    if (values_.Text(items[i]).starts_with("__")) return false;
+  }
+  return true;
+}
+
+// ---- The end.
+
+bool Machine::CheckOpenResult() {
+  // States that changed after an object copied them.
+  const auto& operations = foreign_->operations_;
+  for (std::size_t i = 0; i < foreign_->all_.size(); ++i) {
+    if (foreign_->all_[i].origin != Origin::kNew) continue;
+    for (std::uint32_t next = foreign_->all_[i].first; next != 0;) {
+      const Operation& operation = operations[next - 1];
+      next = operation.next;
+      const bool state = operation.kind == Operation::Kind::kState;
+      if (!state || (values_.Items(operation.a).size() <= operation.size_a &&
+                     values_.Items(operation.b).size() <= operation.size_b)) {
+        continue;
+      }
+      Give(Value::Of(Kind::kForeign, i),
+           {.why = Given::Why::kState, .by = static_cast<std::uint32_t>(i) + 1});
+    }
+  }
+  KeyCheck keys(values_, interrupt_);
+  std::size_t looked_at = 0;  // values since the last look at the deadline
+  for (std::size_t i = 0; i < values_.objects_.size(); ++i) {
+    const Object& object = values_.objects_[i];
+    if ((!IsMapping(object.kind) && object.kind != Kind::kSet) || object.size < 2) continue;
+    const std::optional<std::uint64_t> offset = keys.FindDuplicate(Value::Of(object.kind, i));
+    if (offset && !AddFinding(Rule::kPickleDuplicateKey, {.offset = *offset})) return false;
+    looked_at += object.size;
+    if (looked_at < kMaxNesting) continue;
+    looked_at = 0;
+    if (Ended()) return false;
+  }
+  return true;
+}
+
+}  // namespace tensorgate::pickle
