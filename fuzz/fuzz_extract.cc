@@ -72,8 +72,7 @@ class Search {
       const bool shared = pickle::IsObject(next.kind) || next.kind == pickle::Kind::kForeign;
       if (shared && !seen_.emplace(next.kind == pickle::Kind::kForeign, next.bits).second) continue;
       if (next.kind == pickle::Kind::kTensor) {
-        storages.insert(
-            contents_.rebuild->tensors()[static_cast<std::size_t>(next.bits)].storage);
+        storages.insert(contents_.rebuild->tensors()[static_cast<std::size_t>(next.bits)].storage);
       }
       if (next.kind == pickle::Kind::kStorage) storages.insert(contents_.rebuild->StorageOf(next));
       Add(next);
@@ -124,8 +123,7 @@ void CheckTensors(Run run) {
   }
   tensorgate::ReportBuilder builder({}, "fuzz");
   const std::uint64_t size = run.contents->file_size;
-  const torch::File file =
-      torch::internal::Access::Make(std::move(run.contents), builder.Finish());
+  const torch::File file = torch::internal::Access::Make(std::move(run.contents), builder.Finish());
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < file.tensor_count(); ++i) {
     const torch::Tensor tensor = file.tensor(i);
@@ -146,9 +144,8 @@ void CheckAccepted(const Run& strict, const Run& taken) {
   std::size_t next = 0;
   for (const torch::internal::NamedTensor& named : some.tensors.span()) {
     const std::string_view name = some.NameOf(named);
-    const auto found = all.index.Find(
-        name, tensorgate::internal::HashName(name),
-        [&](std::uint32_t i) { return all.NameOf(all.tensors[i]); });
+    const auto found = all.index.Find(name, tensorgate::internal::HashName(name),
+                                      [&](std::uint32_t i) { return all.NameOf(all.tensors[i]); });
     FUZZ_ASSERT(found.has_value() && all.tensors[*found].tensor == named.tensor);
     ++next;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <memory>
 #include <utility>
 
 #include "lib/containers/pickle/keys.h"
@@ -45,15 +46,17 @@ bool Digits(std::string_view text, Number& number) {
   if (digits.empty() || (digits.size() > 1 && digits[0] == '0') || (minus && digits == "0")) {
     return false;
   }
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+  const char* const end = std::to_address(text.end());
+  const auto read = std::from_chars(std::to_address(text.begin()), end, number);
+  return read.ec == std::errc() && read.ptr == end;
 }
 
 // A float as repr() writes it.
 bool ReadFloat(std::string_view text, double& number) {
   if (text.empty() || text.find_first_not_of("0123456789.e+-infa") != text.npos) return false;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+  const char* const end = std::to_address(text.end());
+  const auto read = std::from_chars(std::to_address(text.begin()), end, number);
+  return read.ec == std::errc() && read.ptr == end;
 }
 
 // True for characters that mean themselves in every kind of text opcode.
