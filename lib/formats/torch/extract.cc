@@ -123,12 +123,22 @@ class Extractor {
     if (collides) return "another value has the same name";
     const ScalarInfo& scalar = Info(tensor.dtype);
     if (!scalar.dtype) return "safetensors does not have its dtype";
-    const StorageValue& storage = contents_.rebuild->storages()[tensor.storage];
-    if (tensor.elements > storage.bytes / scalar.bytes) {
+    if (Repeats(tensor)) {
       return "it repeats its bytes: it claims more than the file contains";
     }
     if (walk_.NameOf(found) == kReserved) return "safetensors reserves its name";
     return {};
+  }
+
+  // True if it has more elements than there are from its first byte to its last. It is inside its
+  // storage, so nothing overflows.
+  bool Repeats(const TensorValue& tensor) const {
+    if (tensor.elements == 0) return false;
+    const auto shape = contents_.values().Items(tensor.shape);
+    const auto stride = contents_.values().Items(tensor.stride);
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i < shape.size(); ++i) last += (shape[i].bits - 1) * stride[i].bits;
+    return tensor.elements > last + 1;
   }
 
   std::string ReasonOf(const Given& given) const {
