@@ -45,8 +45,6 @@ class Extracted(dict[str, torch.Tensor]):
     A copy, and what pickle and `torch.save` write, is a plain OrderedDict of the tensors.
     """
 
-    __slots__ = ("report", "entries", "taken", "as_stored", "left_out", "names_dropped")
-
     report: Report
     entries: list[ExtractedEntry]
     taken: int

@@ -91,6 +91,8 @@ def extract(path: str | os.PathLike[str], device: str | int = "cpu") -> Extracte
     `as-stored` if the class that holds it is an ordinary one. Tensors that foreign code may change are left out. The file
     stays refused, and the weights of a refused file may be made to harm. An accepted file gives all its tensors.
 
+    The tensors are in memory of this process; several names of one tensor share it.
+
     `path` is a file, an index of shards, or a folder. Raises `RejectedError` with the report if the container is not
     proven or the file is not a PyTorch checkpoint, and `OperationError` if no tensor can be taken
     (`convert/names-changed`, `convert/nothing-extracted`).

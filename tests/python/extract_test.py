@@ -199,6 +199,7 @@ class Extract(Guarded):
         torch.save({"a": tied, "b": tied, "none": torch.empty(0, 2), "x": Holder()}, self.path)
         extracted = tensorgate.torch.extract(self.path)
         self.assertTrue(torch.equal(extracted["a"], tied) and torch.equal(extracted["b"], tied))
+        self.assertEqual(extracted["a"].data_ptr(), extracted["b"].data_ptr())
         self.assertEqual(tuple(extracted["none"].shape), (0, 2))
 
     def test_accepted(self):
