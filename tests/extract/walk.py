@@ -4,7 +4,7 @@
     walk.py FILE...     one line of JSON for each file, in order
 
 Each file is loaded in a process of its own, because loading one runs its code. The names are computed here from the
-loaded objects alone; this shares nothing with tensorgate. Needs PyTorch, and what the files import.
+loaded objects only, and share no code with tensorgate. Needs PyTorch, and what the files import.
 """
 import collections
 import hashlib
@@ -45,7 +45,7 @@ def is_module(attributes):
 
 
 def module_children(value, attributes):
-    """The names of state_dict(), from the attributes of which it is made."""
+    """The names of state_dict(), computed from its attributes."""
     transient = attributes.get("_non_persistent_buffers_set", ())
     yield from attributes["_parameters"].items()
     for key, each in attributes["_buffers"].items():
