@@ -42,7 +42,7 @@ int RunConvert(const Options& options) {
                          .dry_run = options.dry_run,
                          .verify = options.verify,
                          .sync = !options.no_sync};
-  if (!options.select.empty()) convert.select = options.select;
+  convert.select = options.select;
   const auto converted = Convert(options.paths[0], options.paths[1], convert);
   if (!converted) return Refuse(options, converted.error());
   const std::string shards =

@@ -13,6 +13,7 @@
 #include "cli/table.h"
 #include "tensorgate/extract.h"
 #include "tensorgate/render.h"
+#include "tensorgate/scan.h"
 
 namespace tensorgate::cli {
 namespace {
@@ -122,7 +123,7 @@ int WriteFailure(Output& output, const std::string& path, const ConvertError& er
   if (options.format == Format::kJson) {
     JsonDocument document(output);
     document.json().Key("report");
-    document.json().Null();
+    document.AddReport(path, ScanPath(path, CheckNow(options)));
     document.json().Key("extraction");
     document.json().Null();
     document.End(error.status, Message(error.status));

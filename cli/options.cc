@@ -299,8 +299,9 @@ void AddConvert(CLI::App& app, Options& options) {
       ->expected(2)
       ->type_name("OUT");
   convert
-      ->add_option("--select", options.select,
-                   "Convert only what is under this key [state_dict, if there is one]")
+      ->add_option(
+          "--select", options.select,
+          "Convert only what is under this key [state_dict, if there is one]; '': everything")
       ->type_name("KEY");
   AddChoice(*convert, "--tied", options.refuse_tied, {{"keep", false}, {"refuse", true}},
             "Several names of one tensor: keep the first and record the others in the metadata "

@@ -57,7 +57,7 @@ struct Options {
   bool no_sync = false;
 
   // convert.
-  std::string select;  // empty: as the library does
+  std::optional<std::string> select;  // not set: as the library does
   bool refuse_tied = false;
   bool dry_run = false;
 };

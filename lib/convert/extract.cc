@@ -1,5 +1,6 @@
 #include "tensorgate/extract.h"
 
+#include <array>
 #include <bit>
 #include <new>
 #include <utility>
@@ -58,8 +59,8 @@ std::expected<ExtractedCheckpoint, ConvertError> Open(const std::string& path,
 }  // namespace
 
 std::string_view Name(Outcome outcome) {
-  constexpr std::string_view kNames[] = {"taken", "as-stored", "left-out"};
-  return kNames[static_cast<std::size_t>(outcome)];
+  constexpr std::array<std::string_view, 3> kNames = {"taken", "as-stored", "left-out"};
+  return kNames.at(static_cast<std::size_t>(outcome));
 }
 
 std::expected<ExtractedCheckpoint, ConvertError> Extract(const std::string& path,

@@ -437,6 +437,8 @@ bool Machine::CheckKey(const Value& key) {
     return false;
   }
   if (key.kind == Kind::kTuple && values_.object(key).flat) return CheckTuple(key);
+  // A tensor is hashed and compared by its identity.
+  if (foreign_ && key.kind == Kind::kTensor) return true;
   return IsPlainKey(key) || AddOddKey(std::string(Name(key.kind)));
 }
 

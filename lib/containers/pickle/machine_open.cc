@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <memory>
 #include <utility>
 
 #include "lib/containers/pickle/keys.h"
@@ -45,15 +46,24 @@ bool Digits(std::string_view text, Number& number) {
   if (digits.empty() || (digits.size() > 1 && digits[0] == '0') || (minus && digits == "0")) {
     return false;
   }
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+  const char* const end = std::to_address(text.end());
+  const auto read = std::from_chars(std::to_address(text.begin()), end, number);
+  return read.ec == std::errc() && read.ptr == end;
+}
+
+// A number of more than 64 bits: it is kept without its value.
+bool IsLong(std::string_view text) {
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  return digits.size() > 19 && digits[0] != '0' &&
+         digits.find_first_not_of("0123456789") == digits.npos;
 }
 
 // A float as repr() writes it.
 bool ReadFloat(std::string_view text, double& number) {
   if (text.empty() || text.find_first_not_of("0123456789.e+-infa") != text.npos) return false;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+  const char* const end = std::to_address(text.end());
+  const auto read = std::from_chars(std::to_address(text.begin()), end, number);
+  return read.ec == std::errc() && read.ptr == end;
 }
 
 // True for characters that mean themselves in every kind of text opcode.
@@ -199,7 +209,13 @@ bool Machine::ExecuteText(const Event& event) {
     }
     case Op::kLong: {
       std::int64_t number = 0;
-      if (!text.ends_with('L') || !Digits(text.substr(0, text.size() - 1), number)) break;
+      if (!text.ends_with('L')) break;
+      const std::string_view digits = text.substr(0, text.size() - 1);
+      if (IsLong(digits)) {
+        Push(MakeForeign(Origin::kKept, {}, {}));
+        return true;
+      }
+      if (!Digits(digits, number)) break;
       Push(Value::Of(Kind::kInt, static_cast<std::uint64_t>(number)));
       return true;
     }
@@ -306,7 +322,7 @@ void Machine::ChangeForeign(const Value& target, Operation::Kind kind, std::uint
     if (origin == Origin::kKept) kind = Operation::Kind::kAdded;
     const std::size_t step = kind == Operation::Kind::kItem ? 2 : 1;
     for (std::size_t i = 0; i < count; i += step) {
-      if (step == 2 && !IsPlainKey(items[i])) {
+      if (step == 2 && !IsPlainKey(items[i]) && items[i].kind != Kind::kTensor) {
         Give(target, {.why = Given::Why::kKey});
         Give(items[i], {.why = Given::Why::kKey});
       }
@@ -315,6 +331,9 @@ void Machine::ChangeForeign(const Value& target, Operation::Kind kind, std::uint
     }
   } else {
     GiveToForeign(target, items);
+    for (const Value& item : items) {
+      foreign_->AddOperation(target, {.kind = Operation::Kind::kAdded, .a = item});
+    }
   }
   Drop(count);
 }
@@ -481,6 +500,7 @@ void Machine::BuildForeign(const Value& target, const Value& state) {
   if (foreign_->IsName(target)) return ChangeNames();
   const Origin origin = (*foreign_)[target].origin;
   if (origin != Origin::kNew && origin != Origin::kKept) {
+    foreign_->AddOperation(target, {.kind = Operation::Kind::kState, .a = state});
     return GiveToForeign(target, std::span(&state, 1));
   }
   Operation operation{.kind = Operation::Kind::kState, .a = state};

@@ -47,7 +47,9 @@ class Extractor {
     }
     if (!walk_.Run()) return;
     FindCollisions();
-    for (std::size_t i = 0; i < walk_.found().size(); ++i) AddEntry(walk_.found()[i], collide_[i]);
+    for (std::size_t i = 0; i < walk_.found().size(); ++i) {
+      if (!repeated_[i]) AddEntry(walk_.found()[i], collide_[i]);
+    }
     BuildIndex();
     extraction_.names_dropped = walk_.dropped();
     const auto pickle =
@@ -57,9 +59,11 @@ class Extractor {
   }
 
  private:
-  // Loaders have both of two values of one name, under paths that are spelled alike.
+  // Loaders have both of two values of one name, under paths that are spelled alike. An object's
+  // item that is also its attribute is one value.
   void FindCollisions() {
     collide_.resize(walk_.found().size());
+    repeated_.resize(walk_.found().size());
     std::vector<std::uint32_t> named;
     for (std::uint32_t i = 0; i < walk_.found().size(); ++i) {
       if (walk_.found()[i].place == Place::kNamed) named.push_back(i);
@@ -70,8 +74,27 @@ class Extractor {
     for (std::uint32_t i = 0; i < named.size(); ++i) hashes[i] = HashName(name_at(i));
     tensorgate::internal::NameIndex index;
     index.Build(hashes, name_at, [&](std::uint32_t later, std::uint32_t first) {
-      collide_[named[later]] = collide_[named[first]] = true;
+      const Found &a = walk_.found()[named[first]], &b = walk_.found()[named[later]];
+      if (IsSame(a.value, b.value)) {
+        repeated_[named[later]] = true;
+      } else {
+        collide_[named[later]] = collide_[named[first]] = true;
+      }
     });
+  }
+
+  // The same view of the same storage, or the same object.
+  bool IsSame(const Value& a, const Value& b) const {
+    if (a.kind != b.kind) return false;
+    if (a.kind != Kind::kTensor || a.bits == b.bits) return a.bits == b.bits;
+    const TensorValue& x = contents_.rebuild->tensors()[static_cast<std::size_t>(a.bits)];
+    const TensorValue& y = contents_.rebuild->tensors()[static_cast<std::size_t>(b.bits)];
+    const auto equal = [&](const Value& p, const Value& q) {
+      return std::ranges::equal(contents_.values().Items(p), contents_.values().Items(q), {},
+                                &Value::bits, &Value::bits);
+    };
+    return x.storage == y.storage && x.dtype == y.dtype && x.offset == y.offset &&
+           equal(x.shape, y.shape) && equal(x.stride, y.stride);
   }
 
   void AddEntry(const Found& found, bool collides) {
@@ -123,12 +146,22 @@ class Extractor {
     if (collides) return "another value has the same name";
     const ScalarInfo& scalar = Info(tensor.dtype);
     if (!scalar.dtype) return "safetensors does not have its dtype";
-    const StorageValue& storage = contents_.rebuild->storages()[tensor.storage];
-    if (tensor.elements > storage.bytes / scalar.bytes) {
+    if (Repeats(tensor)) {
       return "it repeats its bytes: it claims more than the file contains";
     }
     if (walk_.NameOf(found) == kReserved) return "safetensors reserves its name";
     return {};
+  }
+
+  // True if it has more elements than there are from its first byte to its last. It is inside its
+  // storage, so nothing overflows.
+  bool Repeats(const TensorValue& tensor) const {
+    if (tensor.elements == 0) return false;
+    const auto shape = contents_.values().Items(tensor.shape);
+    const auto stride = contents_.values().Items(tensor.stride);
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i < shape.size(); ++i) last += (shape[i].bits - 1) * stride[i].bits;
+    return tensor.elements > last + 1;
   }
 
   std::string ReasonOf(const Given& given) const {
@@ -198,7 +231,7 @@ class Extractor {
   Extraction& extraction_;
   Reached reached_;
   ExtractWalk walk_;
-  std::vector<bool> collide_;
+  std::vector<bool> collide_, repeated_;
 };
 
 }  // namespace

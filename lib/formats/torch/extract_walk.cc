@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/formats/torch/globals.h"
+
 namespace tensorgate::torch::internal {
 
 using pickle::Foreign;
@@ -262,15 +264,17 @@ void ExtractWalk::ExpandBuffers(const Value& buffers, const Value& transient) {
 
 // ---- Results.
 
-// A call may have made a tensor if it is PyTorch's or was given one.
+// A call may have made a tensor if it is PyTorch's for that, or was given one.
 bool ExtractWalk::MayBeTensor(const Value& value) const {
   if (value.kind != Kind::kForeign) return false;
   const Foreign& foreign = foreign_[value];
   if (foreign.origin == Origin::kAttribute) return foreign_.Base(value).kind == Kind::kTensor;
   if (foreign.origin != Origin::kCall) return false;
-  if (foreign.reason) return true;
-  const bool torch = foreign_.NameOf(value).starts_with("torch");
-  return torch || std::ranges::any_of(values_.Items(foreign.arguments), [](const Value& each) {
+  if (foreign.callee.kind == Kind::kGlobal) return foreign.callee.bits < Globals().size();
+  const std::string name = foreign_.NameOf(value);
+  const bool rebuilds =
+      name.starts_with("torch") && (name.contains("rebuild") || name.contains("load"));
+  return rebuilds || std::ranges::any_of(values_.Items(foreign.arguments), [](const Value& each) {
            return each.kind == Kind::kTensor || each.kind == Kind::kStorage;
          });
 }

@@ -31,8 +31,13 @@ constexpr OpenName kNames[] = {
     {"__builtin__", "slice", kKeep},
     {"builtins", "slice", kKeep},
     {"functools", "partial", kKeep},
+    {"types", "SimpleNamespace", kNamespace},
     {"inspect", "Parameter", kKeep},
     {"inspect", "Signature", kKeep},
+    {"numpy.random._pickle", "__bit_generator_ctor", kKeep},
+    {"numpy.random._pickle", "__generator_ctor", kKeep},
+    {"numpy.random._pickle", "__randomstate_ctor", kKeep},
+    {"numpy.ma.core", "_mareconstruct", kKeep},
 };
 
 // What torch.Tensor gives a meaning to. Other attributes are only kept.
@@ -104,6 +109,9 @@ std::optional<Value> CallOpenName(Machine& machine, OpenRole role, const Value& 
       if (items.size() > 2 || (!items.empty() && !IsKnownSequence(items[0]))) break;
       if (items.size() == 2 && !IsPlain(items[1])) break;
       return make(Origin::kKept, function);
+    case kNamespace:
+      if (!items.empty()) break;
+      return machine.MakeForeign(Origin::kNew, function, {});
     case kKeep:
       return make(Origin::kKept, function);
     case kObject:

@@ -22,6 +22,7 @@ enum class OpenRole : std::uint8_t {
   kObject,         // an argument of it; never called
   kDefaultDict,    // [a function that is called later, or None]
   kSequence,       // deque, frozenset: [a list]; the result has no positions
+  kNamespace,      // nothing: an object whose state becomes its attributes
   kKeep,           // anything: it is kept, and not looked into
 };
 

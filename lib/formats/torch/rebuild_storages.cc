@@ -102,7 +102,10 @@ bool Rebuild::ReadStorage(Machine& machine, Items id, StorageValue& storage) {
   const GlobalInfo& type = Globals()[static_cast<std::size_t>(id[1].bits)];
   // In a legacy stream PyTorch asks the class for its dtype, which an untyped one does not have.
   const bool untyped = type.role == Role::kUntypedStorage && form_ != Form::kLegacy;
-  if (type.role != Role::kStorage && !untyped) {
+  // Extraction leaves their tensors out, but their records are proven like the others.
+  const bool quantized = machine.foreign() != nullptr && type.role == Role::kRefused &&
+                         type.name.ends_with("Storage") && type.name != "TypedStorage";
+  if (type.role != Role::kStorage && !untyped && !quantized) {
     machine.AddFinding(Rule::kTorchStorageType,
                        {.text = std::string(type.module) + "." + std::string(type.name)});
     return false;
