@@ -39,18 +39,11 @@ def run(command, *arguments):
     return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False)
 
 
-def tops_of(names):
-    """The keys to select, one after another: by default only what is below `state_dict` is written, if there is such a key."""
-    if not any(name.startswith(USUAL + ".") for name in names):
-        return [None]
-    return [USUAL, *sorted({name.partition(".")[0] for name in names if "." in name} - {USUAL})]
-
-
 class File:
     """One checkpoint: what the command does with it."""
 
     def __init__(self, command, path):
-        self.problems, self.written, self.unselected = [], {}, []
+        self.problems, self.written = [], {}
         self.judge(command, path)
         result = run(command, "inspect", "--extract", "--format", "json", path)
         self.code = result.returncode
@@ -97,25 +90,28 @@ class File:
             self.written.update(tensors)
 
     def convert(self, command, path):
-        tops = tops_of(self.outcomes)
         with tempfile.TemporaryDirectory() as scratch:
             out = pathlib.Path(scratch) / "out.safetensors"
-            for top in tops:
-                out.unlink(missing_ok=True)
-                select = [] if top is None else ["--select", top]
-                result = run(command, "convert", "--extract", "--verify", *select, path, out)
-                if result.returncode != WRITTEN:
-                    self.problems.append(f"convert: exit code {result.returncode}: {result.stderr.strip()[:200]}")
-                    continue
-                self.add(out, "" if top is None else top + ".")
-        for name in self.outcomes:
-            if name in self.written:
-                continue
-            if tops != [None] and "." not in name:
-                self.unselected.append(name)
+            result = run(command, "convert", "--extract", "--verify", "--select", "", path, out)
+            if result.returncode == WRITTEN:
+                self.add(out, "")
+                self.problems += [f"{name}: listed, but not written" for name in self.outcomes if name not in self.written]
             else:
-                self.problems.append(f"{name}: listed, but not written")
+                self.problems.append(f"convert: exit code {result.returncode}: {result.stderr.strip()[:200]}")
+            if any(name.startswith(USUAL + ".") for name in self.outcomes):
+                self.convert_usual(command, path, out)
         self.problems += [f"{name}: written, but not listed" for name in self.written if name not in self.outcomes]
+
+    def convert_usual(self, command, path, out):
+        """By default only what is below `state_dict` is written, if there is such a key."""
+        everything, self.written = self.written, {}
+        out.unlink(missing_ok=True)
+        result = run(command, "convert", "--extract", path, out)
+        if result.returncode == WRITTEN:
+            self.add(out, USUAL + ".")
+        if self.written != {name: each for name, each in everything.items() if name.startswith(USUAL + ".")}:
+            self.problems.append("convert without --select: other tensors than those below state_dict")
+        self.written = everything
 
     def add(self, out, prefix):
         tensors, metadata = read_safetensors(out)
@@ -176,7 +172,7 @@ class Row:
         theirs = self.loader.get(name)
         if theirs is None:
             return "written, but the loader has no tensor of this name"
-        if len(theirs) != 1:
+        if any(other != theirs[0] for other in theirs):
             return f"written, but the loader has {len(theirs)} tensors of this name"
         for key in ("dtype", "shape", "sha256"):
             if theirs[0][key] != each[key]:
@@ -191,8 +187,6 @@ class Row:
         if self.file.why:
             text = f"everything: {self.file.why}"
         equal = f"{self.equal}" + (f", {len(self.different)} differ as declared" if self.different else "")
-        if self.file.unselected:
-            text += ("; " if text else "") + f"{len(self.file.unselected)} beside state_dict, which no selection writes"
         verdict = self.file.verdict + (f" ({self.file.rule})" if self.file.rule else "")
         return [self.made["file"], verdict, len(self.loader), extraction["taken"], extraction["as_stored"],
                 extraction["left_out"], equal if not self.problems else f"{equal}, FAILED", text]  # fmt: skip

@@ -100,6 +100,8 @@ def tensors_of(root, torch):
             on_path.discard(id(value))
             continue
         name = f"{prefix}.{key}" if prefix else key
+        if isinstance(child, torch.nn.parameter.UninitializedTensorMixin):
+            continue  # it has no data
         if isinstance(child, torch.Tensor):
             found[name].append(child)
             count += 1
