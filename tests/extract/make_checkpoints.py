@@ -636,9 +636,10 @@ def subclasses(maker):
     marked = torch.arange(3.0).as_subclass(Marked)
     with_state = torch.arange(4.0)
     with_state.note = "a text"
-    maker.save({"marked": marked, "weight": torch.arange(5.0), "args": namespace()}, "beside")
     maker.save({"note": with_state, "weight": torch.arange(5.0), "args": namespace()}, "attributes")
-    maker.save({"uninitialized": torch.nn.LazyLinear(2), "weight": torch.arange(5.0)}, "lazy")
+    if hasattr(torch, "compile"):  # 1.13 cannot load the first one itself, and passes functions to a class in the second one
+        maker.save({"marked": marked, "weight": torch.arange(5.0), "args": namespace()}, "beside")
+        maker.save({"uninitialized": torch.nn.LazyLinear(2), "weight": torch.arange(5.0)}, "lazy")
     maker.save({"nested": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "weight": torch.arange(5.0), "args": namespace()}, "nested")
     maker.save({"meta": torch.empty(2, device="meta"), "weight": torch.arange(5.0), "args": namespace()}, "meta")
 
