@@ -67,3 +67,13 @@ class Kind:
 
 def first_set(values, key, value):
     values[0][key] = value
+
+
+def overwrite_all(values):
+    for value in values:
+        if type(value) is torch.Tensor:
+            overwrite(value)
+
+
+def add_name(names):
+    names.add("b")

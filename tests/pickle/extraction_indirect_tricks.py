@@ -5,7 +5,7 @@ TRICKS: as in extraction_tricks.py.
 import struct
 
 from extraction_maker import stream
-from extraction_tricks import CALL, DROP, GETATTR, OURS, T0, T1, T2, file, get, mapping, new, pair, put, root, tensor
+from extraction_tricks import CALL, DROP, GETATTR, OURS, T0, T1, T2, file, get, mapping, module, new, pair, put, root, tensor
 from made_checkpoints import name, number, text
 
 HERE = "extraction_indirect_classes"
@@ -63,7 +63,7 @@ TRICKS = {
     "shared-mapping-by-obj": (before(b"(" + TYPES + b"o" + text("FloatStorage") + INT32 + b"s"), *NOTHING),
     "globals-of-the-loader": (before(call(GLOBALS) + text("_maybe_decode_ascii") + here("Wrong") + b"s"), *NOTHING),
     "shared-mapping-given": (before(call(name("operator", "setitem"), call(TYPES), text("FloatStorage"), INT32)), *NOTHING),
-    "all-objects": (file(mapping(w=T0 + put(0), v=T2) + call(CALL, call(name("gc", "get_objects"))) + DROP), [], []),
+    "all-objects": (file(mapping(w=T0, v=T2) + call(name(HERE, "overwrite_all"), call(name("gc", "get_objects"))) + DROP), *NOTHING),
     # An attribute of a tensor leads to its class and to the globals of its methods.
     "class-of-a-tensor": (before(TENSOR_CLASS + b"N" + mapping(set_=here("Wrong")) + b"\x86b"), *NOTHING),
     "setattr-of-a-tensor's-class": (before(call(SETATTR, TENSOR_CLASS, text("set_"), here("Wrong"))), *NOTHING),
@@ -136,6 +136,15 @@ TRICKS = {
                                               b"}" + text("torch._utils") + here("Typed") + REPLACED + b"bs")), *NOTHING),
     "class-of-a-legacy-stream": (legacy(b"(" + text("module") + name(OURS, "Careful") + text("a.py") + text("pass") + b"tQN" +
                                         mapping(__setstate__=here("Wrong")) + b"\x86b" + DROP + mapping(w=legacy_tensor)), *NOTHING),
+    # Classes of Python that store items in what their state holds.
+    "items-of-a-user-dict": (before(name("collections", "UserDict") + b")\x81" + mapping(data=name("torch._utils", "__dict__")) + b"b" +
+                                    text("_rebuild_tensor_v2") + here("Wrong") + b"s"), *NOTHING),
+    "items-of-a-chain-map": (before(name("collections", "ChainMap") + b")\x81" + mapping(maps=b"]" + call(TYPES) + b"a") + b"b" +
+                                    text("FloatStorage") + INT32 + b"s"), *NOTHING),
+    "items-of-a-user-list": (before(name("collections", "UserList") + b")\x81" + mapping(data=name("torch._utils", "__dict__")) + b"b" +
+                                    text("_rebuild_tensor_v2") + here("Wrong") + b"s"), *NOTHING),
+    "buffer-that-a-function-excludes": (root(("m", module(mapping(w=T0), mapping(b=T1), transient=call(name("__builtin__", "set"), b"]") + put(0))),
+                                             after=call(name(HERE, "add_name"), get(0)) + DROP), ["m.w"], ["m.b"]),
     # What a call has made is called, or holds a function.
     "setter-that-a-call-returns": (before(call(call(call(name("operator", "attrgetter"), text("__setattr__")), UTILS),
                                                text("_rebuild_tensor_v2"), here("Wrong"))), *NOTHING),
