@@ -155,16 +155,18 @@ class Comparison:
         print(f"different: {kept}", file=sys.stderr)
 
     def run(self, data, label):
-        """What is extracted, and the result of judge()."""
+        """What is extracted; True if the loader has all of it, or cannot load the file."""
         taken = self.extract(data, label)
+        if not taken:
+            self.counts["nothing extracted"] += 1
+            return taken, True
         code = judge(self.folder / "in.pt", taken)
         self.counts[("equal", "different", "not loaded")[code] if code in (0, 1, 2) else "crashed"] += 1
-        if code == 0 and taken:
-            self.counts["files with tensors"] += 1
+        if code == 0:
             self.counts["tensors"] += len(taken)
         if code == 1:
             self.keep_file(data, label)
-        return taken, code
+        return taken, code != 1
 
     def change(self, make, label, taken):
         """Changes of a file whose effect is known: `make` makes the file that `taken` is from, with a change."""
@@ -195,9 +197,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         comparison = Comparison(arguments.command, pathlib.Path(folder), arguments.keep)
         for label, (data, may, must_not) in {**TRICKS, **INDIRECT_TRICKS}.items():
-            taken, code = comparison.run(data, label)
+            taken, right = comparison.run(data, label)
             bad = [each for each in must_not if each in taken] + [each for each in may if each not in taken]
-            if bad or code == 1:
+            if bad or not right:
                 print(f"trick {label}: written: {sorted(taken)}; wrong or missing: {bad}", file=sys.stderr)
                 failed += 1
         for number_ in range(arguments.count):
@@ -208,8 +210,7 @@ def main():
                 comparison.change(make, label, taken)
     counts = comparison.counts
     print(f"extraction: {dict(sorted(counts.items()))}, tricks {len(TRICKS) + len(INDIRECT_TRICKS)}")
-    loaded = counts["equal"] + counts["different"]
-    if counts["files with tensors"] < loaded / 3 or loaded < arguments.count / 2:
+    if counts["equal"] < arguments.count / 4:
         sys.exit("too few files were loaded and extracted from: the comparison proves nothing")
     sys.exit(1 if counts["different"] or counts["changed wrongly"] or failed else 0)
 

@@ -169,7 +169,9 @@ class Maker:
     def from_type(self, storage, offset, length):
         inner = b"(" + storage + self.number(offset) + self.number(length) + b"\x85" + self.number(1) + b"\x85\x89"
         inner += self.name("collections", "OrderedDict") + b")Rt"
-        state = self.random.choice((b"}", b"N", b"}" + self.text("tag") + self.number(1) + b"s", b"}" + self.text("data") + self.float_tensor() + b"s"))
+        state = self.random.choice((b"}", b"N", b"}" + self.text("tag") + self.number(1) + b"s", None))
+        if state is None:
+            state = b"}" + self.text("data") + self.float_tensor() + b"s"
         return self.name("torch._tensor", "_rebuild_from_type_v2") + b"(" + self.name("torch._utils", "_rebuild_tensor_v2") + \
             self.name("torch", "Tensor") + inner + state + b"tR"
 
