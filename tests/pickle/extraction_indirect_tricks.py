@@ -5,7 +5,7 @@ TRICKS: as in extraction_tricks.py.
 import struct
 
 from extraction_maker import stream
-from extraction_tricks import CALL, DROP, GETATTR, OURS, T0, T1, T2, file, get, mapping, module, new, pair, put, root, tensor
+from extraction_tricks import CALL, DROP, GETATTR, OURS, T0, T1, T2, arguments, file, get, mapping, module, new, pair, put, root, tensor
 from made_checkpoints import name, number, text
 
 HERE = "extraction_indirect_classes"
@@ -61,15 +61,15 @@ TRICKS = {
     "items-of-a-shared-mapping": (before(call(TYPES) + text("FloatStorage") + INT32 + b"s"), *NOTHING),
     "shared-mapping-by-inst": (before(b"(itorch.storage\n_storage_type_to_dtype_map\n" + text("FloatStorage") + INT32 + b"s"), *NOTHING),
     "shared-mapping-by-obj": (before(b"(" + TYPES + b"o" + text("FloatStorage") + INT32 + b"s"), *NOTHING),
-    "globals-of-the-loader": (before(call(GLOBALS) + text("_maybe_decode_ascii") + here("Wrong") + b"s"), *NOTHING),
+    "globals-of-the-loader": (before(call(GLOBALS) + text("StorageType") + here("Types") + b"s"), *NOTHING),
     "shared-mapping-given": (before(call(name("operator", "setitem"), call(TYPES), text("FloatStorage"), INT32)), *NOTHING),
     "all-objects": (file(mapping(w=T0, v=T2) + call(name(HERE, "overwrite_all"), call(name("gc", "get_objects"))) + DROP), *NOTHING),
     # An attribute of a tensor leads to its class and to the globals of its methods.
-    "class-of-a-tensor": (before(TENSOR_CLASS + b"N" + mapping(set_=here("Wrong")) + b"\x86b"), *NOTHING),
     "setattr-of-a-tensor's-class": (before(call(SETATTR, TENSOR_CLASS, text("set_"), here("Wrong"))), *NOTHING),
     "attribute-that-is-only-read": (before(getattribute(T1, "backward", "__globals__", "__class__")), ["w"], []),
-    "globals-of-a-function-of-an-object": (before(call(SETATTR, getattribute(new("Plain"), "method", "__globals__"), text("x"), text("y"))),
-                                           [], []),
+    "globals-of-a-method": (file(getattribute(T1, "backward", "__globals__") + text("_rebuild_from_type_v2") + here("Wrong") + b"s" + DROP +
+                                 mapping(w=call(name("torch._tensor", "_rebuild_from_type_v2"), name("torch._utils", "_rebuild_tensor_v2"),
+                                                name("torch", "Tensor"), arguments("0"), b"}"))), *NOTHING),
     "metaclass-of-a-tensor": (before(call(getattribute(T1, "__class__", "__class__", "__setattr__"), TENSOR_CLASS, text("set_"), here("Wrong"))),
                               *NOTHING),
     # A factory is called for a key that is not there.
@@ -134,8 +134,8 @@ TRICKS = {
                                     here("Typed") + REPLACED + b"b")), *NOTHING),
     "replaced-module-by-update": (before(call(getattribute(name("sys", "modules"), "update"),
                                               b"}" + text("torch._utils") + here("Typed") + REPLACED + b"bs")), *NOTHING),
-    "class-of-a-legacy-stream": (legacy(b"(" + text("module") + name(OURS, "Careful") + text("a.py") + text("pass") + b"tQN" +
-                                        mapping(__setstate__=here("Wrong")) + b"\x86b" + DROP + mapping(w=legacy_tensor)), *NOTHING),
+    "module-of-a-legacy-stream": (legacy(b"(" + text("module") + name("torch", "_utils") + text("") + text("") + b"tQ" + REPLACED + b"b" + DROP +
+                                         mapping(w=legacy_tensor)), *NOTHING),
     # Classes of Python that store items in what their state holds.
     "items-of-a-user-dict": (before(name("collections", "UserDict") + b")\x81" + mapping(data=name("torch._utils", "__dict__")) + b"b" +
                                     text("_rebuild_tensor_v2") + here("Wrong") + b"s"), *NOTHING),
@@ -155,7 +155,7 @@ TRICKS = {
     "items-of-an-attribute-that-is-shared": (before(here("Typed") + mapping(d=call(TYPES)) + b"b" + put(1) + DROP +
                                                     getattribute(get(1), "d") + text("FloatStorage") + INT32 + b"s"), *NOTHING),
     "shared-mapping-in-a-list": (before(call(name(HERE, "first_set"), b"]" + call(TYPES) + b"a", text("FloatStorage"), INT32)), *NOTHING),
-    "iterated-map": (before(call(name("collections", "OrderedDict"), call(name("__builtin__", "map"), call(PARTIAL, SETATTR, UTILS,
+    "iterated-map": (before(call(name("__builtin__", "set"), call(name("__builtin__", "map"), call(PARTIAL, SETATTR, UTILS,
                             text("_rebuild_tensor_v2")), b"]" + here("Wrong") + b"a"))), *NOTHING),
     "partial-of-an-imported-module": (before(call(call(PARTIAL, SETATTR, UTILS, text("_rebuild_tensor_v2"), here("Wrong")))), *NOTHING),
     # One storage with two descriptions: the first one counts.
