@@ -3,6 +3,8 @@ import copyreg
 
 import numpy
 import torch
+
+import extraction_classes
 from extraction_classes import overwrite, rebuild_wrong
 
 copyreg.add_extension("extraction_classes", "Plain", 16)
@@ -86,3 +88,15 @@ class Types:
         made = Typed()
         made.dtype = torch.int32
         return made
+
+
+def make_hostile():
+    """From now on, the classes of both modules overwrite each state and item that they receive."""
+
+    def receive(self, *values):
+        overwrite(list(values))
+
+    for kind in (extraction_classes.Plain, extraction_classes.Careful, extraction_classes.Items, extraction_classes.Net, Pairs, Typed):
+        kind.__setstate__ = receive
+    extraction_classes.Items.__setitem__ = Pairs.__setitem__ = receive
+    extraction_classes.Row.append = extraction_classes.Row.extend = extraction_classes.Row.__setitem__ = receive
