@@ -93,7 +93,7 @@ TRICKS = {
     "class-with-a-parameter": (file(mapping(w=T0 + put(0), v=T2) + call(GETITEM, name(HERE, "Parameterized"), get(0)) + DROP), ["v"], ["w"]),
     "type-of-a-masked-array": (file(mapping(w=T0 + put(0), v=T2) + call(
         name("numpy.ma.core", "_mareconstruct"), name(HERE, "Masked"), name("numpy", "ndarray"), number(0) + b"\x85",
-        here("Typed") + mapping(t=get(0), dtype=name("numpy", "float32")) + b"b") + DROP), ["v"], ["w"]),
+        here("Typed") + mapping(t=get(0), dtype=name("numpy", "float32")) + b"b") + DROP), [], ["w"]),
     # Keys of a foreign mapping or sequence that are equal.
     "item-of-true": (root(("d", here("Pairs") + number(1) + T0 + b"s\x88" + T1 + b"s"), ("v", T2)), [], ["d.1", "d.True"]),
     "item-of-a-float": (root(("d", here("Pairs") + number(1) + T0 + b"sG\x3f\xf0\0\0\0\0\0\0" + T1 + b"s"), ("v", T2)), [], ["d.1"]),
@@ -108,13 +108,13 @@ TRICKS = {
         call(name("_codecs", "encode"), text("\1\0\0\0\0\0\0\0"), text("latin1"))) + T1 + b"s"), ("v", T2)), [], ["d.1"]),
     # Methods that CPython looks up in the object: its attributes replace them.
     "append-as-an-attribute": (file(mapping(w=T0 + put(0), v=T2) + here("Typed") + mapping(append=getattribute(get(0), "copy_")) + b"b" +
-                                    T1 + b"a" + DROP), ["v"], ["w"]),
+                                    T1 + b"a" + DROP), [], ["w"]),
     "extend-as-an-attribute": (file(mapping(l=b"]" + put(0), v=T2) + here("Typed") + mapping(extend=getattribute(get(0), "extend")) + b"b(" +
-                                    T1 + b"e" + DROP + get(0) + T0 + b"a" + DROP), ["v"], ["l.0"]),
+                                    T1 + b"e" + DROP + get(0) + T0 + b"a" + DROP), [], ["l.0"]),
     "add-as-an-attribute": (file(mapping(w=T0 + put(0), v=T2) + here("Typed") + mapping(add=getattribute(get(0), "copy_")) + b"b(" +
-                                 T1 + b"\x90" + DROP), ["v"], ["w"]),
+                                 T1 + b"\x90" + DROP), [], ["w"]),
     "append-of-a-partial": (file(mapping(w=T0 + put(0), v=T2) + call(PARTIAL, CALL) + b"(" + CALL + b")}" + mapping(
-        append=getattribute(get(0), "copy_")) + b"tb" + T1 + b"a" + DROP), ["v"], ["w"]),
+        append=getattribute(get(0), "copy_")) + b"tb" + T1 + b"a" + DROP), [], ["w"]),
     "setstate-as-an-attribute": (before(name("collections", "OrderedDict") + b")R" + mapping(__setstate__=call(
         PARTIAL, SETATTR, name("torch", "_utils"), text("_rebuild_tensor_v2"))) + b"b" + here("Wrong") + b"b"), *NOTHING),
     "setstate-as-an-attribute-of-an-object": (before(here("Typed") + mapping(__setstate__=call(
