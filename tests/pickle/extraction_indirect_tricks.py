@@ -134,6 +134,14 @@ TRICKS = {
                                     here("Typed") + REPLACED + b"b")), *NOTHING),
     "replaced-module-by-update": (before(call(getattribute(name("sys", "modules"), "update"),
                                               b"}" + text("torch._utils") + here("Typed") + REPLACED + b"bs")), *NOTHING),
+    "value-of-a-legacy-stream": (legacy(mapping(w=legacy_tensor + put(0)) + CALL + b"(" + text("module") + get(0) + text("") + text("") + b"tQ" +
+                                        b"\x85R" + DROP), [], ["w"]),
+    "state-that-is-an-object": (file(mapping(w=T0 + put(0), v=T2) + here("Typed") + here("Pairs") + pair("append", getattribute(get(0), "copy_")) +
+                                     b"b" + T1 + b"a" + DROP), [], ["w"]),
+    "slots-that-replace-a-method": (file(mapping(w=T0 + put(0), v=T2) + here("Typed") + b"N" + mapping(append=getattribute(get(0), "copy_")) +
+                                         b"\x86b" + T1 + b"a" + DROP), [], ["w"]),
+    "weak-reference": (before(call(SETATTR, call(call(name("weakref", "ref"), UTILS)), text("_rebuild_tensor_v2"), here("Wrong"))), *NOTHING),
+    "proxy-of-a-module": (before(call(name("weakref", "proxy"), UTILS) + b"N" + REPLACED + b"\x86b"), *NOTHING),
     "module-of-a-legacy-stream": (legacy(b"(" + text("module") + name("torch", "_utils") + text("") + text("") + b"tQ" + REPLACED + b"b" + DROP +
                                          mapping(w=legacy_tensor)), *NOTHING),
     # Classes of Python that store items in what their state holds.
