@@ -14,7 +14,7 @@ from .formats import format_of
 from .recipe_file import compile_recipe, describe, read_text
 
 SCHEMA_VERSION = 1
-FOLDERS = ("accept", "reject", "undecided", "unsupported", "regress")
+FOLDERS = ("accept", "reject", "undecided", "unsupported", "extract", "regress")
 STATE = ".state.json"  # next to the output folder, which contains only the corpus
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _TEXT = r'"(?:[^"\\]|\\.)*"'
@@ -35,7 +35,7 @@ def recipes(root: str) -> list:
                     raise RecipeError(path, 1, "name: expected lower-case words separated by '-', and .recipe")
                 found.append((format_name, folder, file[:-7], path))
     if not found:
-        raise RecipeError(root, 1, "no recipe: expected some in FORMAT/accept, reject, undecided, unsupported or regress")
+        raise RecipeError(root, 1, "no recipe: expected some in FORMAT/accept, reject, undecided, unsupported, extract or regress")
     return found
 
 
@@ -211,7 +211,8 @@ def problems(root: str, manifest: dict, rules: dict) -> list:
     found, fires, nears = [], set(), set()
     for entry in manifest["entries"]:
         strict, reference, recipe = entry["strict"], entry["reference"], entry["recipe"]
-        for rule in [strict["rule"], reference["rule"], entry["near"], entry.get("full"), *entry["warns"]]:
+        extracts = entry.get("extract", {}).get("rule")
+        for rule in [strict["rule"], reference["rule"], entry["near"], entry.get("full"), extracts, *entry["warns"]]:
             if rule is not None and rule not in rules:
                 found.append(f"{recipe}: rule {rule}: expected one from the table of rules")
         if strict["verdict"] not in ("accepted", "unsupported") and strict["rule"] is None:
@@ -223,6 +224,8 @@ def problems(root: str, manifest: dict, rules: dict) -> list:
         fires.update([strict["rule"], entry.get("full"), *entry["warns"]])
         if entry["near"]:
             nears.add(entry["near"])
+        if recipe.split("/")[1] == "extract" and "extract" not in entry:
+            found.append(f"{recipe}: expected a line 'extract: ...'")
         if entry["near"] in entry["warns"]:
             found.append(f"{recipe}: near {entry['near']}: expected not to be in warns")
     for rule in rules:

@@ -9,8 +9,10 @@ from .errors import RecipeError
 from .formats import Format
 
 VERDICTS = ("accepted", "rejected", "undecided", "unsupported")
-FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided", "unsupported": "unsupported"}
+FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided", "unsupported": "unsupported",
+           "extract": "rejected"}
 CLASSES = ("model", "other")
+OUTCOMES = ("taken", "as-stored", "left-out")
 _LIMITS_DEF = Path(__file__).resolve().parents[2] / "lib" / "include" / "tensorgate" / "limits.def"
 LIMITS = tuple(re.findall(r"^TENSORGATE_LIMIT\((\w+),", _LIMITS_DEF.read_text(encoding="utf-8"), re.M))
 READERS = {
@@ -38,6 +40,7 @@ class Head(NamedTuple):
     full: str | None
     near: str | None
     numpy: str | None  # "accepted", or a rule
+    extract: dict | None  # what extraction gives: the rule by which it gives nothing, or (name, outcome) of each tensor
     unsure: str | None
     readers: dict
     limits: dict
@@ -47,7 +50,7 @@ class Head(NamedTuple):
 
 KEYS = (
     "about", "verdict", "rule", "offset", "reference", "reference-rule", "reference-error", "as", "warns", "full", "near", "numpy",
-    "unsure", "readers", "limits", "big", "suffix",
+    "extract", "unsure", "readers", "limits", "big", "suffix",
 )  # fmt: skip
 
 
@@ -141,7 +144,7 @@ class _Checker:
         return Head(
             about=self.text("about"), verdict=verdict, rule=rule, offset=self.found.get("offset"),
             reference=reference, reference_rule=reference_rule, reference_error=reference_error,
-            recognized=self.recognized(), warns=self.warns(), full=full, near=near, numpy=self.numpy(verdict), unsure=unsure, readers=self.readers(), limits=self.limits(),
+            recognized=self.recognized(), warns=self.warns(), full=full, near=near, numpy=self.numpy(verdict), extract=self.extract(verdict), unsure=unsure, readers=self.readers(), limits=self.limits(),
             big=self.choice("big", ("yes", "no"), "no") == "yes", suffix=self.suffix(),
         )  # fmt: skip
 
@@ -155,6 +158,22 @@ class _Checker:
         if "numpy" in self.found and verdict != "rejected":
             self.fail("numpy", "expected only for a file that is rejected without a trust list")
         return "accepted" if self.text("numpy") == "accepted" else self.rule("numpy")
+
+    def extract(self, verdict: str) -> dict | None:
+        value = self.text("extract")
+        if value is None:
+            return None
+        if verdict != "rejected":
+            self.fail("extract", "expected only for a rejected file")
+        if value == "none" or _RULE.match(value):
+            return {"rule": None if value == "none" else value, "tensors": []}
+        tensors = []
+        for word in value.split(", "):
+            name, _, outcome = word.rpartition("=")
+            if not name or outcome not in OUTCOMES:
+                self.fail("extract", f"{word[:40]!r}: expected none, a rule, or NAME=OUTCOME, ..., where OUTCOME is one of {' '.join(OUTCOMES)}")
+            tensors.append([name, outcome])
+        return {"rule": None, "tensors": tensors}
 
     def warns(self) -> tuple:
         rules = tuple((self.text("warns") or "").split())

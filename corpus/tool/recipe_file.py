@@ -80,6 +80,8 @@ def describe(compiled: Compiled, format_name: str, out_path: str, recipe: str) -
     entry["near"] = head.near
     if head.numpy:
         entry["numpy"] = head.numpy
+    if head.extract:
+        entry["extract"] = head.extract
     entry["unsure"] = head.unsure
     entry["readers"] = head.readers
     return entry

@@ -67,6 +67,16 @@ class Build(CorpusCase):
         self.assertEqual(entry["strict"], {"verdict": "rejected", "rule": "safetensors/a", "offset": 1})
         self.assertEqual(entry["reference"], {"verdict": "rejected", "rule": "safetensors/a", "error": "InvalidOffset"})
 
+    def test_what_extraction_gives(self):
+        for value, wanted in (("none", {"rule": None, "tensors": []}), ("safetensors/a", {"rule": "safetensors/a", "tensors": []}),
+                              ("a.b=taken, x=y=left-out", {"rule": None, "tensors": [["a.b", "taken"], ["x=y", "left-out"]]})):
+            with self.subTest(value):
+                self.write("safetensors/extract/some.recipe", BAD.replace("---", f"extract: {value}\n---") + "label here `a`")
+                self.build()
+                self.assertEqual(self.manifest()["safetensors/extract/some.safetensors"]["extract"], wanted)
+        self.write("safetensors/extract/some.recipe", BAD + "label here `a`")
+        self.assertIn("safetensors/extract/some.recipe: expected a line 'extract: ...'", self.check().stderr)
+
     def test_another_format_needs_no_more_than_its_folder(self):
         self.write("other/format.json", '{"suffix": ".x"}')
         self.write("other/accept/one.recipe", HEAD + "`x`")
