@@ -76,12 +76,12 @@ TRICKS = {
     "factory-of-a-defaultdict": (file(mapping(w=T0 + put(0), v=T2) + call(GETITEM, call(FACTORY, call(PARTIAL, CALL, get(0))), text("x")) + DROP),
                                  [], ["w"]),
     "method-as-a-factory": (file(mapping(w=T0 + put(0), v=T2) + call(GETITEM, call(FACTORY, getattribute(get(0), "zero_")), text("x")) + DROP),
-                            ["v"], ["w"]),
+                            [], ["w"]),
     "setattr-as-a-factory": (before(call(GETITEM, call(FACTORY, call(PARTIAL, SETATTR, name("torch", "_utils"), text("_rebuild_tensor_v2"),
                                                                    here("Wrong"))), text("x"))), *NOTHING),
     # Functions that were taken for constructors.
     "generator-by-a-function": (file(mapping(w=T0 + put(0), v=T2) +
-                                     call(name("numpy.random._pickle", "__generator_ctor"), get(0), name(HERE, "generator")) + DROP), ["v"], ["w"]),
+                                     call(name("numpy.random._pickle", "__generator_ctor"), get(0), name(HERE, "generator")) + DROP), [], ["w"]),
     "items-of-a-frozenset": (file(mapping(w=T0 + put(0), v=T2) + call(name("__builtin__", "frozenset"), b"]" + here("Hashed") +
                                   mapping(t=get(0)) + b"ba") + DROP), ["v"], ["w"]),
     "items-of-a-set": (file(mapping(w=T0 + put(0), v=T2) + call(name("__builtin__", "set"), b"]" + here("Hashed") +
@@ -90,7 +90,7 @@ TRICKS = {
                                 mapping(t=get(0)) + b"ba") + DROP), ["v"], ["w"]),
     "kind-of-a-parameter": (file(mapping(w=T0 + put(0), v=T2) + call(name("inspect", "Parameter"), text("x"), here("Kind") +
                                  mapping(t=get(0)) + b"b") + DROP), ["v"], ["w"]),
-    "class-with-a-parameter": (file(mapping(w=T0 + put(0), v=T2) + call(GETITEM, name(HERE, "Parameterized"), get(0)) + DROP), ["v"], ["w"]),
+    "class-with-a-parameter": (file(mapping(w=T0 + put(0), v=T2) + call(GETITEM, name(HERE, "Parameterized"), get(0)) + DROP), [], ["w"]),
     "type-of-a-masked-array": (file(mapping(w=T0 + put(0), v=T2) + call(
         name("numpy.ma.core", "_mareconstruct"), name(HERE, "Masked"), name("numpy", "ndarray"), number(0) + b"\x85",
         here("Typed") + mapping(t=get(0), dtype=name("numpy", "float32")) + b"b") + DROP), [], ["w"]),
