@@ -229,7 +229,7 @@ def main():
                 comparison.change(make, label, taken)
     counts = comparison.counts
     print(f"extraction: {dict(sorted(counts.items()))}, tricks {len(TRICKS) + len(INDIRECT_TRICKS)}")
-    if counts["equal"] < arguments.count / 4:
+    if counts["equal"] < arguments.count / 3:
         sys.exit("too few files were loaded and extracted from: the comparison proves nothing")
     bad = counts["different"] + counts["different with hostile classes"] + counts["changed wrongly"] + failed
     sys.exit(1 if bad else 0)

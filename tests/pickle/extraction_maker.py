@@ -52,9 +52,9 @@ class Maker:
     def file(self, change=None, rename=None):
         """`change`: makes opcodes for the end of the result's items and of the pickle; `rename`: two texts of one length."""
         head = b"\x80" + bytes([self.protocol]) if self.protocol > 1 else b""
-        before = b"".join(self.statement() + b"0" for _ in range(self.random.randrange(2)))
+        before = b"".join(self.statement() + b"0" for _ in range(self.random.choice((0, 0, 1))))
         entries = b"".join(self.text(key) + self.value(3) for key in self.keys(self.random.randrange(2, 6)))
-        after = b"".join(self.statement() + b"0" for _ in range(self.random.choice((0, 0, 1, 1, 2, 3))))
+        after = b"".join(self.statement() + b"0" for _ in range(self.random.choice((0, 0, 1, 1, 1, 2))))
         # A statement leaves one value, which is popped.
         root = self.random.choice((b"}", self.name("collections", "OrderedDict") + b")R"))
         if change is not None:
@@ -402,7 +402,7 @@ class Maker:
 
     # ---- what is done, and dropped
     def statement(self):
-        if self.chance(0.3):
+        if self.chance(0.15):
             return self.random.choice((self.indirect, self.looked_up, self.factory, self.hashed, self.at_index))()
         return self.random.choice((self.call, self.call, self.again, self.change, self.method, self.create, self.names))()
 
