@@ -88,7 +88,11 @@ bool IsPlain(const Value& value) {
 bool IsOfNumpy(const Machine& machine, const Value& value) {
   if (IsPlain(value)) return true;
   if (value.kind == Kind::kTuple) return std::ranges::all_of(machine.values().Items(value), IsPlain);
-  if (value.kind == Kind::kGlobal) return value.bits < FirstOpen() && value.bits >= FirstNumpy();
+  if (value.kind == Kind::kGlobal) {
+    const auto number = static_cast<std::size_t>(value.bits);
+    return number >= FirstNumpy() &&
+           (number < FirstOpen() || OpenNames()[number - FirstOpen()].role == kNumpy);
+  }
   if (value.kind != Kind::kForeign) return false;
   const pickle::Foreign& foreign = (*machine.foreign())[value];
   if (foreign.origin == Origin::kKept) return true;
