@@ -42,7 +42,7 @@ class Maker:
         return self.folder / (self.kind + (f"-{suffix}" if suffix else "") + end)
 
     def add(self, path, accepted=False, nothing=None, differs=(), unlisted=(), missing=()):
-        """A file that was written. `accepted`: its verdict. `nothing`: the rule by which nothing may be extracted. `differs`: names
+        """A file that was written. `accepted`: its verdict. `nothing`: a rule by which extraction may give nothing. `differs`: names
         of tensors that a class changes when it is loaded. `unlisted`: names that only the loader can know. `missing`: modules to
         replace by empty ones."""
         self.files.append({"kind": self.kind, "file": path.name, "accepted": accepted, "nothing": nothing, "differs": list(differs),
