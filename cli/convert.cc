@@ -53,7 +53,7 @@ int RunConvert(const Options& options) {
       Counted(converted->bytes, "byte", "bytes"),
       options.verify && !options.dry_run ? ", verified" : "");
   if (!converted->selected.empty()) {
-    text += fmt::format("    only what is under {}; {} left out\n",
+    text += fmt::format("    only what is under {} (--select); {} elsewhere not selected\n",
                         EscapeForText(converted->selected, 200),
                         Counted(converted->left_out, "tensor", "tensors"));
   }

@@ -106,7 +106,7 @@ void CheckTaint(const Contents& contents) {
   Search search(contents);
   std::set<std::uint32_t> tainted;
   for (std::size_t i = 0; i < std::min(foreign.given().size(), kMostSearches); ++i) {
-    tainted.merge(search.From(foreign.given()[i].value));
+    if (foreign.given()[i].taints) tainted.merge(search.From(foreign.given()[i].value));
   }
   for (const torch::internal::NamedTensor& named : contents.tensors.span()) {
     FUZZ_ASSERT(!tainted.contains(contents.rebuild->tensors()[named.tensor].storage));

@@ -17,8 +17,8 @@
  *
  * Guarantees: no call throws or ends the program. A check never returns NULL: running out of
  * memory is a report, too, with the rule "io/out-of-memory". A checkpoint exists only if every
- * check of the strict profile passed. Calls that read deliver everything or an error; a file
- * appears under its name whole or not at all.
+ * check of the strict profile passed, except one from tensorgate_extract_path(). Calls that read
+ * deliver everything or an error; a file appears under its name whole or not at all.
  * Text: names, keys and subjects come from the file, raw and untrusted; they may contain NULs, so
  * they have a length. Messages and texts are UTF-8, end with a NUL, and escape what they quote.
  * Rules are stable ids; docs/rules.md explains each.
@@ -340,7 +340,8 @@ TENSORGATE_C_API size_t tensorgate_part_count(const tensorgate_checkpoint* check
 /* Fills the members within `part->struct_size`. Returns 0 if there is no such part. */
 TENSORGATE_C_API int tensorgate_part_at(const tensorgate_checkpoint* checkpoint, size_t index,
                                         tensorgate_part* part);
-/* A copy of the accepted report, with its warnings and notes; the caller frees it. */
+/* A copy of the accepted report, with its warnings and notes; the caller frees it. For a checkpoint
+ * from tensorgate_extract_path() it says why the source is refused. */
 TENSORGATE_C_API tensorgate_report* tensorgate_checkpoint_report(
     const tensorgate_checkpoint* checkpoint);
 /* Returns 0 and an error if a file of the checkpoint is known to have changed since it was opened.
@@ -354,6 +355,73 @@ TENSORGATE_C_API const char* tensorgate_dtype_name(tensorgate_dtype dtype);
 TENSORGATE_C_API unsigned tensorgate_dtype_bits(tensorgate_dtype dtype);
 /* Finds a dtype by the format's spelling; returns 0 if there is none. */
 TENSORGATE_C_API int tensorgate_dtype_find(const char* name, tensorgate_dtype* dtype);
+
+/* ---- Extraction: tensors from a PyTorch checkpoint that was refused, without running anything in
+ * it. extract.h says what this promises. The file stays refused: loading it runs its code. */
+
+/* Values are stable; a caller must treat one it does not know as "left out". */
+typedef enum tensorgate_outcome {
+  TENSORGATE_TAKEN = 0,     /* Reached through containers of known types only. */
+  TENSORGATE_AS_STORED = 1, /* In an object of a foreign class, which may treat it differently. */
+  TENSORGATE_LEFT_OUT = 2   /* Not in the checkpoint. */
+} tensorgate_outcome;
+
+/* What was taken from the refused files of a checkpoint, and what was left out. */
+typedef struct tensorgate_extraction tensorgate_extraction;
+
+/* Of all files. */
+typedef struct tensorgate_extraction_counts {
+  size_t struct_size;
+  uint64_t taken;
+  uint64_t as_stored;
+  uint64_t left_out;
+  /* Further names of the tensors that are not listed, because there are too many. */
+  uint64_t names_dropped;
+} tensorgate_extraction_counts;
+
+/* Texts are raw, as all text from the file. */
+typedef struct tensorgate_extraction_entry {
+  size_t struct_size;
+  tensorgate_outcome outcome;
+  tensorgate_text name;   /* The tensor's path; the checkpoint has it under this name. */
+  tensorgate_text holder; /* As stored: the class that holds it, "module.Class". */
+  tensorgate_text reason; /* Left out: why. */
+  tensorgate_text dtype;  /* PyTorch's name; empty if it is not known to be a tensor. */
+  const uint64_t* shape;  /* `rank` dimensions, owned by the extraction. */
+  size_t rank;
+  uint64_t offset; /* Offset in its file of the opcode that creates it. */
+  size_t part;     /* Index of its file, as in tensorgate_tensor. */
+} tensorgate_extraction_entry;
+
+/* Opens a file, an index of shards or a folder as `tensorgate convert --extract` does, and returns
+ * the tensors that were taken: all calls above and below read them. An accepted file gives all its
+ * tensors. If `extraction` is not NULL, stores there a new handle, which the caller frees.
+ *
+ * Fails with the report if the container is not proven or the file is neither accepted nor
+ * rejected, and with "convert/names-changed" or "convert/nothing-extracted" if no tensor can be
+ * taken. Stores NULL in `*extraction` if it fails, but with "convert/nothing-extracted" a handle
+ * if there is a list of what was left out. */
+TENSORGATE_C_API tensorgate_checkpoint* tensorgate_extract_path(const char* path,
+                                                                const tensorgate_options* options,
+                                                                tensorgate_extraction** extraction,
+                                                                tensorgate_error** error);
+TENSORGATE_C_API void tensorgate_extraction_free(tensorgate_extraction* extraction);
+/* Fills the members within `counts->struct_size`. Returns 0 if that is too small. */
+TENSORGATE_C_API int tensorgate_extraction_count(const tensorgate_extraction* extraction,
+                                                 tensorgate_extraction_counts* counts);
+/* Entries of all files, in the order of the files and in each of the pickle. The tensors of an
+ * accepted file are not listed. */
+TENSORGATE_C_API size_t tensorgate_extraction_entry_count(const tensorgate_extraction* extraction);
+/* Fills the members within `entry->struct_size`. Returns 0 if there is no such entry. */
+TENSORGATE_C_API int tensorgate_extraction_entry_at(const tensorgate_extraction* extraction,
+                                                    size_t index,
+                                                    tensorgate_extraction_entry* entry);
+/* The number of files, which is that of the checkpoint's parts. */
+TENSORGATE_C_API size_t tensorgate_extraction_part_count(const tensorgate_extraction* extraction);
+/* A copy of a file's report, which says why it is refused or that it is accepted; the caller frees
+ * it. NULL if there is no such file. */
+TENSORGATE_C_API tensorgate_report* tensorgate_extraction_report(
+    const tensorgate_extraction* extraction, size_t part);
 
 /* ---- Reading. After an error the contents of the caller's memory are unspecified. */
 

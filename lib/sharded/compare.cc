@@ -26,7 +26,7 @@ void Comparison::AddPart(std::uint32_t shard, const ModelFile& file, const Extra
   }
   std::vector<std::string_view> others;
   for (const ExtractionEntry& entry : extraction.entries) {
-    if (!file.Find(entry.name)) others.push_back(entry.name);
+    if (!entry.dtype.empty() && !file.Find(entry.name)) others.push_back(entry.name);
   }
   std::ranges::sort(others);
   const auto repeated = std::ranges::unique(others);

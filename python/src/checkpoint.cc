@@ -28,33 +28,10 @@ namespace nb = nanobind;
 
 namespace {
 
-/// A checkpoint and, if it was opened from bytes, the object that holds them.
-struct CheckpointHandle {
-  std::unique_ptr<BufferView> bytes;
-  Checkpoint checkpoint;
-};
-
 CheckpointHandle Taken(std::expected<Checkpoint, Report>&& opened, std::string name,
                        std::unique_ptr<BufferView> bytes = nullptr) {
   if (!opened) RaiseRefused(std::move(opened.error()), std::move(name));
   return {std::move(bytes), *std::move(opened)};
-}
-
-template <typename Open>
-auto WithoutInterpreter(Open open) {
-  const nb::gil_scoped_release released;
-  return open();
-}
-
-/// Opens without the GIL; a signal handler can end it.
-template <typename Open>
-auto Watched(Open open) {
-  Signals signals;
-  CheckOptions options;
-  options.keep_going = [&signals] { return signals.KeepGoing(); };
-  auto opened = WithoutInterpreter([&] { return open(options); });
-  RaisePending();
-  return opened;
 }
 
 CheckpointHandle OpenPath(nb::handle what) {

@@ -4,9 +4,21 @@
 
 #include <nanobind/nanobind.h>
 
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "python/src/file_object.h"
+#include "tensorgate/checkpoint.h"
 #include "tensorgate/status.h"
 
 namespace tensorgate::python {
+
+/// A checkpoint and, if it was opened from bytes, the object that holds them.
+struct CheckpointHandle {
+  std::unique_ptr<BufferView> bytes;
+  Checkpoint checkpoint;
+};
 
 /// Raises `tensorgate.OperationError`; MemoryError if memory ran out, and any exception that is
 /// already pending in Python (an interrupt).

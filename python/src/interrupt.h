@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "tensorgate/limits.h"
+
 namespace tensorgate::python {
 
 /// Runs Python's signal handlers ten times a second. Not more often, since another thread may hold
@@ -39,6 +41,23 @@ inline std::function<bool(std::uint64_t, std::uint64_t)> RunSignalHandlers() {
 /// Raises an exception from a signal handler that was raised too late to end the call.
 inline void RaisePending() {
   if (PyErr_Occurred() != nullptr) throw nanobind::python_error();
+}
+
+template <typename Call>
+auto WithoutInterpreter(Call call) {
+  const nanobind::gil_scoped_release released;
+  return call();
+}
+
+/// Opens without the GIL; a signal handler can end it.
+template <typename Open>
+auto Watched(Open open) {
+  Signals signals;
+  CheckOptions options;
+  options.keep_going = [&signals] { return signals.KeepGoing(); };
+  auto opened = WithoutInterpreter([&] { return open(options); });
+  RaisePending();
+  return opened;
 }
 
 }  // namespace tensorgate::python

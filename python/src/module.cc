@@ -7,6 +7,7 @@
 
 #include "python/src/check.h"
 #include "python/src/checkpoint.h"
+#include "python/src/extract.h"
 #include "python/src/memory.h"
 #include "python/src/report.h"
 #include "python/src/save.h"
@@ -40,6 +41,7 @@ NB_MODULE(_native, module) {
   tensorgate::python::BindCheck(module);
   tensorgate::python::BindMemory(module);
   tensorgate::python::BindCheckpoint(module);
+  tensorgate::python::BindExtract(module);
   tensorgate::python::BindSave(module);
   tensorgate::python::BindTorchFile(module);
 }

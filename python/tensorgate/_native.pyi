@@ -155,6 +155,15 @@ def dlpack(owner: object, offset: int, dtype: str, shape: Sequence[int]) -> Dlpa
 def open_path(path: str | os.PathLike[str]) -> Checkpoint: ...
 def open_bytes(data: bytes | bytearray | memoryview) -> Checkpoint: ...
 
+# name, outcome, holder, reason, dtype, shape, offset, shard
+_Entry = tuple[
+    str, Literal["taken", "as-stored", "left-out"], str | None, str | None, str | None, tuple[int, ...], int, str | None
+]
+
+def extract_path(
+    path: str | os.PathLike[str],
+) -> tuple[Checkpoint, Report, tuple[int, int, int, int], list[_Entry]]: ...
+
 @final
 class TensorSpec:
     def __init__(self, *, dtype: str, shape: Sequence[int], data_ptr: int, data_len: int) -> None: ...

@@ -9,6 +9,10 @@
 anything in them.
 
     state_dict = load("model.pt")
+
+`extract` takes what tensors it can from a checkpoint that is refused, also without running anything.
+
+    state_dict = extract("last.ckpt")
 """
 
 from __future__ import annotations
@@ -18,14 +22,15 @@ from typing import IO, Any, Literal, overload
 
 import torch
 
-from tensorgate import _frameworks, _pytorch
+from tensorgate import _extract, _frameworks, _pytorch
+from tensorgate._extract import Extracted, ExtractedEntry
 from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
 from tensorgate._open import safe_open
 # Some of these are for programs that import them from safetensors.torch.
 from tensorgate._torch_memory import (Tensors, _end_ptr, _find_shared_tensors, _is_complete,  # noqa: F401
                                       _remove_duplicate_names, refuse_without_values, storage_ptr, storage_size, written)
 
-__all__ = ["load", "load_file", "load_model", "save", "save_file", "save_model"]
+__all__ = ["Extracted", "ExtractedEntry", "extract", "load", "load_file", "load_model", "save", "save_file", "save_model"]
 
 
 def load_file(filename: str | os.PathLike[str], device: str | int = "cpu", *, backend: str | None = None) -> Tensors:
@@ -69,6 +74,30 @@ def load(f: Any, map_location: Any = None, *, mmap: bool | None = None, weights_
         dtype, shape, *_ = checkpoint.entry(index)
         result[name] = framework.view(memory, offsets[index], dtype, shape)
     return result
+
+
+def extract(path: str | os.PathLike[str], device: str | int = "cpu") -> Extracted:
+    """The tensors of a PyTorch checkpoint, even if it is refused, without running anything in it.
+
+        state_dict = extract("last.ckpt")
+        print(state_dict.report)                      # why the file is refused
+        for entry in state_dict.entries:
+            if entry.outcome == "left-out":
+                print(entry.name, entry.reason)
+        model.load_state_dict(state_dict, strict=False)
+
+    Each tensor is what the file stores, under its path in the file's own containers, in C order. `torch.load` would give
+    the same one if the file's code changed only what the pickle passes to it, and for a tensor with the outcome
+    `as-stored` if the class that holds it is an ordinary one. Tensors that foreign code may change are left out. The file
+    stays refused, and the weights of a refused file may be made to harm. An accepted file gives all its tensors.
+
+    The tensors are in memory of this process; several names of one tensor share it.
+
+    `path` is a file, an index of shards, or a folder. Raises `RejectedError` with the report if the container is not
+    proven or the file is not a PyTorch checkpoint, and `OperationError` if no tensor can be taken
+    (`convert/names-changed`, `convert/nothing-extracted`).
+    """
+    return _extract.extract(path, device)
 
 
 def save_file(tensors: Tensors, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None, *,

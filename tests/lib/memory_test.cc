@@ -266,6 +266,9 @@ TEST(MemoryTest, EveryAllocationOfATextForCMayFail) {
   ADD_FAILURE() << "never got through";
 }
 
+// Refused, with a tensor that can be taken.
+constexpr const char* kExtractable = TENSORGATE_CORPUS_DIR "/torch/reject/legacy-proto-version.pt";
+
 // Opening, reading and writing through C: everything, or an error that has a text even without
 // memory for it.
 TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
@@ -290,6 +293,17 @@ TEST(MemoryTest, EveryAllocationOfACallFromCMayFail) {
               return reported(opened, error);
             }),
             5);
+  EXPECT_GT(FailEach([&] {
+              tensorgate_error* error = nullptr;
+              tensorgate_extraction* extraction = nullptr;
+              auto* tensors = tensorgate_extract_path(kExtractable, nullptr, &extraction, &error);
+              const bool opened = tensors != nullptr;
+              EXPECT_EQ(extraction != nullptr, opened);
+              tensorgate_extraction_free(extraction);
+              tensorgate_checkpoint_free(tensors);
+              return reported(opened, error);
+            }),
+            10);
   const std::string list = "argparse.Namespace newobj() build(dict)";
   EXPECT_GT(FailEach([&] {
               tensorgate_error* error = nullptr;

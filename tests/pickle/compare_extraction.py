@@ -373,6 +373,8 @@ def differences(path, taken):
     walk(loaded, "", found, frozenset(), [20000])
     wrong = []
     for key, (dtype, shape, data) in taken.items():
+        if "<" in key:  # an accepted file: a key that is neither text nor a number has its kind as a name
+            continue
         if not found[key]:
             wrong.append(f"{key}: the loader has no such tensor")
         for tensor in found[key]:

@@ -109,6 +109,28 @@ class Key:
         return self.__dict__.get("text") == other
 
 
+class Changer:
+    """Changes a module that is among its attributes, as soon as a method of it runs."""
+
+    def change(self):
+        for value in self.__dict__.values():
+            if type(value).__name__ == "module" and hasattr(value, "_rebuild_tensor_v2"):
+                value._rebuild_tensor_v2 = rebuild_wrong
+
+    def __iter__(self):
+        self.change()
+        return iter(())
+
+    def __hash__(self):
+        self.change()
+        return 1
+
+
+class Replacement:
+    def __call__(self, *arguments, **keywords):
+        return rebuild_wrong()
+
+
 class Net(torch.nn.Module):
     pass
 

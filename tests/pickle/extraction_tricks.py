@@ -95,7 +95,7 @@ TRICKS = {
     "method-of-a-tensor": (root(("w", T0 + put(0)), ("v", T1), after=GETATTR + get(0) + text("zero_") + b"\x86R)R" + DROP), ["v"], ["w"]),
     "attribute-that-is-only-kept": (root(("w", T0 + put(0)), ("x", GETATTR + get(0) + text("shape") + b"\x86R")), ["w"], []),
     "items-of-an-attribute": (root(("o", new("Plain") + put(0) + mapping(w=T0) + b"b"), ("v", T1),
-                                   after=GETATTR + get(0) + text("__dict__") + b"\x86R" + text("w") + T2 + b"s" + DROP), ["v"], ["o.w"]),
+                                   after=GETATTR + get(0) + text("__dict__") + b"\x86R" + text("w") + T2 + b"s" + DROP), [], ["o.w"]),
     "state-of-a-tensor": (root(("w", T0 + put(0)), ("v", T1), after=get(0) + b"(" + storage("2") + number(0) + number(4) + b"\x85" +
                                number(1) + b"\x85\x89t" + b"b" + DROP), ["v"], ["w"]),
     # Keys that are equal to others.
@@ -134,6 +134,16 @@ TRICKS = {
                                 name(OURS, "rebuild_wrong") + b"\x87}tR" + DROP), [], ["w"]),
     "names-in-a-container": (root(("w", T0), before=name(OURS, "change") + b"(" + name("torch", "_utils") + text("_rebuild_tensor_v2") +
                                   name(OURS, "rebuild_wrong") + b"tR" + DROP), [], ["w"]),
+    "setter-of-its-own-module": (root(("w", T0), before=name("torch._utils", "_set_obj_state") + name("torch._utils", "torch") +
+                                      mapping(tensor=new("Replacement")) + b"\x86R" + DROP), [], ["w"]),
+    "module-from-a-mapping": (root(("w", T0), before=name("operator", "getitem") + name("sys", "modules") + text("torch._utils") + b"\x86R" +
+                                   mapping(_rebuild_tensor_v2=new("Replacement")) + b"b" + DROP), [], ["w"]),
+    "object-that-is-iterated": (root(("w", T0), before=name("collections", "OrderedDict") + new("Changer") +
+                                     mapping(m=name("torch", "_utils")) + b"b\x85R" + DROP), [], ["w"]),
+    "object-that-is-hashed": (root(("w", T0), before=b"}" + new("Changer") + mapping(m=name("torch", "_utils")) + b"bNs" + DROP), [], ["w"]),
+    "object-in-a-key": (root(("w", T0), before=b"}" + new("Changer") + mapping(m=name("torch", "_utils")) + b"b\x85Ns" + DROP), [], ["w"]),
+    "class-as-a-key": (root(("d", b"}" + name(OURS, "Plain") + T0 + b"s" + pair("w", T1)), ("v", T2)), ["v"], ["d.w"]),
+    "tensor-as-a-key": (root(("d", b"}" + T0 + T1 + b"s" + pair("w", T2))), ["d.w"], []),
     # Modules.
     "module": (root(("m", module(mapping(w=T0), mapping(b=T1), mapping(s=module(mapping(w=T2)))))), ["m.w", "m.b", "m.s.w"], []),
     "module-in-itself": (root(("m", new("Net") + put(0) + mapping(_parameters=mapping(w=T0), _buffers=b"}", _modules=mapping(me=get(0))) + b"b")),

@@ -1,6 +1,7 @@
 """Callers' mistakes: exceptions that explain them, never C++ text, a crash or noise at the end of the process."""
 
 import copy
+import dataclasses
 import io
 import os
 import pathlib
@@ -135,6 +136,7 @@ def calls(it):
         "_native.formats": (_native.formats, [], {}),
         "_native.open_bytes": (_native.open_bytes, [GOOD], {}),
         "_native.open_path": (_native.open_path, [path], {}),
+        "_native.extract_path": (_native.extract_path, [path], {}),
         "_native.open_torch_bytes": (_native.open_torch_bytes, [it.get("torch", b"")], {}),
         "_native.open_torch_path": (_native.open_torch_path, [path], {"name": "x"}),
         "_native.plain_descriptor": (_native.plain_descriptor, [io.BytesIO()], {}),
@@ -143,6 +145,7 @@ def calls(it):
         tensors, model = {"a": torch.ones(2)}, torch.nn.Linear(1, 1)
         opened = it["TorchFile"]
         found |= {
+            "tensorgate.torch.extract": (tensorgate.torch.extract, [path], {"device": "cpu"}),
             "tensorgate.torch.load": (tensorgate.torch.load, [io.BytesIO(it["torch"])], {
                 "map_location": "cpu", "mmap": False, "weights_only": True}),
             "tensorgate.torch.load_file": (tensorgate.torch.load_file, [path], {"device": "cpu", "backend": "mmap"}),
@@ -245,7 +248,10 @@ class Wrong(unittest.TestCase):
         for module, prefix in modules:
             for name in module.__all__:
                 value = getattr(module, name)
-                if callable(value) and not (isinstance(value, type) and (issubclass(value, Exception) or hasattr(_native, name))):
+                if isinstance(value, type) and (issubclass(value, (Exception, dict)) or dataclasses.is_dataclass(value)
+                                                or hasattr(_native, name)):
+                    continue  # plain data
+                if callable(value):
                     self.assertIn(prefix + name, there)
         for name in dir(_native):
             value = getattr(_native, name)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 import tensorgate
 import tensorgate.numpy
+import tensorgate.torch
 
 
 def judge(path: Path) -> str:
@@ -43,6 +44,16 @@ def save_and_load(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> bytes:
     tensorgate.numpy.save_file(arrays, path, {"format": "np"}, alignment=64, sync=True)
     loaded: dict[str, npt.NDArray[Any]] = tensorgate.numpy.load_file(path)
     return tensorgate.numpy.save(loaded)
+
+
+def extract(path: Path) -> list[tuple[str, str | None]]:
+    state: tensorgate.torch.Extracted = tensorgate.torch.extract(path, device="cpu")
+    report: tensorgate.Report = state.report
+    number: int = state.taken + state.as_stored + state.left_out
+    entry: tensorgate.torch.ExtractedEntry = state.entries[0]
+    if report or number == 0 or entry.outcome == "taken" or entry.shape == (1,):
+        return []
+    return [(each.name, each.reason) for each in state.entries if each.outcome == "left-out"]
 
 
 def guarded() -> None:

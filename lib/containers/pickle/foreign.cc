@@ -1,10 +1,30 @@
 #include "lib/containers/pickle/foreign.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "lib/containers/pickle/decode.h"
 
 namespace tensorgate::pickle {
+namespace {
+
+// True if a part of the path leads to a class, to the variables of a module, or to a method that
+// changes its object.
+bool IsInternal(std::string_view path) {
+  constexpr std::array<std::string_view, 9> kWords = {
+      "f_globals", "f_locals", "f_builtins",   "f_back",  "gi_frame",
+      "tb_frame",  "cr_frame", "func_globals", "im_class"};
+  for (;;) {
+    const std::size_t end = std::min(path.find('.'), path.size());
+    const std::string_view part = path.substr(0, end);
+    if (part.starts_with("__") || std::ranges::find(kWords, part) != kWords.end()) return true;
+    if (end == path.size()) return false;
+    path.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace
 
 Value ForeignValues::Base(Value value) const {
   while (value.kind == Kind::kForeign && (*this)[value].origin == Origin::kAttribute) {
@@ -17,6 +37,28 @@ bool ForeignValues::IsName(const Value& value) const {
   const Value base = Base(value);
   if (base.kind == Kind::kGlobal) return true;
   return base.kind == Kind::kForeign && (*this)[base].origin == Origin::kName;
+}
+
+std::string_view ForeignValues::WordOf(const Foreign& attribute) const {
+  const std::span<const Value> items = values_.Items(attribute.arguments);
+  return items.size() == 2 && items[1].IsString() ? values_.Text(items[1]) : std::string_view();
+}
+
+bool ForeignValues::HasInternalWord(const Value& value) const {
+  Value at = value;
+  for (; at.kind == Kind::kForeign; at = (*this)[at].callee) {
+    const Foreign& foreign = (*this)[at];
+    if (foreign.origin == Origin::kName) return IsInternal(foreign.name);
+    if (foreign.origin != Origin::kAttribute) return false;
+    if (IsInternal(WordOf(foreign))) return true;
+  }
+  return false;
+}
+
+bool ForeignValues::IsOpen(const Value& value) const {
+  if (IsName(value) || HasInternalWord(value)) return true;
+  const Value base = Base(value);
+  return base.kind == Kind::kForeign && (*this)[base].may_be_shared;
 }
 
 std::string ForeignValues::NameOf(const Value& value) const {

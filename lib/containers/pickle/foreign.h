@@ -32,7 +32,7 @@ enum class Origin : std::uint8_t {
   kNew,        ///< `callee.__new__(callee)`: an object without arguments.
   kCall,       ///< Any other call.
   kKept,       ///< A call that is known to leave its arguments as they are, such as partial.
-  kAttribute,  ///< getattr(callee, text): what is done to it is done to `callee`.
+  kAttribute,  ///< A part of `callee`, by getattr or by a subscript.
 };
 
 /// One foreign value; Value::bits of Kind::kForeign is its index.
@@ -40,10 +40,15 @@ struct Foreign {
   Origin origin = Origin::kName;
   std::uint64_t offset = 0;       ///< Of the opcode, in the pickle.
   std::string_view module, name;  ///< Of a name; `module` is empty for an extension code.
-  Value callee;                   ///< What was called, or whose attribute it is.
+  Value callee;                   ///< What was called, or what it is a part of.
   Value arguments;                ///< A tuple, or undefined.
   std::optional<Rule> reason;     ///< For a call of a known function: why it was not followed.
   bool has_state = false;
+  /// Names among its arguments are classes, and it only creates objects of them.
+  bool creates_only = false;
+  /// It may be a module, or something else that all code shares: the result of a call that can
+  /// return anything.
+  bool may_be_shared = false;
   std::uint32_t first = 0, last = 0;  ///< Its operations: index + 1, or 0.
 };
 
@@ -65,21 +70,23 @@ struct Operation {
 struct Given {
   enum class Why : std::uint8_t {
     kArgument,   ///< Passed to a call.
-    kCallee,     ///< Called, although it is not a function or class.
+    kCallee,    ///< Called, or one of its methods.
     kState,      ///< Passed as a state that a class may use as it likes.
     kKey,        ///< Has a key that may compare itself with others as it likes.
-    kAttribute,  ///< Changed through an attribute of it.
     kRebuilt,    ///< Its state was set, although it is a tensor or another value of known type.
   };
   Value value;
   Why why{};
   bool code = false;         ///< The receiver may change functions and modules among the values.
   std::uint64_t offset = 0;  ///< Of the opcode.
+  bool taints = true;         ///< False: only such functions and modules matter.
   std::uint32_t by = 0;      ///< The foreign value that received it: index + 1, or 0.
 };
 
 class ForeignValues {
  public:
+  explicit ForeignValues(const Values& values) : values_(values) {}
+
   const std::vector<Foreign>& all() const { return all_; }
   const Foreign& operator[](const Value& value) const {
     return all_[static_cast<std::size_t>(value.bits)];
@@ -92,16 +99,23 @@ class ForeignValues {
 
   /// What is left after removing attributes: `a` of getattr(getattr(a, …), …).
   Value Base(Value value) const;
-  /// True for a name, or an attribute of one. Names of the policy's table count.
+  /// True for a name, or a part of one. Names of the policy's table count.
   bool IsName(const Value& value) const;
+  /// True for what leads to functions and modules: a name, the result of a call that may be shared,
+  /// a part of either, and what is reached by a word such as `__class__` or `__globals__`.
+  bool IsOpen(const Value& value) const;
+  /// True if a part of its path is such a word.
+  bool HasInternalWord(const Value& value) const;
   /// "module.name" of a name or of the class or function that made the value; at most 513 bytes.
   std::string NameOf(const Value& value) const;
 
  private:
   friend class Machine;
+  std::string_view WordOf(const Foreign& attribute) const;
   Value Add(Foreign foreign);
   void AddOperation(const Value& target, Operation operation);
 
+  const Values& values_;
   std::vector<Foreign> all_;
   std::vector<Operation> operations_;
   std::vector<Given> given_;

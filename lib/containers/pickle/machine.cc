@@ -424,11 +424,6 @@ bool Machine::IsPlainKey(const Value& key) {
   return key.kind <= Kind::kQscheme && key.kind != Kind::kBigInt && !nan;
 }
 
-bool Machine::AddOddKey(std::string text) {
-  odd_key_ = foreign_ != nullptr;
-  return odd_key_ || AddFinding(Rule::kPickleKeyKind, {.text = std::move(text)});
-}
-
 // A key is hashed and compared each time it is used.
 bool Machine::CheckKey(const Value& key) {
   if (key.IsString()) return key.length < kShortKey || Charge(key.length / kShortKey);
@@ -437,9 +432,11 @@ bool Machine::CheckKey(const Value& key) {
     return false;
   }
   if (key.kind == Kind::kTuple && values_.object(key).flat) return CheckTuple(key);
-  // A tensor is hashed and compared by its identity.
-  if (foreign_ && key.kind == Kind::kTensor) return true;
-  return IsPlainKey(key) || AddOddKey(std::string(Name(key.kind)));
+  if (foreign_) {
+    odd_key_ |= !CheckOpenKey(key);
+    return key.kind != Kind::kTuple || Charge(values_.Items(key).size());
+  }
+  return IsPlainKey(key) || AddFinding(Rule::kPickleKeyKind, {.text = std::string(Name(key.kind))});
 }
 
 bool Machine::CheckTuple(const Value& key) {
@@ -448,7 +445,12 @@ bool Machine::CheckTuple(const Value& key) {
   for (const Value& item : items) bytes += item.length / kShortKey;
   if (!Charge(bytes)) return false;
   const auto odd = std::ranges::find_if_not(items, IsPlainKey);
-  return odd == items.end() || AddOddKey("tuple with " + std::string(Name(odd->kind)));
+  if (foreign_ && odd != items.end()) {
+    odd_key_ = true;
+    return true;
+  }
+  return odd == items.end() ||
+         AddFinding(Rule::kPickleKeyKind, {.text = "tuple with " + std::string(Name(odd->kind))});
 }
 
 // ---- Names, calls, states.
@@ -487,7 +489,7 @@ bool Machine::CallTarget(const Value& function, const Value& arguments) {
 
 bool Machine::Reduce() {
   const Value arguments = Pop(), function = Pop();
-  if (foreign_) return CallOpen(function, arguments, false);
+  if (foreign_) return CallOpen(function, arguments, Call::kReduce);
   if (!CallTarget(function, arguments)) return false;
   const std::optional<Value> result =
       policy_.Call(*this, static_cast<Global>(function.bits), arguments);
@@ -498,7 +500,7 @@ bool Machine::Reduce() {
 
 bool Machine::NewObject() {
   const Value arguments = Pop(), type = Pop();
-  if (foreign_) return CallOpen(type, arguments, true);
+  if (foreign_) return CallOpen(type, arguments, Call::kNew);
   if (!CallTarget(type, arguments)) return false;
   const std::optional<Value> result = policy_.New(*this, static_cast<Global>(type.bits), arguments);
   if (result) Push(*result);

@@ -88,6 +88,9 @@ class Policy {
   virtual void Expect(std::size_t bytes) = 0;
   /// STOP. Returns false if a rule was reported.
   virtual bool Finish(Machine& machine) = 0;
+  /// True if a call of it, whatever the arguments, creates an object and changes no function, class
+  /// or module that it receives directly.
+  virtual bool OnlyCreates(Global function) const = 0;
 };
 
 class Machine {
@@ -101,6 +104,7 @@ class Machine {
   /// Runs one pickle, from `begin` to its STOP. Call it once per machine.
   Outcome Run(std::size_t begin = 0);
   Values& values() { return values_; }
+  const Values& values() const { return values_; }
   /// Offset of the current opcode.
   std::uint64_t at() const { return at_; }
 
@@ -166,7 +170,6 @@ class Machine {
   bool CheckResult(const Value& root);
   bool CheckTuple(const Value& key);
   static bool IsPlainKey(const Value& key);
-  bool AddOddKey(std::string text);
 
   // Foreign values (machine_open.cc).
   bool ExecuteOpen(const Event& event);
@@ -177,15 +180,24 @@ class Machine {
   bool AddItems(std::uint32_t count);
   void GiveForKeys(const Value& container);
   void ChangeForeign(const Value& target, Operation::Kind kind, std::uint32_t count);
-  void GiveToForeign(const Value& target, std::span<const Value> values);
+  void GiveToForeign(const Value& target, std::span<const Value> values, bool code);
   void ChangeNames();
   /// Calls the policy. `result` is empty if the call is one that it does not allow, which is not
   /// reported; returns false after any other rule.
   bool Try(std::optional<Value>& result, const std::function<std::optional<Value>()>& call);
-  /// `create`: by `__new__` only.
-  bool CallOpen(const Value& function, const Value& arguments, bool create);
-  void CallForeign(const Value& function, const Value& arguments, bool create);
-  bool IsNeighbor(const Value& function, const Value& argument) const;
+  enum class Call : std::uint8_t {
+    kReduce,       // f(*arguments)
+    kNew,          // C.__new__(C, *arguments)
+    kInstantiate,  // C.__new__(C) of a class, f() of a function
+  };
+  bool CallOpen(const Value& function, const Value& arguments, Call call);
+  void CallForeign(const Value& function, const Value& arguments, Call call);
+  bool IsPartOfName(const Value& function) const;
+  bool IsAllPlain(const Value& arguments) const;
+  bool IsClassName(const Value& function) const;
+  bool MakesItsOwn(const Value& function, const Value& arguments) const;
+  bool CreatesOnly(const Value& function, const Value& argument) const;
+  bool CheckOpenKey(const Value& key);
   bool Instantiate(const Value& type);
   bool NewObjectEx();
   bool BuildOpen();

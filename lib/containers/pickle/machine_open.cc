@@ -78,7 +78,7 @@ bool IsQuoted(std::string_view text) {
 
 }  // namespace
 
-void Machine::FollowForeign() { foreign_ = std::make_unique<ForeignValues>(); }
+void Machine::FollowForeign() { foreign_ = std::make_unique<ForeignValues>(values_); }
 
 Value Machine::MakeForeign(Origin origin, const Value& callee, const Value& arguments) {
   return foreign_->Add({.origin = origin, .offset = at_, .callee = callee, .arguments = arguments});
@@ -304,7 +304,33 @@ bool Machine::AddItems(std::uint32_t count) {
   return true;
 }
 
-// A key of a kind that can compare itself with others as it likes may replace their values.
+// True if all readers agree what the key equals. Any other kind can compare itself with the other
+// keys as it likes, and receives itself and them.
+bool Machine::CheckOpenKey(const Value& key) {
+  // A tensor is hashed and compared by its identity.
+  if (key.kind == Kind::kTensor || IsPlainKey(key)) return true;
+  const Given given{.why = Given::Why::kKey, .code = true};
+  // A class or function only receives itself.
+  const auto give = [&](const Value& each) {
+    if (foreign_->IsName(each)) return;
+    const bool made = each.kind == Kind::kForeign && (*foreign_)[each].origin == Origin::kCall;
+    Give(made ? (*foreign_)[each].arguments : each, given);
+  };
+  if (key.kind != Kind::kTuple) {
+    give(key);
+    return false;
+  }
+  bool plain = true;
+  for (std::size_t i = 0; i < values_.Items(key).size(); ++i) {
+    const Value item = values_.Items(key)[i];
+    if (IsPlainKey(item)) continue;
+    plain = false;
+    give(item);
+  }
+  return plain;
+}
+
+// Such a key may replace the values of others.
 void Machine::GiveForKeys(const Value& container) {
   if (!odd_key_) return;
   odd_key_ = false;
@@ -314,7 +340,11 @@ void Machine::GiveForKeys(const Value& container) {
 // SETITEM(S), APPEND(S) and ADDITEMS on a foreign value: takes `count` values from the stack.
 void Machine::ChangeForeign(const Value& target, Operation::Kind kind, std::uint32_t count) {
   const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
-  if (foreign_->IsName(target)) {
+  // No writer changes a part of something, nor what has methods of its own from a state.
+  const Foreign* const object =
+      target.kind == Kind::kForeign ? &(*foreign_)[target] : nullptr;
+  if (foreign_->IsOpen(target) || object->origin == Origin::kAttribute ||
+      (object->origin == Origin::kKept && object->has_state)) {
     ChangeNames();
   } else if (const Origin origin = (*foreign_)[target].origin;
              origin == Origin::kNew || origin == Origin::kKept) {
@@ -322,15 +352,12 @@ void Machine::ChangeForeign(const Value& target, Operation::Kind kind, std::uint
     if (origin == Origin::kKept) kind = Operation::Kind::kAdded;
     const std::size_t step = kind == Operation::Kind::kItem ? 2 : 1;
     for (std::size_t i = 0; i < count; i += step) {
-      if (step == 2 && !IsPlainKey(items[i]) && items[i].kind != Kind::kTensor) {
-        Give(target, {.why = Given::Why::kKey});
-        Give(items[i], {.why = Given::Why::kKey});
-      }
+      if (step == 2 && !CheckOpenKey(items[i])) Give(target, {.why = Given::Why::kKey});
       foreign_->AddOperation(
           target, {.kind = kind, .a = items[i], .b = step == 2 ? items[i + 1] : Value()});
     }
   } else {
-    GiveToForeign(target, items);
+    GiveToForeign(target, items, true);
     for (const Value& item : items) {
       foreign_->AddOperation(target, {.kind = Operation::Kind::kAdded, .a = item});
     }
@@ -338,14 +365,11 @@ void Machine::ChangeForeign(const Value& target, Operation::Kind kind, std::uint
   Drop(count);
 }
 
-// Passes `values` to a method of `target`, which is not a name.
-void Machine::GiveToForeign(const Value& target, std::span<const Value> values) {
-  const Value base = foreign_->Base(target);
-  const auto by = static_cast<std::uint32_t>(target.bits) + 1;
-  const auto why = base.kind == Kind::kForeign && base.bits == target.bits ? Given::Why::kArgument
-                                                                           : Given::Why::kAttribute;
-  Give(base, {.why = why, .code = true, .by = by});
-  for (const Value& value : values) Give(value, {.why = why, .code = true, .by = by});
+// Passes `values` to a method of `target`.
+void Machine::GiveToForeign(const Value& target, std::span<const Value> values, bool code) {
+  const Given given{.code = code, .by = static_cast<std::uint32_t>(target.bits) + 1};
+  Give(target, given);
+  for (const Value& value : values) Give(value, given);
 }
 
 void Machine::ChangeNames() {
@@ -366,7 +390,7 @@ bool Machine::Try(std::optional<Value>& result, const std::function<std::optiona
   return false;
 }
 
-bool Machine::CallOpen(const Value& function, const Value& arguments, bool create) {
+bool Machine::CallOpen(const Value& function, const Value& arguments, Call call) {
   if (arguments.kind != Kind::kTuple && arguments.kind != Kind::kSize) {
     AddFinding(Rule::kPickleCallArguments, {.text = std::string(Name(arguments.kind))});
     return false;
@@ -375,8 +399,8 @@ bool Machine::CallOpen(const Value& function, const Value& arguments, bool creat
     const auto number = static_cast<Global>(function.bits);
     std::optional<Value> result;
     if (!Try(result, [&] {
-          return create ? policy_.New(*this, number, arguments)
-                        : policy_.Call(*this, number, arguments);
+          return call == Call::kReduce ? policy_.Call(*this, number, arguments)
+                                       : policy_.New(*this, number, arguments);
         })) {
       return false;
     }
@@ -390,56 +414,116 @@ bool Machine::CallOpen(const Value& function, const Value& arguments, bool creat
     return false;
   }
   odd_key_ = false;
-  CallForeign(function, arguments, create);
+  CallForeign(function, arguments, call);
   return true;
 }
 
-void Machine::CallForeign(const Value& function, const Value& arguments, bool create) {
+void Machine::CallForeign(const Value& function, const Value& arguments, Call call) {
   const bool known = function.kind == Kind::kGlobal;
   const bool name = foreign_->IsName(function);
   const std::size_t count = values_.Items(arguments).size();
-  if (create && !known && name && count == 0) {
+  const bool creates = call == Call::kNew || (call == Call::kInstantiate && IsClassName(function));
+  if (creates && !known && name && count == 0 && !foreign_->HasInternalWord(function)) {
     Push(MakeForeign(Origin::kNew, function, {}));
     return;
   }
   const Value made = MakeForeign(Origin::kCall, function, arguments);
-  if (!tried_.empty() && known) foreign_->all_.back().reason = tried_[0].rule;
+  Foreign& result = foreign_->all_.back();
+  if (!tried_.empty() && known) result.reason = tried_[0].rule;
+  // The functions of the table only create objects of the classes that they receive.
+  const bool table = known && policy_.OnlyCreates(static_cast<Global>(function.bits));
+  result.creates_only = table || (count > 0 && CreatesOnly(function, values_.Items(arguments)[0]));
+  result.may_be_shared = !result.creates_only && call != Call::kNew &&
+                         !MakesItsOwn(function, arguments);
+  const bool only = result.creates_only;
   Push(made);
-  // The functions of the table change no other function, and no module.
-  const Given given{.code = !known, .by = static_cast<std::uint32_t>(made.bits) + 1};
+  // A method of a name receives the name.
+  if (!known && call != Call::kNew && !only && IsPartOfName(function) &&
+      (foreign_->HasInternalWord(function) || !IsAllPlain(arguments))) {
+    ChangeNames();
+  }
+  const Given given{.code = true, .by = static_cast<std::uint32_t>(made.bits) + 1};
   if (!name) {
     Given callee = given;
     callee.why = Given::Why::kCallee;
-    Give(foreign_->Base(function), callee);
+    Give(function, callee);
   }
   if (count > kFewArguments) return Give(arguments, given);
   for (std::size_t i = 0; i < count; ++i) {
     const Value argument = values_.Items(arguments)[i];
-    if (!IsNeighbor(function, argument)) Give(argument, given);
+    const bool is_class = only && (table || i == 0) && foreign_->IsName(argument);
+    if (!is_class) Give(argument, given);
   }
 }
 
-// A function of a module has the other names of that module already. This is how compiled classes
-// are pickled: `module.__pyx_unpickle_Tree(module.Tree, …)`.
-bool Machine::IsNeighbor(const Value& function, const Value& argument) const {
+// An attribute of a name, or a name with several parts or with an internal word.
+bool Machine::IsPartOfName(const Value& function) const {
+  const Foreign& foreign = (*foreign_)[function];
+  if (foreign.origin == Origin::kAttribute) return foreign_->IsName(function);
+  return foreign.origin == Origin::kName &&
+         (foreign.name.contains('.') || foreign_->HasInternalWord(function));
+}
+
+bool Machine::IsAllPlain(const Value& arguments) const {
+  return std::ranges::all_of(values_.Items(arguments),
+                             [](const Value& each) { return each.kind <= Kind::kString; });
+}
+
+// A name that by convention is that of a class.
+bool Machine::IsClassName(const Value& function) const {
+  if (function.kind != Kind::kForeign || (*foreign_)[function].origin != Origin::kName) return false;
+  const Foreign& foreign = (*foreign_)[function];
+  const std::size_t begin = foreign.name.find_first_not_of('_');
+  const char first = begin == foreign.name.npos ? '_' : foreign.name[begin];
+  return first >= 'A' && first <= 'Z' && !foreign.name.contains('.') &&
+         !foreign_->HasInternalWord(function);
+}
+
+// True if the result of the call is an object of its own: of a module for plain data, or of a class
+// that receives no text, which could name anything.
+bool Machine::MakesItsOwn(const Value& function, const Value& arguments) const {
+  if (function.kind != Kind::kForeign) return false;
+  const Foreign& foreign = (*foreign_)[function];
+  if (foreign.origin != Origin::kName || foreign.name.contains('.')) return false;
+  constexpr std::string_view kData[] = {"datetime", "pathlib", "decimal", "fractions", "uuid"};
+  if (std::ranges::find(kData, foreign.module) != std::end(kData)) {
+    return !foreign_->HasInternalWord(function);
+  }
+  const auto has_no_text = [](const Value& each) {
+    return each.kind < Kind::kString || each.kind == Kind::kNdarray ||
+           each.kind == Kind::kNumpyScalar || each.kind == Kind::kNumpyDtype;
+  };
+  const bool torch = foreign.module == "torch" || foreign.module.starts_with("torch.");
+  return !torch && IsClassName(function) &&
+         std::ranges::all_of(values_.Items(arguments), has_no_text);
+}
+
+// Compiled classes are pickled as `module.__pyx_unpickle_Tree(module.Tree, …)`, which creates an
+// object and changes no class.
+bool Machine::CreatesOnly(const Value& function, const Value& argument) const {
   if (function.kind != Kind::kForeign || argument.kind != Kind::kForeign) return false;
+  constexpr std::string_view kUnpickle = "__pyx_unpickle_";
   const Foreign &a = (*foreign_)[function], &b = (*foreign_)[argument];
-  if (a.origin != Origin::kName || b.origin != Origin::kName || a.module != b.module) return false;
-  constexpr std::string_view kShared[] = {"builtins", "__builtin__", "operator", "_operator"};
-  return std::ranges::find(kShared, a.module) == std::end(kShared) && !a.module.empty() &&
-         a.name.find('.') == a.name.npos && b.name.find('.') == b.name.npos;
+  // scikit-learn's own: newObj(C) is C.__new__(C).
+  if (a.origin == Origin::kName && a.module.starts_with("sklearn.") && a.name == "newObj") {
+    return true;
+  }
+  return a.origin == Origin::kName && b.origin == Origin::kName && a.module == b.module &&
+         a.name.starts_with(kUnpickle) && a.name.substr(kUnpickle.size()) == b.name;
 }
 
 // OBJ and INST: takes the tuple of arguments from the stack.
 bool Machine::Instantiate(const Value& type) {
   const Value arguments = Pop();
-  return CallOpen(type, arguments, values_.Items(arguments).empty());
+  // With arguments the class is called.
+  return CallOpen(type, arguments,
+                  values_.Items(arguments).empty() ? Call::kInstantiate : Call::kReduce);
 }
 
 bool Machine::NewObjectEx() {
   const Value keywords = Pop(), arguments = Pop(), type = Pop();
   const bool none = keywords.kind == Kind::kDict && values_.Items(keywords).empty();
-  if (!CallOpen(type, arguments, true)) return false;
+  if (!CallOpen(type, arguments, Call::kNew)) return false;
   if (none) return true;
   // With keywords it is not the object that it would be without.
   const Value made = Top();
@@ -480,28 +564,33 @@ bool Machine::BuildOpen() {
     }
     if (built) return true;
   }
-  Give(target, {.why = Given::Why::kRebuilt});
-  Give(state, {.why = Given::Why::kRebuilt});
+  Give(target, {.why = Given::Why::kRebuilt, .code = true});
+  Give(state, {.why = Given::Why::kRebuilt, .code = true});
   return true;
 }
 
 // True for a mapping whose keys are texts. Accounts for looking at them.
 bool Machine::IsAttributes(const Value& state) {
   if (!IsMapping(state.kind)) return false;
+  // Unpicklers look these up in the object, and call what they find.
+  constexpr std::string_view kCalled[] = {"append", "extend", "add", "__setstate__"};
   const std::span<const Value> items = values_.Items(state);
   if (!Charge(items.size())) return false;
   for (std::size_t i = 0; i < items.size(); i += 2) {
     if (!items[i].IsString()) return false;
+    const bool method = std::ranges::find(kCalled, values_.Text(items[i])) != std::end(kCalled);
+    if (method && !IsScalar(items[i + 1].kind)) ChangeNames();
   }
   return true;
 }
 
 void Machine::BuildForeign(const Value& target, const Value& state) {
-  if (foreign_->IsName(target)) return ChangeNames();
   const Origin origin = (*foreign_)[target].origin;
+  if (foreign_->IsOpen(target) || origin == Origin::kAttribute) return ChangeNames();
   if (origin != Origin::kNew && origin != Origin::kKept) {
     foreign_->AddOperation(target, {.kind = Operation::Kind::kState, .a = state});
-    return GiveToForeign(target, std::span(&state, 1));
+    // A class that may change its arguments is still taken to store a state of texts.
+    return GiveToForeign(target, std::span(&state, 1), !IsAttributes(state));
   }
   Operation operation{.kind = Operation::Kind::kState, .a = state};
   bool ordinary = state.kind == Kind::kNone || IsAttributes(state);
@@ -524,10 +613,12 @@ void Machine::BuildForeign(const Value& target, const Value& state) {
     }
   }
   foreign_->AddOperation(target, operation);
-  if (origin == Origin::kKept || (ordinary && !again)) return;
-  const auto by = static_cast<std::uint32_t>(target.bits) + 1;
-  Give(target, {.why = Given::Why::kState, .by = by});
-  Give(state, {.why = Given::Why::kState, .code = !ordinary, .by = by});
+  if (!again && (origin == Origin::kKept || ordinary)) return;
+  const Given given{.why = Given::Why::kState,
+                    .code = true,
+                    .by = static_cast<std::uint32_t>(target.bits) + 1};
+  Give(target, given);
+  Give(state, given);
 }
 
 // The attributes of slots are set one by one, so that these would replace the others or the class.
@@ -542,13 +633,16 @@ bool Machine::IsSlots(const Value& state) const {
 // ---- The end.
 
 bool Machine::CheckOpenResult() {
-  // States that changed after an object copied them.
+  // States that changed after an object copied them; and states that a class may use to find out
+  // where its items go.
   const auto& operations = foreign_->operations_;
   for (std::size_t i = 0; i < foreign_->all_.size(); ++i) {
     if (foreign_->all_[i].origin != Origin::kNew) continue;
+    bool items = false;
     for (std::uint32_t next = foreign_->all_[i].first; next != 0;) {
       const Operation& operation = operations[next - 1];
       next = operation.next;
+      items |= operation.kind != Operation::Kind::kState;
       const bool state = operation.kind == Operation::Kind::kState;
       if (!state || (values_.Items(operation.a).size() <= operation.size_a &&
                      values_.Items(operation.b).size() <= operation.size_b)) {
@@ -556,6 +650,20 @@ bool Machine::CheckOpenResult() {
       }
       Give(Value::Of(Kind::kForeign, i),
            {.why = Given::Why::kState, .by = static_cast<std::uint32_t>(i) + 1});
+    }
+    if (items && foreign_->all_[i].has_state) {
+      Give(Value::Of(Kind::kForeign, i), {.why = Given::Why::kState, .code = true, .taints = false});
+    }
+  }
+  // Equal keys that were set on an object: a mapping of them shows it.
+  for (const Foreign& foreign : foreign_->all_) {
+    Value all;
+    for (std::uint32_t next = foreign.first; next != 0; next = operations[next - 1].next) {
+      const Operation& operation = operations[next - 1];
+      if (operation.kind != Operation::Kind::kItem) continue;
+      const std::array<Value, 2> item = {operation.a, operation.b};
+      if (all.kind == Kind::kUndefined) all = Make(Kind::kDict, {});
+      Append(all, item);
     }
   }
   KeyCheck keys(values_, interrupt_);

@@ -78,6 +78,7 @@ struct Value {
   double Float() const { return std::bit_cast<double>(bits); }
   bool IsInt() const { return kind == Kind::kInt; }
   bool IsString() const { return kind == Kind::kString; }
+  friend bool operator==(const Value&, const Value&) = default;
 };
 static_assert(sizeof(Value) == 16);
 

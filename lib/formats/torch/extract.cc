@@ -34,7 +34,7 @@ class Extractor {
         builder_(builder),
         extraction_(extraction),
         reached_(contents),
-        walk_(contents, builder) {}
+        walk_(contents, reached_, builder) {}
 
   void Run() {
     if (!reached_.Run(builder_.interrupt())) {
@@ -173,13 +173,11 @@ class Extractor {
       case Given::Why::kArgument:
         return "passed to " + by + ", which may change it" + at;
       case Given::Why::kCallee:
-        return "held by an object that is called, which may change it" + at;
+        return "called, or held by an object that is called, which may change it" + at;
       case Given::Why::kState:
         return "in a state that " + by + " may use in a way of its own" + at;
       case Given::Why::kKey:
         return "in a mapping or set with a key that may replace its values" + at;
-      case Given::Why::kAttribute:
-        return "changed through an attribute" + at;
       case Given::Why::kRebuilt:
         break;
     }

@@ -32,10 +32,11 @@ bool CanHold(const Value& value) {
 
 }  // namespace
 
-ExtractWalk::ExtractWalk(const Contents& contents, ReportBuilder& builder)
+ExtractWalk::ExtractWalk(const Contents& contents, const Reached& reached, ReportBuilder& builder)
     : contents_(contents),
       values_(contents.values()),
       foreign_(*contents.machine->foreign()),
+      reached_(reached),
       builder_(builder),
       most_(kFreeNames + kNamesPerByte * std::uint64_t{contents.pickle.size()}) {
   visits_.resize(values_.object_count() + foreign_.all().size());
@@ -184,11 +185,13 @@ void ExtractWalk::ExpandObject(const Value& value) {
   if (foreign.origin == Origin::kAttribute)
     AddChild(Value::Of(Kind::kInt, 0), foreign.callee, place);
   const bool module = foreign.first != 0 && ExpandModule(foreign_.operations()[foreign.first - 1]);
+  const Place other = module ? Place::kAttribute : place;
+  // An item that is set may be one that was appended.
+  const Place ordered = IsMixed(foreign) ? Place::kSet : other;
   std::uint64_t position = 0;
   for (std::uint32_t next = foreign.first; next != 0;) {
     const Operation& operation = foreign_.operations()[next - 1];
     next = operation.next;
-    const Place other = module ? Place::kAttribute : place;
     switch (operation.kind) {
       case Operation::Kind::kState:
         if (module && &operation == &foreign_.operations()[foreign.first - 1]) break;
@@ -202,17 +205,29 @@ void ExtractWalk::ExpandObject(const Value& value) {
         break;
       case Operation::Kind::kItem:
         AddChild(IsPathKey(operation.a) ? operation.a : Value::Of(Kind::kNone), operation.b,
-                 IsPathKey(operation.a) ? other : Place::kKey);
+                 IsPathKey(operation.a) ? ordered : Place::kKey);
         AddChild(Value::Of(Kind::kNone), operation.a, Place::kKey);
         break;
       case Operation::Kind::kAppended:
-        AddChild(Value::Of(Kind::kInt, position++), operation.a, other);
+        AddChild(Value::Of(Kind::kInt, position++), operation.a, ordered);
         break;
       case Operation::Kind::kAdded:
         AddChild(Value::Of(Kind::kInt, position++), operation.a, Place::kSet);
         break;
     }
   }
+}
+
+// True if it has both appended and set items.
+bool ExtractWalk::IsMixed(const Foreign& foreign) const {
+  bool appended = false, set = false;
+  for (std::uint32_t next = foreign.first; next != 0;) {
+    const Operation& operation = foreign_.operations()[next - 1];
+    next = operation.next;
+    appended |= operation.kind == Operation::Kind::kAppended;
+    set |= operation.kind == Operation::Kind::kItem;
+  }
+  return appended && set;
 }
 
 Value ExtractWalk::Find(const Value& mapping, std::string_view key) const {
@@ -247,8 +262,9 @@ bool ExtractWalk::ExpandModule(const Operation& state) {
 }
 
 void ExtractWalk::ExpandBuffers(const Value& buffers, const Value& transient) {
-  const bool known = transient.kind == Kind::kUndefined || transient.kind == Kind::kSet ||
-                     transient.kind == Kind::kList || transient.kind == Kind::kTuple;
+  const bool readable = transient.kind == Kind::kUndefined || transient.kind == Kind::kSet ||
+                        transient.kind == Kind::kList || transient.kind == Kind::kTuple;
+  const bool known = readable && !reached_.IsGiven(transient);
   std::vector<std::string_view> left_out;
   for (const Value& name : values_.Items(transient)) left_out.push_back(values_.Text(name));
   std::ranges::sort(left_out);

@@ -1,6 +1,6 @@
 // Walks the result of a pickle that contains foreign objects, and names its tensors.
 //
-//   ExtractWalk walk(contents, builder);
+//   ExtractWalk walk(contents, reached, builder);
 //   if (walk.Run()) for (const Found& found : walk.found()) …
 //
 // Containers are entered once each, on their first path; further paths give further names of the
@@ -17,6 +17,7 @@
 #include "lib/base/interrupt.h"
 #include "lib/base/pod_buffer.h"
 #include "lib/formats/torch/contents.h"
+#include "lib/formats/torch/reached.h"
 #include "lib/rules/report_builder.h"
 
 namespace tensorgate::torch::internal {
@@ -42,7 +43,7 @@ struct Found {
 
 class ExtractWalk {
  public:
-  ExtractWalk(const Contents& contents, ReportBuilder& builder);
+  ExtractWalk(const Contents& contents, const Reached& reached, ReportBuilder& builder);
   /// Returns false if a rule was reported.
   bool Run();
 
@@ -88,6 +89,7 @@ class ExtractWalk {
   bool Enter(const Value& value, std::uint32_t holder, bool is_key);
   void Expand(const Value& value);
   void ExpandObject(const Value& value);
+  bool IsMixed(const pickle::Foreign& foreign) const;
   bool ExpandModule(const pickle::Operation& state);
   void ExpandBuffers(const Value& buffers, const Value& transient);
   void AddItems(const Value& mapping, Place place);
@@ -105,6 +107,7 @@ class ExtractWalk {
   const Contents& contents_;
   const pickle::Values& values_;
   const pickle::ForeignValues& foreign_;
+  const Reached& reached_;
   ReportBuilder& builder_;
   std::vector<Visit> visits_;  // arena objects, then foreign values
   std::vector<Child> children_;

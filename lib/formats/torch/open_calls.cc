@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/formats/torch/globals.h"
+#include "lib/formats/torch/numpy.h"
 #include "lib/formats/torch/plain_calls.h"
 
 namespace tensorgate::torch::internal {
@@ -24,20 +26,34 @@ constexpr OpenName kNames[] = {
     {"copyreg", "_reconstructor", kReconstructor},
     {"__builtin__", "object", kObject},
     {"builtins", "object", kObject},
+    {"__builtin__", "list", kType},
+    {"builtins", "list", kType},
+    {"__builtin__", "dict", kType},
+    {"builtins", "dict", kType},
+    {"__builtin__", "tuple", kType},
+    {"builtins", "tuple", kType},
+    {"__builtin__", "int", kType},
+    {"builtins", "int", kType},
+    {"__builtin__", "float", kType},
+    {"builtins", "float", kType},
+    {"__builtin__", "str", kType},
+    {"builtins", "str", kType},
+    {"__builtin__", "bool", kType},
+    {"builtins", "bool", kType},
+    {"__builtin__", "long", kType},
+    {"__builtin__", "unicode", kType},
     {"collections", "defaultdict", kDefaultDict},
     {"collections", "deque", kSequence},
-    {"__builtin__", "frozenset", kSequence},
-    {"builtins", "frozenset", kSequence},
-    {"__builtin__", "slice", kKeep},
-    {"builtins", "slice", kKeep},
+    {"__builtin__", "frozenset", kSet},
+    {"builtins", "frozenset", kSet},
+    {"__builtin__", "slice", kPlain},
+    {"builtins", "slice", kPlain},
     {"functools", "partial", kKeep},
     {"types", "SimpleNamespace", kNamespace},
-    {"inspect", "Parameter", kKeep},
-    {"inspect", "Signature", kKeep},
-    {"numpy.random._pickle", "__bit_generator_ctor", kKeep},
-    {"numpy.random._pickle", "__generator_ctor", kKeep},
-    {"numpy.random._pickle", "__randomstate_ctor", kKeep},
-    {"numpy.ma.core", "_mareconstruct", kKeep},
+    {"numpy.random._pickle", "__bit_generator_ctor", kNumpy},
+    {"numpy.random._pickle", "__generator_ctor", kNumpy},
+    {"numpy.random._pickle", "__randomstate_ctor", kNumpy},
+    {"numpy.ma.core", "_mareconstruct", kNumpy},
 };
 
 // What torch.Tensor gives a meaning to. Other attributes are only kept.
@@ -65,7 +81,30 @@ constexpr std::string_view kTensorAttributes[] = {"data",
                                                   "_backward_hooks",
                                                   "_post_accumulate_grad_hooks"};
 
-bool IsPlain(const Value& value) { return value.kind < Kind::kTuple; }
+bool IsPlain(const Value& value) {
+  return value.kind < Kind::kTuple || value.kind == Kind::kRawBytes;
+}
+
+bool IsOfNumpy(const Machine& machine, const Value& value) {
+  if (IsPlain(value)) return true;
+  if (value.kind == Kind::kTuple) return std::ranges::all_of(machine.values().Items(value), IsPlain);
+  if (value.kind == Kind::kGlobal) return value.bits < FirstOpen() && value.bits >= FirstNumpy();
+  if (value.kind != Kind::kForeign) return false;
+  const pickle::Foreign& foreign = (*machine.foreign())[value];
+  if (foreign.origin == Origin::kKept) return true;
+  return foreign.origin == Origin::kName && foreign.module.starts_with("numpy.") &&
+         !machine.foreign()->HasInternalWord(value);
+}
+
+// A type as a parameter of another: a plain value, a name without internal words, or several.
+bool IsParameter(const Machine& machine, const Value& value) {
+  const pickle::ForeignValues& foreign = *machine.foreign();
+  const auto simple = [&](const Value& each) {
+    return IsPlain(each) || (foreign.IsName(each) && !foreign.HasInternalWord(each));
+  };
+  if (value.kind != Kind::kTuple) return simple(value);
+  return std::ranges::all_of(machine.values().Items(value), simple);
+}
 
 // A container whose iteration runs no foreign code.
 bool IsKnownSequence(const Value& value) {
@@ -75,6 +114,14 @@ bool IsKnownSequence(const Value& value) {
 }  // namespace
 
 std::span<const OpenName> OpenNames() { return kNames; }
+std::size_t FirstNumpy() { return Globals().size(); }
+std::size_t FirstOpen() { return FirstNumpy() + NumpyNames().size(); }
+
+bool IsFixedType(std::uint64_t number) {
+  if (number < FirstOpen()) return false;
+  const OpenRole role = OpenNames()[static_cast<std::size_t>(number) - FirstOpen()].role;
+  return role == kType || role == kObject;
+}
 
 std::optional<std::size_t> FindOpen(std::string_view module, std::string_view name) {
   const auto found = std::ranges::find_if(
@@ -95,19 +142,37 @@ std::optional<Value> CallOpenName(Machine& machine, OpenRole role, const Value& 
       if (items.size() != 2 || !items[1].IsString()) break;
       return make(Origin::kAttribute, items[0]);
     case kGetItem:
-      // Of anything but a class it returns a value that is not known here.
-      if (items.size() != 2 || !foreign.IsName(items[0])) break;
-      return make(Origin::kKept, function);
+      if (items.size() != 2 || items[0].kind != Kind::kForeign) break;
+      if (foreign[items[0]].module != "typing" || !IsParameter(machine, items[1])) break;
+      return make(Origin::kAttribute, items[0]);
     case kReconstructor:
       if (items.size() != 3 || !foreign.IsName(items[0]) || items[0].kind != Kind::kForeign) break;
       if (!is_object || items[2].kind != Kind::kNone) break;
       return machine.MakeForeign(Origin::kNew, items[0], {});
     case kDefaultDict:
+      // It is called for keys that are missing.
       if (items.size() > 1) break;
+      if (items.size() == 1 && items[0].kind != Kind::kNone &&
+          (!foreign.IsName(items[0]) || foreign.Base(items[0]) != items[0] ||
+           foreign.HasInternalWord(items[0]))) {
+        break;
+      }
       return machine.Make(Kind::kDict, {});
     case kSequence:
       if (items.size() > 2 || (!items.empty() && !IsKnownSequence(items[0]))) break;
       if (items.size() == 2 && !IsPlain(items[1])) break;
+      return make(Origin::kKept, function);
+    case kSet:
+      if (items.size() != 1 || !IsKnownSequence(items[0])) break;
+      for (std::size_t i = 0; i < machine.values().Items(items[0]).size(); ++i) {
+        if (!machine.CheckKey(machine.values().Items(items[0])[i])) return std::nullopt;
+      }
+      return make(Origin::kKept, function);
+    case kNumpy:
+      if (!std::ranges::all_of(items, [&](const Value& each) { return IsOfNumpy(machine, each); })) break;
+      return make(Origin::kKept, function);
+    case kPlain:
+      if (!std::ranges::all_of(items, IsPlain)) break;
       return make(Origin::kKept, function);
     case kNamespace:
       if (!items.empty()) break;
@@ -115,6 +180,7 @@ std::optional<Value> CallOpenName(Machine& machine, OpenRole role, const Value& 
     case kKeep:
       return make(Origin::kKept, function);
     case kObject:
+    case kType:
       break;
   }
   return BadCall(machine, "a call of " + std::string(Name(function.kind)), items.size());

@@ -17,13 +17,17 @@ namespace tensorgate::torch::internal {
 
 enum class OpenRole : std::uint8_t {
   kGetAttribute,   // an object, the name of an attribute
-  kGetItem,        // a class, its parameters: typing.Dict[str, int]
+  kGetItem,        // a class of typing, its parameters: typing.Dict[str, int]
   kReconstructor,  // a class, object, None: how protocols 0 and 1 create an object
   kObject,         // an argument of it; never called
+  kType,           // a class of Python's own in C, which nothing can change; never called
   kDefaultDict,    // [a function that is called later, or None]
-  kSequence,       // deque, frozenset: [a list]; the result has no positions
+  kSequence,       // deque: [a list]; the result has no positions
+  kSet,            // frozenset: [a list]
   kNamespace,      // nothing: an object whose state becomes its attributes
   kKeep,           // anything: it is kept, and not looked into
+  kPlain,          // plain values
+  kNumpy,          // plain values, names of NumPy, and what such calls return
 };
 
 struct OpenName {
@@ -32,6 +36,11 @@ struct OpenName {
 };
 
 std::span<const OpenName> OpenNames();
+/// The numbers of the policy: those of the closed table, then NumPy's, then these.
+std::size_t FirstNumpy();
+std::size_t FirstOpen();
+/// True for the number of a class that nothing can change.
+bool IsFixedType(std::uint64_t number);
 /// The index in OpenNames().
 std::optional<std::size_t> FindOpen(std::string_view module, std::string_view name);
 

@@ -1,6 +1,9 @@
 #include "lib/formats/torch/reached.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "lib/formats/torch/open_calls.h"
 
 namespace tensorgate::torch::internal {
 
@@ -31,22 +34,33 @@ void Reached::Forget() {
 }
 
 bool Reached::Run(Interrupt& interrupt) {
-  // First the values among which functions may be changed: what is reached twice is visited once.
   Forget();
+  // First the values among which functions may be changed: what is reached twice is visited once.
   for (const bool code : {true, false}) {
-    for (std::size_t i = 0; i < foreign_.given().size(); ++i) {
-      const Given& given = foreign_.given()[i];
-      if (given.code != code) continue;
-      at_ = given.offset;
-      if (!Mark(given.value, static_cast<std::uint32_t>(i + 1), causes_, code, interrupt)) {
-        return false;
-      }
-    }
+    if (!MarkGiven(code, true, interrupt)) return false;
   }
+  given_ = std::move(objects_);
+  Forget();
+  if (!MarkGiven(true, false, interrupt)) return false;
   Forget();
   for (std::size_t i = 0; i < foreign_.all().size(); ++i) {
     if (foreign_.all()[i].origin != Origin::kNew) continue;
     if (!Mark(Value::Of(Kind::kForeign, i), static_cast<std::uint32_t>(i + 1), holders_, false,
+              interrupt)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Reached::MarkGiven(bool code, bool taints, Interrupt& interrupt) {
+  PodBuffer<std::uint32_t> ignored;
+  if (!taints) ignored.AssignZero(causes_.size());
+  for (std::size_t i = 0; i < foreign_.given().size(); ++i) {
+    const Given& given = foreign_.given()[i];
+    if (given.code != code || given.taints != taints) continue;
+    at_ = given.offset;
+    if (!Mark(given.value, static_cast<std::uint32_t>(i + 1), taints ? causes_ : ignored, code,
               interrupt)) {
       return false;
     }
@@ -86,7 +100,7 @@ void Reached::Push(const Value& value, bool names) {
     visited = &foreigns_[static_cast<std::size_t>(value.bits)];
   } else if (value.kind == Kind::kTensor) {
     visited = &tensors_[static_cast<std::size_t>(value.bits)];
-  } else if (value.kind == Kind::kGlobal && names && !names_changed_) {
+  } else if (value.kind == Kind::kGlobal && names && !names_changed_ && !IsFixedType(value.bits)) {
     names_changed_ = at_;
   }
   if (value.kind == Kind::kStorage) return pending_.PushBack(value);
@@ -101,15 +115,16 @@ void Reached::PushParts(const Value& value, bool names) {
     return Push(values_.Attributes(value), names);
   }
   const Foreign& foreign = foreign_[value];
-  if (foreign.origin == Origin::kName) {
-    if (names && !names_changed_) names_changed_ = at_;
-    return;
-  }
+  if (names && !names_changed_ && foreign_.IsOpen(value)) names_changed_ = at_;
+  if (foreign.origin == Origin::kName) return;
   // An object leads to its class, but only what is passed itself counts as passed; an attribute is
   // a part of what it was taken from.
   const bool callee = foreign.origin == Origin::kAttribute || !foreign_.IsName(foreign.callee);
   if (callee) Push(foreign.callee, names);
-  Push(foreign.arguments, names);
+  // The classes that it was made from are not parts of it.
+  for (const Value& argument : values_.Items(foreign.arguments)) {
+    if (!foreign.creates_only || !foreign_.IsName(argument)) Push(argument, names);
+  }
   for (std::uint32_t next = foreign.first; next != 0;) {
     const pickle::Operation& operation = foreign_.operations()[next - 1];
     Push(operation.a, names);
@@ -122,6 +137,10 @@ void Reached::PushTensor(std::uint32_t tensor, bool names) {
   const auto hooked = contents_.rebuild->hooked();
   const auto found = std::ranges::lower_bound(hooked, tensor, {}, &Rebuild::Hooked::tensor);
   if (found != hooked.end() && found->tensor == tensor) Push(found->hooks, names);
+}
+
+bool Reached::IsGiven(const Value& container) const {
+  return pickle::IsObject(container.kind) && given_[static_cast<std::size_t>(container.bits)] != 0;
 }
 
 const Given* Reached::cause(std::uint32_t storage) const {

@@ -26,11 +26,14 @@ class Reached {
   const pickle::Given* cause(std::uint32_t storage) const;
   /// The object that has a tensor of the storage in its state, items or arguments.
   std::optional<std::uint32_t> holder(std::uint32_t storage) const;
+  /// True if foreign code received a container, or can reach it.
+  bool IsGiven(const pickle::Value& container) const;
   /// Offset in the pickle of the opcode from which on the meaning of names is unknown.
   std::optional<std::uint64_t> names_changed() const { return names_changed_; }
 
  private:
   using Value = pickle::Value;
+  bool MarkGiven(bool code, bool taints, tensorgate::internal::Interrupt& interrupt);
   /// Marks the storages that can be reached from `from` with `mark`, as far as they have none.
   bool Mark(const Value& from, std::uint32_t mark, PodBuffer<std::uint32_t>& marks, bool names,
             tensorgate::internal::Interrupt& interrupt);
@@ -43,6 +46,7 @@ class Reached {
   const pickle::Values& values_;
   const pickle::ForeignValues& foreign_;
   PodBuffer<std::uint8_t> objects_, foreigns_, tensors_;  // 1: visited
+  PodBuffer<std::uint8_t> given_;                         // 1: objects that were given
   PodBuffer<Value> pending_;
   PodBuffer<std::uint32_t> causes_, holders_;  // by storage: index + 1, or 0
   std::optional<std::uint64_t> names_changed_;

@@ -20,8 +20,9 @@ using pickle::Machine;
 using pickle::Value;
 using Items = std::span<const Value>;
 
-std::size_t NumpyBegin() { return Globals().size(); }
-std::size_t TrustedBegin() { return NumpyBegin() + NumpyNames().size(); }
+// Numbers from here on are those of the user's list, or of OpenNames().
+std::size_t NumpyBegin() { return FirstNumpy(); }
+std::size_t TrustedBegin() { return FirstOpen(); }
 
 // The class of parameters, in torch.nn.parameter.
 constexpr std::string_view kParameter = "Parameter";
@@ -337,6 +338,8 @@ std::optional<Value> Rebuild::CallOpen(Machine& machine, pickle::Global function
   return CallOpenName(machine, *role_of(callee), callee, arguments, is_object);
 }
 
+bool Rebuild::OnlyCreates(pickle::Global function) const { return function < TrustedBegin(); }
+
 // Parameter(data, requires_grad): the same bytes.
 std::optional<Value> Rebuild::MakeParameter(Machine& machine, Items items) {
   if (items.empty() || items.size() > 2) return BadCount(machine, items.size());
@@ -365,10 +368,8 @@ std::optional<Value> Rebuild::FromType(Machine& machine, pickle::Global function
       machine.MakeForeign(pickle::Origin::kCall, Value::Of(Kind::kGlobal, function), arguments);
   // A function that is not known receives its arguments, and a class of the file's own its state.
   const auto by = static_cast<std::uint32_t>(made.bits) + 1;
-  const Items given = machine.values().Items(arguments);
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const bool type = known && i == 1;
-    if (!type) machine.Give(given[i], {.code = !known || i == 3, .by = by});
+  for (std::size_t i = known ? 2 : 0; i < machine.values().Items(arguments).size(); ++i) {
+    machine.Give(machine.values().Items(arguments)[i], {.code = true, .by = by});
   }
   return made;
 }

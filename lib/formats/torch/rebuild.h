@@ -87,6 +87,7 @@ class Rebuild final : public pickle::Policy {
                                           const pickle::Value& id) override;
   void Expect(std::size_t bytes) override;
   bool Finish(pickle::Machine& machine) override;
+  bool OnlyCreates(pickle::Global function) const override;
 
  private:
   std::optional<pickle::Value> Tensor(pickle::Machine& machine,

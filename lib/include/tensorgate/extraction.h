@@ -1,4 +1,13 @@
 // What was taken from a PyTorch checkpoint that was refused, and what was left out: see extract.h.
+//
+//   auto extracted = tensorgate::Extract("last.ckpt");
+//   if (!extracted) return;
+//   for (const tensorgate::Extraction& part : extracted->parts) {
+//     for (const tensorgate::ExtractionEntry& entry : part.entries) {
+//       if (entry.outcome != tensorgate::Outcome::kLeftOut) continue;
+//       std::puts(tensorgate::EscapeForText(entry.name + ": " + entry.reason).c_str());
+//     }
+//   }
 #ifndef TENSORGATE_EXTRACTION_H_
 #define TENSORGATE_EXTRACTION_H_
 
