@@ -32,6 +32,7 @@ std::string_view LevelName(Level level) {
 
 std::string_view EffectName(const RuleInfo& rule) {
   if (rule.effect == Effect::kUndecided) return "undecided";
+  if (rule.effect == Effect::kNotFetched) return "unsupported";
   if (rule.id.starts_with("scan/") && rule.strict == Level::kNote) return "unsupported";
   return rule.strict == Level::kError ? "rejected" : "none";
 }

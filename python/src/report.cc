@@ -150,6 +150,15 @@ void BindReport(nb::module_& module) {
       .def_prop_ro(
           "verdict", [](Self self) { return Name(self.shared->report.verdict()); },
           "`accepted`, `rejected`, `undecided` or `unsupported`.")
+      .def_prop_ro(
+          "impact",
+          [](Self self) -> std::optional<std::string_view> {
+            const std::optional<Impact> impact = self.shared->report.impact();
+            return impact ? std::optional(Name(*impact)) : std::nullopt;
+          },
+          "What a rejected file would do, the worst first: `runs-code`, `foreign-classes`, "
+          "`malformed`, `damaged` or `not-the-model`; None for other verdicts. It explains, and "
+          "decides nothing.")
       .def_prop_ro("accepted", &Accepted, "Every check passed.")
       .def_prop_ro(
           "name", [](Self self) { return ToText(self.shared->name); },

@@ -9,6 +9,7 @@ __version__: str
 RULES_VERSION: str
 
 Profile = Literal["strict", "reference"]
+Impact = Literal["runs-code", "foreign-classes", "malformed", "damaged", "not-the-model"]
 Verdict = Literal["accepted", "rejected", "undecided", "unsupported"]
 
 class Facts(TypedDict):
@@ -51,6 +52,8 @@ class Finding:
 class Report:
     @property
     def verdict(self) -> Verdict: ...
+    @property
+    def impact(self) -> Impact | None: ...
     @property
     def accepted(self) -> bool: ...
     @property
