@@ -199,8 +199,7 @@ int tensorgate_report_finding(const tensorgate_report* report, size_t index,
   full.allowed = from.allowed;
   full.subject = subject.empty() ? "" : subject.data();
   full.subject_length = subject.size();
-  full.message =
-      report->messages.empty() ? info.summary.data() : report->messages[index].c_str();
+  full.message = report->messages.empty() ? info.summary.data() : report->messages[index].c_str();
   full.found_text = found.empty() ? "" : found.data();
   full.found_text_length = found.size();
   full.why = info.why.data();

@@ -75,16 +75,16 @@ struct Unfinished {
 };
 
 constexpr std::array kUnfinished = {
-    Unfinished{".incomplete"},   // huggingface_hub
-    Unfinished{".part", true},   // Firefox, yt-dlp, curl
+    Unfinished{".incomplete"},     // huggingface_hub
+    Unfinished{".part", true},     // Firefox, yt-dlp, curl
     Unfinished{".partial", true},  // ollama, Internet Explorer
     Unfinished{"-partial", true},
-    Unfinished{".crdownload"},   // Chrome
-    Unfinished{".opdownload"},   // Opera
-    Unfinished{".fdmdownload"},  // Free Download Manager
+    Unfinished{".crdownload"},      // Chrome
+    Unfinished{".opdownload"},      // Opera
+    Unfinished{".fdmdownload"},     // Free Download Manager
     Unfinished{".download", true},  // Safari
-    Unfinished{".aria2"},        // aria2's list of missing pieces
-    Unfinished{".!qb"},          // qBittorrent
+    Unfinished{".aria2"},           // aria2's list of missing pieces
+    Unfinished{".!qb"},             // qBittorrent
     Unfinished{".!ut"},
     Unfinished{".tmp", true},
     Unfinished{".temp", true},

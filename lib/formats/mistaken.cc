@@ -12,8 +12,8 @@ constexpr std::size_t kShown = 100;
 
 // Keys with which servers start an error message.
 constexpr std::array<std::string_view, 8> kErrorKeys = {
-    "\"error\"",  "\"errors\"", "\"message\"", "\"detail\"",
-    "\"code\"",   "\"Code\"",   "\"status\"",  "\"success\"",
+    "\"error\"", "\"errors\"", "\"message\"", "\"detail\"",
+    "\"code\"",  "\"Code\"",   "\"status\"",  "\"success\"",
 };
 
 // The beginning of a text on one line.
@@ -42,8 +42,8 @@ bool IsError(std::string_view beginning, const Head& head) {
   if (!beginning.starts_with('{')) return false;
   beginning.remove_prefix(1);
   if (beginning.starts_with(' ')) beginning.remove_prefix(1);
-  return std::ranges::any_of(
-      kErrorKeys, [&](std::string_view key) { return beginning.starts_with(key); });
+  return std::ranges::any_of(kErrorKeys,
+                             [&](std::string_view key) { return beginning.starts_with(key); });
 }
 
 bool Counts(Among among, std::string_view name) {
@@ -66,14 +66,11 @@ std::optional<Mistaken> FindMistaken(const FormatKind& kind, const Head& head,
                                      std::string_view name) {
   const InPlace& in_place = kind.format->in_place;
   if (!in_place.rule) return std::nullopt;
-  Mistaken mistaken{.rule = *in_place.rule, .subject = {}, .words = kind.words};
+  Mistaken mistaken{.rule = *in_place.rule, .text = std::string(kind.words)};
   Among among = in_place.among;
   if (among == Among::kNeverText) {
-    mistaken.subject = Beginning(head.bytes);
-    if (IsError(mistaken.subject, head)) {
-      among = Among::kModels;
-      mistaken.words = "an error message";
-    }
+    mistaken.text = Beginning(head.bytes);
+    if (IsError(mistaken.text, head)) among = Among::kModels;
   } else if (among == Among::kStructured) {
     mistaken.found = head.bytes.size();
   }

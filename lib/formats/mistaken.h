@@ -15,11 +15,10 @@ namespace tensorgate::internal {
 struct Mistaken {
   Rule rule;
   std::uint64_t found = 0;
-  std::string subject;     ///< The beginning of a text.
-  std::string_view words;  ///< What it is.
+  std::string text;  ///< What it is in words, or how a text begins.
 };
 
-/// The accident that a file of this kind is, by its name; std::nullopt if it is none. Looks only
+/// The accident that a file of this kind is, by its name; std::nullopt if there is none. Looks only
 /// at the head. Throws std::bad_alloc.
 std::optional<Mistaken> FindMistaken(const FormatKind& kind, const Head& head,
                                      std::string_view name);

@@ -63,9 +63,9 @@ constexpr Suffixes kOtherModels = {
 constexpr Suffixes kMayBeText = {".model", ".params", ".data", ".t7", ".weights", ".pb", ".plan"};
 constexpr Suffixes kMayBeRaw = {".bin"};
 // PyTorch's names: these files are never nothing but numbers.
-constexpr std::string_view kTorchNames[] = {"pytorch_model",  "diffusion_pytorch_model",
-                                            "adapter_model",  "pytorch_lora_weights",
-                                            "training_args",  "optimizer",
+constexpr std::string_view kTorchNames[] = {"pytorch_model", "diffusion_pytorch_model",
+                                            "adapter_model", "pytorch_lora_weights",
+                                            "training_args", "optimizer",
                                             "scheduler"};
 constexpr Signature kGgufMarks[] = {{0, "GGUF"}, {0, "FUGG", "a big-endian GGUF file"}};
 constexpr Signature kGgmlMarks[] = {

@@ -75,8 +75,8 @@ std::string_view Name(Impact impact) {
 }
 
 std::string_view Words(Impact impact) {
-  constexpr std::array<std::string_view, 5> kWords = {
-      "runs code", "foreign classes", "malformed", "damaged or incomplete", "not the model"};
+  constexpr std::array<std::string_view, 5> kWords = {"runs code", "foreign classes", "malformed",
+                                                      "damaged or incomplete", "not the model"};
   return At(kWords, static_cast<std::size_t>(impact));
 }
 

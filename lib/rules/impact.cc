@@ -18,16 +18,11 @@ struct Area {
 // By the area. Rules of other areas are about a call or what could not be read; they reject no file.
 constexpr std::array kAreas = {
     // Each is about a loader that runs what it finds.
-    Area{"scan/also-", kRunsCode},
-    Area{"scan/", kNotTheModel},
-    Area{"limit/", kMalformed},
-    Area{"name/", kMalformed},
-    Area{"tensor/", kMalformed},
-    Area{"safetensors/", kMalformed},
-    Area{"zip/", kMalformed},
-    Area{"torch/", kMalformed},
-    Area{"pickle/", kMalformed},
-    Area{"numpy/", kMalformed},
+    Area{"scan/also-", kRunsCode},   Area{"scan/", kNotTheModel},
+    Area{"limit/", kMalformed},      Area{"name/", kMalformed},
+    Area{"tensor/", kMalformed},     Area{"safetensors/", kMalformed},
+    Area{"zip/", kMalformed},        Area{"torch/", kMalformed},
+    Area{"pickle/", kMalformed},     Area{"numpy/", kMalformed},
     Area{"checkpoint/", kMalformed},
 };
 
@@ -85,13 +80,13 @@ constexpr std::array kRows = {
 // Classes of plain data in Python's standard library. Everything else in it runs something, or is
 // of no use in a model.
 constexpr std::array<std::string_view, 23> kDataClasses = {
-    "argparse.Namespace",      "collections.Counter",     "collections.OrderedDict",
-    "collections.defaultdict", "collections.deque",       "copy_reg._reconstructor",
-    "copyreg._reconstructor",  "datetime.date",           "datetime.datetime",
-    "datetime.time",           "datetime.timedelta",      "datetime.timezone",
-    "decimal.Decimal",         "fractions.Fraction",      "pathlib.Path",
-    "pathlib.PosixPath",       "pathlib.PurePosixPath",   "pathlib.PureWindowsPath",
-    "pathlib.WindowsPath",     "types.SimpleNamespace",   "uuid.UUID",
+    "argparse.Namespace",      "collections.Counter",   "collections.OrderedDict",
+    "collections.defaultdict", "collections.deque",     "copy_reg._reconstructor",
+    "copyreg._reconstructor",  "datetime.date",         "datetime.datetime",
+    "datetime.time",           "datetime.timedelta",    "datetime.timezone",
+    "decimal.Decimal",         "fractions.Fraction",    "pathlib.Path",
+    "pathlib.PosixPath",       "pathlib.PurePosixPath", "pathlib.PureWindowsPath",
+    "pathlib.WindowsPath",     "types.SimpleNamespace", "uuid.UUID",
     "__builtin__.object",      "builtins.object",
 };
 
@@ -114,7 +109,8 @@ bool RunsCode(std::string_view name) {
     if (std::ranges::binary_search(kStandardModules, name.substr(0, dot))) return true;
     name.remove_prefix(dot + 1);
   }
-  return std::ranges::any_of(kRunners, [&](std::string_view each) { return name.starts_with(each); });
+  return std::ranges::any_of(kRunners,
+                             [&](std::string_view each) { return name.starts_with(each); });
 }
 
 }  // namespace

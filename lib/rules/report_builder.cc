@@ -136,8 +136,7 @@ void ReportBuilder::Add(const Status& status) {
 // What could do harm comes before what is merely wrong; of the rest the reason decides.
 Impact ReportBuilder::ImpactOfReason() const {
   if (danger_) return *danger_;
-  const auto error =
-      std::ranges::find(report_.findings_, Severity::kError, &Finding::severity);
+  const auto error = std::ranges::find(report_.findings_, Severity::kError, &Finding::severity);
   const bool found = error != report_.findings_.end();
   return (found ? ImpactOf(error->rule) : std::nullopt).value_or(Impact::kMalformed);
 }

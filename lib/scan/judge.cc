@@ -107,7 +107,7 @@ Report Unsupported(const Unproven& file, std::string_view name, const CheckOptio
     return builder.Finish();
   }
   if (mistaken) {
-    Detail detail{.subject = mistaken->subject, .found_text = mistaken->words};
+    Detail detail{.found_text = mistaken->text};
     if (mistaken->found != 0) detail.found = mistaken->found;
     builder.Add(mistaken->rule, 0, detail);
     return builder.Finish();

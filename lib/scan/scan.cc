@@ -65,7 +65,7 @@ struct StreamScan::State {
   std::uint64_t bytes_read = 0;
   bool checking, spooling = false, open = true;
   bool wanted = true;  // Feed returned true: more bytes may follow
-  bool certain;  // by its name it is safetensors, whatever it contains
+  bool certain;        // by its name it is safetensors, whatever it contains
   internal::Spool spool;
   std::uint64_t next_look = kFirstLook;
   std::optional<Status> failure;

@@ -38,8 +38,8 @@ enum class Verdict : std::uint8_t {
 
 /// The kind of an unsupported file.
 enum class FileClass : std::uint8_t {
-  kModel,       ///< Weights, or a file that can contain code: a program may load it.
-  kOther,       ///< Text, JSON, pictures.
+  kModel,  ///< Weights, or a file that can contain code: a program may load it.
+  kOther,  ///< Text, JSON, pictures.
   /// A placeholder: a pointer to a file stored elsewhere, an unfinished download, a link to nothing.
   kNotFetched,
 };
