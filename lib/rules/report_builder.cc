@@ -181,6 +181,11 @@ void ReportBuilder::AppendAfterFinish(Report& report, Rule rule, const Detail& d
   report.findings_.insert(place, finding);
 }
 
+void ReportBuilder::AddImpactAfterFinish(Report& report, std::optional<Impact> impact) {
+  if (!report.impact_ || !impact || !internal::IsDangerous(*impact)) return;
+  report.impact_ = std::min(*report.impact_, *impact);
+}
+
 void ReportBuilder::ForgetEnd(Report& report) {
   for (Finding& finding : report.findings_) {
     const bool to_end = report.size_ && finding.found == *report.size_ - finding.offset;

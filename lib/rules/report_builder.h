@@ -64,6 +64,8 @@ class ReportBuilder {
 
   /// Adds a finding to a finished report. It must not be an error.
   static void AppendAfterFinish(Report& report, Rule rule, const Detail& detail);
+  /// The impact of a rejected file's content, if it could do harm.
+  static void AddImpactAfterFinish(Report& report, std::optional<Impact> impact);
   /// For a stream that was ended early: its size is unknown, as is the distance of any position
   /// from its end.
   static void ForgetEnd(Report& report);

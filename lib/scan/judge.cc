@@ -51,6 +51,12 @@ Report JudgeNamed(const Format& format, Source& source, std::string_view name,
   if (report.verdict() != Verdict::kRejected) return report;
   HeadSource cached(source, options);
   if (!cached.ReadHead()) return report;
+  // What the suffix promises is one thing, what other loaders would run is another.
+  const Packing packing = DetectHead(cached.head(), cached.size(), name).format->packing;
+  if (packing == Packing::kPickle || packing == Packing::kZip) {
+    const Report content = JudgeDetected(cached, {}, options, nullptr);
+    ReportBuilder::AddImpactAfterFinish(report, content.impact());
+  }
   return UnlessMistaken(std::move(report), cached.head(), source.size(), name, options);
 }
 

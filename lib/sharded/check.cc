@@ -6,6 +6,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/rules/report_builder.h"
+#include "lib/scan/judge.h"
 #include "lib/second_readings/second_readings.h"
 #include "lib/sharded/compare.h"
 #include "lib/sharded/index.h"
@@ -210,7 +211,9 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint
   }
   builder_.AddBytesRead(shard.report.bytes_read());
   if (shard.report.verdict() != Verdict::kAccepted) {
+    // A loader goes by the content: a pickle that is not an archive is rejected as one, and runs.
     builder_.AddImpact(shard.report.impact());
+    builder_.AddImpact(internal::Judge(*source, {}, options_).impact());
     const Rule rule = shard.report.verdict() == Verdict::kRejected ? Rule::kCpShardRejected
                                                                    : Rule::kCpShardUndecided;
     builder_.Add(rule, place,

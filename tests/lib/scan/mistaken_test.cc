@@ -305,6 +305,15 @@ TEST_F(MistakenTest, AShardThatRunsCode) {
   EXPECT_EQ(report.impact(), Impact::kRunsCode) << Message(report);
 }
 
+TEST_F(MistakenTest, APickleInSafetensorsPlace) {
+  const std::string pickle =
+      "\x80\x02"s
+      "cposix\nsystem\nX\x02\0\0\0id\x85R."s;
+  const Report report = ScanPath(Write("x.safetensors", pickle));
+  EXPECT_EQ(Of(report).rule, "safetensors/foreign-format");
+  EXPECT_EQ(report.impact(), Impact::kRunsCode);
+}
+
 TEST_F(MistakenTest, OtherLayoutsAreNamedWithTheirTools) {
   struct Example {
     std::vector<std::string> files;
