@@ -99,11 +99,11 @@ std::vector<Accident> Accidents() {
        NotTheModel("scan/zeros", "the first 4096 bytes are all zero, so this is not a model")},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:" + oid + "\nsize 12345\n",
        Where::kEveryName,
-       NotFetched("scan/pointer", "this is a Git LFS pointer, not the file itself")},
+       NotFetched("scan/pointer", "this is a Git LFS pointer in place of the file")},
       {"# xet version 0\nfilesize = 12345\nhash = '" + oid + "'\n", Where::kEveryName,
-       NotFetched("scan/pointer", "this is a Xet pointer, not the file itself")},
+       NotFetched("scan/pointer", "this is a Xet pointer in place of the file")},
       {"/annex/objects/SHA256E-s1--" + oid + ".pt\n", Where::kEveryName,
-       NotFetched("scan/pointer", "this is a git-annex pointer, not the file itself")},
+       NotFetched("scan/pointer", "this is a git-annex pointer in place of the file")},
   };
 }
 
