@@ -171,7 +171,7 @@ void BindFinding(nb::module_& module) {
       .def("__str__", &Line)
       .def("__repr__", [](Self self) { return "<tensorgate.Finding " + Line(self) + ">"; })
       .def("__reduce__", [](Self self) {
-        return nb::make_tuple(nb::module_::import_("tensorgate._native").attr("_finding"),
+        return nb::make_tuple(nb::module_::import_("tensorgate._reports").attr("finding"),
                               nb::make_tuple(StateOf(ReportHandle(self.owner)), self.index));
       });
   module.def("_finding", [](const nb::tuple& state, std::size_t index) {
@@ -269,7 +269,7 @@ void BindReport(nb::module_& module) {
           "The same as a dict.")
       .def("__reduce__",
            [](Self self) {
-             return nb::make_tuple(nb::module_::import_("tensorgate._native").attr("_report"),
+             return nb::make_tuple(nb::module_::import_("tensorgate._reports").attr("report"),
                                    nb::make_tuple(StateOf(self)));
            })
       .def(

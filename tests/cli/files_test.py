@@ -129,7 +129,7 @@ class Links(Case):
                          [["io/link-not-followed"]] * 2 + [["io/link-dangling"]])
         lines = self.scan("--follow-links", self.root, code=UNSUPPORTED)
         self.assertEqual([line["verdict"] for line in lines], ["accepted", "accepted", "unsupported"])
-        self.assertEqual(self.rules(lines[2]), ["io/open-failed"])
+        self.assertEqual(self.rules(lines[2]), ["io/link-dangling"])
 
     def test_links_within_the_folder_are_followed(self):
         self.put("root/v1/model.safetensors")

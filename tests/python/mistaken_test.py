@@ -145,6 +145,7 @@ class Values(Guarded):
 
     def test_other_states_are_refused(self):
         make, (state,) = tensorgate.check(OVERLAP).__reduce__()
+        self.assertEqual(make.__module__, "tensorgate._reports")
         self.assertEqual(make(state), tensorgate.check(OVERLAP))
         for index, value in ((1, b"none"), (2, b"none"), (3, b"none"), (5, b"accepted"), (6, b"none"), (7, b"none"), (12, b"none")):
             with self.assertRaisesRegex(ValueError, "from another version"):
