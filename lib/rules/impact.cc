@@ -118,6 +118,9 @@ bool RunsCode(std::string_view name) {
 std::optional<Impact> ImpactOf(Rule rule, std::string_view name) {
   const RuleInfo& info = Info(rule);
   if (info.effect != Effect::kReport) return std::nullopt;
+  // That of the shard, which is named by the rule that rejected it.
+  const RuleInfo* const of_shard = rule == Rule::kCpShardRejected ? FindRule(name) : nullptr;
+  if (of_shard != nullptr) return tensorgate::ImpactOf(of_shard->rule);
   const bool names = rule == Rule::kPickleGlobalOutside || rule == Rule::kPickleGlobalAlias;
   if (names && RunsCode(name)) return kRunsCode;
   const auto* const row = std::ranges::find(kRows, rule, &Row::rule);

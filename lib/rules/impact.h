@@ -9,8 +9,8 @@
 
 namespace tensorgate::internal {
 
-/// The impact of one finding of severity error. `name`: for a rule about a name that a pickle uses,
-/// that name ("posix.system").
+/// The impact of one finding of severity error. `name`: the text that was found: a name that a
+/// pickle uses ("posix.system"), the rule that rejected a shard.
 std::optional<Impact> ImpactOf(Rule rule, std::string_view name);
 
 /// True if a program may be harmed by loading the file, whatever else is wrong with it.

@@ -138,7 +138,8 @@ Impact ReportBuilder::ImpactOfReason() const {
   if (danger_) return *danger_;
   const auto error = std::ranges::find(report_.findings_, Severity::kError, &Finding::severity);
   const bool found = error != report_.findings_.end();
-  return (found ? ImpactOf(error->rule) : std::nullopt).value_or(Impact::kMalformed);
+  return (found ? internal::ImpactOf(error->rule, report_.FoundText(*error)) : std::nullopt)
+      .value_or(Impact::kMalformed);
 }
 
 Report ReportBuilder::Finish() {

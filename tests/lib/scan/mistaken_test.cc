@@ -305,6 +305,14 @@ TEST_F(MistakenTest, AShardThatRunsCode) {
   EXPECT_EQ(report.impact(), Impact::kRunsCode) << Message(report);
 }
 
+TEST_F(MistakenTest, AMalformedShard) {
+  Write("model.safetensors.index.json", R"({"metadata":{},"weight_map":{"a":"a.safetensors"}})");
+  Write("a.safetensors", "\7\0\0\0\0\0\0\0"s + "{\"a\":1}");
+  const Report report = CheckCheckpoint(folder_).report;
+  EXPECT_EQ(Of(report).rule, "checkpoint/shard-rejected");
+  EXPECT_EQ(report.impact(), Impact::kMalformed) << Message(report);
+}
+
 TEST_F(MistakenTest, APickleInSafetensorsPlace) {
   const std::string pickle =
       "\x80\x02"s
