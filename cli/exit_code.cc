@@ -39,6 +39,7 @@ ExitCode CodeOf(const Status& status) {
   for (const Exception& each : kExceptions) {
     if (each.rule == status.rule) return each.code;
   }
+  if (Info(status.rule).effect == Effect::kNotFetched) return kUnsupported;
   const std::string_view id = Info(status.rule).id;
   return id.starts_with("use/") || id.starts_with("convert/") ? kUnsupported : kUndecided;
 }

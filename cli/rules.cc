@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +33,14 @@ std::string_view LevelName(Level level) {
 
 std::string_view EffectName(const RuleInfo& rule) {
   if (rule.effect == Effect::kUndecided) return "undecided";
+  if (rule.effect == Effect::kNotFetched) return "unsupported";
   if (rule.id.starts_with("scan/") && rule.strict == Level::kNote) return "unsupported";
   return rule.strict == Level::kError ? "rejected" : "none";
+}
+
+std::string_view ImpactWords(const RuleInfo& rule) {
+  const std::optional<Impact> impact = ImpactOf(rule.rule);
+  return impact ? Words(*impact) : std::string_view();
 }
 
 // Escapes what Markdown would interpret; none of the text comes from a file.
@@ -64,6 +71,7 @@ void WriteTextOne(Output& output, const RuleInfo& rule) {
   line("strict", LevelName(rule.strict));
   line("reference", LevelName(rule.reference));
   line("verdict", EffectName(rule));
+  line("impact", ImpactWords(rule));
   line("concerns", rule.subject);
   line("message", rule.message);
   line("allowed", rule.allowed);
@@ -79,6 +87,8 @@ void WriteJsonRule(internal::JsonWriter& json, const RuleInfo& rule) {
   json.Member("id", rule.id);
   json.Member("summary", rule.summary);
   json.Member("verdict", EffectName(rule));
+  const std::optional<Impact> impact = ImpactOf(rule.rule);
+  json.MemberOrNull("impact", impact ? Name(*impact) : std::string_view());
   json.Member("strict", LevelName(rule.strict));
   json.Member("reference", LevelName(rule.reference));
   json.Member("subject", rule.subject);
@@ -118,6 +128,7 @@ void WriteMarkdownRule(Output& output, const RuleInfo& rule) {
   output.Write(fmt::format("## {}\n\n{}\n\n", rule.id, Markdown(rule.summary)));
   output.Write(fmt::format("- **Severity:** strict {}, reference {}; verdict: {}\n",
                            LevelName(rule.strict), LevelName(rule.reference), EffectName(rule)));
+  line("Impact", ImpactWords(rule));
   line("Concerns", rule.subject);
   line("Message", rule.message);
   line("Allowed", rule.allowed);

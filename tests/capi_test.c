@@ -426,6 +426,40 @@ static void TestTrust(void) {
   tensorgate_trust_list_free(NULL);
 }
 
+/* What a finding says beyond its message, and the impact of the report. */
+static void TestWhatToDo(void) {
+  static const char pickle[] =
+      "\x80\x02"
+      "cposix\nsystem\n)R.";
+  char version[32];
+  tensorgate_report* report = tensorgate_check_memory(pickle, sizeof pickle - 1, NULL);
+  tensorgate_finding reason = {.struct_size = sizeof reason};
+  EXPECT(tensorgate_report_reason(report, &reason) == 1);
+  EXPECT(strcmp(reason.rule, "pickle/global-outside") == 0);
+  EXPECT(reason.found_text_length == 12 && memcmp(reason.found_text, "posix.system", 12) == 0);
+  EXPECT(strstr(reason.why, "pickle") != NULL && strstr(reason.fix, "safetensors") != NULL);
+  EXPECT(strcmp(reason.cwe, "CWE-502") == 0);
+  EXPECT(strcmp(tensorgate_report_impact(report), "runs-code") == 0);
+  /* A caller with an older header. */
+  memset(&reason, 1, sizeof reason);
+  reason.struct_size = offsetof(tensorgate_finding, found_text);
+  EXPECT(tensorgate_report_reason(report, &reason) == 1);
+  EXPECT(reason.found_text_length != 12);
+  tensorgate_report_free(report);
+  EXPECT(strcmp(tensorgate_report_impact(NULL), "") == 0);
+  report = tensorgate_check_memory("GGUF", 4, NULL);
+  reason.struct_size = sizeof reason;
+  EXPECT(strcmp(tensorgate_report_impact(report), "") == 0);
+  EXPECT(tensorgate_report_reason(report, &reason) == 1);
+  EXPECT(strcmp(reason.cwe, "") == 0);
+  tensorgate_report_free(report);
+  snprintf(version, sizeof version, "%d.%d.%d", TENSORGATE_VERSION_MAJOR, TENSORGATE_VERSION_MINOR,
+           TENSORGATE_VERSION_PATCH);
+  EXPECT(strcmp(version, TENSORGATE_VERSION_TEXT) == 0);
+  EXPECT(strcmp(version, tensorgate_version()) == 0);
+  EXPECT(TENSORGATE_VERSION_NUMBER >= 100);
+}
+
 static void ExpectRejectedAsSafetensors(tensorgate_report* report, int line) {
   tensorgate_finding reason = {.struct_size = sizeof reason};
   ++checks;
@@ -520,6 +554,7 @@ int main(int argc, char** argv) {
   }
   TestAccepted();
   TestRejected();
+  TestWhatToDo();
   TestOptions();
   TestWhatEndsEveryCall(argv[1]);
   TestSizesOfOptions();

@@ -11,7 +11,7 @@ from .formats import Format
 VERDICTS = ("accepted", "rejected", "undecided", "unsupported")
 FOLDERS = {"accept": "accepted", "reject": "rejected", "undecided": "undecided", "unsupported": "unsupported",
            "extract": "rejected"}
-CLASSES = ("model", "other")
+CLASSES = ("model", "other", "not-fetched")
 OUTCOMES = ("taken", "as-stored", "left-out")
 _LIMITS_DEF = Path(__file__).resolve().parents[2] / "lib" / "include" / "tensorgate" / "limits.def"
 LIMITS = tuple(re.findall(r"^TENSORGATE_LIMIT\((\w+),", _LIMITS_DEF.read_text(encoding="utf-8"), re.M))

@@ -168,6 +168,11 @@ const char* tensorgate_report_format(const tensorgate_report* report) {
   return report == nullptr ? "unknown" : report->report.format().data();
 }
 
+const char* tensorgate_report_impact(const tensorgate_report* report) {
+  if (report == nullptr || !report->report.impact()) return "";
+  return tensorgate::Name(*report->report.impact()).data();
+}
+
 size_t tensorgate_report_finding_count(const tensorgate_report* report) {
   return report == nullptr ? 0 : report->report.findings().size();
 }
@@ -181,9 +186,11 @@ int tensorgate_report_finding(const tensorgate_report* report, size_t index,
   if (finding == nullptr || index >= tensorgate_report_finding_count(report)) return 0;
   MakeMessages(*report);
   const Finding& from = report->report.findings()[index];
+  const tensorgate::RuleInfo& info = tensorgate::Info(from.rule);
   const std::string_view subject = report->report.Subject(from);
+  const std::string_view found = report->report.FoundText(from);
   tensorgate_finding full{};
-  full.rule = tensorgate::Info(from.rule).id.data();
+  full.rule = info.id.data();
   full.severity = static_cast<tensorgate_severity>(from.severity);
   full.has_found = from.has_found;
   full.has_allowed = from.has_allowed;
@@ -192,8 +199,12 @@ int tensorgate_report_finding(const tensorgate_report* report, size_t index,
   full.allowed = from.allowed;
   full.subject = subject.empty() ? "" : subject.data();
   full.subject_length = subject.size();
-  full.message = report->messages.empty() ? tensorgate::Info(from.rule).summary.data()
-                                          : report->messages[index].c_str();
+  full.message = report->messages.empty() ? info.summary.data() : report->messages[index].c_str();
+  full.found_text = found.empty() ? "" : found.data();
+  full.found_text_length = found.size();
+  full.why = info.why.data();
+  full.fix = info.fix.data();
+  full.cwe = info.cwe.data();
   return tensorgate::capi::Deliver(full, finding);
 }
 

@@ -126,6 +126,14 @@ bool BeginsWithOneOf(const Head& head, std::initializer_list<std::string_view> s
                              [&](std::string_view each) { return start.starts_with(each); });
 }
 
+// git-lfs reads no pointer of 1,024 bytes or more, git-annex none above 32 KiB.
+constexpr std::uint64_t kLongestPointer = 1024;
+
+bool IsPointer(const Head& head, std::string_view start) {
+  const bool may_end = head.size < kLongestPointer || head.bytes.size() < kLongestPointer;
+  return may_end && head.bytes.starts_with(start) && IsText(head);
+}
+
 }  // namespace
 
 Match Empty(const Head& head) { return Certainly(head.size == 0); }
@@ -190,9 +198,10 @@ Match SavedModel(const Head& head) {
 Match Onnx(const Head& head) { return Certainly(MessageOf(head.bytes) == Message::kOnnx); }
 
 Match LfsPointer(const Head& head) {
-  return Perhaps(head.bytes.starts_with("version https://git-lfs.github.com/spec/") &&
-                 IsText(head));
+  return Perhaps(IsPointer(head, "version https://git-lfs.github.com/spec/"));
 }
+Match XetPointer(const Head& head) { return Perhaps(IsPointer(head, "# xet version")); }
+Match AnnexPointer(const Head& head) { return Perhaps(IsPointer(head, "/annex/objects/")); }
 Match Json(const Head& head) { return Perhaps(BeginsWithOneOf(head, {"{", "["}) && IsText(head)); }
 Match Html(const Head& head) {
   return Perhaps(BeginsWithOneOf(head, {"<html", "<!doctype html"}) && IsText(head));
@@ -202,6 +211,9 @@ Match Xml(const Head& head) {
 }
 Match Text(const Head& head) { return Perhaps(IsText(head)); }
 
+Match Zeros(const Head& head) {
+  return Perhaps(!head.bytes.empty() && head.bytes.find_first_not_of('\0') == head.bytes.npos);
+}
 Match Zlib(const Head& head) { return Perhaps(!PackedFormat(AsBytes(head.bytes)).empty()); }
 
 }  // namespace tensorgate::internal::recognize

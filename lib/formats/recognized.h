@@ -30,12 +30,17 @@ Match Webp(const Head& head);
 Match TorchFlatbuffer(const Head& head);
 Match SavedModel(const Head& head);
 Match Onnx(const Head& head);
+/// A small text in place of a large file.
 Match LfsPointer(const Head& head);
+Match XetPointer(const Head& head);
+Match AnnexPointer(const Head& head);
 Match Json(const Head& head);
 Match Html(const Head& head);
 Match Xml(const Head& head);
 Match Text(const Head& head);
 Match Zlib(const Head& head);
+/// As far as the head shows.
+Match Zeros(const Head& head);
 
 }  // namespace tensorgate::internal::recognize
 

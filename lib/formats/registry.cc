@@ -11,6 +11,7 @@
 #include "lib/formats/torch/extract.h"
 #include "lib/formats/torch/model.h"
 #include "lib/formats/torch/pickle_file.h"
+#include "lib/source/folder.h"
 #include "tensorgate/formats.h"
 
 namespace tensorgate::internal {
@@ -58,6 +59,14 @@ constexpr Suffixes kOtherModels = {
     ".msgpack", ".nemo",  ".model", ".weights", ".params",  ".engine",    ".plan",       ".t7",
     ".ot",      ".skops", ".ubj",   ".cbm",     ".mlmodel", ".llamafile", ".caffemodel", ".data"};
 
+// Of these, some models are text or nothing but numbers.
+constexpr Suffixes kMayBeText = {".model", ".params", ".data", ".t7", ".weights", ".pb", ".plan"};
+constexpr Suffixes kMayBeRaw = {".bin"};
+// PyTorch's names: these files are never nothing but numbers.
+constexpr std::string_view kTorchNames[] = {"pytorch_model", "diffusion_pytorch_model",
+                                            "adapter_model", "pytorch_lora_weights",
+                                            "training_args", "optimizer",
+                                            "scheduler"};
 constexpr Signature kGgufMarks[] = {{0, "GGUF"}, {0, "FUGG", "a big-endian GGUF file"}};
 constexpr Signature kGgmlMarks[] = {
     {0, "ggjt"}, {0, "tjgg"}, {0, "lmgg"}, {0, "fmgg"}, {0, "algg", "a GGML adapter"}};
@@ -98,6 +107,7 @@ constexpr std::array kFormats = {
     Format{.name = "empty",
            .words = "an empty file",
            .file_class = kOther,
+           .in_place = {Rule::kScanEmptyFile, Among::kModels},
            .recognize = recognize::Empty},
     Format{.name = "safetensors",
            .words = "a safetensors file",
@@ -253,29 +263,51 @@ constexpr std::array kFormats = {
     Format{
         .name = "onnx", .words = "an ONNX model", .suffixes = kOnnx, .recognize = recognize::Onnx},
     Format{.name = "git-lfs-pointer",
-           .words = "a Git LFS pointer, not the file itself",
+           .words = "a Git LFS pointer in place of the file",
            .file_class = kNotFetched,
+           .in_place = {Rule::kScanPointer, Among::kAnyName},
            .recognize = recognize::LfsPointer},
+    Format{.name = "xet-pointer",
+           .words = "a Xet pointer in place of the file",
+           .file_class = kNotFetched,
+           .in_place = {Rule::kScanPointer, Among::kAnyName},
+           .recognize = recognize::XetPointer},
+    Format{.name = "git-annex-pointer",
+           .words = "a git-annex pointer in place of the file",
+           .file_class = kNotFetched,
+           .in_place = {Rule::kScanPointer, Among::kAnyName},
+           .recognize = recognize::AnnexPointer},
     Format{.name = "json",
            .words = "JSON",
            .file_class = kOther,
            .suffixes = kJson,
+           .in_place = {Rule::kScanErrorText, Among::kNeverText},
            .recognize = recognize::Json},
     Format{.name = "html",
            .words = "an HTML page",
            .file_class = kOther,
            .suffixes = kHtml,
+           .in_place = {Rule::kScanWebPage, Among::kModels},
            .recognize = recognize::Html},
-    Format{.name = "xml", .words = "XML", .file_class = kOther, .recognize = recognize::Xml},
+    Format{.name = "xml",
+           .words = "XML",
+           .file_class = kOther,
+           .in_place = {Rule::kScanErrorText, Among::kNeverText},
+           .recognize = recognize::Xml},
     Format{.name = "text",
            .words = "text",
            .file_class = kOther,
            .suffixes = kText,
+           .in_place = {Rule::kScanErrorText, Among::kNeverText},
            .recognize = recognize::Text},
     Format{.name = "zlib",
            .words = "zlib data",
            .recognize = recognize::Zlib,
            .packing = Packing::kZlib},
+    Format{.name = "zeros",
+           .words = "data that starts with zeros",
+           .in_place = {Rule::kScanZeros, Among::kStructured},
+           .recognize = recognize::Zeros},
     Format{.name = "unknown",
            .words = "of no known format",
            .vague_suffixes = kOtherModels,
@@ -396,6 +428,18 @@ bool IsNamedAsModel(std::string_view name) {
   return std::ranges::any_of(kFormats, [&](const Format& format) {
     return format.file_class == FileClass::kModel &&
            (EndsWithOneOf(name, format.suffixes) || EndsWithOneOf(name, format.vague_suffixes));
+  });
+}
+
+bool MayBeText(std::string_view name) { return EndsWithOneOf(name, kMayBeText); }
+
+bool HasStructure(std::string_view name) {
+  const std::string_view file = LastPart(name);
+  const bool torch = std::ranges::any_of(
+      kTorchNames, [&](std::string_view each) { return file.starts_with(each); });
+  if (EndsWithOneOf(name, kMayBeRaw) && !torch) return false;
+  return std::ranges::any_of(kFormats, [&](const Format& format) {
+    return format.file_class == FileClass::kModel && EndsWithOneOf(name, format.suffixes);
   });
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -57,6 +58,20 @@ enum class StreamMode : std::uint8_t {
   kSpool,    ///< Judged with the whole stream available.
 };
 
+/// The names under which a file of some format is reported as an accident.
+enum class Among : std::uint8_t {
+  kAnyName,
+  kModels,      ///< Any model's suffix.
+  kNeverText,   ///< Suffixes of models that are never text.
+  kStructured,  ///< Suffixes of formats that start with more than numbers.
+};
+
+/// What a file of this format is in a model's place.
+struct InPlace {
+  std::optional<Rule> rule = std::nullopt;  ///< None: nothing in particular.
+  Among among = Among::kModels;
+};
+
 /// How a format names its indexes and shards.
 struct ShardScheme {
   std::string_view format;  ///< Format name in the report on the checkpoint.
@@ -75,6 +90,7 @@ struct Format {
   std::span<const std::string_view> vague_suffixes = {};
   /// A file with one of `suffixes` is judged as this format, whatever it contains.
   bool decided_by_suffix = false;
+  InPlace in_place = {};
 
   std::span<const Signature> signatures = {};
   /// Recognition beyond the signatures. Looks only at the head.
@@ -155,6 +171,12 @@ bool NamesOther(std::string_view format, std::string_view name);
 
 /// True if the suffix suggests weights or code: a file with such a name is never just text.
 bool IsNamedAsModel(std::string_view name);
+
+/// True if a file with such a name may be a model though it is text.
+bool MayBeText(std::string_view name);
+
+/// True if the suffix suggests weights in a format that never starts with zeros.
+bool HasStructure(std::string_view name);
 
 /// True if the suffix suggests safetensors, which this project writes.
 bool IsNamedSafetensors(std::string_view name);

@@ -38,6 +38,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tensorgate/version.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -144,6 +146,13 @@ typedef struct tensorgate_finding {
   const char* subject; /* Raw bytes of the subject, at most 256; not NUL-terminated. */
   size_t subject_length;
   const char* message; /* One sentence, escaped. */
+  /* What was found, if that is text: raw bytes like those of the subject. */
+  const char* found_text;
+  size_t found_text_length;
+  /* Of the rule, for people: why it matters, what to do, "CWE-190"; "" if there is none. */
+  const char* why;
+  const char* fix;
+  const char* cwe;
 } tensorgate_finding;
 
 typedef struct tensorgate_report tensorgate_report;
@@ -213,6 +222,9 @@ TENSORGATE_C_API void tensorgate_report_free(tensorgate_report* report);
 TENSORGATE_C_API tensorgate_verdict tensorgate_report_verdict(const tensorgate_report* report);
 /* "safetensors"; "unknown" if no format was recognized. */
 TENSORGATE_C_API const char* tensorgate_report_format(const tensorgate_report* report);
+/* What a rejected file would do, the worst first: "runs-code", "foreign-classes", "malformed",
+ * "damaged", "not-the-model". "" for other verdicts. It explains, and decides nothing. */
+TENSORGATE_C_API const char* tensorgate_report_impact(const tensorgate_report* report);
 TENSORGATE_C_API size_t tensorgate_report_finding_count(const tensorgate_report* report);
 /* Number of findings that were counted but not kept. */
 TENSORGATE_C_API uint64_t tensorgate_report_dropped_findings(const tensorgate_report* report);

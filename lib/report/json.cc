@@ -101,6 +101,7 @@ void WriteReport(JsonWriter& json, std::string_view path, const Report& report,
   json.Member("scope", Name(report.scope()));
   WriteLimits(json, report.limits());
   json.Member("verdict", Name(report.verdict()));
+  json.MemberOrNull("impact", report.impact() ? Name(*report.impact()) : std::string_view());
   json.Key("findings");
   json.BeginArray();
   for (const Finding& finding : report.findings()) WriteFinding(json, report, finding);

@@ -8,6 +8,8 @@
 namespace tensorgate {
 namespace {
 
+static_assert(std::string_view(TENSORGATE_VERSION) == TENSORGATE_VERSION_TEXT);
+
 template <std::size_t N>
 constexpr std::string_view At(const std::array<std::string_view, N>& names, std::size_t index) {
   return index < N ? names[index] : std::string_view("unknown");
@@ -64,6 +66,18 @@ std::string_view Name(Severity severity) {
 std::string_view Name(FileClass file_class) {
   constexpr std::array<std::string_view, 3> kNames = {"model", "other", "not-fetched"};
   return At(kNames, static_cast<std::size_t>(file_class));
+}
+
+std::string_view Name(Impact impact) {
+  constexpr std::array<std::string_view, 5> kNames = {"runs-code", "foreign-classes", "malformed",
+                                                      "damaged", "not-the-model"};
+  return At(kNames, static_cast<std::size_t>(impact));
+}
+
+std::string_view Words(Impact impact) {
+  constexpr std::array<std::string_view, 5> kWords = {"runs code", "foreign classes", "malformed",
+                                                      "damaged or incomplete", "not the model"};
+  return At(kWords, static_cast<std::size_t>(impact));
 }
 
 std::string_view ToolVersion() { return TENSORGATE_VERSION; }

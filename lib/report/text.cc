@@ -98,6 +98,8 @@ void TextReport::AppendSummary() {
   if (report_.verdict() == Verdict::kUnsupported) {
     out_.append("  (").append(report_.format()).append(", ");
     out_.append(Name(*report_.file_class())) += ')';
+  } else if (report_.impact()) {
+    out_.append("  (").append(Words(*report_.impact())) += ')';
   } else if (report_.verdict() == Verdict::kAccepted && report_.facts()) {
     out_ += "  (";
     if (!report_.shards().empty()) {

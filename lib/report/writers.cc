@@ -73,6 +73,7 @@ class TextWriter final : public ReportWriter {
     };
     add(totals[Verdict::kAccepted], "accepted");
     add(totals[Verdict::kRejected], "rejected");
+    if (totals[Verdict::kRejected] != 0) line += Impacts(totals);
     add(totals[Verdict::kUndecided], "undecided");
     add(totals[FileClass::kModel], "unsupported");
     add(totals[FileClass::kNotFetched], "not fetched");
@@ -80,20 +81,34 @@ class TextWriter final : public ReportWriter {
     return line + "\n";
   }
 
-  // The commonest first.
+  // " (2 runs code, 1 malformed)"
+  static std::string Impacts(const ReportTotals& totals) {
+    std::string text = " (";
+    for (std::size_t i = 0; i < totals.impacts.size(); ++i) {
+      if (totals.impacts[i] == 0) continue;
+      if (text.size() > 2) text += ", ";
+      text.append(GroupDigits(totals.impacts[i])).append(" ");
+      text.append(Words(static_cast<Impact>(i)));
+    }
+    return text + ")";
+  }
+
+  // The worst impact first, then the commonest.
   static std::string Reasons(const ReportTotals& totals) {
-    std::vector<std::pair<std::pair<Verdict, std::string_view>, std::uint64_t>> reasons(
-        totals.reasons.begin(), totals.reasons.end());
+    std::vector<std::pair<ReportTotals::Reason, std::uint64_t>> reasons(totals.reasons.begin(),
+                                                                        totals.reasons.end());
     std::ranges::sort(reasons, {}, [](const auto& each) {
-      return std::tuple(each.first.first, ~each.second, each.first.second);
+      return std::tuple(each.first.verdict, each.first.impact, ~each.second, each.first.name);
     });
     std::string text;
     for (const auto& [reason, count] : reasons) {
       const std::string number = GroupDigits(count);
-      const std::string_view verdict = Name(reason.first);
+      const std::string_view verdict = Name(reason.verdict);
       text.append("    ").append(verdict).append(12 - verdict.size(), ' ');
       text.append(9 - std::min<std::size_t>(number.size(), 8), ' ').append(number);
-      text.append("  ").append(reason.second) += '\n';
+      text.append("  ").append(reason.name);
+      if (reason.impact) text.append("  (").append(Words(*reason.impact)) += ')';
+      text += '\n';
     }
     return text;
   }
@@ -167,11 +182,15 @@ constexpr ReportFormat kFormats[] = {
 void ReportTotals::Add(const Report& report) {
   ++files;
   ++verdicts.at(static_cast<std::size_t>(report.verdict()));
+  if (report.impact()) ++impacts.at(static_cast<std::size_t>(*report.impact()));
   if (report.verdict() == Verdict::kUnsupported) {
     ++classes.at(static_cast<std::size_t>(*report.file_class()));
-    if (report.file_class() != FileClass::kOther) ++reasons[{report.verdict(), report.format()}];
+    if (report.file_class() == FileClass::kOther) return;
+    // A placeholder's format may be unknown: the rule says what it is.
+    const bool fetched = report.file_class() == FileClass::kModel;
+    ++reasons[{report.verdict(), {}, fetched ? report.format() : Info(report.reason()->rule).id}];
   } else if (const Finding* reason = LeadOf(report)) {
-    ++reasons[{report.verdict(), Info(reason->rule).id}];
+    ++reasons[{report.verdict(), report.impact(), Info(reason->rule).id}];
   }
 }
 

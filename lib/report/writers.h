@@ -3,14 +3,15 @@
 #define TENSORGATE_REPORT_WRITERS_H_
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "tensorgate/render.h"
 
@@ -34,8 +35,18 @@ struct ReportTotals {
   std::uint64_t files = 0;
   std::array<std::uint64_t, 4> verdicts{};
   std::array<std::uint64_t, 3> classes{};  ///< Of what is unsupported.
-  /// Files by the rule that is the reason, or the format that has no parser; without other files.
-  std::map<std::pair<Verdict, std::string_view>, std::uint64_t> reasons;
+  std::array<std::uint64_t, 5> impacts{};  ///< Of what is rejected.
+  /// Why a file is not accepted.
+  struct Reason {
+    Verdict verdict{};
+    std::optional<Impact> impact;
+    /// The rule, or the format that has no parser.
+    std::string_view name;
+    /// Verdicts in their order, then the worst impact first.
+    auto operator<=>(const Reason&) const = default;
+  };
+  /// How many files each reason has; without other files.
+  std::map<Reason, std::uint64_t> reasons;
 
   void Add(const Report& report);
   std::uint64_t operator[](Verdict verdict) const {

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "lib/rules/impact.h"
+
 namespace tensorgate {
 namespace {
 
@@ -65,6 +67,8 @@ void ReportBuilder::Add(Rule rule, std::uint64_t offset, const Detail& detail) {
       static_cast<std::uint32_t>(std::min<std::uint64_t>(detail.subject_length, UINT32_MAX));
   has_error_ |= level == Level::kError;
   undecided_ |= level == Level::kError && info.effect == Effect::kUndecided;
+  if (info.effect == Effect::kNotFetched) report_.file_class_ = FileClass::kNotFetched;
+  if (level == Level::kError) AddImpact(internal::ImpactOf(rule, detail.found_text));
 
   auto& findings = report_.findings_;
   finding.text_begin = static_cast<std::uint32_t>(report_.text_.size());
@@ -85,6 +89,11 @@ void ReportBuilder::Add(Rule rule, std::uint64_t offset, const Detail& detail) {
   }
   findings.push_back(finding);
   std::push_heap(findings.begin(), findings.end(), Before);
+}
+
+void ReportBuilder::AddImpact(std::optional<Impact> impact) {
+  if (!impact || !internal::IsDangerous(*impact)) return;
+  danger_ = std::min(danger_.value_or(*impact), *impact);
 }
 
 // The text of replaced findings is still there; compact it before it outgrows the text that is
@@ -124,6 +133,15 @@ void ReportBuilder::Add(const Status& status) {
   Add(status.rule, status.offset, detail);
 }
 
+// What could do harm comes before what is merely wrong; of the rest the reason decides.
+Impact ReportBuilder::ImpactOfReason() const {
+  if (danger_) return *danger_;
+  const auto error = std::ranges::find(report_.findings_, Severity::kError, &Finding::severity);
+  const bool found = error != report_.findings_.end();
+  return (found ? internal::ImpactOf(error->rule, report_.FoundText(*error)) : std::nullopt)
+      .value_or(Impact::kMalformed);
+}
+
 Report ReportBuilder::Finish() {
   auto& findings = report_.findings_;
   std::sort_heap(findings.begin(), findings.end(), Before);
@@ -134,6 +152,7 @@ Report ReportBuilder::Finish() {
     report_.verdict_ = Verdict::kUndecided;
   } else if (has_error_) {
     report_.verdict_ = Verdict::kRejected;
+    report_.impact_ = ImpactOfReason();
   } else if (report_.file_class_) {
     report_.verdict_ = Verdict::kUnsupported;
   } else {
@@ -159,7 +178,13 @@ void ReportBuilder::AppendAfterFinish(Report& report, Rule rule, const Detail& d
   finding.text_begin = static_cast<std::uint32_t>(report.text_.size());
   finding.found_text = static_cast<std::uint16_t>(text.size());
   report.text_ += text;
-  report.findings_.push_back(finding);
+  const auto place = std::ranges::upper_bound(report.findings_, rule, {}, &Finding::rule);
+  report.findings_.insert(place, finding);
+}
+
+void ReportBuilder::AddImpactAfterFinish(Report& report, std::optional<Impact> impact) {
+  if (!report.impact_ || !impact || !internal::IsDangerous(*impact)) return;
+  report.impact_ = std::min(*report.impact_, *impact);
 }
 
 void ReportBuilder::ForgetEnd(Report& report) {

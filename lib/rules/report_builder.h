@@ -34,6 +34,8 @@ class ReportBuilder {
   void Add(Rule rule, std::uint64_t offset) { Add(rule, offset, Detail()); }
   void Add(const Status& status);
 
+  /// That of a part of the file, such as a shard, if it could do harm.
+  void AddImpact(std::optional<Impact> impact);
   void AddDropped(std::uint64_t count) { report_.dropped_ += count; }
   /// True if a finding of severity error was added.
   bool HasError() const { return has_error_; }
@@ -60,9 +62,10 @@ class ReportBuilder {
   /// used afterwards.
   Report Finish();
 
-  /// Adds a finding to a finished report. It must not be an error, and its rule must come after all
-  /// others.
+  /// Adds a finding to a finished report. It must not be an error.
   static void AppendAfterFinish(Report& report, Rule rule, const Detail& detail);
+  /// The impact of a rejected file's content, if it could do harm.
+  static void AddImpactAfterFinish(Report& report, std::optional<Impact> impact);
   /// For a stream that was ended early: its size is unknown, as is the distance of any position
   /// from its end.
   static void ForgetEnd(Report& report);
@@ -80,12 +83,14 @@ class ReportBuilder {
 
  private:
   void CompactText();
+  Impact ImpactOfReason() const;
   CheckOptions options_;
   internal::Interrupt interrupt_;
   Report report_;
   bool has_error_ = false;
   bool undecided_ = false;
   bool ended_ = false;
+  std::optional<Impact> danger_;  // the worst, if it could do harm
 };
 
 namespace internal {

@@ -39,18 +39,33 @@ Report OfNoUse(const Report& accepted, Rule rule, const CheckOptions& options);
 Report NotRead(const Status& status, std::optional<std::uint64_t> size,
                const CheckOptions& options);
 
-/// The report on a file without a parser. Throws std::bad_alloc.
-Report Unsupported(const FormatKind& kind, std::optional<std::uint64_t> size,
-                   std::uint64_t bytes_read, const CheckOptions& options,
-                   std::string_view also = {});
+/// A file that no parser proved.
+struct Unproven {
+  FormatKind kind;
+  std::span<const std::byte> head;
+  std::optional<std::uint64_t> size;
+  std::uint64_t bytes_read;
+  std::string_view also;             ///< What it is as well, in words.
+  std::string_view reference_error;  ///< If the reference refuses it.
+};
+
+/// The report on it: `unsupported`, or `rejected` if it is in a model's place by accident. Throws
+/// std::bad_alloc.
+Report Unsupported(const Unproven& file, std::string_view name, const CheckOptions& options);
+
+/// For the report on a file whose suffix decided the format: if it was rejected because it is
+/// something else by accident, the report that says so. Throws std::bad_alloc.
+Report UnlessMistaken(Report report, std::span<const std::byte> head, std::uint64_t size,
+                      std::string_view name, const CheckOptions& options);
 
 /// True if the report is final. An accepted file is what it was verified to be. A refused file may
 /// be of another format whose first bytes look similar: then only its own signature decides.
 bool IsDecided(const Report& report, std::span<const std::byte> head, std::uint64_t size,
                std::string_view name);
 
-/// Adds a warning if the suffix suggests another format.
-Report WithSuffix(Report report, std::string_view name);
+/// Adds what the name says: a suffix of another format, a layout that is not read here. A damaged
+/// file that is named like an unfinished download is one.
+Report WithSuffix(Report report, std::string_view name, const CheckOptions& options);
 
 }  // namespace tensorgate::internal
 

@@ -8,6 +8,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/interrupt.h"
+#include "lib/formats/mistaken.h"
 #include "lib/rules/report_builder.h"
 #include "lib/scan/detect.h"
 #include "lib/scan/early.h"
@@ -63,7 +64,8 @@ struct StreamScan::State {
   std::size_t length = 0;
   std::uint64_t bytes_read = 0;
   bool checking, spooling = false, open = true;
-  bool certain;  // by its name it is safetensors, whatever it contains
+  bool wanted = true;  // Feed returned true: more bytes may follow
+  bool certain;        // by its name it is safetensors, whatever it contains
   internal::Spool spool;
   std::uint64_t next_look = kFirstLook;
   std::optional<Status> failure;
@@ -74,6 +76,7 @@ struct StreamScan::State {
   bool SpoolInstead(std::span<const std::byte> bytes, std::size_t kept);
   bool Keep(std::span<const std::byte> bytes);
   bool Look();
+  bool MayBeMistaken() const;
   Report Finish(bool at_end);
   Report FinishSpooled();
   Report Failed() const;
@@ -90,7 +93,8 @@ bool StreamScan::State::Feed(std::span<const std::byte> bytes) {
   length += kept;
   if (checking) {
     open = check.Feed(bytes);
-    return open || (!certain && SpoolInstead(bytes, kept));
+    if (open) return true;
+    return certain ? MayBeMistaken() : SpoolInstead(bytes, kept);
   }
   if (spooling) return open = Keep(bytes);
   if (!internal::IsEnoughToProve(seen())) return true;
@@ -139,6 +143,13 @@ bool StreamScan::State::Look() {
   return early.has_value();
 }
 
+// True if more of the head is needed to say what a refused file is.
+bool StreamScan::State::MayBeMistaken() const {
+  if (length == kScanHead) return false;
+  const internal::FormatKind kind = internal::DetectHead(seen(), UINT64_MAX, name);
+  return internal::FindMistaken(kind, {internal::AsText(seen()), UINT64_MAX}, name).has_value();
+}
+
 Report StreamScan::State::Failed() const {
   ReportBuilder builder(options, internal::DetectHead(seen(), UINT64_MAX, name).format->name);
   if (failure->rule == Rule::kLimitFileBytes || failure->rule == Rule::kLimitSpoolBytes) {
@@ -162,8 +173,12 @@ Report StreamScan::State::Finish(bool at_end) {
   if (checking) {
     // If it was refused early, it does not matter that the stream continued.
     Report report = check.Finish(at_end || !open);
-    if (certain || internal::IsDecided(report, seen(), size, name)) {
-      return internal::WithSuffix(std::move(report), name);
+    if (certain) {
+      const std::uint64_t all = at_end && wanted ? bytes_read : UINT64_MAX;
+      return internal::UnlessMistaken(std::move(report), seen(), all, name, options);
+    }
+    if (internal::IsDecided(report, seen(), size, name)) {
+      return internal::WithSuffix(std::move(report), name, options);
     }
   } else if (!at_end && open) {
     // The caller gives up on a sender that is silent for too long.
@@ -177,7 +192,7 @@ Report StreamScan::State::Finish(bool at_end) {
   }
   const internal::FormatKind kind = internal::DetectHead(seen(), size, name);
   const auto known = whole ? std::optional(bytes_read) : std::nullopt;
-  return internal::Unsupported(kind, known, bytes_read, options);
+  return internal::Unsupported({kind, seen(), known, bytes_read, {}, {}}, name, options);
 }
 
 StreamScan::StreamScan(const CheckOptions& options, std::string name) {
@@ -193,7 +208,7 @@ StreamScan::~StreamScan() = default;
 
 bool StreamScan::Feed(std::span<const std::byte> bytes) {
   try {
-    return state_ && state_->Feed(bytes);
+    return state_ && (state_->wanted = state_->Feed(bytes));
   } catch (const std::bad_alloc&) {
     state_->failure = Status{.rule = Rule::kIoOutOfMemory};
     return state_->open = false;

@@ -6,6 +6,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/rules/report_builder.h"
+#include "lib/scan/judge.h"
 #include "lib/second_readings/second_readings.h"
 #include "lib/sharded/compare.h"
 #include "lib/sharded/index.h"
@@ -74,6 +75,7 @@ class Check {
   Index index_;
   std::vector<CheckedShard> shards_;
   Report::Facts facts_;
+  std::uint64_t missing_ = 0;      // shards that do not exist
   std::uint64_t named_bytes_ = 0;  // bytes of tensors, counted once for each name
   std::optional<std::optional<std::string>> format_;  // metadata "format" of the first shard
   bool format_reported_ = false;
@@ -140,13 +142,15 @@ void Check::CheckShards() {
 }
 
 CheckedShard Check::Refused(const Status& status, std::size_t place, const std::string& name) {
-  const bool missing = status.rule == Rule::kIoOpenFailed &&
-                       (status.system_error == ENOENT || status.system_error == ENOTDIR ||
-                        status.system_error == ENAMETOOLONG);
+  const bool missing = status.rule == Rule::kIoLinkDangling ||
+                       (status.rule == Rule::kIoOpenFailed &&
+                        (status.system_error == ENOENT || status.system_error == ENOTDIR ||
+                         status.system_error == ENAMETOOLONG));
   const bool link = status.rule == Rule::kIoLinkNotFollowed || status.system_error == ELOOP;
   const Rule rule = missing ? Rule::kCpShardMissing
                     : link  ? Rule::kCpShardLink
                             : Rule::kCpShardUndecided;
+  missing_ += missing;
   builder_.Add(rule, place,
                {.subject = name, .subject_offset = place, .found_text = Info(status.rule).id});
   const Status plain{.rule = rule};
@@ -207,6 +211,9 @@ void Check::Judge(CheckedShard& shard, std::unique_ptr<Source> source, std::uint
   }
   builder_.AddBytesRead(shard.report.bytes_read());
   if (shard.report.verdict() != Verdict::kAccepted) {
+    // A loader goes by the content: a pickle that is not an archive is rejected as one, and runs.
+    builder_.AddImpact(shard.report.impact());
+    builder_.AddImpact(internal::Judge(*source, {}, options_).impact());
     const Rule rule = shard.report.verdict() == Verdict::kRejected ? Rule::kCpShardRejected
                                                                    : Rule::kCpShardUndecided;
     builder_.Add(rule, place,
@@ -262,10 +269,16 @@ void Check::FindUnused() {
   if (!names) return;  // a folder that cannot be listed can still be used
   std::uint64_t unused = 0;
   std::string_view first;
+  std::vector<std::string_view> others;  // sorted
   for (const internal::FolderNames::Name& entry : names->list) {
     const std::string_view name = names->At(entry);
     if (!name.ends_with(shard_format_.shards->suffix) || IsUsed(index_, name)) continue;
     if (unused++ == 0) first = name;
+    if (missing_ != 0) others.push_back(name);
+  }
+  const std::string_view upload = FindUpload(others, missing_ == index_.shards.size());
+  if (!upload.empty()) {
+    builder_.Add(Rule::kCpIndexStale, 0, {.found = missing_, .subject = upload});
   }
   if (unused != 0) builder_.Add(Rule::kCpShardUnused, 0, {.found = unused, .subject = first});
 }

@@ -2,6 +2,7 @@
 #include <new>
 #include <utility>
 
+#include "lib/formats/layouts.h"
 #include "lib/rules/report_builder.h"
 #include "lib/sharded/check.h"
 #include "lib/source/folder.h"
@@ -44,6 +45,13 @@ Checked CheckFolder(const internal::Store& folder, const std::string& path,
     if (other.candidates == 0) continue;
     shards = &format;
     chosen = std::move(other);
+  }
+  if (chosen.candidates == 0) {
+    for (const internal::FolderNames::Name& entry : names->list) {
+      const std::string_view name = names->At(entry), words = internal::FolderLayout(name);
+      if (words.empty()) continue;
+      return fail({.rule = Rule::kCpOtherLayout}, {.subject = name, .found_text = words});
+    }
   }
   if (chosen.candidates != 1) {
     const Rule rule = chosen.candidates == 0 ? Rule::kCpIndexMissing : Rule::kCpIndexAmbiguous;

@@ -22,11 +22,12 @@ std::optional<std::uint64_t> ParseNumber(std::string_view digits) {
 
 struct Numbers {
   std::uint64_t number, count;
+  std::string_view stem;
   std::uint32_t shard;
 };
 
 // The N and M of "...-N-of-M.safetensors" or "...-N-of-M.VARIANT.safetensors".
-std::optional<Numbers> NumbersOf(std::string_view name, std::uint32_t shard) {
+std::optional<Numbers> NumbersOf(std::string_view name) {
   constexpr std::string_view kOf = "-of-";
   const std::size_t of = name.rfind(kOf);
   if (of == name.npos) return std::nullopt;
@@ -36,16 +37,20 @@ std::optional<Numbers> NumbersOf(std::string_view name, std::uint32_t shard) {
   const std::optional<std::uint64_t> number = ParseNumber(before.substr(dash + 1));
   const std::optional<std::uint64_t> count = ParseNumber(after.substr(0, after.find('.')));
   if (!number || !count) return std::nullopt;
-  return Numbers{*number, *count, shard};
+  return Numbers{*number, *count, before.substr(0, dash), 0};
 }
 
 void CheckNumbering(const Index& index, ReportBuilder& builder) {
   std::vector<Numbers> numbered;
   std::optional<std::uint32_t> plain;
   for (std::uint32_t i = 0; i < index.shards.size(); ++i) {
-    const std::optional<Numbers> numbers = NumbersOf(index.Text(index.shards[i].name), i);
-    if (numbers) numbered.push_back(*numbers);
-    if (!numbers && !plain) plain = i;
+    std::optional<Numbers> numbers = NumbersOf(index.Text(index.shards[i].name));
+    if (numbers) {
+      numbers->shard = i;
+      numbered.push_back(*numbers);
+    } else if (!plain) {
+      plain = i;
+    }
   }
   if (numbered.empty()) return;
   const auto add = [&](std::uint32_t shard, std::string_view words) {
@@ -152,6 +157,26 @@ void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, std::uint6
       Rule::kCpTotalSize, token.begin,
       {.allowed = data_bytes,
        .found_text = token.kind == json::TokenKind::kNumber ? written : json::Words(token.kind)});
+}
+
+std::string_view FindUpload(std::span<const std::string_view> names, bool whole) {
+  std::string_view first;
+  std::optional<Numbers> last;
+  for (const std::string_view name : names) {
+    const std::optional<Numbers> numbers = NumbersOf(name);
+    if (!numbers) {
+      if (whole) return name;
+      continue;
+    }
+    const bool next = last && numbers->stem == last->stem && numbers->count == last->count &&
+                      numbers->number == last->number + 1;
+    if (!next && numbers->number > 1) continue;
+    if (!next) first = name;
+    last = numbers;
+    const std::uint64_t base = NumbersOf(first)->number;
+    if (numbers->number - base + 1 == numbers->count) return first;
+  }
+  return {};
 }
 
 bool IsUsed(const Index& index, std::string_view name) {

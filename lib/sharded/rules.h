@@ -3,6 +3,8 @@
 #define TENSORGATE_SHARDED_RULES_H_
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "lib/sharded/index.h"
@@ -16,6 +18,10 @@ void ApplyIndexRules(const Index& index, ReportBuilder& builder);
 /// several names counts once for each, as in some writers.
 void ApplyTotalSizeRule(const Index& index, std::uint64_t data_bytes, std::uint64_t named_bytes,
                         ReportBuilder& builder);
+
+/// Of files that an index does not use, sorted: the first shard of a set that is complete by its
+/// numbers, or, if `whole`, a file without a number. "" if there is neither.
+std::string_view FindUpload(std::span<const std::string_view> names, bool whole);
 
 /// True if the index uses a file with this name next to it.
 bool IsUsed(const Index& index, std::string_view name);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "lib/source/folder.h"
 #include "tensorgate/source.h"
 
 namespace tensorgate {
@@ -63,9 +64,8 @@ Result<FileSource> FileSource::Open(const std::string& path) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (descriptor < 0) {
-    const int error = errno;
-    const Rule rule = error == ENXIO ? Rule::kIoNotRegular : Rule::kIoOpenFailed;  // a socket
-    return std::unexpected(Status{.rule = rule, .system_error = error});
+    const Status status = internal::OpenFailed(errno);
+    return std::unexpected(internal::NotOpened(AT_FDCWD, path.c_str(), status));
   }
   return Own(descriptor);
 }

@@ -57,7 +57,9 @@ Descriptor OpenBlobAt(int folder, std::string_view target) {
 
 Result<FileSource> OpenFollowing(int folder, const char* name) {
   struct stat status;
-  if (::fstatat(folder, name, &status, 0) != 0) return Fail(OpenFailed(errno));
+  if (::fstatat(folder, name, &status, 0) != 0) {
+    return Fail(NotOpened(folder, name, OpenFailed(errno)));
+  }
   // Opening a device can have side effects.
   if (!S_ISREG(status.st_mode)) return Fail(Plain(Rule::kIoNotRegular));
   Descriptor file(::openat(folder, name, kFileFlags));
@@ -71,7 +73,7 @@ Result<FileSource> OpenLast(std::span<const int> way, const char* name) {
   Result<Descriptor> file = OpenBeneath(way, std::span(&root, 1), name);
   const bool link = !file && file.error().rule == Rule::kIoLinkNotFollowed;
   if (link) file = OpenHubBlob(way.back(), name);
-  if (!file) return Fail(file.error());
+  if (!file) return Fail(NotOpened(way.back(), name, file.error()));
   return FileSource::Own(file->Release());
 }
 
@@ -81,6 +83,15 @@ Status OpenFailed(int error) {
   // ENXIO: a socket, or a FIFO without a reader.
   const Rule rule = error == ENXIO ? Rule::kIoNotRegular : Rule::kIoOpenFailed;
   return {.rule = rule, .system_error = error, .offset = 0, .found = 0};
+}
+
+Status NotOpened(int folder, const char* name, const Status& status) {
+  struct stat link, target;
+  const bool dangling = ::fstatat(folder, name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        S_ISLNK(link.st_mode) && ::fstatat(folder, name, &target, 0) != 0 &&
+                        errno == ENOENT;
+  if (!dangling) return status;
+  return {.rule = Rule::kIoLinkDangling, .system_error = ENOENT, .offset = 0, .found = 0};
 }
 
 int ListFolder(int folder, FolderNames& names) {

@@ -19,6 +19,11 @@ int ListFolder(int folder, FolderNames& names);
 /// Converts the errno of a failed open to a status.
 Status OpenFailed(int error);
 
+/// The status of a file `name` in `folder` that was not opened: `io/link-dangling` if it is a
+/// symbolic link that leads to nothing, wherever it leads; otherwise `status`. `folder` may be
+/// AT_FDCWD.
+Status NotOpened(int folder, const char* name, const Status& status);
+
 /// Follows the symbolic link `name` in `folder` if it leads to a blob of the hub cache that
 /// contains the folder: snapshots/<revision>/**/x -> ../../blobs/<hash>. `io/link-not-followed` for
 /// anything else.

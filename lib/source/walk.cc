@@ -69,7 +69,7 @@ bool Walker::Start(const std::string& path) {
   path_ = path;
   if (path.find('\0') != path.npos) return Fail(OpenFailed(EINVAL));
   Descriptor descriptor(::open(path.c_str(), kOpenFlags));
-  if (!descriptor.valid()) return Fail(OpenFailed(errno));
+  if (!descriptor.valid()) return Fail(NotOpened(AT_FDCWD, path.c_str(), OpenFailed(errno)));
   return Opened(std::move(descriptor)) && Run();
 }
 
@@ -107,7 +107,7 @@ bool Walker::Entry(int folder, const char* name, unsigned char type) {
 bool Walker::Link(int folder, const char* name) {
   if (options_.follow_links) {
     Descriptor descriptor(::openat(folder, name, kOpenFlags));
-    if (!descriptor.valid()) return Fail(OpenFailed(errno));
+    if (!descriptor.valid()) return Fail(NotOpened(folder, name, OpenFailed(errno)));
     return Opened(std::move(descriptor));
   }
   std::vector<int> way;
@@ -115,7 +115,7 @@ bool Walker::Link(int folder, const char* name) {
   if (roots_.empty()) roots_ = RootsOf(way.front(), path_.substr(0, folders_[0].path_length));
   Result<Descriptor> found = OpenBeneath(way, roots_, name);
   if (!found && found.error().rule == Rule::kIoLinkNotFollowed) found = OpenHubBlob(folder, name);
-  if (!found) return Fail(found.error());
+  if (!found) return Fail(NotOpened(folder, name, found.error()));
   const Result<FileSource> file = FileSource::FromDescriptor(found->get());
   return file ? Opened(std::move(*found)) : Fail(file.error());
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "python/src/arguments.h"
+#include "python/src/report_state.h"
 #include "tensorgate/render.h"
 #include "tensorgate/rules.h"
 
@@ -26,8 +27,53 @@ struct FindingHandle {
   const RuleInfo& info() const { return Info(finding().rule); }
 };
 
-std::optional<std::uint64_t> If(bool there, std::uint64_t number) {
-  return there ? std::optional(number) : std::nullopt;
+// As in JSON: a finding about the file as a whole has no subject.
+nb::object Subject(const FindingHandle& self) {
+  const std::string_view subject = self.report().Subject(self.finding());
+  if (subject.empty() && !self.info().message.contains("{subject}")) return nb::none();
+  return ToText(subject);
+}
+
+nb::object Found(const FindingHandle& self) {
+  const std::string_view text = self.report().FoundText(self.finding());
+  if (!text.empty()) return ToText(text);
+  return self.finding().has_found ? nb::cast(self.finding().found) : nb::none();
+}
+
+nb::object Allowed(const FindingHandle& self) {
+  if (self.finding().has_allowed) return nb::cast(self.finding().allowed);
+  const std::string_view words = self.info().allowed;
+  return words.empty() ? nb::none() : nb::cast(words);
+}
+
+// Everything that a finding says.
+std::string Content(const FindingHandle& self) {
+  const Finding& finding = self.finding();
+  std::string text = std::string(self.info().id) + ' ' + std::to_string(finding.offset) + ' ' +
+                     std::to_string(finding.has_found) + ' ' + std::to_string(finding.found) + ' ' +
+                     std::to_string(finding.has_allowed) + ' ' + std::to_string(finding.allowed) +
+                     ' ' + std::string(Name(finding.severity)) + ' ';
+  text += std::to_string(finding.subject_text) + ' ';
+  text.append(self.report().Subject(finding)).append(self.report().FoundText(finding));
+  return text;
+}
+
+std::string Json(const ReportHandle& self) {
+  const std::string& name = self.shared->name;
+  return RenderJson(name.empty() ? "-" : name, self.shared->report);
+}
+
+// Equality and hash of a class whose objects are equal if `content` is.
+template <typename T, std::string (*content)(const T&)>
+void BindEquality(nb::class_<T>& bound) {
+  bound.def(
+      "__eq__",
+      [](const T& self, nb::handle other) -> nb::object {
+        if (!nb::isinstance<T>(other)) return nb::borrow(Py_NotImplemented);
+        return nb::bool_(content(self) == content(nb::cast<const T&>(other)));
+      },
+      nb::arg("other").none());
+  bound.def("__hash__", [](const T& self) { return nb::hash(nb::cast(content(self))); });
 }
 
 nb::object Findings(const ReportHandle& self) {
@@ -86,8 +132,10 @@ bool Accepted(const ReportHandle& self) {
 
 void BindFinding(nb::module_& module) {
   using Self = const FindingHandle&;
-  nb::class_<FindingHandle>(module, "Finding", nb::is_final(), nb::type_slots(kOnlyMadeHere),
-                            "A rule that fired, and where.")
+  nb::class_<FindingHandle> bound(module, "Finding", nb::is_final(), nb::type_slots(kOnlyMadeHere),
+                                  "A rule that fired, and where.");
+  BindEquality<FindingHandle, Content>(bound);
+  bound
       .def_prop_ro(
           "rule", [](Self self) { return self.info().id; },
           "The rule's stable id, such as `safetensors/offsets-overlap`.")
@@ -98,16 +146,15 @@ void BindFinding(nb::module_& module) {
           "offset", [](Self self) { return self.finding().offset; },
           "Position in bytes from the start of the file.")
       .def_prop_ro(
-          "subject", [](Self self) { return ToText(self.report().Subject(self.finding())); },
+          "subject", &Subject,
           "The subject, such as a tensor's name, as it is in the file: untrusted text, at most "
-          "256 bytes of it.")
+          "256 bytes of it. None for a finding about the file as a whole.")
       .def_prop_ro(
-          "found", [](Self self) { return If(self.finding().has_found, self.finding().found); },
-          "The number that was found, if there is one.")
-      .def_prop_ro(
-          "allowed",
-          [](Self self) { return If(self.finding().has_allowed, self.finding().allowed); },
-          "The number that is allowed, if there is one.")
+          "found", &Found,
+          "The number or the text that was found; None if there is neither. Text may come from the "
+          "file: untrusted.")
+      .def_prop_ro("allowed", &Allowed,
+                   "What is allowed: a number, or words; None if there is neither.")
       .def_prop_ro(
           "message", [](Self self) { return Message(self.report(), self.finding()); },
           "One sentence for people; text from the file is escaped in it.")
@@ -122,7 +169,16 @@ void BindFinding(nb::module_& module) {
       .def_prop_ro(
           "cwe", [](Self self) { return self.info().cwe; }, "`CWE-190`, or empty.")
       .def("__str__", &Line)
-      .def("__repr__", [](Self self) { return "<tensorgate.Finding " + Line(self) + ">"; });
+      .def("__repr__", [](Self self) { return "<tensorgate.Finding " + Line(self) + ">"; })
+      .def("__reduce__", [](Self self) {
+        return nb::make_tuple(nb::module_::import_("tensorgate._reports").attr("finding"),
+                              nb::make_tuple(StateOf(ReportHandle(self.owner)), self.index));
+      });
+  module.def("_finding", [](const nb::tuple& state, std::size_t index) {
+    const ReportHandle report = FromState(state);
+    if (index >= report.shared->report.findings().size()) throw nb::value_error("no such finding");
+    return FindingHandle{report.shared, index};
+  });
 }
 
 }  // namespace
@@ -143,13 +199,25 @@ void RaiseRefused(Report report, std::string name) {
 void BindReport(nb::module_& module) {
   using Self = const ReportHandle&;
   BindFinding(module);
-  nb::class_<ReportHandle>(
+  nb::class_<ReportHandle> bound(
       module, "Report", nb::is_final(), nb::type_slots(kOnlyMadeHere),
       "The result of a check: one verdict, and the findings that explain it. True if and only if "
-      "the verdict is `accepted`.")
+      "the verdict is `accepted`. Two reports are equal if they say the same of the same name.");
+  BindEquality<ReportHandle, Json>(bound);
+  module.def("_report", &FromState);
+  bound
       .def_prop_ro(
           "verdict", [](Self self) { return Name(self.shared->report.verdict()); },
           "`accepted`, `rejected`, `undecided` or `unsupported`.")
+      .def_prop_ro(
+          "impact",
+          [](Self self) -> std::optional<std::string_view> {
+            const std::optional<Impact> impact = self.shared->report.impact();
+            return impact ? std::optional(Name(*impact)) : std::nullopt;
+          },
+          "What a rejected file would do, the worst first: `runs-code`, `foreign-classes`, "
+          "`malformed`, `damaged` or `not-the-model`; None for other verdicts. It explains, and "
+          "decides nothing.")
       .def_prop_ro("accepted", &Accepted, "Every check passed.")
       .def_prop_ro(
           "name", [](Self self) { return ToText(self.shared->name); },
@@ -194,13 +262,16 @@ void BindReport(nb::module_& module) {
                    "None if it is accepted.")
       .def("text", &Text, nb::arg("verbose").none() = false,
            "The report for people, as `tensorgate scan` prints it.")
+      .def("json", &Json, "One JSON object, as described by docs/report.schema.json.")
       .def(
-          "json",
-          [](Self self) {
-            const std::string& name = self.shared->name;
-            return RenderJson(name.empty() ? "-" : name, self.shared->report);
-          },
-          "One JSON object, as described by docs/report.schema.json.")
+          "to_dict",
+          [](Self self) { return nb::module_::import_("json").attr("loads")(Json(self)); },
+          "The same as a dict.")
+      .def("__reduce__",
+           [](Self self) {
+             return nb::make_tuple(nb::module_::import_("tensorgate._reports").attr("report"),
+                                   nb::make_tuple(StateOf(self)));
+           })
       .def(
           "raise_unless_accepted",
           [](Self self) {

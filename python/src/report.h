@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tensorgate/report.h"
 
@@ -21,6 +22,8 @@ struct ReportHandle {
   };
   ReportHandle(Report report, std::string name)
       : shared(std::make_shared<const Named>(std::move(report), std::move(name))) {}
+  /// Shares the report of another handle.
+  explicit ReportHandle(std::shared_ptr<const Named> other) : shared(std::move(other)) {}
   std::shared_ptr<const Named> shared;
 };
 

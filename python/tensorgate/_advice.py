@@ -67,7 +67,7 @@ def advice(report: Report, what: Content, loader: str, limits: Mapping[str, int]
 def _unsupported(report: Report, what: Content) -> str:
     if report.format == "torchscript":
         return f"it is a program, and loading it runs it: {_allow(what)}, and allow=[\"torchscript\"] lets all such files pass"
-    if report.file_class == "other" or report.format == "unknown":
+    if report.file_class in ("other", "not-fetched") or report.format == "unknown":
         return ""
     return _HOLDS_PICKLE
 

@@ -20,32 +20,44 @@ except ImportError:
         """Something cannot be read or written as safetensors."""
 
 
+# Reasons that name a format, not something that is wrong.
+_NO_PARSER = frozenset({"scan/unsupported", "scan/unknown"})
+# Findings about a file as a whole have no place.
+_WHOLE = ("io/", "scan/", "use/")
+
+
 class RejectedError(SafetensorError):
     """A file that was not accepted.
 
     Raised for every verdict but `accepted`; `report.verdict` is the verdict. `rule`, `offset` and `subject` are those of
-    the deciding finding; `rule` is empty if there is none (a format without a parser).
+    the deciding finding; `rule` is empty if there is none (a format without a parser). The text ends with what to do.
     """
 
     def __init__(self, report: Report, advice: str = "") -> None:
-        reason = report.reason if report.verdict != "unsupported" else None
+        found = report.reason
+        reason = None if found and found.rule in _NO_PARSER else found
         self.report = report
         self.rule = reason.rule if reason else ""
         self.offset = reason.offset if reason else 0
-        self.subject = reason.subject if reason else ""
+        self.subject = (reason.subject or "") if reason else ""
+        self._advice = advice
         text = f"{shown(report.name) or 'file'} is {report.verdict}"
         if reason and reason.rule.startswith("use/"):
             # The file is accepted, but cannot be used in this way.
             text = f"{shown(report.name) or 'file'} cannot be used here: {reason.rule}: {reason.message}"
         elif reason:
-            text += f": {self.rule} at byte {self.offset}: {reason.message}"
+            place = "" if reason.rule.startswith(_WHOLE) and not self.offset else f" at byte {self.offset}"
+            text += f": {self.rule}{place}: {reason.message}"
         elif report.verdict == "unsupported":
             text += f": no parser for the format {report.format}, so nothing is verified"
-        super().__init__(f"{text}; {advice}" if advice else text)
+        if advice:
+            text += f"; {advice}"
+        elif found:
+            text += f". {found.fix}"
+        super().__init__(text)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A report cannot be pickled; only the text crosses to another process.
-        return (SafetensorError, (str(self),))
+        return (RejectedError, (self.report, self._advice))
 
 
 class OperationError(SafetensorError):
@@ -71,7 +83,10 @@ def raise_failed(rule: str, message: str, system_error: int, offset: int, part: 
 def refusal(report: Report, advice: str = "") -> Exception:
     """The exception for a report that is not `accepted`, or that is refused for another reason, given by `advice`."""
     reason = report.reason
-    if reason and reason.rule == "io/open-failed" and reason.found:
+    if reason and reason.rule == "io/link-dangling":
+        # A program that looks for a file expects this, not a verdict.
+        return FileNotFoundError(f"{shown(report.name)}: {reason.message}. {reason.fix}")
+    if reason and reason.rule == "io/open-failed" and isinstance(reason.found, int) and reason.found:
         if reason.found == errno.ENOENT:
             # The wording of the safetensors package.
             return FileNotFoundError(f"No such file or directory: {report.name}")

@@ -98,7 +98,7 @@ class Policy:
         accepted = bool(report) and report.format in formats
         allowed = not accepted and self._allowed(report, what, formats)
         if accepted or allowed:
-            with _permitted([each.subject for each in report.findings if each.rule == "use/trusted-call"]):
+            with _permitted([each.subject or "" for each in report.findings if each.rule == "use/trusted-call"]):
                 yield Judgement(allowed, None)
             return
         from tensorgate._advice import advice

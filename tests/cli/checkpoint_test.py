@@ -345,12 +345,13 @@ class Links(Checkpoint):
         os.remove(self.folder / self.two)
         os.symlink(self.one, self.folder / self.two)
         self.assertEqual(self.rules(self.whole(REJECTED)), ["checkpoint/tensor-absent", "checkpoint/tensor-in-two-shards"])
-        for target in ("none", self.two):
+        for target, code, rule, of_index in (("none", REJECTED, "io/link-dangling", "checkpoint/shard-missing"),
+                                             (self.two, UNDECIDED, "io/open-failed", "checkpoint/shard-link")):
             os.remove(self.folder / self.two)
             os.symlink(target, self.folder / self.two)
-            lines = self.lines(self.folder, code=UNDECIDED)
-            self.assertEqual(self.rules(lines[self.two]), ["io/open-failed"])
-            self.assertNotEqual(lines[INDEX]["verdict"], "accepted")
+            lines = self.lines(self.folder, code=code)
+            self.assertEqual(self.rules(lines[self.two]), [rule])
+            self.assertEqual(self.rules(lines[INDEX]), [of_index])
 
     def test_follow_links(self):
         outside = self.put("outside.safetensors", shard("b"))

@@ -33,7 +33,7 @@ KINDS = {
     "text.md": (b"hello\n", UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
     "error.json": (b'{"error":1}', UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
     "empty": (b"", UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
-    "empty.bin": (b"", UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
+    "empty.bin": (b"", REJECTED, REJECTED, REJECTED),
     "pointer.bin": (LFS, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED),
     "missing": (None, UNDECIDED, UNDECIDED, UNDECIDED),
 }

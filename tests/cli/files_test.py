@@ -1,11 +1,12 @@
 """Folders, links, and paths that are not files."""
 
+import errno
 import os
 import resource
 import socket
 import unittest
 
-from support import (ACCEPTED, GOOD, OVERLAP, REJECTED, UNDECIDED, Case)
+from support import (ACCEPTED, GOOD, OVERLAP, REJECTED, UNDECIDED, UNSUPPORTED, Case)
 
 
 class Folders(Case):
@@ -125,10 +126,10 @@ class Links(Case):
         os.symlink("nowhere", self.root / "n")
         lines = self.scan(self.root, code=UNDECIDED)
         self.assertEqual([self.rules(line) for line in lines],
-                         [["io/link-not-followed"]] * 2 + [["io/open-failed"]])
-        lines = self.scan("--follow-links", self.root, code=UNDECIDED)
-        self.assertEqual([line["verdict"] for line in lines], ["accepted", "accepted", "undecided"])
-        self.assertEqual(self.rules(lines[2]), ["io/open-failed"])
+                         [["io/link-not-followed"]] * 2 + [["io/link-dangling"]])
+        lines = self.scan("--follow-links", self.root, code=UNSUPPORTED)
+        self.assertEqual([line["verdict"] for line in lines], ["accepted", "accepted", "unsupported"])
+        self.assertEqual(self.rules(lines[2]), ["io/link-dangling"])
 
     def test_links_within_the_folder_are_followed(self):
         self.put("root/v1/model.safetensors")
@@ -206,8 +207,14 @@ class HubCache(Case):
             with self.subTest(target=target):
                 link = self.snapshot / "model.safetensors"
                 os.symlink(target, link)
-                lines = self.scan(self.snapshot, code=UNDECIDED)
-                self.assertEqual([self.rules(line) for line in lines], [["io/link-not-followed"]])
+                try:
+                    dangling = False
+                    os.stat(link)
+                except OSError as error:
+                    dangling = error.errno == errno.ENOENT
+                lines = self.scan(self.snapshot, code=UNSUPPORTED if dangling else UNDECIDED)
+                self.assertEqual([self.rules(line) for line in lines],
+                                 [["io/link-dangling" if dangling else "io/link-not-followed"]])
                 link.unlink()
 
     def test_only_below_snapshots(self):

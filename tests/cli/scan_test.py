@@ -121,7 +121,7 @@ class Verdicts(Case):
         self.put("a.safetensors")
         bad = self.put("b.safetensors", OVERLAP)
         text = self.run_command("scan", "-q", self.dir, code=REJECTED).stdout.decode()
-        self.assertEqual(text.splitlines()[0].split()[-1], str(bad))
+        self.assertEqual(text.splitlines()[0].split()[1], str(bad))
         self.assertNotIn("a.safetensors", text)
 
     def test_attention_first(self):
@@ -133,12 +133,12 @@ class Verdicts(Case):
             self.put(name, OVERLAP)
         text = self.run_command("scan", self.dir, code=REJECTED).stdout.decode()
         lines = text.splitlines()
-        self.assertTrue(lines[0].startswith("rejected     ") and lines[0].endswith("b.safetensors"))
+        self.assertTrue(lines[0].startswith("rejected     ") and lines[0].endswith("b.safetensors  (malformed)"))
         self.assertEqual(sum(line.startswith("accepted ") for line in lines), 20)
         self.assertNotIn("notes.txt", text)
         self.assertEqual(text.count(" why: "), 1)  # of both files
-        self.assertEqual(lines[-2:], ["23 files: 20 accepted, 2 rejected, 1 other",
-                                      "    rejected            2  safetensors/offsets-overlap"])
+        self.assertEqual(lines[-2:], ["23 files: 20 accepted, 2 rejected (2 malformed), 1 other",
+                                      "    rejected            2  safetensors/offsets-overlap  (malformed)"])
         self.put("a20.safetensors")
         text = self.run_command("scan", self.dir, code=REJECTED).stdout.decode()
         self.assertEqual([line for line in text.splitlines() if line.startswith("accepted")],
@@ -275,10 +275,12 @@ class Content(Case):
             with self.subTest(format=name):
                 self.assertEqual(self.kind(f"file{index}.md", content), ("unsupported", name, "other"))
                 # With a model's suffix it must not be ignored.
-                self.assertEqual(self.kind(f"file{index}.bin", content)[2], "model")
+                document = name in ("picture", "pdf")
+                self.assertEqual(self.kind(f"file{index}.bin", content),
+                                 ("unsupported", name, "model") if document else ("rejected", name, None))
 
     def test_not_fetched(self):
-        for name in ("x.md", "x.bin", "x"):
+        for name in ("x.md", "x.bin", "x", "x.safetensors"):
             self.assertEqual(self.kind(name, LFS), ("unsupported", "git-lfs-pointer", "not-fetched"))
         # An archive at its end counts nevertheless.
         self.assertEqual(self.kind("y", LFS + zipped(["m/data.pkl"]))[:2], ("rejected", "pytorch-zip"))
@@ -304,14 +306,61 @@ class Content(Case):
             self.assertEqual(self.scan_one(self.put("m.dat", content), code=ACCEPTED)["verdict"], "accepted")
 
     def test_named_safetensors(self):
-        for content, rule in ((b"", "file-too-small"), (bytes(7), "file-too-small"),
-                              (LFS, "lfs-pointer"), (PICKLE, "foreign-format"),
-                              (b"<!DOCTYPE html>\n<html></html>", "foreign-format"),
+        for content, rule in ((b"\x01\2\xff", "file-too-small"), (PICKLE, "foreign-format"),
                               (zipped(["m/data.pkl"]), "foreign-format")):
             with self.subTest(content=content[:20]):
                 line = self.scan_one(self.put("a.safetensors", content), code=REJECTED)
                 self.assertEqual(line["format"], "safetensors")
                 self.assertEqual(self.rules(line)[0], "safetensors/" + rule)
+
+
+class Mistaken(Case):
+    """A wrong file in a model's place: the library's test has every suffix and entry point."""
+
+    CASES = ((b"", "rejected", "scan/empty-file"), (b"<!DOCTYPE html>\n<html>", "rejected", "scan/web-page"),
+             (b'{"error":"gone"}', "rejected", "scan/error-text"), (b"Entry not found", "rejected", "scan/error-text"),
+             (bytes(9000), "rejected", "scan/zeros"), (LFS, "unsupported", "scan/pointer"))
+
+    def said(self, line):
+        return (line["verdict"], line["class"], line["impact"], line["findings"][0]["rule"], line["findings"][0]["message"])
+
+    def test_each_suffix(self):
+        for content, verdict, rule in self.CASES:
+            said = set()
+            for suffix in ("safetensors", "pt", "pkl", "gguf", "onnx", "npy", "h5", "keras"):
+                name = "x." + suffix
+                path = self.put("d/" + name, content)
+                code = REJECTED if verdict == "rejected" else UNSUPPORTED
+                said.add(self.said(self.scan_one(path, code=code)))
+                said.add(self.said(self.scan_one(path.parent, code=code)))
+                said.add(self.said(self.scan_one("--name", name, "-", input=content, code=code)))
+                text = self.run_command("scan", path, code=code).stdout.decode()
+                self.assertIn(rule, text)
+                self.assertIn(" fix: ", text)
+                self.run_command("convert", path, self.dir / "out.safetensors", code=code)
+                path.unlink()
+            self.assertEqual(len(said), 1, said)
+            found = said.pop()
+            self.assertEqual(found[:4], (verdict, *((None, "not-the-model") if verdict == "rejected" else ("not-fetched", None)), rule))
+
+    def test_dangling_links_and_unfinished_downloads(self):
+        link = self.dir / "m.safetensors"
+        link.symlink_to("nowhere")
+        for what in (link, self.dir):
+            line = self.scan_one(what, code=UNSUPPORTED)
+            self.assertEqual(self.said(line)[:4], ("unsupported", "not-fetched", None, "io/link-dangling"))
+        self.assertIn(b"leads to a file that does not exist", self.run_command("scan", self.dir, code=UNSUPPORTED).stdout)
+        self.run_command("convert", link, self.dir / "out.safetensors", code=UNSUPPORTED)
+        link.unlink()
+        for name in ("m.safetensors.incomplete", "m.pt.part", "m.gguf.crdownload", "0a.incomplete"):
+            line = self.scan_one(self.put(name, GOOD[:-1]), code=UNSUPPORTED)
+            self.assertEqual(self.said(line)[1:4], ("not-fetched", None, "scan/unfinished-download"))
+            self.scan_one(self.put(name, GOOD), code=ACCEPTED)
+
+    def test_impact(self):
+        for content, impact in ((PICKLE, "runs-code"), (OVERLAP, "malformed"), (GOOD[:-1], "damaged")):
+            self.assertEqual(self.scan_one(self.put("x.pt", content), code=REJECTED)["impact"], impact)
+        self.assertIsNone(self.scan_one(self.put("x.pt", GOOD), code=ACCEPTED)["impact"])
 
 
 class StandardInput(Case):
@@ -328,9 +377,8 @@ class StandardInput(Case):
 
     def test_named(self):
         for name in ("m.safetensors", "M.SafeTensors", "d/m.safetensors"):
-            for content, rule in ((b"", "file-too-small"), (b"x" * 7, "file-too-small"), (LFS, "lfs-pointer"),
-                                  (PICKLE, "foreign-format"), (zipped(["m/data.pkl"]), "foreign-format"),
-                                  (b"<!DOCTYPE html>\n<html></html>", "foreign-format"),
+            for content, rule in ((b"\xff" * 7, "file-too-small"), (PICKLE, "foreign-format"),
+                                  (zipped(["m/data.pkl"]), "foreign-format"),
                                   (b"\n" + bytes(9000), None), (OVERLAP, "offsets-overlap")):
                 with self.subTest(name=name, content=content[:20]):
                     line = self.scan_one("--name", name, "-", input=content, code=REJECTED)

@@ -108,6 +108,7 @@ def calls(it):
             "metadata": {"a": "b"}, "alignment": 8, "sync": False}),
         "Report.text": (it["Report"].text, [], {"verbose": False}),
         "Report.json": (it["Report"].json, [], {}),
+        "Report.to_dict": (it["Report"].to_dict, [], {}),
         "Report.raise_unless_accepted": (it["Report"].raise_unless_accepted, [], {}),
         "TrustList": (_native.TrustList, ["a.b newobj()"], {}),
         "TensorSpec": (_native.TensorSpec, [], spec),
@@ -133,6 +134,8 @@ def calls(it):
         "DlpackTensor.__dlpack__": (it["DlpackTensor"].__dlpack__, [], {"stream": None, "max_version": None}),
         "DlpackTensor.__dlpack_device__": (it["DlpackTensor"].__dlpack_device__, [], {}),
         "_native.dlpack": (_native.dlpack, [bytearray(4), 0, "F32", [1]], {}),
+        "_native._finding": (_native._finding, [*it["Report"].__reduce__()[1], 0], {}),
+        "_native._report": (_native._report, [*it["Report"].__reduce__()[1]], {}),
         "_native.formats": (_native.formats, [], {}),
         "_native.open_bytes": (_native.open_bytes, [GOOD], {}),
         "_native.open_path": (_native.open_path, [path], {}),
@@ -300,8 +303,8 @@ class Empty(unittest.TestCase):
                 use()
 
     def test_copies(self):
-        for it in (_native.dlpack(bytearray(4), 0, "F32", [1]), tensorgate.check(OVERLAP), _native.open_bytes(GOOD), _native.open_bytes(GOOD).read(0),
-                   tensorgate.check(OVERLAP).findings[0], _native.TrustList("")):
+        for it in (_native.dlpack(bytearray(4), 0, "F32", [1]), _native.open_bytes(GOOD), _native.open_bytes(GOOD).read(0),
+                   _native.TrustList("")):
             for call in (copy.copy, copy.deepcopy, pickle.dumps):
                 with self.assertRaises(TypeError):
                     call(it)

@@ -6,6 +6,12 @@
 #ifndef TENSORGATE_EXPORT_H_
 #define TENSORGATE_EXPORT_H_
 
+#if __cplusplus < 202100L
+#error "tensorgate needs C++23: add -std=c++23, or target_compile_features(... cxx_std_23) in CMake"
+#endif
+
+#include "tensorgate/version.h"  // IWYU pragma: export
+
 #if defined(__GNUC__)
 #define TENSORGATE_API __attribute__((visibility("default")))
 /// For a private class inside an exported class.

@@ -19,7 +19,8 @@ struct FormatInfo {
   std::string_view name;   ///< Report::format() of such a file; stable.
   std::string_view words;  ///< For people, with its article: "a GGUF file".
   FileClass file_class;
-  /// There is a parser: such a file is accepted or rejected. Otherwise it is `unsupported`.
+  /// There is a parser: such a file is accepted or rejected. Otherwise it is `unsupported`, or
+  /// `rejected` if it is in a model's place and provably not a model.
   bool is_proven;
   std::string_view proof;      ///< What is proven, for people; empty if there is no parser.
   std::string_view reference;  ///< Whose reading the reference profile predicts; may be empty.

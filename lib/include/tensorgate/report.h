@@ -38,9 +38,10 @@ enum class Verdict : std::uint8_t {
 
 /// The kind of an unsupported file.
 enum class FileClass : std::uint8_t {
-  kModel,       ///< Weights, or a file that can contain code: a program may load it.
-  kOther,       ///< Text, JSON, pictures.
-  kNotFetched,  ///< A placeholder for a model stored elsewhere: a Git LFS pointer.
+  kModel,  ///< Weights, or a file that can contain code: a program may load it.
+  kOther,  ///< Text, JSON, pictures.
+  /// A placeholder: a pointer to a file stored elsewhere, an unfinished download, a link to nothing.
+  kNotFetched,
 };
 
 TENSORGATE_API std::string_view Name(
@@ -79,6 +80,8 @@ struct ShardVerdict {
 class TENSORGATE_API Report {
  public:
   Verdict verdict() const { return verdict_; }
+  /// What the file would do, in short; set only for `kRejected`.
+  std::optional<Impact> impact() const { return impact_; }
   Profile profile() const { return profile_; }
   Scope scope() const { return scope_; }
   const Limits& limits() const { return limits_; }
@@ -127,6 +130,7 @@ class TENSORGATE_API Report {
  private:
   friend class ReportBuilder;
   Verdict verdict_ = Verdict::kUndecided;
+  std::optional<Impact> impact_;
   Profile profile_ = Profile::kStrict;
   Scope scope_ = Scope::kStructure;
   std::optional<FileClass> file_class_;

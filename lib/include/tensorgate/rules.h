@@ -9,6 +9,7 @@
 #define TENSORGATE_RULES_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -29,6 +30,21 @@ enum class Rule : std::uint16_t {
 #undef TENSORGATE_RULE
 };
 
+/// What a rejected file would do, in short; the worst first. It explains, and decides nothing.
+enum class Impact : std::uint8_t {
+  kRunsCode,        ///< Loading it would run code: a function of the system or of another format.
+  kForeignClasses,  ///< Loading it would use functions or classes outside the verified format.
+  kMalformed,       ///< It breaks the rules of its format.
+  kDamaged,         ///< Something is missing or was changed: a cut download, a missing shard.
+  kNotTheModel,     ///< It is provably something else, such as an error page or an empty file.
+};
+
+/// "runs-code", "foreign-classes", "malformed", "damaged", "not-the-model"
+TENSORGATE_API std::string_view Name(Impact impact);
+/// For people: "runs code", "foreign classes", "malformed", "damaged or incomplete", "not the
+/// model".
+TENSORGATE_API std::string_view Words(Impact impact);
+
 /// The level of a rule in a profile.
 enum class Level : std::uint8_t { kOff, kNote, kWarning, kError };
 
@@ -36,6 +52,8 @@ enum class Level : std::uint8_t { kOff, kNote, kWarning, kError };
 enum class Effect : std::uint8_t {
   kReport,     ///< Severity decides: an error rejects.
   kUndecided,  ///< The file could not be judged.
+  /// The file is a placeholder: `unsupported`, class `not-fetched`.
+  kNotFetched,
 };
 
 struct RuleInfo {
@@ -67,6 +85,9 @@ struct RuleInfo {
 
 TENSORGATE_API std::span<const RuleInfo> AllRules();
 TENSORGATE_API const RuleInfo& Info(Rule rule);
+/// The impact of a file that is rejected for this reason; std::nullopt if the rule rejects no file.
+/// The report may have a worse one: of the names that a pickle uses, for example.
+TENSORGATE_API std::optional<Impact> ImpactOf(Rule rule);
 /// nullptr if there is no rule with this id.
 TENSORGATE_API const RuleInfo* FindRule(std::string_view id);
 

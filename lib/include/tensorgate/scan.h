@@ -7,7 +7,9 @@
 //
 // A file that parses as safetensors is safetensors, whatever its name. The suffix only decides
 // whose rules refuse a file that is not recognized: a file named `.safetensors` is judged as
-// safetensors, whatever it contains. No call throws; running out of memory is a report
+// safetensors, whatever it contains. One exception: what has a model's suffix and is provably not a
+// model (an error page, an empty file) or a placeholder (a pointer, an unfinished download) is
+// reported as that under every suffix. No call throws; running out of memory is a report
 // (`io/out-of-memory`).
 #ifndef TENSORGATE_SCAN_H_
 #define TENSORGATE_SCAN_H_

@@ -304,7 +304,7 @@ TEST(RenderText, NamesComeFirst) {
   EXPECT_EQ(report.reason()->rule, Rule::kPickleProtoVersion);
   const std::string text = RenderText("x", report);
   EXPECT_TRUE(text.starts_with(
-      "rejected     x\n    error    pickle/global-outside at byte 20: posix.system"));
+      "rejected     x  (runs code)\n    error    pickle/global-outside at byte 20: posix.system"));
   const std::size_t why = text.find(" why: ");
   EXPECT_LT(why, text.find("pickle/proto-version"));
   EXPECT_EQ(why, text.rfind(" why: "));
@@ -338,7 +338,7 @@ TEST(RenderText, ColorsWordsOnly) {
   const std::string plain = RenderText("x", report);
   EXPECT_FALSE(plain.contains('\x1b'));
   std::string colored = RenderText("x", report, {.color = true});
-  EXPECT_TRUE(colored.starts_with("\x1b[1;31mrejected\x1b[0m     x\n"));
+  EXPECT_TRUE(colored.starts_with("\x1b[1;31mrejected\x1b[0m     x  (malformed)\n"));
   for (const std::string_view code : {"\x1b[1;31m", "\x1b[31m", "\x1b[0m"}) {
     for (std::size_t at = colored.find(code); at != colored.npos; at = colored.find(code)) {
       colored.erase(at, code.size());
@@ -380,7 +380,8 @@ TEST(RenderText, NamesTheReferencesError) {
   const Report report =
       safetensors::CheckBytes(std::as_bytes(std::span("x", 1)), {.profile = Profile::kReference});
   const std::string text = RenderText("x", report);
-  EXPECT_TRUE(text.starts_with("rejected     x  by the reference profile\n"));
+  EXPECT_TRUE(
+      text.starts_with("rejected     x  (damaged or incomplete)  by the reference profile\n"));
   EXPECT_THAT(text, HasSubstr("the reference fails with HeaderTooSmall\n"));
 }
 
@@ -420,8 +421,9 @@ TEST(RenderJson, ACutCharacterIsLeftOut) {
 
 TEST(RenderJson, OutOfMemory) {
   const Report report = ReportBuilder::OutOfMemory({}, "unknown");
-  EXPECT_THAT(RenderJson("x", report),
-              HasSubstr(R"("verdict":"undecided","findings":[{"rule":"io/out-of-memory")"));
+  EXPECT_THAT(
+      RenderJson("x", report),
+      HasSubstr(R"("verdict":"undecided","impact":null,"findings":[{"rule":"io/out-of-memory")"));
 }
 
 // A run over hostile paths and files, in one format.
@@ -495,16 +497,17 @@ TEST(TextWriter, ShowsWhatNeedsAttention) {
                  {"!e.txt", "hello"},
                  {"f.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}};
   const std::string text = TextOf({}, files);
-  EXPECT_TRUE(text.starts_with("rejected     b.pt\n")) << text;
+  EXPECT_TRUE(text.starts_with("rejected     b.pt  (runs code)\n")) << text;
   EXPECT_THAT(text, HasSubstr("unsupported  d.gguf  (gguf, model)\n"));
   EXPECT_THAT(text, HasSubstr("unsupported  !e.txt  (text, other)\n    note "));
   EXPECT_THAT(text, Not(HasSubstr("c.txt")));
-  EXPECT_THAT(text, HasSubstr("accepted     a.pkl\n6 files: 1 accepted, 1 rejected, 1 unsupported, "
-                              "1 not fetched, 2 other\n"
-                              "    rejected            1  pickle/global-outside\n"
-                              "    unsupported         1  gguf\n"
-                              "    unsupported         1  git-lfs-pointer\n"
-                              "    (unsupported: no parser, so not checked; "));
+  EXPECT_THAT(text,
+              HasSubstr("accepted     a.pkl\n6 files: 1 accepted, 1 rejected (1 runs code), 1 "
+                        "unsupported, 1 not fetched, 2 other\n"
+                        "    rejected            1  pickle/global-outside  (runs code)\n"
+                        "    unsupported         1  gguf\n"
+                        "    unsupported         1  scan/pointer\n"
+                        "    (unsupported: no parser, so not checked; "));
   EXPECT_THAT(TextOf({.text = {.verbose = true}}, files), HasSubstr("c.txt"));
   const std::string quiet = TextOf({.quiet = true}, files);
   EXPECT_THAT(quiet, Not(HasSubstr("a.pkl")));
@@ -543,12 +546,13 @@ TEST(ReportTotals, CountByVerdictAndClass) {
   internal::ReportTotals totals;
   for (const std::string_view bytes : {"", "GGUF", "hello"}) {
     MemorySource source(std::as_bytes(std::span(bytes)));
-    totals.Add(Scan(source, "x.bin"));
+    totals.Add(Scan(source, "x"));
   }
   totals.Add(safetensors::CheckBytes({}));
   EXPECT_EQ(totals.files, 4u);
   EXPECT_EQ(totals[Verdict::kUnsupported], 3u);
   EXPECT_EQ(totals[Verdict::kRejected], 1u);
+  EXPECT_EQ(totals.impacts.at(static_cast<std::size_t>(Impact::kDamaged)), 1u);
   EXPECT_EQ(totals[Verdict::kAccepted], 0u);
   EXPECT_EQ(totals[FileClass::kModel] + totals[FileClass::kOther], 3u);
   EXPECT_EQ(totals[FileClass::kNotFetched], 0u);

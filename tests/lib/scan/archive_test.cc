@@ -161,7 +161,7 @@ TEST(ArchiveTest, TarsByTheirFirstMember) {
   EXPECT_EQ(FormatOf(wrong), "unknown");
   EXPECT_EQ(FormatOf(std::string_view(Tar("model.bin")).substr(0, 511)), "unknown");
   EXPECT_EQ(FormatOf(Tar("")), "tar");  // for Python's tarfile, too
-  EXPECT_EQ(FormatOf(std::string(1024, '\0')), "unknown");
+  EXPECT_EQ(FormatOf(std::string(1024, '\0')), "zeros");
 }
 
 TEST(ArchiveTest, Pickles) {

@@ -62,7 +62,8 @@ TEST(Scan, SuffixSaysHowTheUnknownIsRefused) {
   EXPECT_EQ(ScanText("1234567", "a.safetensors").verdict(), Verdict::kRejected);
   EXPECT_EQ(ScanText("1234567", "a.SafeTensors").verdict(), Verdict::kRejected);
   EXPECT_EQ(ScanText("1234567", "a.txt").file_class(), FileClass::kOther);
-  EXPECT_EQ(ScanText("1234567", "a.bin").file_class(), FileClass::kModel);
+  EXPECT_EQ(ScanText("1234567", "a.bin").verdict(), Verdict::kRejected);
+  EXPECT_EQ(ScanText("\xF0\xF1", "a.bin").file_class(), FileClass::kModel);
   EXPECT_EQ(ScanText("1234567", "").file_class(), FileClass::kOther);
   EXPECT_EQ(ScanText("\xF0\xF1\xF2"sv, "").file_class(), FileClass::kModel);
 }

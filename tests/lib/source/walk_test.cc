@@ -148,8 +148,8 @@ TEST_F(WalkTest, LinksThatAreFound) {
   Link("../outside", "in/folder");
   Link("nowhere", "in/none");
   EXPECT_EQ(Visits("in"), (Strings{"file: io/link-not-followed", "folder: io/link-not-followed",
-                                   "none: io/open-failed"}));
-  EXPECT_EQ(Followed("in"), (Strings{"file", "folder/m", "none: io/open-failed"}));
+                                   "none: io/link-dangling"}));
+  EXPECT_EQ(Followed("in"), (Strings{"file", "folder/m", "none: io/link-dangling"}));
   // A link that is given as the path is followed.
   EXPECT_EQ(Visits("in/file"), (Strings{""}));
   EXPECT_EQ(Visits("in/folder"), (Strings{"m"}));
@@ -210,15 +210,15 @@ TEST_F(WalkTest, LinksThatLeadNowhereElse) {
       {"l-slash", "m/", "io/open-failed"},
       {"m-below-file", "m/x", "io/open-failed"},
       {"n-up-from-file", "m/..", "io/open-failed"},
-      {"o-none", "none", "io/open-failed"},
-      {"p-none-folder", "none/../m", "io/open-failed"},
+      {"o-none", "none", "io/link-dangling"},
+      {"p-none-folder", "none/../m", "io/link-dangling"},
       {"q-self", "q-self", "io/open-failed"},
       {"r-loop", "s-loop", "io/open-failed"},
       {"s-loop", "./r-loop", "io/open-failed"},
       {"t-fifo", "z-fifo", "io/not-regular"},
       {"u-magic", "/proc/self/fd/0", "io/link-not-followed"},
       {"v-device", "/dev/null", "io/link-not-followed"},
-      {"w-long", std::string(3000, '/') + "m", "io/link-not-followed"},
+      {"w-long", std::string(3000, '/') + "m", "io/link-dangling"},
       {"way-out", "../outside", "io/link-not-followed"},
       {"x-far", "sub/../sub/../../../../../../../../../etc/hostname", "io/link-not-followed"},
   };
@@ -323,11 +323,11 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
   Link("/etc/hostname", snapshot + "absolute");
   EXPECT_EQ(Visits("models--a/snapshots"),
             (Strings{"rev/absolute: io/link-not-followed", "rev/below: io/link-not-followed",
-                     "rev/deeper/good", "rev/deeper/short: io/open-failed",
+                     "rev/deeper/good", "rev/deeper/short: io/link-dangling",
                      "rev/dot: io/link-not-followed", "rev/dots: io/link-not-followed",
-                     "rev/folder: io/link-not-followed", "rev/good",
-                     "rev/none: io/link-not-followed", "rev/other-folder: io/link-not-followed",
-                     "rev/pipe: io/not-regular", "rev/too-near: io/open-failed"}));
+                     "rev/folder: io/link-not-followed", "rev/good", "rev/none: io/link-dangling",
+                     "rev/other-folder: io/link-not-followed", "rev/pipe: io/not-regular",
+                     "rev/too-near: io/link-dangling"}));
   // The folder above must be named snapshots, and blobs must be a real folder.
   Put("models--b/blobs/0123");
   Link("../../blobs/0123", "models--b/elsewhere/rev/good");
@@ -338,7 +338,7 @@ TEST_F(WalkTest, BlobsOfAHubCache) {
   Link("../../blobs/0123", "models--c/snapshots/rev/good");
   EXPECT_EQ(Visits("models--c/snapshots"), (Strings{"rev/good: io/link-not-followed"}));
   Link("../../../../../../../../../../blobs/0123", "models--d/snapshots/rev/high");
-  EXPECT_EQ(Visits("models--d"), (Strings{"snapshots/rev/high: io/link-not-followed"}));
+  EXPECT_EQ(Visits("models--d"), (Strings{"snapshots/rev/high: io/link-dangling"}));
 }
 
 TEST_F(WalkTest, AsDeepAsItMayBe) {
@@ -382,7 +382,7 @@ TEST_F(WalkTest, NoDescriptorsLeft) {
     most = strict.size();
     if (left < 2) EXPECT_TRUE(strict[0].ends_with(": io/open-failed")) << left << strict[0];
   }
-  EXPECT_EQ(Visits(), (Strings{"a/blobs/0123", "a/m", "a/snapshots/rev/l: io/open-failed"}));
+  EXPECT_EQ(Visits(), (Strings{"a/blobs/0123", "a/m", "a/snapshots/rev/l: io/link-dangling"}));
 }
 
 }  // namespace
