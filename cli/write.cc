@@ -380,6 +380,9 @@ int RewriteCommand::Run() {
 
 }  // namespace
 
-int RunWrite(const Options& options) { return RewriteCommand(options).Run(); }
+int RunWrite(const Options& options) {
+  if (options.repair) return RunRepair(options);
+  return RewriteCommand(options).Run();
+}
 
 }  // namespace tensorgate::cli
