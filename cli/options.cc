@@ -407,11 +407,12 @@ CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, co
   CLI::App* command = app.add_subcommand(name, meaning);
   command->footer(kWriteCodes);
   command
-      ->add_option(
-          "IN", options.paths,
-          which == Options::Command::kSplit
-              ? "The file; a folder for the shards and their index, or DIR/NAME.safetensors"
-              : "The input; the file to write, or a folder for it")
+      ->add_option("IN", options.paths,
+                   which == Options::Command::kSplit
+                       ? "The file; a folder for the shards and their index, which is created if "
+                         "it does not "
+                         "exist, or DIR/NAME.safetensors"
+                       : "The input; the file to write, or a folder for it")
       ->required()
       ->expected(2, many ? CLI::detail::expected_max_vector_size : 2)
       ->type_name("OUT");

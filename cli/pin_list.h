@@ -29,7 +29,7 @@ struct PinListError {
   std::string reason;
 };
 
-/// Refuses a list of which it does not understand every line: a list that is read only in part would
+/// Refuses a list with a line that it does not understand: a list that is read only in part would
 /// approve something other than its author meant.
 std::expected<PinList, PinListError> ParsePins(std::string_view text);
 

@@ -54,7 +54,8 @@ template <typename Format>
 SignedOf<typename Format::Bits> KeyOf(typename Format::Bits bits) {
   using Signed = SignedOf<typename Format::Bits>;
   const auto key = static_cast<Signed>(bits);
-  return key < 0 ? static_cast<Signed>(key ^ static_cast<Signed>(Format::kMagnitude)) : key;
+  const auto negative = static_cast<Signed>(key >> std::numeric_limits<Signed>::digits);  // 0, -1
+  return static_cast<Signed>(key ^ (negative & static_cast<Signed>(Format::kMagnitude)));
 }
 
 // Independent sums, so that an addition need not wait for the one before it.
@@ -64,8 +65,10 @@ template <typename Format>
 double SumOf(std::span<const typename Format::Bits> values) {
   std::array<double, kLanes> sums{};
   const auto add = [&](double& sum, typename Format::Bits bits) {
+    // Without a branch: what is not finite becomes zero.
     const bool finite = (bits & Format::kMagnitude) < Format::kInfinity;
-    sum += finite ? static_cast<double>(Format::Value(bits)) : 0.0;
+    const auto mask = static_cast<typename Format::Bits>(finite ? ~typename Format::Bits{0} : 0);
+    sum += static_cast<double>(Format::Value(bits & mask));
   };
   std::size_t i = 0;
   for (; values.size() - i >= kLanes; i += kLanes) {

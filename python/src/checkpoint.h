@@ -4,6 +4,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <string_view>
+
 #include "tensorgate/status.h"
 
 namespace tensorgate::python {
@@ -11,6 +13,8 @@ namespace tensorgate::python {
 /// Raises `tensorgate.OperationError`; MemoryError if memory ran out, and any exception that is
 /// already pending in Python (an interrupt).
 [[noreturn]] void RaiseStatus(const Status& status);
+/// The same; `context` follows the message in parentheses.
+[[noreturn]] void RaiseStatus(const Status& status, std::string_view context);
 
 template <typename T>
 T Take(Result<T>&& result) {
