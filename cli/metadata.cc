@@ -163,6 +163,10 @@ int MetadataCommand::Write(const Part& part, const safetensors::File& file,
 int MetadataCommand::Run() {
   std::vector<Change> changes;
   if (const std::optional<int> wrong = ReadChanges(options_, changes)) return *wrong;
+  std::error_code ignored;
+  if (IsNamedIndex(path_) || std::filesystem::is_directory(path_, ignored)) {
+    return Say("FILE must be one file; each shard has metadata of its own");
+  }
   const std::expected<Checkpoint, Report> checkpoint = Checkpoint::OpenPath(path_, options_.check);
   if (!checkpoint) {
     const Report& report = checkpoint.error();

@@ -120,13 +120,13 @@ def check(what: Any, pins: str | os.PathLike[str] | Pins, **options: Any) -> Rep
         descriptor = os.open(what, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return _native.check(what, **options)  # says why
-    with open(descriptor, "rb", buffering=0) as file:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISREG(mode) and not _is_index(os.fsdecode(what)):
+    if stat.S_ISREG(os.fstat(descriptor).st_mode) and not _is_index(os.fsdecode(what)):
+        with open(descriptor, "rb", buffering=0) as file:
             options["name"] = options.get("name") or what
             return _check_content(file, approved, options)
-        report = _native.check(what, **options)
-        return report if not report or approved.approves_folder(what) else _native.not_pinned(report)
+    os.close(descriptor)
+    report = _native.check(what, **options)
+    return report if not report or approved.approves_folder(what) else _native.not_pinned(report)
 
 
 def _check_content(what: Any, pins: Pins, options: dict[str, Any]) -> Report:

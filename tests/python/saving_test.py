@@ -205,7 +205,7 @@ class Shards(Saving):
         return sorted(path.name for path in self.path.parent.iterdir())
 
     def test_numpy(self):
-        for size in (128, "128", "128B", "0.128KB", "0.125 kib"):
+        for size in (192, "192", "192B", "0.192KB", "0.1875 kib"):
             tensorgate.numpy.save_file(self.ARRAYS, self.path, {"format": "np"}, max_shard_size=size)
             self.assertEqual(self.names(), ["x-00001-of-00002.safetensors", "x-00002-of-00002.safetensors",
                                             "x.safetensors.index.json"], size)
