@@ -11,7 +11,7 @@ import tensorgate.numpy
 
 
 def judge(path: Path) -> str:
-    report = tensorgate.check(path, profile="strict", limits={"tensors": 10})
+    report = tensorgate.check(path, profile="strict", limits={"tensors": 10}, pins=tensorgate.Pins("0" * 64 + "  a"))
     if report:
         return "accepted"
     finding: tensorgate.Finding = report.findings[0]
@@ -46,5 +46,5 @@ def save_and_load(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> bytes:
 
 
 def guarded() -> None:
-    with tensorgate.guard(allow=["torchscript"], limits={"tensors": 5}, trust=tensorgate.TrustList("a.b newobj()")):
+    with tensorgate.guard(allow=["torchscript"], limits={"tensors": 5}, trust=tensorgate.TrustList("a.b newobj()"), pins="approved"):
         pass
