@@ -9,8 +9,8 @@
 
 #include "cli/json_document.h"
 #include "cli/output.h"
+#include "lib/checkpoint/number_stats.h"
 #include "lib/json/writer.h"
-#include "lib/tensor/number_stats.h"
 #include "tensorgate/model_file.h"
 
 namespace tensorgate::cli {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/base/parallel.h"
-#include "lib/tensor/number_stats.h"
+#include "lib/checkpoint/number_stats.h"
 #include "tensorgate/save.h"
 
 namespace tensorgate::internal {

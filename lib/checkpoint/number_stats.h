@@ -1,6 +1,6 @@
 // Statistics of the numbers in a tensor's bytes.
-#ifndef TENSORGATE_TENSOR_NUMBER_STATS_H_
-#define TENSORGATE_TENSOR_NUMBER_STATS_H_
+#ifndef TENSORGATE_CHECKPOINT_NUMBER_STATS_H_
+#define TENSORGATE_CHECKPOINT_NUMBER_STATS_H_
 
 #include <cstdint>
 
@@ -34,4 +34,4 @@ bool IsWhole(DType dtype);
 
 }  // namespace tensorgate::internal
 
-#endif  // TENSORGATE_TENSOR_NUMBER_STATS_H_
+#endif  // TENSORGATE_CHECKPOINT_NUMBER_STATS_H_

@@ -1,4 +1,4 @@
-#include "lib/tensor/number_stats.h"
+#include "lib/checkpoint/number_stats.h"
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 #include <cmath>
 #include <concepts>
 #include <limits>
-#include <memory>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 namespace tensorgate::internal {
 namespace {
@@ -301,12 +301,11 @@ template <typename T, typename Look>
 Result<NumberStats> ReadBlocks(Source& source, std::uint64_t offset, std::uint64_t length,
                                const Look& look) {
   const auto room = static_cast<std::size_t>(std::min(length, kBlock) / sizeof(T));
-  const std::unique_ptr<T[]> memory = std::make_unique_for_overwrite<T[]>(room);
-  const std::span<T> block(memory.get(), room);
+  std::vector<T> block(room);
   NumberStats stats;
   while (length >= sizeof(T)) {
-    const std::span<T> part =
-        block.first(static_cast<std::size_t>(std::min<std::uint64_t>(length / sizeof(T), room)));
+    const std::span<T> part = std::span(block).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(length / sizeof(T), room)));
     TENSORGATE_TRY(ReadFully(source, offset, std::as_writable_bytes(part)));
     stats.Add(look(std::span<const T>(part)));
     offset += part.size_bytes();

@@ -1,5 +1,5 @@
 // Statistics of numbers: every dtype against a slow, obvious computation.
-#include "lib/tensor/number_stats.h"
+#include "lib/checkpoint/number_stats.h"
 
 #include <gtest/gtest.h>
 
