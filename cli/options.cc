@@ -272,11 +272,14 @@ void AddInspect(CLI::App& app, Options& options) {
       "--extract", options.extract,
       "Of a refused PyTorch checkpoint: list the tensors that convert --extract would "
       "write, and those that it would leave out");
-  inspect->add_flag("--stats", options.stats,
-                    "Read the data, once: minimum, maximum and mean of the finite numbers of each "
-                    "tensor, and the "
-                    "counts of NaN, Inf and zeros");
   AddCheckOptions(*inspect, options);
+  CLI::Option* stats = inspect->add_flag("--stats", options.stats,
+                                         "Read the data, once: minimum, maximum and mean of the "
+                                         "finite numbers of each tensor, and how "
+                                         "many are NaN, infinite or zero");
+  for (const char* other : {"--opcodes", "--globals", "--extract", "--digest"}) {
+    stats->excludes(inspect->get_option(other));
+  }
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }
 

@@ -170,12 +170,13 @@ std::string RewriteCommand::Target() const {
                        : internal::FileNameOf(options_.paths.front()));
 }
 
-// Splitting creates a folder that does not exist. Its own parent must exist.
+// Splitting creates a folder that does not exist, unless its name is that of a file. Its own parent
+// must exist.
 bool RewriteCommand::MakesFolder() const {
   std::error_code ignored;
   const std::string& target = options_.target;
-  return options_.command == Options::Command::kSplit && !ShardNames::Fits(target) &&
-         !target.empty() && !std::filesystem::exists(target, ignored);
+  return options_.command == Options::Command::kSplit && !internal::IsNamedAsModel(target) &&
+         !IsNamedIndex(target) && !target.empty() && !std::filesystem::exists(target, ignored);
 }
 
 bool RewriteCommand::TargetFits() const {

@@ -77,9 +77,7 @@ class Policy:
         if spool and not spool.isdecimal():
             raise ValueError(f"TENSORGATE_GUARD_SPOOL_BYTES must be a whole number, not {spool!r}")
         limits = {_SPOOL: int(spool)} if spool else None
-        from tensorgate._pins import pins_of
-
-        pins = pins_of(os.environ.get("TENSORGATE_GUARD_PINS") or None)
+        pins = pins_list(os.environ.get("TENSORGATE_GUARD_PINS") or None)
         return cls([each.strip() for each in allow.split(",") if each.strip()], limits, trust, pins)
 
     def _allow(self, each: str) -> None:
@@ -140,6 +138,15 @@ def trust_list(trust: str | os.PathLike[str] | TrustList | None) -> TrustList | 
         return TrustList(text)
     except ValueError as error:
         raise ValueError(f"{os.fspath(trust)}: {error}") from None
+
+
+def pins_list(pins: str | os.PathLike[str] | Pins | None) -> Pins | None:
+    """The same for a list of approved files."""
+    if pins is None:
+        return None
+    from tensorgate._pins import pins_of
+
+    return pins_of(pins)
 
 
 def digest(what: Content) -> str:

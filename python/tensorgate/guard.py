@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tensorgate import _hooks
 from tensorgate._hooks import install
 from tensorgate._native import TrustList
-from tensorgate._policy import Policy, trust_list
+from tensorgate._policy import Policy, pins_list, trust_list
 
 if TYPE_CHECKING:
     from tensorgate._pins import Pins
@@ -73,9 +73,7 @@ def guard(*, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,
 
     The module's documentation describes `allow`, `trust` and `pins`, that of `tensorgate.check` describes `limits`.
     """
-    from tensorgate._pins import pins_of
-
-    return _Guard(Policy(allow, limits, trust_list(trust), pins_of(pins)))
+    return _Guard(Policy(allow, limits, trust_list(trust), pins_list(pins)))
 
 
 _OPTIONS = {"--trust": "TENSORGATE_GUARD_TRUST", "--pins": "TENSORGATE_GUARD_PINS"}

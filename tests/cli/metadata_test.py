@@ -164,6 +164,8 @@ class Stats(Case):
     def test_refused(self):
         self.run_command("inspect", "--stats", self.put("a.safetensors", OVERLAP), code=REJECTED)
         self.run_command("inspect", "--stats", self.put("a.gguf", b"GGUF" + bytes(20)), code=UNSUPPORTED)
+        for other in ("--opcodes", "--globals", "--extract", "--digest"):
+            self.run_command("inspect", "--stats", other, self.put("a.safetensors"), code=USAGE)
 
 
 class Index(Case):
