@@ -19,7 +19,13 @@ int RunConvert(const Options& options);
 int RunRules(const Options& options);
 int RunFormats(const Options& options);
 int RunHash(const Options& options);
+/// hash --check and hash --pin.
+int RunPins(const Options& options);
 int RunDiff(const Options& options);
+int RunMetadata(const Options& options);
+int RunIndex(const Options& options);
+/// sanitize --repair.
+int RunRepair(const Options& options);
 /// sanitize, split and merge.
 int RunWrite(const Options& options);
 

@@ -50,6 +50,7 @@ void WriteText(Output& output, const Input& input, const ContentHash& hash) {
 }  // namespace
 
 int RunHash(const Options& options) {
+  if (options.pin || !options.check_list.empty()) return RunPins(options);
   Output output(options.output);
   const std::string& path = options.paths.front();
   const auto input = OpenInput(path, options);

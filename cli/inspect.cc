@@ -1,19 +1,19 @@
 // tensorgate inspect: what is inside a file, once it is proven.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <expected>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <type_traits>
-#include <variant>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/inspect_table.h"
 #include "cli/json_document.h"
+#include "cli/metadata_value.h"
 #include "cli/output.h"
+#include "lib/checkpoint/tensor_stats.h"
 #include "lib/scan/judge.h"
 #include "lib/source/store.h"
 #include "tensorgate/checkpoint.h"
@@ -26,24 +26,6 @@
 namespace tensorgate::cli {
 namespace {
 
-std::string ValueText(const MetadataValue& value) {
-  const auto text = [](const auto& each) -> std::string {
-    if constexpr (std::is_same_v<decltype(each), const std::string_view&>) {
-      return EscapeForText(each, 500);
-    } else {
-      return fmt::format("{}", each);
-    }
-  };
-  return std::visit(text, value);
-}
-
-void WriteValue(internal::JsonWriter& json, const MetadataValue& value) {
-  if (const auto* text = std::get_if<std::string_view>(&value)) return json.String(*text);
-  const auto* number = std::get_if<double>(&value);
-  if (number != nullptr && !std::isfinite(*number)) return json.Null();  // JSON has none
-  json.Raw(ValueText(value));
-}
-
 void WriteText(Output& output, const std::string& path, const ModelFile& file, const Report& report,
                const Options& options) {
   output.Write(RenderText(path, report, output.Text(options)));
@@ -54,10 +36,7 @@ void WriteText(Output& output, const std::string& path, const ModelFile& file, c
   WriteTables(output, {{&file, {}}});
   if (file.metadata_count() == 0) return;
   output.Write("\nmetadata\n");
-  for (std::size_t i = 0; i < file.metadata_count() && !output.failed(); ++i) {
-    const MetadataEntry entry = file.metadata(i);
-    output.Write(fmt::format("  {}: {}\n", EscapeForText(entry.key, 200), ValueText(entry.value)));
-  }
+  WriteMetadata(output, file, "  ", 500);
 }
 
 void WriteJson(Output& output, const std::string& path, const ModelFile& file, const Report& report,
@@ -71,15 +50,7 @@ void WriteJson(Output& output, const std::string& path, const ModelFile& file, c
   JsonDescriber more(json);
   file.Describe(more);
   WriteTables(document, {{&file, {}}});
-  json.Key("metadata");
-  json.BeginObject();
-  for (std::size_t i = 0; i < file.metadata_count(); ++i) {
-    const MetadataEntry entry = file.metadata(i);
-    json.Key(entry.key);
-    WriteValue(json, entry.value);
-    document.Pass();
-  }
-  json.EndObject();
+  WriteMetadata(document, file);
   if (const auto structure = file.structure()) {
     json.Key(structure->key);
     json.Raw(structure->json);
@@ -117,6 +88,41 @@ int InspectShards(const Options& options, const std::string& path, Output& outpu
   return output.Finish() ? kDone : kUndecided;
 }
 
+// The statistics of one file or of all shards: the data are read, once.
+int InspectStats(const Options& options) {
+  const std::string& path = options.paths.front();
+  Output output(options.output);
+  const auto input = OpenInput(path, options);
+  if (!input) return Refuse(output, path, input.error(), {}, options);
+  Result<std::vector<internal::NumberStats>> stats =
+      internal::ReadTensorStats((*input)->contents.tensors);
+  if (stats) {
+    const Result<void> unchanged = (*input)->CheckUnchanged();
+    if (!unchanged) stats = std::unexpected(unchanged.error());
+  }
+  if (!stats) return Refuse(output, path, ReadFailed(**input, stats.error(), options), {}, options);
+  const Checkpoint& checkpoint = *(*input)->checkpoint;
+  std::vector<Listed> files;
+  for (std::size_t i = 0; i < checkpoint.part_count(); ++i) {
+    const bool sharded = !(*input)->shards.empty();
+    files.push_back({checkpoint.part(i).file, sharded ? (*input)->shards[i] : std::string_view()});
+  }
+  if (options.format == Format::kJson) {
+    JsonDocument document(output);
+    document.json().Key("report");
+    document.AddReport(path, checkpoint.report());
+    document.json().Key("contents");
+    document.json().BeginObject();
+    WriteTables(document, files, *stats);
+    document.json().EndObject();
+    document.End();
+  } else {
+    output.Write(RenderText(path, checkpoint.report(), output.Text(options)) + "\n");
+    WriteStats(output, files, *stats);
+  }
+  return output.Finish() ? kDone : kUndecided;
+}
+
 }  // namespace
 
 int Refuse(Output& output, const std::string& path, const Refusal& refusal,
@@ -137,6 +143,7 @@ int Refuse(Output& output, const std::string& path, const Refusal& refusal,
 int RunInspect(const Options& options) {
   if (options.opcodes || options.globals) return InspectPickle(options);
   if (options.extract) return InspectExtract(options);
+  if (options.stats) return InspectStats(options);
   const std::string& path = options.paths.front();
   Output output(options.output);
   std::error_code error;

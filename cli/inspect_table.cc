@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <string>
 
 #include "cli/table.h"
 #include "lib/base/checked.h"
@@ -12,6 +14,7 @@
 namespace tensorgate::cli {
 namespace {
 
+using internal::NumberStats;
 using internal::SaturatingAdd;
 
 struct Total {
@@ -122,8 +125,52 @@ void WriteRows(Output& output, const std::vector<Listed>& files) {
   });
 }
 
+// Complex numbers have no order, and if nothing is finite there is no number to show.
+bool HasNumbers(const NumberStats& stats, const TensorRef& tensor) {
+  return stats.finite != 0 && tensor.type.dtype != DType::kC64;
+}
+
+// All digits, or for people a few.
+std::string NumberText(long double number, bool whole, bool short_form) {
+  if (whole) {
+    return number < 0 ? fmt::format("{}", static_cast<std::int64_t>(number))
+                      : fmt::format("{}", static_cast<std::uint64_t>(number));
+  }
+  const auto value = static_cast<double>(number);
+  return short_form ? fmt::format("{:.6g}", value) : fmt::format("{}", value);
+}
+
+struct NumberTexts {
+  std::string low = "-", high = "-", mean = "-";
+};
+
+NumberTexts TextsOf(const NumberStats& stats, const TensorRef& tensor, bool short_form) {
+  if (!HasNumbers(stats, tensor)) return {};
+  const bool whole = internal::IsWhole(tensor.type.dtype.value());
+  return {NumberText(stats.low, whole, short_form), NumberText(stats.high, whole, short_form),
+          NumberText(stats.sum / static_cast<long double>(stats.finite), false, short_form)};
+}
+
+void WriteJson(internal::JsonWriter& json, const NumberStats& stats, const TensorRef& tensor) {
+  json.Key("stats");
+  json.BeginObject();
+  const bool numbers = HasNumbers(stats, tensor);
+  const NumberTexts texts = TextsOf(stats, tensor, false);
+  const auto number = [&](std::string_view key, const std::string& text) {
+    json.Key(key);
+    numbers ? json.Raw(text) : json.Null();
+  };
+  number("min", texts.low);
+  number("max", texts.high);
+  number("mean", texts.mean);
+  json.Member("nan", stats.nan);
+  json.Member("inf", stats.infinite);
+  json.Member("zeros", stats.zeros);
+  json.EndObject();
+}
+
 void WriteTensor(internal::JsonWriter& json, const Listed& listed, std::size_t index,
-                 const TensorRef& tensor) {
+                 const TensorRef& tensor, const NumberStats* stats) {
   json.BeginObject();
   json.Member("name", tensor.name);
   json.Member("dtype", tensor.type.name);
@@ -137,6 +184,7 @@ void WriteTensor(internal::JsonWriter& json, const Listed& listed, std::size_t i
   json.Member("bytes", tensor.range.length);
   JsonDescriber more(json);
   listed.file->DescribeTensor(index, more);
+  if (stats != nullptr) WriteJson(json, *stats, tensor);
   json.EndObject();
 }
 
@@ -160,12 +208,14 @@ void WriteTables(Output& output, const std::vector<Listed>& files) {
   }
 }
 
-void WriteTables(JsonDocument& document, const std::vector<Listed>& files) {
+void WriteTables(JsonDocument& document, const std::vector<Listed>& files,
+                 std::span<const NumberStats> stats) {
   internal::JsonWriter& json = document.json();
   json.Key("tensors");
   json.BeginArray();
+  std::size_t number = 0;
   ForEach(files, [&](const Listed& listed, std::size_t index, const TensorRef& tensor) {
-    WriteTensor(json, listed, index, tensor);
+    WriteTensor(json, listed, index, tensor, stats.empty() ? nullptr : &stats[number++]);
     return document.Pass();
   });
   json.EndArray();
@@ -180,6 +230,36 @@ void WriteTables(JsonDocument& document, const std::vector<Listed>& files) {
     json.EndObject();
   }
   json.EndObject();
+}
+
+void WriteStats(Output& output, const std::vector<Listed>& files,
+                std::span<const NumberStats> stats) {
+  if (stats.empty()) return;
+  const Widths widths = MeasureTable(files, 0);
+  const auto row = [&](std::string_view name, std::string_view dtype, std::string_view shape,
+                       const NumberTexts& texts, std::string_view nan, std::string_view infinite,
+                       std::string_view zeros, std::string_view shard) {
+    output.Write(fmt::format(
+        "{:<{}}  {:<{}}  {:<{}}  {:>12}  {:>12}  {:>12}  {:>9}  {:>9}  {:>13}{}{}\n", name,
+        widths.name + name.size() - DisplayWidth(name), dtype, widths.dtype, shape, widths.shape,
+        texts.low, texts.high, texts.mean, nan, infinite, zeros, shard.empty() ? "" : "  ", shard));
+  };
+  row("name", "dtype", "shape", {"min", "max", "mean"}, "NaN", "Inf", "zeros",
+      files.front().shard.empty() ? "" : "shard");
+  std::size_t number = 0, damaged = 0;
+  std::string first;
+  ForEach(files, [&](const Listed& listed, std::size_t, const TensorRef& tensor) {
+    const NumberStats& each = stats[number++];
+    row(EscapeForText(tensor.name), tensor.type.name, ShapeText(tensor),
+        TextsOf(each, tensor, true), GroupDigits(each.nan), GroupDigits(each.infinite),
+        GroupDigits(each.zeros), EscapeForText(listed.shard));
+    if (each.nan + each.infinite != 0 && damaged++ == 0) first = tensor.name;
+    return !output.failed();
+  });
+  output.Write(damaged == 0
+                   ? "\nall numbers are finite\n"
+                   : fmt::format("\nNaN or Inf in {}, first in \"{}\"\n",
+                                 Counted(damaged, "tensor", "tensors"), EscapeForText(first, 200)));
 }
 
 }  // namespace tensorgate::cli

@@ -2,12 +2,14 @@
 #ifndef TENSORGATE_CLI_INSPECT_TABLE_H_
 #define TENSORGATE_CLI_INSPECT_TABLE_H_
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cli/json_document.h"
 #include "cli/output.h"
+#include "lib/checkpoint/number_stats.h"
 #include "lib/json/writer.h"
 #include "tensorgate/model_file.h"
 
@@ -21,8 +23,14 @@ struct Listed {
 /// The table and the totals by type; nothing if there is no tensor.
 void WriteTables(Output& output, const std::vector<Listed>& files);
 
-/// The members "tensors" and "totals" of the object that is open.
-void WriteTables(JsonDocument& document, const std::vector<Listed>& files);
+/// The members "tensors" and "totals" of the object that is open. `stats`: of all tensors in this
+/// order, or empty.
+void WriteTables(JsonDocument& document, const std::vector<Listed>& files,
+                 std::span<const internal::NumberStats> stats = {});
+
+/// A table of the tensors' statistics instead, and which tensors have NaN or infinities.
+void WriteStats(Output& output, const std::vector<Listed>& files,
+                std::span<const internal::NumberStats> stats);
 
 /// What a format says of a file or a tensor, as the parts of one line.
 class TextDescriber final : public Describer {

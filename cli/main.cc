@@ -30,6 +30,10 @@ int main(int count, char** arguments) {
         return RunHash(options);
       case Options::Command::kDiff:
         return RunDiff(options);
+      case Options::Command::kMetadata:
+        return RunMetadata(options);
+      case Options::Command::kIndex:
+        return RunIndex(options);
       case Options::Command::kSanitize:
       case Options::Command::kSplit:
       case Options::Command::kMerge:

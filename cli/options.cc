@@ -273,6 +273,13 @@ void AddInspect(CLI::App& app, Options& options) {
       "Of a refused PyTorch checkpoint: list the tensors that convert --extract would "
       "write, and those that it would leave out");
   AddCheckOptions(*inspect, options);
+  CLI::Option* stats = inspect->add_flag("--stats", options.stats,
+                                         "Read the data, once: minimum, maximum and mean of the "
+                                         "finite numbers of each tensor, and how "
+                                         "many are NaN, infinite or zero");
+  for (const char* other : {"--opcodes", "--globals", "--extract", "--digest"}) {
+    stats->excludes(inspect->get_option(other));
+  }
   inspect->callback([&options] { options.command = Options::Command::kInspect; });
 }
 
@@ -352,11 +359,31 @@ void AddHash(CLI::App& app, Options& options) {
       "hash", "SHA-256 of each tensor and of all; it does not depend on how they are stored");
   hash->footer(
       "Text: one line per tensor, sorted by name: SHA-256, dtype, shape, name as JSON.\n"
-      "The last line is the SHA-256 of the lines above: equal for equal models.\n\n" +
-      std::string(kExitCodes));
-  hash->add_option("FILE", options.paths, "The file")->required()->expected(1)->type_name("");
+      "The last line is the SHA-256 of the lines above: equal for equal models.\n\n"
+      "--check LIST: each line of LIST is what `sha256sum FILE` or `tensorgate hash --pin FILE`\n"
+      "prints; the files it names are checked, or with FILE only those, against every line. LIST\n"
+      "may also be what `tensorgate hash FILE` prints; then name the FILE.\n\n"
+      "Exit codes: 0 done, with --check every file matches; 1 a file is rejected, or does not\n"
+      "match; 2 a file cannot be read, or the output could not be written; 3 no parser, or not a\n"
+      "model; 4 wrong usage, or LIST has an invalid line.");
+  hash->add_option("FILE", options.paths, "The file; with --check and --pin, several")
+      ->type_name("");
+  CLI::Option* pin = hash->add_flag(
+      "--pin", options.pin, "Print one line per file for --check: SHA-256 of header and contents");
+  CLI::Option* check =
+      hash->add_option("--check", options.check_list, "Compare files with this list of digests")
+          ->type_name("LIST")
+          ->excludes(pin);
   AddTextOrJson(*hash, options);
-  hash->callback([&options] { options.command = Options::Command::kHash; });
+  hash->callback([&options, check] {
+    options.command = Options::Command::kHash;
+    if (check->count() != 0 && options.check_list.empty()) {
+      throw CLI::ValidationError("--check", "it names a file");
+    }
+    const bool many = options.pin || !options.check_list.empty();
+    if (options.paths.empty() && options.check_list.empty()) throw CLI::RequiredError("FILE");
+    if (options.paths.size() > 1 && !many) throw CLI::ArgumentMismatch("FILE: only one");
+  });
 }
 
 void AddDiff(CLI::App& app, Options& options) {
@@ -383,11 +410,12 @@ CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, co
   CLI::App* command = app.add_subcommand(name, meaning);
   command->footer(kWriteCodes);
   command
-      ->add_option(
-          "IN", options.paths,
-          which == Options::Command::kSplit
-              ? "The file; a folder for the shards and their index, or DIR/NAME.safetensors"
-              : "The input; the file to write, or a folder for it")
+      ->add_option("IN", options.paths,
+                   which == Options::Command::kSplit
+                       ? "The file; a folder for the shards and their index, which is created if "
+                         "it does not "
+                         "exist, or DIR/NAME.safetensors"
+                       : "The input; the file to write, or a folder for it")
       ->required()
       ->expected(2, many ? CLI::detail::expected_max_vector_size : 2)
       ->type_name("OUT");
@@ -419,6 +447,43 @@ CLI::App* AddWriting(CLI::App& app, Options& options, Options::Command which, co
   return command;
 }
 
+void AddMetadata(CLI::App& app, Options& options) {
+  CLI::App* metadata = app.add_subcommand(
+      "metadata", "Show the metadata of an accepted file, or change those of a safetensors file");
+  metadata->footer(
+      "A changed file is written beside the old one and then replaces it in one step: at no "
+      "moment\n"
+      "is there half a header. The data are not copied if the file system can share them.\n\n" +
+      std::string(kExitCodes));
+  metadata->add_option("FILE", options.paths, "The file")->required()->expected(1)->type_name("");
+  metadata
+      ->add_option("--set", options.set_metadata,
+                   "Set the entry KEY, which may be new; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
+  metadata->add_option("--delete", options.delete_metadata, "Delete the entry KEY; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("KEY");
+  AddNoSync(*metadata, options);
+  AddTextOrJson(*metadata, options);
+  metadata->callback([&options] { options.command = Options::Command::kMetadata; });
+}
+
+void AddIndex(CLI::App& app, Options& options) {
+  CLI::App* index = app.add_subcommand(
+      "index", "Write model.safetensors.index.json over the safetensors files in a folder");
+  index->footer(
+      "All files of the folder that end in .safetensors are shards. Nothing is written unless "
+      "each\n"
+      "is accepted, no name is in two of them, and of those named ...-of-NNNNN none is missing.\n\n"
+      "Exit codes: 0 written; 1 a shard is rejected, or the shards do not fit together; 2 a shard\n"
+      "is undecided, or the index could not be written; 3 there are no shards; 4 wrong usage.");
+  index->add_option("DIR", options.paths, "The folder")->required()->expected(1)->type_name("");
+  AddNoSync(*index, options);
+  AddTextOrJson(*index, options);
+  index->callback([&options] { options.command = Options::Command::kIndex; });
+}
+
 void AddSanitize(CLI::App& app, Options& options) {
   CLI::App* sanitize = AddWriting(
       app, options, Options::Command::kSanitize, "sanitize",
@@ -427,6 +492,14 @@ void AddSanitize(CLI::App& app, Options& options) {
   AddProfile(*sanitize, options,
              "strict [default], or reference: also repair what strict refuses and the format's own "
              "loader reads");
+  CLI::Option* repair = sanitize->add_flag(
+      "--repair", options.repair,
+      "Of a file with bytes after the end of its data: write the file without them, and otherwise "
+      "byte for byte the same");
+  for (const char* other :
+       {"--profile", "--drop-metadata", "--keep-metadata", "--alignment", "--verify"}) {
+    repair->excludes(sanitize->get_option(other));
+  }
 }
 
 void AddSplit(CLI::App& app, Options& options) {
@@ -510,9 +583,11 @@ int ParseArguments(int count, char** given, Options& options) {
   AddFormats(app, options);
   AddHash(app, options);
   AddDiff(app, options);
+  AddMetadata(app, options);
   AddSanitize(app, options);
   AddSplit(app, options);
   AddMerge(app, options);
+  AddIndex(app, options);
   std::vector<std::string> arguments(given + 1, given + std::max(count, 1));
   if (arguments.empty()) {
     std::fputs(app.help().c_str(), stderr);

@@ -27,7 +27,9 @@ struct Options {
     kSanitize,
     kSplit,
     kMerge,
-    kFormats
+    kFormats,
+    kMetadata,
+    kIndex
   } command = Command::kScan;
   Format format = Format::kText;
   const internal::ReportFormat* reports = internal::ReportFormats().data();  // scan: their form
@@ -45,7 +47,16 @@ struct Options {
   bool opcodes = false;   // inspect: of the pickles in a file, accepted or not
   bool globals = false;   // inspect: the names in them
   bool extract = false;   // inspect, convert: take tensors from a refused checkpoint
+  bool stats = false;     // inspect: of the numbers in the tensors
   bool metadata = false;  // diff: compare them, too
+
+  // metadata.
+  std::vector<std::string> set_metadata;  // KEY=VALUE
+  std::vector<std::string> delete_metadata;
+
+  // hash.
+  bool pin = false;
+  std::string check_list;  // a file of approved digests; "": none
 
   // sanitize, split and merge.
   std::string target;
@@ -53,6 +64,7 @@ struct Options {
   std::uint64_t alignment = 8;
   bool drop_metadata = false;
   std::vector<std::string> keep_metadata;  // empty: all
+  bool repair = false;                     // sanitize: only cut the bytes after the data
   bool verify = false;
   bool no_sync = false;
 

@@ -75,6 +75,7 @@ std::vector<std::string> Inputs(const Options& options) {
     inputs.pop_back();
     inputs.push_back(inputs.front() + "/pytorch_model.bin");  // of a folder
   }
+  if (!options.check_list.empty()) inputs.push_back(options.check_list);
   if (!options.trust_path.empty()) inputs.push_back(options.trust_path);
   return inputs;
 }

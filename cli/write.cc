@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -38,12 +39,14 @@ class RewriteCommand {
 
  private:
   std::string Target() const;
+  bool MakesFolder() const;
   bool TargetFits() const;
   bool Open();
   using Entries = std::set<std::pair<std::string_view, std::string_view>>;
   void TakeMetadata(const Metadata& given, Metadata& kept, Entries& seen);
   void TakeShards();
   Result<void> Save();
+  void FindConflict();
   Result<void> Verify();
   std::vector<std::string> Files() const;
   bool MergesOverFile() const;
@@ -158,13 +161,22 @@ std::string RewriteCommand::Target() const {
   if (!shards_.empty()) {
     return target + (target.ends_with('/') ? "" : "/") + internal::FileNameOf(inputs_[0]->path);
   }
-  if (!std::filesystem::is_directory(target, ignored)) return target;
+  if (!std::filesystem::is_directory(target, ignored) && !MakesFolder()) return target;
   target += target.ends_with('/') ? "" : "/";
   // A single file is not named after an index or a folder.
   const bool file = internal::IsNamedSafetensors(options_.paths.front());
   return target + (options_.max_shard_bytes != 0 || !file
                        ? "model.safetensors"
                        : internal::FileNameOf(options_.paths.front()));
+}
+
+// Splitting creates a folder that does not exist, unless its name is that of a file. Its own parent
+// must exist.
+bool RewriteCommand::MakesFolder() const {
+  std::error_code ignored;
+  const std::string& target = options_.target;
+  return options_.command == Options::Command::kSplit && !internal::IsNamedAsModel(target) &&
+         !IsNamedIndex(target) && !target.empty() && !std::filesystem::exists(target, ignored);
 }
 
 bool RewriteCommand::TargetFits() const {
@@ -192,7 +204,49 @@ Result<void> RewriteCommand::Save() {
   if (!shards_.empty()) {
     return SaveShards(options_.target, internal::FileNameOf(target_), shards_, save);
   }
-  return tensorgate::Save(target_, tensors_, save);
+  if (!MakesFolder()) return tensorgate::Save(target_, tensors_, save);
+  std::error_code error;
+  std::filesystem::create_directory(options_.target, error);
+  if (error) {
+    return std::unexpected(Status{.rule = Rule::kSaveCreateFailed,
+                                  .system_error = error.value(),
+                                  .found = static_cast<std::uint64_t>(error.value())});
+  }
+  const Result<void> saved = tensorgate::Save(target_, tensors_, save);
+  if (!saved) std::filesystem::remove(options_.target, error);  // only if it is empty
+  return saved;
+}
+
+// What several inputs hold: a tensor of one name, or a metadata key with different values.
+void RewriteCommand::FindConflict() {
+  std::map<std::string_view, const Input*> tensors;
+  std::map<std::string_view, std::pair<std::string_view, const Input*>> entries;
+  for (const auto& input : inputs_) {
+    const auto both = [&](const Input& other) {
+      return fmt::format("is in {} and in {}", EscapeForText(other.path, 300),
+                         EscapeForText(input->path, 300));
+    };
+    for (const TensorData& tensor : input->contents.tensors) {
+      const auto [first, is_new] = tensors.emplace(tensor.name, input.get());
+      if (is_new) continue;
+      error_ = Status{.rule = Rule::kSaveNameDuplicate};
+      message_ =
+          fmt::format("tensor \"{}\" {}", EscapeForText(tensor.name, 200), both(*first->second));
+      return;
+    }
+    for (const auto& [key, value] : input->contents.metadata()) {
+      const auto [first, is_new] =
+          entries.emplace(key, std::pair(std::string_view(value), input.get()));
+      const bool kept =
+          std::ranges::find(metadata_, key, &Metadata::value_type::first) != metadata_.end();
+      if (is_new || first->second.first == value || !kept) continue;
+      error_ = Status{.rule = Rule::kSaveMetadataDuplicate};
+      message_ = fmt::format(
+          "metadata key \"{}\" {} with different values; --drop-metadata or --keep-metadata can "
+          "leave it out",
+          EscapeForText(key, 200), both(*first->second.second));
+    }
+  }
 }
 
 // The files that hold the tensors now.
@@ -299,6 +353,12 @@ void RewriteCommand::WriteJson(const std::vector<Reported>& reports, bool writte
   json.Member("metadata_left_out", std::uint64_t{left_out_});
   json.MemberOrNull("content_sha256", content_);
   json.Member("not_copied", std::uint64_t{not_copied_});
+  json.Key("replaced");
+  json.BeginArray();
+  for (const std::string& name : earlier_) {
+    if (written) json.String(name);
+  }
+  json.EndArray();
   document.End(error_, message_);
 }
 
@@ -358,20 +418,25 @@ int RewriteCommand::Run() {
     data_bytes_ += DataBytes(tensor).value_or(0);
   }
   FindEarlier();
-  const Result<void> saved = Save();
-  if (!saved) error_ = saved.error();
-  if (saved && options_.verify) {
+  if (options_.command == Options::Command::kMerge) FindConflict();
+  bool is_saved = false;
+  if (!error_) {
+    const Result<void> saved = Save();
+    is_saved = saved.has_value();
+    if (!saved) error_ = saved.error();
+  }
+  if (is_saved && options_.verify) {
     const Result<void> verified = Verify();
     if (!verified) error_ = verified.error();
   }
-  if (error_) AddError(target_, *error_);
+  if (error_) AddError(target_, *error_, message_);
   if (options_.format == Format::kJson) {
     std::vector<Reported> reports;
     for (const auto& input : inputs_) {
       reports.emplace_back(&input->path, &input->report);
       for (const auto& [path, report] : input->repaired) reports.emplace_back(&path, &report);
     }
-    WriteJson(reports, saved.has_value());
+    WriteJson(reports, is_saved);
   } else if (!error_) {
     WriteText();
   }
@@ -380,6 +445,9 @@ int RewriteCommand::Run() {
 
 }  // namespace
 
-int RunWrite(const Options& options) { return RewriteCommand(options).Run(); }
+int RunWrite(const Options& options) {
+  if (options.repair) return RunRepair(options);
+  return RewriteCommand(options).Run();
+}
 
 }  // namespace tensorgate::cli

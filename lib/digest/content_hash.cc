@@ -33,6 +33,18 @@ std::string Sha256Hex(std::span<const std::byte> bytes) {
   return hash.Hex();
 }
 
+Result<std::string> HashSource(Source& source) {
+  try {
+    Buffer block = TENSORGATE_TRY(Buffer::Allocate(kBlock));
+    Sha256 hash;
+    TENSORGATE_TRY(AddSource(hash, {&source, 0}, source.size(), block.bytes()));
+    TENSORGATE_TRY(source.CheckUnchanged());
+    return hash.Hex();
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Status{.rule = Rule::kIoOutOfMemory});
+  }
+}
+
 std::string HashLine(const TensorData& tensor, const std::string& sha256) {
   std::string line = sha256 + ' ';
   line.append(Name(tensor.dtype)) += " [";

@@ -89,9 +89,11 @@ class HeaderText {
     return {};
   }
 
-  Result<std::string> Finish(std::uint64_t alignment) {
+  Result<std::string> Finish(std::uint64_t alignment, std::uint64_t remainder) {
     text_ += text_.size() == kLengthBytes ? "{}" : "}";
-    const std::uint64_t padded = (text_.size() + alignment - 1) / alignment * alignment;
+    const std::uint64_t beyond = text_.size() % alignment;
+    const std::uint64_t padded =
+        text_.size() - beyond + remainder + (beyond > remainder ? alignment : 0);
     if (padded - kLengthBytes > kMaxHeaderBytes) {
       return Refuse(Rule::kSaveHeaderTooLarge, padded - kLengthBytes);
     }
@@ -180,7 +182,7 @@ Result<FileLayout> LayOut(std::span<const TensorSpec> tensors, const LayoutOptio
     layout.begin[i] = begin;
     TENSORGATE_TRY(header.Tensor(tensors[i], begin, end));
   }
-  Result<std::string> head = header.Finish(options.alignment);
+  Result<std::string> head = header.Finish(options.alignment, options.remainder);
   if (!head) return std::unexpected(head.error());
   layout.head = *std::move(head);
   layout.file_bytes = layout.head.size();

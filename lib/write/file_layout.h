@@ -31,6 +31,9 @@ struct LayoutOptions {
   std::uint64_t alignment = 8;
   /// Keep the order in which the tensors are given.
   bool as_given = false;
+  /// Less than `alignment`, and a multiple of 8: the data start this many bytes after a multiple of
+  /// `alignment`. The alignment may then be any multiple of 8.
+  std::uint64_t remainder = 0;
 };
 
 struct FileLayout {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/rules/report_builder.h"
 #include "lib/source/store.h"
 #include "python/src/arguments.h"
 #include "python/src/file_object.h"
@@ -117,8 +118,27 @@ std::chrono::duration<double> Seconds(nb::handle timeout) {
   return std::chrono::duration<double>(seconds);
 }
 
-ReportHandle Check(nb::handle what, nb::handle name, nb::handle profile, nb::handle limits,
-                   nb::handle max_findings, nb::handle trust, nb::handle timeout) {
+/// The report on a file that is accepted, but not on the user's list of approved files.
+ReportHandle NotPinned(const ReportHandle& handle) {
+  const Report& accepted = handle.shared->report;
+  CheckOptions options;
+  options.profile = accepted.profile();
+  options.limits = accepted.limits();
+  ReportBuilder builder(options, accepted.format());
+  if (accepted.size()) builder.SetSize(*accepted.size());
+  builder.Add(Rule::kUseNotPinned, 0);
+  return {builder.Finish(), handle.shared->name};
+}
+
+nb::object Check(nb::handle what, nb::handle name, nb::handle profile, nb::handle limits,
+                 nb::handle max_findings, nb::handle trust, nb::handle timeout, nb::handle pins) {
+  if (!pins.is_none()) {
+    // Digests are computed in Python: this module needs no OpenSSL.
+    return nb::module_::import_("tensorgate._pins")
+        .attr("check")(what, pins, nb::arg("name") = name, nb::arg("profile") = profile,
+                       nb::arg("limits") = limits, nb::arg("max_findings") = max_findings,
+                       nb::arg("trust") = trust, nb::arg("timeout") = timeout);
+  }
   CheckOptions options = MakeOptions(profile, limits, max_findings);
   if (!trust.is_none()) {
     options.trusted = ObjectArgument<TrustList>(trust, "trust", "a TrustList");
@@ -134,7 +154,7 @@ ReportHandle Check(nb::handle what, nb::handle name, nb::handle profile, nb::han
                   : PyObject_CheckBuffer(what.ptr()) ? CheckBuffer(what, given, options)
                                                      : CheckFile(what, given, options);
   RaisePending();
-  return {std::move(report), shown};
+  return nb::cast(ReportHandle(std::move(report), shown));
 }
 
 constexpr const char* kCheckText =
@@ -158,6 +178,9 @@ content of a file. Other Python threads can run during the check, and Ctrl-C end
 `timeout` is the time limit in seconds, for all shards together; after that the verdict is
 `undecided` (`limit/time`). It also applies while a pipe or socket sends nothing; a call of any
 other file object's `read` is not interrupted.
+
+`pins` is a list of approved files: a path, or a `tensorgate.Pins`, which explains the syntax. A
+file that is accepted and not on the list is `rejected` (`use/not-pinned`).
 
 The limits, all inclusive:
 )";
@@ -252,7 +275,9 @@ void BindCheck(nb::module_& module) {
   module.def("check", &Check, nb::arg("what").none(), nb::kw_only(), nb::arg("name") = nb::none(),
              nb::arg("profile").none() = "strict", nb::arg("limits") = nb::none(),
              nb::arg("max_findings").none() = 20, nb::arg("trust") = nb::none(),
-             nb::arg("timeout") = nb::none(), CheckText().c_str());
+             nb::arg("timeout") = nb::none(), nb::arg("pins") = nb::none(), CheckText().c_str());
+  module.def("not_pinned", &NotPinned, nb::arg("report"),
+             "The report on a file that is accepted, but not on a list of approved files.");
 }
 
 }  // namespace tensorgate::python

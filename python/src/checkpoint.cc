@@ -184,11 +184,15 @@ std::uint64_t SizeOf(const CheckpointHandle& self, std::size_t part) {
 
 }  // namespace
 
-void RaiseStatus(const Status& status) {
+void RaiseStatus(const Status& status) { RaiseStatus(status, {}); }
+
+void RaiseStatus(const Status& status, std::string_view context) {
   if (PyErr_Occurred() != nullptr) throw nb::python_error();
   if (status.rule == Rule::kIoOutOfMemory) throw std::bad_alloc();
+  std::string message = Message(status);
+  if (!context.empty()) message.append(" (").append(context).append(")");
   nb::module_::import_("tensorgate._errors")
-      .attr("raise_failed")(Info(status.rule).id, ToText(Message(status)), status.system_error,
+      .attr("raise_failed")(Info(status.rule).id, ToText(message), status.system_error,
                             status.offset, status.part);
   throw nb::type_error("tensorgate._errors.raise_failed returned");
 }

@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -23,6 +24,8 @@ struct CheckpointHandle {
 /// Raises `tensorgate.OperationError`; MemoryError if memory ran out, and any exception that is
 /// already pending in Python (an interrupt).
 [[noreturn]] void RaiseStatus(const Status& status);
+/// The same; `context` follows the message in parentheses.
+[[noreturn]] void RaiseStatus(const Status& status, std::string_view context);
 
 template <typename T>
 T Take(Result<T>&& result) {

@@ -18,6 +18,7 @@
 #include "python/src/checkpoint.h"
 #include "python/src/interrupt.h"
 #include "tensorgate/dtype.h"
+#include "tensorgate/render.h"
 
 namespace tensorgate::python {
 namespace nb = nanobind;
@@ -123,10 +124,28 @@ nb::dict DictArgument(nb::handle object, const char* what, const char* kind) {
 Metadata MetadataArgument(nb::handle given) {
   Metadata entries;
   for (const auto& [key, value] : DictArgument(given, "metadata", "a dict of str to str")) {
-    entries.emplace_back(TextArgument(key, "a key of metadata"),
-                         TextArgument(value, "a value of metadata"));
+    const std::string name = TextArgument(key, "a key of metadata");
+    const std::string what = "the value of the metadata key '" + EscapeForText(name, 200) + "'";
+    entries.emplace_back(name, TextArgument(value, what.c_str()));
   }
   return entries;
+}
+
+// What the numbers in a status mean: the tensor or key concerned, and the file.
+[[noreturn]] void RaiseNotSaved(const Status& status, const Request& request,
+                                const std::string& path) {
+  std::string context;
+  const std::string_view subject = Info(status.rule).subject;
+  const bool of_save = Info(status.rule).id.starts_with("save/");
+  const auto number = static_cast<std::size_t>(status.found);
+  if (of_save && subject == "tensor" && status.found < request.tensors.size()) {
+    context = "'" + EscapeForText(request.tensors[number].name, 200) + "'";
+  } else if (of_save && subject == "metadata key" && request.options.metadata &&
+             status.found < request.options.metadata->size()) {
+    context = "'" + EscapeForText((*request.options.metadata)[number].first, 200) + "'";
+  }
+  if (!path.empty()) context += (context.empty() ? "" : ", ") + EscapeForText(path);
+  RaiseStatus(status, context);
 }
 
 Request MakeRequest(nb::handle tensors, nb::handle metadata) {
@@ -161,12 +180,14 @@ void SaveToFile(nb::handle tensors, nb::handle filename, nb::handle metadata, nb
     saved = Save(path, request.tensors, request.options);
   }
   RaisePending();
-  Take(std::move(saved));
+  if (!saved) RaiseNotSaved(saved.error(), request, path);
 }
 
 nb::object SaveToBytes(nb::handle tensors, nb::handle metadata) {
   const Request request = MakeRequest(tensors, metadata);
-  const std::uint64_t size = Take(SerializedSize(request.tensors, request.options));
+  const Result<std::uint64_t> needed = SerializedSize(request.tensors, request.options);
+  if (!needed) RaiseNotSaved(needed.error(), request, {});
+  const std::uint64_t size = *needed;
   if (size > static_cast<std::uint64_t>(PY_SSIZE_T_MAX)) throw std::bad_alloc();
   nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
   if (!bytes.is_valid()) throw nb::python_error();
@@ -179,7 +200,7 @@ nb::object SaveToBytes(nb::handle tensors, nb::handle metadata) {
     saved = SerializeInto(request.tensors, into, request.options);
   }
   RaisePending();
-  Take(std::move(saved));
+  if (!saved) RaiseNotSaved(saved.error(), request, {});
   return bytes;
 }
 

@@ -18,18 +18,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tensorgate._errors import OperationError, RejectedError, SafetensorError
     from tensorgate._open import _safe_open_handle, safe_open
+    from tensorgate._pins import Pins
     from tensorgate._raw import deserialize
     from tensorgate.guard import guard
 
 __all__ = [
-    "Finding", "OperationError", "RejectedError", "Report", "SafetensorError", "TensorSpec", "TrustList", "__version__",
+    "Finding", "OperationError", "Pins", "RejectedError", "Report", "SafetensorError", "TensorSpec", "TrustList", "__version__",
     "check", "deserialize", "guard", "safe_open", "serialize", "serialize_file",
 ]
 
 # The module of each name that is only imported when it is first used; submodules are imported in the same way.
 _LAZY = {
-    "OperationError": "_errors", "RejectedError": "_errors", "SafetensorError": "_errors", "deserialize": "_raw",
-    "safe_open": "_open", "_safe_open_handle": "_open",
+    "OperationError": "_errors", "RejectedError": "_errors", "SafetensorError": "_errors", "Pins": "_pins",
+    "deserialize": "_raw", "safe_open": "_open", "_safe_open_handle": "_open",
 }
 _SUBMODULES = ("guard", "numpy", "torch")
 

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Literal, Protocol, TypedDict, final
 
+from tensorgate._pins import Pins
+
 __version__: str
 RULES_VERSION: str
 
@@ -102,7 +104,10 @@ def check(
     max_findings: int = 20,
     trust: TrustList | None = None,
     timeout: float | None = None,
+    pins: str | os.PathLike[str] | Pins | None = None,
 ) -> Report: ...
+
+def not_pinned(report: Report) -> Report: ...
 
 def formats() -> dict[str, bool]: ...
 

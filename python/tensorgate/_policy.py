@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from tensorgate._native import TrustList, check, formats
+from tensorgate._native import TrustList, check, formats, not_pinned
 from tensorgate._spool import SPOOL_BYTES
 
 if TYPE_CHECKING:
     from tensorgate._native import Report
+    from tensorgate._pins import Pins
 
 Formats = frozenset[str]
 # A plain file, or bytes.
@@ -50,7 +51,8 @@ class Judgement(NamedTuple):
 class Policy:
     """Judges what loaders are given. One object serves all threads."""
 
-    def __init__(self, allow: Iterable[str], limits: Mapping[str, int] | None, trust: TrustList | None = None) -> None:
+    def __init__(self, allow: Iterable[str], limits: Mapping[str, int] | None, trust: TrustList | None = None,
+                 pins: Pins | None = None) -> None:
         if isinstance(allow, str):
             raise TypeError("allow must be a list of names, not a str")
         self._formats: set[str] = set()
@@ -62,6 +64,7 @@ class Policy:
         if isinstance(self.spool_bytes, bool) or not isinstance(self.spool_bytes, int) or self.spool_bytes < 0:
             raise TypeError(f"{_SPOOL} must be a whole number, 0 or more")
         self._trust = trust
+        self._pins = pins
         # Report mistakes in these here, and not where a program catches the errors of a loader.
         check(b"", limits=self._limits, trust=trust)
 
@@ -74,7 +77,8 @@ class Policy:
         if spool and not spool.isdecimal():
             raise ValueError(f"TENSORGATE_GUARD_SPOOL_BYTES must be a whole number, not {spool!r}")
         limits = {_SPOOL: int(spool)} if spool else None
-        return cls([each.strip() for each in allow.split(",") if each.strip()], limits, trust)
+        pins = pins_list(os.environ.get("TENSORGATE_GUARD_PINS") or None)
+        return cls([each.strip() for each in allow.split(",") if each.strip()], limits, trust, pins)
 
     def _allow(self, each: str) -> None:
         if not isinstance(each, str):
@@ -98,6 +102,10 @@ class Policy:
         accepted = bool(report) and report.format in formats
         allowed = not accepted and self._allowed(report, what, formats)
         if accepted or allowed:
+            if self._pins is not None and not self._pins.approves(what):
+                from tensorgate._errors import refusal
+
+                raise refusal(not_pinned(report))
             with _permitted([each.subject or "" for each in report.findings if each.rule == "use/trusted-call"]):
                 yield Judgement(allowed, None)
             return
@@ -130,6 +138,15 @@ def trust_list(trust: str | os.PathLike[str] | TrustList | None) -> TrustList | 
         return TrustList(text)
     except ValueError as error:
         raise ValueError(f"{os.fspath(trust)}: {error}") from None
+
+
+def pins_list(pins: str | os.PathLike[str] | Pins | None) -> Pins | None:
+    """The same for a list of approved files."""
+    if pins is None:
+        return None
+    from tensorgate._pins import pins_of
+
+    return pins_of(pins)
 
 
 def digest(what: Content) -> str:

@@ -28,6 +28,10 @@ them (`tensorgate.TrustList` explains the syntax); TENSORGATE_GUARD_TRUST, or `-
 same. A file that uses them is passed to the loader, which runs their code: for `torch.load(weights_only=True)` the guard
 uses torch.serialization.safe_globals to allow exactly those that this file uses. The guard never loads a file with
 `weights_only=False` unless the program asked for it.
+
+`pins` names a list of approved files by their digests (`tensorgate.Pins` explains the syntax); TENSORGATE_GUARD_PINS, or
+`--pins FILE` before the script, does the same. Loaders then get only files that are on the list, and only if they pass
+everything else as well.
 """
 
 from __future__ import annotations
@@ -37,12 +41,15 @@ import sys
 import types
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from tensorgate import _hooks
 from tensorgate._hooks import install
 from tensorgate._native import TrustList
-from tensorgate._policy import Policy, trust_list
+from tensorgate._policy import Policy, pins_list, trust_list
+
+if TYPE_CHECKING:
+    from tensorgate._pins import Pins
 
 __all__ = ["guard", "install", "main"]
 
@@ -60,40 +67,44 @@ class _Guard(AbstractContextManager["_Guard"]):
 
 
 def guard(*, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,
-          trust: str | os.PathLike[str] | TrustList | None = None) -> AbstractContextManager[object]:
+          trust: str | os.PathLike[str] | TrustList | None = None,
+          pins: str | os.PathLike[str] | Pins | None = None) -> AbstractContextManager[object]:
     """A context in which loaders are guarded.
 
-    The module's documentation describes `allow` and `trust`, that of `tensorgate.check` describes `limits`.
+    The module's documentation describes `allow`, `trust` and `pins`, that of `tensorgate.check` describes `limits`.
     """
-    return _Guard(Policy(allow, limits, trust_list(trust)))
+    return _Guard(Policy(allow, limits, trust_list(trust), pins_list(pins)))
 
 
-_USAGE = "usage: python -m tensorgate.guard [--trust FILE] [-m MODULE | SCRIPT] ARGUMENT..."
+_OPTIONS = {"--trust": "TENSORGATE_GUARD_TRUST", "--pins": "TENSORGATE_GUARD_PINS"}
+_USAGE = "usage: python -m tensorgate.guard [--trust FILE] [--pins FILE] [-m MODULE | SCRIPT] ARGUMENT..."
 _HELP = f"""{_USAGE}
 
 Runs a script or a module under the guard: files that safetensors, torch, numpy, joblib and
 pickle load are checked first, and refused if they are not accepted.
 
   --trust FILE   functions and classes that a pickle may use (see tensorgate.TrustList)
+  --pins FILE    digests of the only files that may be loaded (see tensorgate.Pins)
   -m MODULE      run a module instead of a script, as python -m does
   --help         show this text
 
 Environment: TENSORGATE_GUARD_ALLOW, formats and sha256:DIGESTs to let pass, separated by
-commas; TENSORGATE_GUARD_TRUST, like --trust; TENSORGATE_GUARD_SPOOL_BYTES, the limit for the
-bytes of a compressed or remote file. TENSORGATE_GUARD=1 guards every Python program.
+commas; TENSORGATE_GUARD_TRUST and TENSORGATE_GUARD_PINS, like --trust and --pins;
+TENSORGATE_GUARD_SPOOL_BYTES, the limit for the bytes of a compressed or remote file.
+TENSORGATE_GUARD=1 guards every Python program.
 """
 
 
 def main() -> NoReturn:
-    """`python -m tensorgate.guard [--trust FILE] [-m MODULE | SCRIPT] ARGUMENT...`"""
+    """`python -m tensorgate.guard [--trust FILE] [--pins FILE] [-m MODULE | SCRIPT] ARGUMENT...`"""
     import runpy
 
     arguments = sys.argv[1:]
     if arguments[:1] in (["--help"], ["-h"]):
         print(_HELP, end="")
         sys.exit(0)
-    if arguments[:1] == ["--trust"] and len(arguments) > 1:
-        os.environ["TENSORGATE_GUARD_TRUST"] = arguments[1]  # for child processes as well
+    while arguments[:1] and arguments[0] in _OPTIONS and len(arguments) > 1:
+        os.environ[_OPTIONS[arguments[0]]] = arguments[1]  # for child processes as well
         arguments = arguments[2:]
     by_module = arguments[:1] == ["-m"]
     if by_module:
@@ -135,9 +146,9 @@ class _Callable(types.ModuleType):
 
     def __call__(
         self, *, allow: Iterable[str] = (), limits: Mapping[str, int] | None = None,
-        trust: str | os.PathLike[str] | TrustList | None = None
+        trust: str | os.PathLike[str] | TrustList | None = None, pins: str | os.PathLike[str] | Pins | None = None
     ) -> AbstractContextManager[object]:
-        return guard(allow=allow, limits=limits, trust=trust)
+        return guard(allow=allow, limits=limits, trust=trust, pins=pins)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from tensorgate import _frameworks
 from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
 from tensorgate._open import safe_open
+from tensorgate._saving import shard_bytes, spec
 
 __all__ = ["load", "load_file", "save", "save_file"]
 
@@ -48,14 +49,18 @@ def load(data: bytes) -> Arrays:
 
 
 def save_file(tensor_dict: Arrays, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None, *,
-              alignment: int = 8, sync: bool = False) -> None:
+              alignment: int = 8, sync: bool = False, max_shard_size: int | str | None = None) -> None:
     """Writes arrays to a file that appears under its name whole and in one step; until then the old one stays.
 
     The data start at a multiple of `alignment`, for readers that map the file or bypass the page cache. With `sync` the file has
     reached the disk when the call returns; without it, as with the safetensors package, a power failure may lose it.
+
+    With `max_shard_size` (bytes, or a text such as "5GB"), a larger model becomes shards with the names that transformers
+    and huggingface_hub give them: for `model.safetensors` they are `model-00001-of-0000N.safetensors` and so on, with
+    `model.safetensors.index.json` beside them. A previous checkpoint of that name is replaced.
     """
     specs, alive = _specs(tensor_dict)
-    serialize_file(specs, filename, metadata, alignment=alignment, sync=sync)
+    serialize_file(specs, filename, metadata, alignment=alignment, sync=sync, max_shard_bytes=shard_bytes(max_shard_size))
     del alive
 
 
@@ -75,8 +80,7 @@ def _specs(arrays: Arrays) -> tuple[dict[str, TensorSpec], list[npt.NDArray[Any]
     for name, array in arrays.items():
         array = _plain(name, array)
         alive.append(array)
-        specs[name] = TensorSpec(dtype=array.dtype.name, shape=array.shape, data_ptr=array.ctypes.data,
-                                 data_len=array.nbytes)
+        specs[name] = spec(name, array.dtype.name, array.shape, array.ctypes.data, array.nbytes)
     return specs, alive
 
 

@@ -26,6 +26,7 @@ from tensorgate import _extract, _frameworks, _pytorch
 from tensorgate._extract import Extracted, ExtractedEntry
 from tensorgate._native import TensorSpec, open_bytes, serialize, serialize_file
 from tensorgate._open import safe_open
+from tensorgate._saving import shard_bytes, spec
 # Some of these are for programs that import them from safetensors.torch.
 from tensorgate._torch_memory import (Tensors, _end_ptr, _find_shared_tensors, _is_complete,  # noqa: F401
                                       _remove_duplicate_names, refuse_without_values, storage_ptr, storage_size, written)
@@ -101,15 +102,16 @@ def extract(path: str | os.PathLike[str], device: str | int = "cpu") -> Extracte
 
 
 def save_file(tensors: Tensors, filename: str | os.PathLike[str], metadata: dict[str, str] | None = None, *,
-              alignment: int = 8, sync: bool = False) -> None:
+              alignment: int = 8, sync: bool = False, max_shard_size: int | str | None = None) -> None:
     """Writes tensors to a file that appears under its name whole and in one step; until then the old one stays.
 
     Refuses tensors that share memory (`save_model` keeps one of them), sparse tensors, tensors that are not contiguous, and
     tensors without values in memory (meta, fake, freed). Conjugate and negative views are written with the values that
-    they show. See `tensorgate.numpy.save_file` for `alignment` and `sync`.
+    they show. See `tensorgate.numpy.save_file` for `alignment`, `sync` and
+    `max_shard_size`.
     """
     specs, alive = _specs(tensors)
-    serialize_file(specs, filename, metadata, alignment=alignment, sync=sync)
+    serialize_file(specs, filename, metadata, alignment=alignment, sync=sync, max_shard_bytes=shard_bytes(max_shard_size))
     del alive
 
 
@@ -145,10 +147,10 @@ def save_model(model: torch.nn.Module, filename: str | os.PathLike[str], metadat
 
 
 def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict: bool = True,
-               device: str | int = "cpu", *, backend: str | None = None) -> tuple[list[str], list[str]]:
+               device: str | int = "cpu", *, backend: str | None = None) -> tuple[set[str], list[str]]:
     """Fills a model with the tensors that `save_model` wrote; returns the missing names and the unexpected names.
 
-    With `strict`, such names raise RuntimeError.
+    The first are a set, the second a list, as in the safetensors package. With `strict`, such names raise RuntimeError.
     """
     state = load_file(filename, device, backend=backend)
     duplicates = _remove_duplicate_names(_module(model).state_dict(), preferred_names=state.keys())
@@ -167,7 +169,7 @@ def load_model(model: torch.nn.Module, filename: str | os.PathLike[str], strict:
             if names:
                 lines.append(f"    {what} key(s) in state_dict: " + ", ".join(f'"{name}"' for name in sorted(names)))
         raise RuntimeError("\n".join(lines))
-    return sorted(missing), unexpected
+    return missing, unexpected
 
 
 def _module(model: torch.nn.Module) -> torch.nn.Module:
@@ -193,6 +195,6 @@ def _specs(tensors: Tensors) -> tuple[dict[str, TensorSpec], list[torch.Tensor]]
         tensor = written(tensor)
         alive.append(tensor)
         pointer = tensor.data_ptr()
-        specs[name] = TensorSpec(dtype=str(tensor.dtype).rpartition(".")[2], shape=tuple(tensor.shape),
-                                 data_ptr=pointer, data_len=tensor.nelement() * tensor.element_size() if pointer else 0)
+        specs[name] = spec(name, str(tensor.dtype).rpartition(".")[2], tuple(tensor.shape), pointer,
+                           tensor.nelement() * tensor.element_size() if pointer else 0)
     return specs, alive

@@ -38,6 +38,10 @@ class Keys(Case):
         for path in paths[::9]:
             with self.subTest(path=str(path.relative_to(CORPUS))):
                 self.parse("hash", "--format", "json", path)
+                self.parse("hash", "--pin", "--format", "json", path)
+                self.parse("inspect", "--stats", "--format", "json", path)
+                if not path.is_dir():
+                    self.parse("metadata", "--format", "json", path)
                 self.parse("diff", "--metadata", "--format", "json", path, path)
                 self.parse("sanitize", "--format", "json", path, self.dir / "out.safetensors")
         self.assertGreater(len(self.parse("scan", "--format", "jsonl", CORPUS)), 500)
@@ -56,7 +60,7 @@ class Keys(Case):
         self.assertEqual([each["name"] for each in told["contents"]["tensors"]], names)
         self.assertEqual(told["contents"]["metadata"], {name: "x" for name in names})
         other = self.put("b.safetensors", safetensors({"x": tensor(0, 1)}, b"x"))
-        for command in (("hash", path), ("diff", "--metadata", path, other),
+        for command in (("hash", path), ("hash", "--pin", path), ("inspect", "--stats", path), ("metadata", path), ("diff", "--metadata", path, other),
                         ("sanitize", path, self.dir / "out.safetensors")):
             self.parse(*command, "--format", "json")
 

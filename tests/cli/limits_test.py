@@ -175,7 +175,7 @@ class Everywhere(unittest.TestCase):
         self.assertEqual(re.findall(r"uint64_t max_(\w+);", text.split("} tensorgate_options;")[0]), self.limits)
 
     def test_command(self):
-        for command in ("scan", "inspect", "convert", "hash", "diff", "sanitize", "split", "merge"):
+        for command in ("scan", "inspect", "convert", "hash", "diff", "metadata", "sanitize", "split", "merge", "index"):
             text = subprocess.run([COMMAND, command, "--help-limits"], capture_output=True, text=True, check=True).stdout
             said = re.findall(r"--limit-([\w-]+)", text)
             self.assertEqual(said, [name.replace("_", "-") for name in self.limits], command)

@@ -87,7 +87,7 @@ class ExitCodes(Case):
 
     def test_help_and_version(self):
         self.assertIn(b"0 accepted, or done", self.run_command("--help", code=0).stdout)
-        for command in ("scan", "inspect", "convert", "hash", "diff", "sanitize", "split", "merge"):
+        for command in ("scan", "inspect", "convert", "hash", "diff", "metadata", "sanitize", "split", "merge", "index"):
             self.assertRegex(self.run_command(command, "--help", code=0).stdout, b"(?s)Exit codes:\\s+0 .*1 .*2 .*3 .*4\\s+wrong\\s+usage")
         self.assertRegex(self.run_command("--version", code=0).stdout, rb"^tensorgate \d+\.\d+\.\d+")
 

@@ -29,7 +29,7 @@ class Readme(unittest.TestCase):
         text = (ROOT / "README.md").read_text(encoding="utf-8")
         examples = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
         self.assertEqual(len(examples), 4)
-        split = re.search(r"^mkdir model && tensorgate split .*$", text, re.MULTILINE).group()
+        split = re.search(r"^tensorgate split model.safetensors .*$", text, re.MULTILINE).group()
         # The last one loads a model, which guard_test.py does.
         auto = types.SimpleNamespace(from_pretrained=lambda folder: "model")
         names = {"tensorgate": tensorgate, "folder": ".", "transformers": types.SimpleNamespace(AutoModel=auto)}

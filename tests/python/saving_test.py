@@ -172,6 +172,83 @@ class Torch(Saving):
                 tensorgate.torch.save(wrong)
 
 
+class Errors(Saving):
+    """An error names the tensor or the key, and the file."""
+
+    def error(self, call, *words, kind=tensorgate.SafetensorError):
+        with self.assertRaises(kind) as caught:
+            call()
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+
+    def test_dtypes(self):
+        self.error(lambda: tensorgate.numpy.save_file({"layer.1": numpy.zeros(2, "complex128")}, self.path), "`layer.1`", "complex128")
+
+    def test_names(self):
+        def save(names):
+            return lambda: tensorgate.numpy.save_file({name: numpy.zeros(1) for name in names}, self.path)
+        self.error(save(["a", "__metadata__"]), "save/name-reserved", "'__metadata__'", str(self.path))
+        self.error(lambda: tensorgate.numpy.save({"__metadata__": numpy.zeros(1)}), "('__metadata__')")
+
+    def test_metadata(self):
+        self.error(lambda: tensorgate.numpy.save_file({}, self.path, {"epoch": 3}), "'epoch'", "str", kind=TypeError)
+
+    def test_paths(self):
+        missing = self.path.parent / "none" / "x.safetensors"
+        self.error(lambda: tensorgate.numpy.save_file({"a": numpy.zeros(1)}, missing), "save/create-failed", str(missing))
+
+
+class Shards(Saving):
+    ARRAYS = {"a": numpy.arange(8.0), "b": numpy.arange(16.0), "c": numpy.zeros(3, "u1")}
+
+    def names(self):
+        return sorted(path.name for path in self.path.parent.iterdir())
+
+    def test_numpy(self):
+        for size in (192, "192", "192B", "0.192KB", "0.1875 kib"):
+            tensorgate.numpy.save_file(self.ARRAYS, self.path, {"format": "np"}, max_shard_size=size)
+            self.assertEqual(self.names(), ["x-00001-of-00002.safetensors", "x-00002-of-00002.safetensors",
+                                            "x.safetensors.index.json"], size)
+        read = tensorgate.numpy.load_file(self.path.parent / "x.safetensors.index.json")
+        for name, array in self.ARRAYS.items():
+            numpy.testing.assert_array_equal(read[name], array)
+        self.assertTrue(tensorgate.check(self.path.parent))
+        # What fits is one file, and the shards before it are gone.
+        tensorgate.numpy.save_file(self.ARRAYS, self.path, max_shard_size="5GB")
+        self.assertEqual(self.names(), ["x.safetensors"])
+
+    @unittest.skipUnless(torch, "without torch")
+    def test_torch(self):
+        tensorgate.torch.save_file({name: torch.from_numpy(array) for name, array in self.ARRAYS.items()}, self.path,
+                                   max_shard_size=64)
+        self.assertEqual(self.names()[-1], "x.safetensors.index.json")
+        self.assertEqual(set(tensorgate.torch.load_file(self.path.parent)), set(self.ARRAYS))
+
+    def test_sizes_that_are_none(self):
+        for size, kind in ((0, ValueError), (-1, ValueError), ("", ValueError), ("5 XB", ValueError), ("GB", ValueError),
+                           ("1e9", ValueError), (1 << 64, ValueError), ("0.1", ValueError), (True, TypeError), (1.5, TypeError)):
+            with self.assertRaises(kind, msg=size):
+                tensorgate.numpy.save_file(self.ARRAYS, self.path, max_shard_size=size)
+        self.assertEqual(self.names(), [])
+        with self.assertRaises(tensorgate.OperationError):
+            tensorgate.numpy.save_file(self.ARRAYS, self.path.parent / "model.bin", max_shard_size=10)
+
+
+@unittest.skipUnless(torch, "without torch")
+class LoadModel(Saving):
+    def test_what_it_returns(self):
+        """A set and a list, as in the package safetensors 0.8.0."""
+        model = torch.nn.Linear(2, 2)
+        tensorgate.torch.save_file({"weight": torch.ones(2, 2), "other": torch.ones(1)}, self.path)
+        answer = tensorgate.torch.load_model(model, self.path, strict=False)
+        self.assertEqual(answer, ({"bias"}, ["other"]))
+        try:
+            from safetensors.torch import load_model
+        except ImportError:
+            return
+        self.assertEqual(load_model(model, self.path, strict=False), answer)
+
+
 class Numpy(Saving):
     def same(self, array):
         read = self.written(tensorgate.numpy, array)

@@ -12,7 +12,7 @@ import tensorgate.torch
 
 
 def judge(path: Path) -> str:
-    report = tensorgate.check(path, profile="strict", limits={"tensors": 10})
+    report = tensorgate.check(path, profile="strict", limits={"tensors": 10}, pins=tensorgate.Pins("0" * 64 + "  a"))
     if report:
         return "accepted"
     finding: tensorgate.Finding = report.findings[0]
@@ -57,5 +57,5 @@ def extract(path: Path) -> list[tuple[str, str | None]]:
 
 
 def guarded() -> None:
-    with tensorgate.guard(allow=["torchscript"], limits={"tensors": 5}, trust=tensorgate.TrustList("a.b newobj()")):
+    with tensorgate.guard(allow=["torchscript"], limits={"tensors": 5}, trust=tensorgate.TrustList("a.b newobj()"), pins="approved"):
         pass

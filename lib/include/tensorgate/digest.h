@@ -41,6 +41,10 @@ TENSORGATE_API Result<ContentHash> HashContent(std::span<const TensorData> tenso
 /// SHA-256 as 64 hexadecimal digits. Throws std::bad_alloc.
 TENSORGATE_API std::string Sha256Hex(std::span<const std::byte> bytes);
 
+/// SHA-256 of all bytes of a source, as 64 hexadecimal digits. Fails with `io/changed` if they are
+/// known to have changed meanwhile.
+TENSORGATE_API Result<std::string> HashSource(Source& source);
+
 /// `SHA256 DTYPE [2,3] "name"`, with the name as a JSON string in ASCII. Throws std::bad_alloc.
 TENSORGATE_API std::string HashLine(const TensorData& tensor, const std::string& sha256);
 
