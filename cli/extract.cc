@@ -119,18 +119,22 @@ void WriteEntries(JsonDocument& document, const std::vector<Extraction>& parts) 
 
 int WriteFailure(Output& output, const std::string& path, const ConvertError& error,
                  const Options& options) {
-  if (error.report) return Refuse(output, path, {*error.report}, {}, options);
-  if (options.format == Format::kJson) {
+  const bool json = options.format == Format::kJson;
+  if (error.report && !json) return Refuse(output, path, {*error.report}, {}, options);
+  const ExitCode code = error.report ? CodeOf(*error.report) : CodeOf(error.status);
+  if (json) {
     JsonDocument document(output);
     document.json().Key("report");
     document.AddReport(path, ScanPath(path, CheckNow(options)));
     document.json().Key("extraction");
     document.json().Null();
-    document.End(error.status, Message(error.status));
+    const Status status =
+        error.report ? Status{.rule = error.report->reason()->rule} : error.status;
+    document.End(status, error.report ? Message(*error.report) : Message(error.status));
   } else {
     AddError(path, error.status);
   }
-  return output.Finish() ? CodeOf(error.status) : kUndecided;
+  return output.Finish() ? code : kUndecided;
 }
 
 }  // namespace

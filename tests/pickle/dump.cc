@@ -82,6 +82,8 @@ class Dumper {
       case Kind::kUndefined:
       case Kind::kStorage:
       case Kind::kGlobal:
+      case Kind::kRawBytes:
+      case Kind::kForeign:
       case Kind::kNumpyDtype:  // not possible without a trust list
       case Kind::kNumpyScalar:
       case Kind::kNdarray:

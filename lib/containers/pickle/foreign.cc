@@ -12,9 +12,9 @@ namespace {
 // True if a part of the path leads to a class, to the variables of a module, or to a method that
 // changes its object.
 bool IsInternal(std::string_view path) {
-  constexpr std::array<std::string_view, 9> kWords = {
-      "f_globals", "f_locals", "f_builtins",   "f_back",  "gi_frame",
-      "tb_frame",  "cr_frame", "func_globals", "im_class"};
+  constexpr std::array<std::string_view, 9> kWords = {"f_globals", "f_locals",     "f_builtins",
+                                                      "f_back",    "gi_frame",     "tb_frame",
+                                                      "cr_frame",  "func_globals", "im_class"};
   for (;;) {
     const std::size_t end = std::min(path.find('.'), path.size());
     const std::string_view part = path.substr(0, end);

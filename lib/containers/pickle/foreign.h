@@ -69,17 +69,17 @@ struct Operation {
 /// A value that foreign code received.
 struct Given {
   enum class Why : std::uint8_t {
-    kArgument,   ///< Passed to a call.
+    kArgument,  ///< Passed to a call.
     kCallee,    ///< Called, or one of its methods.
-    kState,      ///< Passed as a state that a class may use as it likes.
-    kKey,        ///< Has a key that may compare itself with others as it likes.
-    kRebuilt,    ///< Its state was set, although it is a tensor or another value of known type.
+    kState,     ///< Passed as a state that a class may use as it likes.
+    kKey,       ///< Has a key that may compare itself with others as it likes.
+    kRebuilt,   ///< Its state was set, although it is a tensor or another value of known type.
   };
   Value value;
   Why why{};
   bool code = false;         ///< The receiver may change functions and modules among the values.
   std::uint64_t offset = 0;  ///< Of the opcode.
-  bool taints = true;         ///< False: only such functions and modules matter.
+  bool taints = true;        ///< False: only such functions and modules matter.
   std::uint32_t by = 0;      ///< The foreign value that received it: index + 1, or 0.
 };
 

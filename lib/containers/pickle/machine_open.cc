@@ -341,8 +341,7 @@ void Machine::GiveForKeys(const Value& container) {
 void Machine::ChangeForeign(const Value& target, Operation::Kind kind, std::uint32_t count) {
   const std::span<const Value> items = stack_.span().subspan(stack_.size() - count);
   // No writer changes a part of something, nor what has methods of its own from a state.
-  const Foreign* const object =
-      target.kind == Kind::kForeign ? &(*foreign_)[target] : nullptr;
+  const Foreign* const object = target.kind == Kind::kForeign ? &(*foreign_)[target] : nullptr;
   if (foreign_->IsOpen(target) || object->origin == Origin::kAttribute ||
       (object->origin == Origin::kKept && object->has_state)) {
     ChangeNames();
@@ -406,6 +405,10 @@ bool Machine::CallOpen(const Value& function, const Value& arguments, Call call)
     }
     if (result) {
       GiveForKeys(*result);
+      // Numbers of NumPy, and its dtypes, can be keys.
+      if (result->kind == Kind::kNumpyScalar || result->kind == Kind::kNumpyDtype) {
+        values_.Mutable(*result).hashable = true;
+      }
       Push(*result);
       return true;
     }
@@ -433,8 +436,8 @@ void Machine::CallForeign(const Value& function, const Value& arguments, Call ca
   // The functions of the table only create objects of the classes that they receive.
   const bool table = known && policy_.OnlyCreates(static_cast<Global>(function.bits));
   result.creates_only = table || (count > 0 && CreatesOnly(function, values_.Items(arguments)[0]));
-  result.may_be_shared = !result.creates_only && call != Call::kNew &&
-                         !MakesItsOwn(function, arguments);
+  result.may_be_shared =
+      !result.creates_only && call != Call::kNew && !MakesItsOwn(function, arguments);
   const bool only = result.creates_only;
   Push(made);
   // A method of a name receives the name.
@@ -471,7 +474,8 @@ bool Machine::IsAllPlain(const Value& arguments) const {
 
 // A name that by convention is that of a class.
 bool Machine::IsClassName(const Value& function) const {
-  if (function.kind != Kind::kForeign || (*foreign_)[function].origin != Origin::kName) return false;
+  if (function.kind != Kind::kForeign || (*foreign_)[function].origin != Origin::kName)
+    return false;
   const Foreign& foreign = (*foreign_)[function];
   const std::size_t begin = foreign.name.find_first_not_of('_');
   const char first = begin == foreign.name.npos ? '_' : foreign.name[begin];
@@ -614,9 +618,8 @@ void Machine::BuildForeign(const Value& target, const Value& state) {
   }
   foreign_->AddOperation(target, operation);
   if (!again && (origin == Origin::kKept || ordinary)) return;
-  const Given given{.why = Given::Why::kState,
-                    .code = true,
-                    .by = static_cast<std::uint32_t>(target.bits) + 1};
+  const Given given{
+      .why = Given::Why::kState, .code = true, .by = static_cast<std::uint32_t>(target.bits) + 1};
   Give(target, given);
   Give(state, given);
 }
@@ -652,7 +655,8 @@ bool Machine::CheckOpenResult() {
            {.why = Given::Why::kState, .by = static_cast<std::uint32_t>(i) + 1});
     }
     if (items && foreign_->all_[i].has_state) {
-      Give(Value::Of(Kind::kForeign, i), {.why = Given::Why::kState, .code = true, .taints = false});
+      Give(Value::Of(Kind::kForeign, i),
+           {.why = Given::Why::kState, .code = true, .taints = false});
     }
   }
   // Equal keys that were set on an object: a mapping of them shows it.

@@ -87,7 +87,8 @@ bool IsPlain(const Value& value) {
 
 bool IsOfNumpy(const Machine& machine, const Value& value) {
   if (IsPlain(value)) return true;
-  if (value.kind == Kind::kTuple) return std::ranges::all_of(machine.values().Items(value), IsPlain);
+  if (value.kind == Kind::kTuple)
+    return std::ranges::all_of(machine.values().Items(value), IsPlain);
   if (value.kind == Kind::kGlobal) {
     const auto number = static_cast<std::size_t>(value.bits);
     return number >= FirstNumpy() &&
@@ -173,7 +174,8 @@ std::optional<Value> CallOpenName(Machine& machine, OpenRole role, const Value& 
       }
       return make(Origin::kKept, function);
     case kNumpy:
-      if (!std::ranges::all_of(items, [&](const Value& each) { return IsOfNumpy(machine, each); })) break;
+      if (!std::ranges::all_of(items, [&](const Value& each) { return IsOfNumpy(machine, each); }))
+        break;
       return make(Origin::kKept, function);
     case kPlain:
       if (!std::ranges::all_of(items, IsPlain)) break;
