@@ -26,13 +26,6 @@ bool IsInternal(std::string_view path) {
 
 }  // namespace
 
-Value ForeignValues::Base(Value value) const {
-  while (value.kind == Kind::kForeign && (*this)[value].origin == Origin::kAttribute) {
-    value = (*this)[value].callee;
-  }
-  return value;
-}
-
 bool ForeignValues::IsName(const Value& value) const {
   const Value base = Base(value);
   if (base.kind == Kind::kGlobal) return true;
@@ -44,17 +37,6 @@ std::string_view ForeignValues::WordOf(const Foreign& attribute) const {
   return items.size() == 2 && items[1].IsString() ? values_.Text(items[1]) : std::string_view();
 }
 
-bool ForeignValues::HasInternalWord(const Value& value) const {
-  Value at = value;
-  for (; at.kind == Kind::kForeign; at = (*this)[at].callee) {
-    const Foreign& foreign = (*this)[at];
-    if (foreign.origin == Origin::kName) return IsInternal(foreign.name);
-    if (foreign.origin != Origin::kAttribute) return false;
-    if (IsInternal(WordOf(foreign))) return true;
-  }
-  return false;
-}
-
 bool ForeignValues::IsOpen(const Value& value) const {
   if (IsName(value) || HasInternalWord(value)) return true;
   const Value base = Base(value);
@@ -62,17 +44,26 @@ bool ForeignValues::IsOpen(const Value& value) const {
 }
 
 std::string ForeignValues::NameOf(const Value& value) const {
-  Value at = value;
-  while (at.kind == Kind::kForeign && (*this)[at].origin != Origin::kName) at = (*this)[at].callee;
-  if (at.kind != Kind::kForeign) return std::string(Name(at.kind));
-  const Foreign& foreign = (*this)[at];
+  const Value root = value.kind == Kind::kForeign ? (*this)[value].root : value;
+  if (root.kind != Kind::kForeign) return std::string(Name(root.kind));
+  const Foreign& foreign = (*this)[root];
   if (foreign.module.empty()) return std::string(foreign.name.substr(0, 256));
   return FullName(foreign.module, foreign.name);
 }
 
+// Chains can be as long as the pickle: everything about them is known when a value is added.
 Value ForeignValues::Add(Foreign foreign) {
+  const Value self = Value::Of(Kind::kForeign, all_.size());
+  const bool named = foreign.origin == Origin::kName;
+  const bool part = foreign.origin == Origin::kAttribute;
+  const bool of_foreign = foreign.callee.kind == Kind::kForeign;
+  foreign.base = part ? Base(foreign.callee) : self;
+  foreign.root = named ? self : of_foreign ? (*this)[foreign.callee].root : foreign.callee;
+  foreign.internal = named
+                         ? IsInternal(foreign.name)
+                         : part && (HasInternalWord(foreign.callee) || IsInternal(WordOf(foreign)));
   all_.push_back(std::move(foreign));
-  return Value::Of(Kind::kForeign, all_.size() - 1);
+  return self;
 }
 
 void ForeignValues::AddOperation(const Value& target, Operation operation) {

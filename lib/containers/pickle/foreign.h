@@ -46,6 +46,12 @@ struct Foreign {
   bool has_state = false;
   /// Names among its arguments are classes, and it only creates objects of them.
   bool creates_only = false;
+  /// Itself; for a part of something, what is left without parts.
+  Value base;
+  /// The name at the end of all callees, or a value of the policy's table.
+  Value root;
+  /// A part of its path is a word such as `__class__`.
+  bool internal = false;
   /// It may be a module, or something else that all code shares: the result of a call that can
   /// return anything.
   bool may_be_shared = false;
@@ -98,14 +104,18 @@ class ForeignValues {
   std::optional<std::uint64_t> names_changed() const { return names_changed_; }
 
   /// What is left after removing attributes: `a` of getattr(getattr(a, …), …).
-  Value Base(Value value) const;
+  Value Base(const Value& value) const {
+    return value.kind == Kind::kForeign ? (*this)[value].base : value;
+  }
   /// True for a name, or a part of one. Names of the policy's table count.
   bool IsName(const Value& value) const;
   /// True for what leads to functions and modules: a name, the result of a call that may be shared,
   /// a part of either, and what is reached by a word such as `__class__` or `__globals__`.
   bool IsOpen(const Value& value) const;
   /// True if a part of its path is such a word.
-  bool HasInternalWord(const Value& value) const;
+  bool HasInternalWord(const Value& value) const {
+    return value.kind == Kind::kForeign && (*this)[value].internal;
+  }
   /// "module.name" of a name or of the class or function that made the value; at most 513 bytes.
   std::string NameOf(const Value& value) const;
 

@@ -211,9 +211,7 @@ class Extractor {
 
   // The name of the function or class that made the value.
   std::string NameOf(Value value) const {
-    while (value.kind == Kind::kForeign && foreign_[value].origin != Origin::kName) {
-      value = foreign_[value].callee;
-    }
+    if (value.kind == Kind::kForeign) value = foreign_[value].root;
     if (value.kind != Kind::kGlobal) return foreign_.NameOf(value);
     auto number = static_cast<std::size_t>(value.bits);
     const auto full = [](const auto& each) { return pickle::FullName(each.module, each.name); };

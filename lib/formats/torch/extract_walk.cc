@@ -17,6 +17,8 @@ namespace {
 // Memory that names may take, as in naming.cc.
 constexpr std::uint64_t kFreeNames = 1u << 20, kNamesPerByte = 16;
 constexpr std::uint64_t kDimensionCost = 2 * sizeof(std::uint64_t);
+// What is kept for each tensor besides its name: its entry, with a reason.
+constexpr std::uint64_t kEntryCost = 256;
 constexpr std::uint32_t kPace = 4096;
 constexpr std::string_view kRootName = "tensor", kAttributes = "__dict__";
 
@@ -303,7 +305,7 @@ bool ExtractWalk::AddFound(const Value& value, std::uint32_t holder, bool is_key
     dimensions = values_.Items(tensor.shape).size();
     offset += tensor.place;
   }
-  if (!Charge(name.size() + sizeof(Found) + dimensions * kDimensionCost)) return false;
+  if (!Charge(name.size() + kEntryCost + dimensions * kDimensionCost)) return false;
   const Limits& limits = builder_.options().limits;
   if (found_.size() >= limits.tensors) {
     builder_.Add(Rule::kLimitTensors, contents_.pickle_offset, {.allowed = limits.tensors});
@@ -341,7 +343,7 @@ bool ExtractWalk::AddAgain() {
       const Found first = found_[i];
       const std::uint64_t length =
           std::uint64_t{again.path_length} + first.name_length - visit.path;
-      const std::uint64_t cost = sizeof(Found) + length;
+      const std::uint64_t cost = kEntryCost + length;
       if (used_ + cost > most_ || length > builder_.options().limits.name_bytes ||
           found_.size() >= builder_.options().limits.tensors) {
         dropped_ += visit.end - i;
