@@ -46,11 +46,11 @@ Planned TakeTensors(PlannedFile& into, Converted& converted) {
     const std::size_t cut = key.empty() ? 0 : key.size() + 1;
     into.tensors.push_back({std::string(tensor.name.substr(cut)), std::move(tensor)});
   }
-  std::ranges::sort(into.tensors, {}, &PlannedTensor::name);
   return {};
 }
 
-// The same view under several names: the first name stays.
+// The same view under several names: the first name in the file's order stays, which is the one
+// that models know (`transformer.wte.weight` before `lm_head.weight`).
 void DropTied(PlannedFile& in) {
   using View = std::tuple<std::uint64_t, std::string_view, std::vector<std::uint64_t>,
                           std::vector<std::uint64_t>>;
@@ -95,6 +95,8 @@ Planned Plan(std::vector<PlannedFile>& files, const ConvertOptions& options, Con
   for (PlannedFile& each : files) {
     if (Planned taken = TakeTensors(each, converted); !taken) return taken;
     DropTied(each);
+    std::ranges::sort(each.tensors, {}, &PlannedTensor::name);
+    std::ranges::sort(each.tied);
     converted.tied.insert(converted.tied.end(), each.tied.begin(), each.tied.end());
   }
   if (options.refuse_tied && !converted.tied.empty()) {

@@ -128,10 +128,31 @@ class Convert(Case):
                      "part": View(storage, 2, (2,), (1,))}
         content = checkpoint(structure, {0: bytes(range(16))})
         metadata, tensors, _ = self.convert(content)
-        self.assertEqual(metadata, {"format": "pt", "z.head": "b.embed", "c.same": "b.embed"})
-        self.assertEqual(tensors, {"b.embed": ("F32", [2, 2], bytes(range(16))),
+        self.assertEqual(metadata, {"format": "pt", "b.embed": "z.head", "c.same": "z.head"})
+        self.assertEqual(tensors, {"z.head": ("F32", [2, 2], bytes(range(16))),
                                    "part": ("F32", [2], bytes(range(8, 16)))})
         self.assertIn(b"another name", self.convert(content, "--tied", "refuse", code=UNSUPPORTED).stderr)
+
+    def test_the_name_that_models_know(self):
+        """The order of state_dict(): the first name of tied weights is the one that loaders need."""
+        storage = Storage(0, "FloatStorage", 4)
+        for names in (
+            ("transformer.wte.weight", "lm_head.weight"),  # GPT-2
+            ("gpt_neox.embed_in.weight", "embed_out.weight"),
+            ("model.embed_tokens.weight", "lm_head.weight"),  # Gemma, Llama, Qwen
+            ("model.decoder.embed_tokens.weight", "lm_head.weight"),  # OPT
+            ("transformer.word_embeddings.weight", "lm_head.weight"),  # BLOOM, Falcon
+            ("model.shared.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"),  # BART
+            ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"),  # T5
+            ("bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+            ("roberta.embeddings.word_embeddings.weight", "lm_head.decoder.weight"),
+            ("distilbert.embeddings.word_embeddings.weight", "vocab_projector.weight"),
+            ("proj_out.weight", "model.decoder.embed_tokens.weight"),  # as a writer may order them
+        ):  # fmt: skip
+            view = View(storage, 0, (2, 2), (2, 1))
+            metadata, tensors, _ = self.convert(checkpoint({name: view for name in names}, {0: bytes(range(16))}))
+            self.assertEqual(list(tensors), [names[0]])
+            self.assertEqual(metadata, {"format": "pt", **{name: names[0] for name in names[1:]}})
 
     def test_select(self):
         storage = Storage(0, "FloatStorage", 1)
@@ -207,11 +228,11 @@ class Folder(Case):
         self.assertEqual(self.names(), [*self.OUT, self.INDEX])
         self.assertEqual(json.loads((self.target / self.INDEX).read_text()), {
             "metadata": {"total_size": 40},
-            "weight_map": {"a.turned": self.OUT[0], "again": self.OUT[1], "z.w": self.OUT[0]}})
+            "weight_map": {"a.turned": self.OUT[0], "head": self.OUT[1], "z.w": self.OUT[0]}})
         self.assertEqual(read(self.target / self.OUT[0]), ({"format": "pt"}, {
             "z.w": ("F32", [2, 2], bytes(range(16))), "a.turned": ("F16", [2, 2], b"00221133")}))
-        self.assertEqual(read(self.target / self.OUT[1]), ({"format": "pt", "head": "again"}, {
-            "again": ("F32", [2, 2], bytes(range(16, 32)))}))
+        self.assertEqual(read(self.target / self.OUT[1]), ({"format": "pt", "again": "head"}, {
+            "head": ("F32", [2, 2], bytes(range(16, 32)))}))
         lines = self.scan(self.target, code=ACCEPTED)
         self.assertEqual([finding for line in lines for finding in line["findings"]], [])
 

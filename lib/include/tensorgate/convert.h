@@ -21,8 +21,8 @@
 // are written before the first one appears, and the index appears last. Memory: the pickles and
 // blocks of fixed size. Other files in the target folder are left as they are.
 //
-// Several names of one tensor (tied weights) are written once, under the first name in sorted
-// order; for each of the others, the metadata records the name that was kept, as the reference's
+// Several names of one tensor (tied weights) are written once, under the first name in the file's
+// order, which is the one that models know; for each of the others, the metadata records the name that was kept, as the reference's
 // converter does. Tensors that overlap in any other way are written as separate copies.
 //
 // Refused: dtypes that safetensors lacks, tensors larger than their stored bytes, and copies that

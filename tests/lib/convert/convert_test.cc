@@ -189,13 +189,13 @@ TEST_F(ConvertTest, TiedTensorsAreWrittenOnce) {
                                       {"part", part.Code()}}),
                                 {Counted(16)});
   const Converted converted = Done(Put("in.pt", file), target());
-  EXPECT_EQ(converted.tied, (Pairs{{"b.embed", "format"}, {"b.embed", "z.head"}}));
-  EXPECT_EQ(TensorsOf(target()), (Tensors{{"b.embed", {DType::kF32, {2, 2}, Counted(16)}},
+  EXPECT_EQ(converted.tied, (Pairs{{"z.head", "b.embed"}, {"z.head", "format"}}));
+  EXPECT_EQ(TensorsOf(target()), (Tensors{{"z.head", {DType::kF32, {2, 2}, Counted(16)}},
                                           {"part", {DType::kF32, {2}, Counted(16).substr(8)}}}));
   // A tensor's name does not replace the format's own key.
-  EXPECT_EQ(MetadataOf(target()), (Pairs{{"format", "pt"}, {"z.head", "b.embed"}}));
+  EXPECT_EQ(MetadataOf(target()), (Pairs{{"format", "pt"}, {"b.embed", "z.head"}}));
   fs::remove(target());
-  ExpectRefused(file, Rule::kConvertTied, "format", {.refuse_tied = true});
+  ExpectRefused(file, Rule::kConvertTied, "b.embed", {.refuse_tied = true});
   Put("in.pt", File(Dict({{"w", whole.Code()}}), {Counted(16)}));
   Done(folder_ / "in.pt", target(), {.refuse_tied = true});
 }
@@ -296,12 +296,12 @@ TEST_F(ConvertTest, ShardsAndTheirIndex) {
   const Converted converted = Done(in, target() + "/");
   EXPECT_EQ(converted.path, target() + "/" + kIndex);
   EXPECT_EQ(converted.shards, 2u);
-  EXPECT_EQ(converted.tied, (Pairs{{"again", "head"}}));
+  EXPECT_EQ(converted.tied, (Pairs{{"head", "again"}}));
   EXPECT_EQ(TensorsOf(target()), (Tensors{{"z.w", {DType::kF32, {2, 2}, Counted(16)}},
                                           {"a.turned", {DType::kF16, {2, 2}, "00221133"}},
-                                          {"again", {DType::kF32, {2, 2}, Counted(16)}}}));
+                                          {"head", {DType::kF32, {2, 2}, Counted(16)}}}));
   EXPECT_EQ(MetadataOf(target() + "/model-00002-of-00002.safetensors"),
-            (Pairs{{"format", "pt"}, {"head", "again"}}));
+            (Pairs{{"format", "pt"}, {"again", "head"}}));
   // A file from which nothing is selected has no shard; a second run gives the same result as the
   // first.
   fs::remove_all(target());
@@ -318,7 +318,7 @@ TEST_F(ConvertTest, ShardsThatAreRefused) {
   const std::string in = PutShards();
   const ConvertError tied = Refused(in, target(), {.refuse_tied = true});
   EXPECT_EQ(tied.status.rule, Rule::kConvertTied);
-  EXPECT_EQ(tied.tensor, "head");
+  EXPECT_EQ(tied.tensor, "again");
   for (const std::string& named : {target() + ".safetensors", (folder_ / kIndex).string()}) {
     EXPECT_EQ(Refused(in, named).status.rule, Rule::kConvertNeedsFolder);
   }
