@@ -77,18 +77,13 @@ std::string ReasonText(const Report& report) {
 
 void WriteEntries(JsonDocument& document, const std::vector<Extraction>& parts) {
   internal::JsonWriter& json = document.json();
-  std::uint64_t taken = 0, as_stored = 0, left_out = 0, dropped = 0;
-  for (const Extraction& part : parts) {
-    taken += part.taken;
-    as_stored += part.as_stored;
-    left_out += part.left_out;
-    dropped += part.names_dropped;
-  }
+  ExtractionCounts counts;
+  for (const Extraction& part : parts) counts.Add(part);
   json.BeginObject();
-  json.Member("taken", taken);
-  json.Member("as_stored", as_stored);
-  json.Member("left_out", left_out);
-  json.Member("names_dropped", dropped);
+  json.Member("taken", counts.taken);
+  json.Member("as_stored", counts.as_stored);
+  json.Member("left_out", counts.left_out);
+  json.Member("names_dropped", counts.names_dropped);
   json.Key("tensors");
   json.BeginArray();
   for (const Extraction& part : parts) {

@@ -112,13 +112,13 @@ void tensorgate_extraction_free(tensorgate_extraction* extraction) { delete extr
 
 int tensorgate_extraction_count(const tensorgate_extraction* extraction,
                                 tensorgate_extraction_counts* counts) {
+  tensorgate::ExtractionCounts sums;
+  for (const auto& part : extraction->parts) sums.Add(part.extraction);
   tensorgate_extraction_counts full{};
-  for (const auto& [part, path, end] : extraction->parts) {
-    full.taken += part.taken;
-    full.as_stored += part.as_stored;
-    full.left_out += part.left_out;
-    full.names_dropped += part.names_dropped;
-  }
+  full.taken = sums.taken;
+  full.as_stored = sums.as_stored;
+  full.left_out = sums.left_out;
+  full.names_dropped = sums.names_dropped;
   return Deliver(full, counts);
 }
 

@@ -14,7 +14,7 @@ constexpr std::string_view kFormatKey = "format", kPrefix = "tensorgate.";
 constexpr std::size_t kMostListed = 100;
 
 struct Sums {
-  std::uint64_t taken = 0, as_stored = 0, left_out = 0;
+  ExtractionCounts counts;
   std::map<std::string_view, std::uint64_t> holders;
   std::vector<const ExtractionEntry*> others;
 };
@@ -22,9 +22,7 @@ struct Sums {
 Sums SumsOf(const std::vector<Extraction>& extractions) {
   Sums sums;
   for (const Extraction& each : extractions) {
-    sums.taken += each.taken;
-    sums.as_stored += each.as_stored;
-    sums.left_out += each.left_out;
+    sums.counts.Add(each);
     for (const ExtractionEntry& entry : each.entries) {
       if (entry.outcome == Outcome::kAsStored) ++sums.holders[entry.holder];
       if (entry.outcome == Outcome::kLeftOut) sums.others.push_back(&entry);
@@ -80,9 +78,9 @@ void AddExtractionMetadata(const std::vector<Extraction>& extractions,
     }
     add("source_pickle_sha256", std::move(digests));
   }
-  add("taken", std::to_string(sums.taken));
-  add("as_stored", std::to_string(sums.as_stored));
-  add("left_out", std::to_string(sums.left_out));
+  add("taken", std::to_string(sums.counts.taken));
+  add("as_stored", std::to_string(sums.counts.as_stored));
+  add("left_out", std::to_string(sums.counts.left_out));
   if (!sums.holders.empty()) add("stored_in", HoldersJson(sums));
   if (!sums.others.empty()) add("left_out_names", OthersJson(sums));
 }

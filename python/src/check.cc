@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/rules/report_builder.h"
+#include "lib/scan/judge.h"
 #include "lib/source/store.h"
 #include "python/src/arguments.h"
 #include "python/src/file_object.h"
@@ -124,10 +124,8 @@ ReportHandle NotPinned(const ReportHandle& handle) {
   CheckOptions options;
   options.profile = accepted.profile();
   options.limits = accepted.limits();
-  ReportBuilder builder(options, accepted.format());
-  if (accepted.size()) builder.SetSize(*accepted.size());
-  builder.Add(Rule::kUseNotPinned, 0);
-  return {builder.Finish(), handle.shared->name};
+  return {tensorgate::internal::OfNoUse(accepted, Rule::kUseNotPinned, options),
+          handle.shared->name};
 }
 
 nb::object Check(nb::handle what, nb::handle name, nb::handle profile, nb::handle limits,

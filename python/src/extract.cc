@@ -80,18 +80,16 @@ Extracted ExtractPath(nb::handle what) {
   if (checkpoint.tensor_count() == 0 && checkpoint.report().verdict() != Verdict::kAccepted) {
     RaiseNothing({.rule = Rule::kConvertNothingExtracted}, FirstLeftOut(extracted->parts));
   }
-  std::uint64_t taken = 0, as_stored = 0, left_out = 0, dropped = 0;
+  ExtractionCounts counts;
   nb::list entries;
   for (const Extraction& part : extracted->parts) {
-    taken += part.taken;
-    as_stored += part.as_stored;
-    left_out += part.left_out;
-    dropped += part.names_dropped;
+    counts.Add(part);
     for (const ExtractionEntry& entry : part.entries) entries.append(MakeEntry(entry, part));
   }
   ReportHandle report(Report(checkpoint.report()), path);
   return {CheckpointHandle{{}, std::move(checkpoint)}, std::move(report),
-          Counts(taken, as_stored, left_out, dropped), std::move(entries)};
+          Counts(counts.taken, counts.as_stored, counts.left_out, counts.names_dropped),
+          std::move(entries)};
 }
 
 }  // namespace

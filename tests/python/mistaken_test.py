@@ -114,11 +114,11 @@ class Values(Guarded):
     def test_dicts(self):
         for report in self.reports():
             self.assertEqual(report.to_dict(), json.loads(report.json()))
-            for finding, told in zip(report.findings, report.to_dict()["findings"], strict=True):
+            for finding, stated in zip(report.findings, report.to_dict()["findings"], strict=True):
                 self.assertEqual((finding.rule, finding.severity, finding.offset, finding.message),
-                                 (told["rule"], told["severity"], told["offset"], told["message"]))
+                                 (stated["rule"], stated["severity"], stated["offset"], stated["message"]))
                 for key in ("subject", "found", "allowed"):
-                    self.assertEqual(getattr(finding, key), told[key], (finding, key))
+                    self.assertEqual(getattr(finding, key), stated[key], (finding, key))
 
     def test_copies_are_equal(self):
         seen = []

@@ -22,7 +22,6 @@
 #include <vector>
 
 #include "lib/containers/pickle/value.h"
-#include "tensorgate/rules.h"
 
 namespace tensorgate::pickle {
 
@@ -42,7 +41,6 @@ struct Foreign {
   std::string_view module, name;  ///< Of a name; `module` is empty for an extension code.
   Value callee;                   ///< What was called, or what it is a part of.
   Value arguments;                ///< A tuple, or undefined.
-  std::optional<Rule> reason;     ///< For a call of a known function: why it was not followed.
   bool has_state = false;
   /// Names among its arguments are classes, and it only creates objects of them.
   bool creates_only = false;

@@ -379,7 +379,7 @@ bool Machine::PushTuple(std::uint32_t count) {
 
 bool Machine::AppendItems(std::uint32_t count) {
   const Value target = stack_[stack_.size() - count - 1];
-  if (foreign_ && (target.kind == Kind::kForeign || target.kind == Kind::kGlobal)) {
+  if (IsForeign(target)) {
     ChangeForeign(target, Operation::Kind::kAppended, count);
     return true;
   }
@@ -394,8 +394,7 @@ bool Machine::AppendItems(std::uint32_t count) {
 
 bool Machine::SetItems(std::uint32_t count) {
   const Value target = stack_[stack_.size() - count - 1];
-  const bool foreign = foreign_ && (target.kind == Kind::kForeign || target.kind == Kind::kGlobal);
-  if (!IsMapping(target.kind) && !foreign) {
+  if (!IsMapping(target.kind) && !IsForeign(target)) {
     AddFinding(Rule::kPickleSetItemTarget, {.text = std::string(Name(target.kind))});
     return false;
   }
@@ -403,7 +402,7 @@ bool Machine::SetItems(std::uint32_t count) {
     AddFinding(Rule::kPickleSetItemOdd, {.found = count});
     return false;
   }
-  if (foreign) {
+  if (IsForeign(target)) {
     ChangeForeign(target, Operation::Kind::kItem, count);
     return true;
   }

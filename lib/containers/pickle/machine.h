@@ -172,6 +172,9 @@ class Machine {
   static bool IsPlainKey(const Value& key);
 
   // Foreign values (machine_open.cc).
+  bool IsForeign(const Value& value) const {
+    return foreign_ && (value.kind == Kind::kForeign || value.kind == Kind::kGlobal);
+  }
   bool ExecuteOpen(const Event& event);
   bool ExecuteText(const Event& event);
   Value RawBytes(const Event& event) const;

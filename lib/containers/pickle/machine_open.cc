@@ -432,7 +432,6 @@ void Machine::CallForeign(const Value& function, const Value& arguments, Call ca
   }
   const Value made = MakeForeign(Origin::kCall, function, arguments);
   Foreign& result = foreign_->all_.back();
-  if (!tried_.empty() && known) result.reason = tried_[0].rule;
   // The functions of the table only create objects of the classes that they receive.
   const bool table = known && policy_.OnlyCreates(static_cast<Global>(function.bits));
   result.creates_only = table || (count > 0 && CreatesOnly(function, values_.Items(arguments)[0]));

@@ -59,6 +59,39 @@ struct Access {
   }
 };
 
+/// The name of a tensor that is the whole object.
+inline constexpr std::string_view kRootName = "tensor";
+/// The part of a path that leads to an object's attributes.
+inline constexpr std::string_view kAttributes = "__dict__";
+
+/// What naming the tensors of a file may cost. Shared containers repeat names, and code that lists
+/// the tensors has name, sizes and strides once for each name.
+class NameBudget {
+ public:
+  NameBudget(const Contents& contents, ReportBuilder& builder);
+
+  /// Counts bytes. Returns false if there is no room for what was counted, which was reported.
+  bool Charge(std::uint64_t bytes) {
+    used_ += bytes;
+    return used_ <= most_ || Exceeded();
+  }
+  /// The same, reported by the next Charge().
+  void Count(std::uint64_t bytes) { used_ += bytes; }
+  bool HasRoom(std::uint64_t bytes) const { return used_ + bytes <= most_; }
+  /// Charges for one more name, which costs `bytes` besides itself and the tensor's dimensions.
+  /// `named`: how many there are; `place`: the tensor's offset in the pickle. Returns false if a
+  /// limit was reported.
+  bool Admit(std::string_view name, std::uint64_t dimensions, std::uint64_t place,
+             std::size_t named, std::uint64_t bytes);
+
+ private:
+  bool Exceeded();
+  const Contents& contents_;
+  ReportBuilder& builder_;
+  std::uint64_t used_ = 0;
+  const std::uint64_t most_;
+};
+
 /// Names each tensor by its path in the values. Reports names that two tensors share, and
 /// structures whose names would take far more memory than the pickle. Throws std::bad_alloc.
 void NameTensors(Contents& contents, ReportBuilder& builder);

@@ -153,15 +153,9 @@ class Extractor {
     return {};
   }
 
-  // True if it has more elements than there are from its first byte to its last. It is inside its
-  // storage, so nothing overflows.
+  // True if it has more elements than there are from its first to its last.
   bool Repeats(const TensorValue& tensor) const {
-    if (tensor.elements == 0) return false;
-    const auto shape = contents_.values().Items(tensor.shape);
-    const auto stride = contents_.values().Items(tensor.stride);
-    std::uint64_t last = 0;
-    for (std::size_t i = 0; i < shape.size(); ++i) last += (shape[i].bits - 1) * stride[i].bits;
-    return tensor.elements > last + 1;
+    return tensor.elements != 0 && tensor.elements > LastElement(contents_.values(), tensor) + 1;
   }
 
   std::string ReasonOf(const Given& given) const {

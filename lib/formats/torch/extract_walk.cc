@@ -14,13 +14,9 @@ using pickle::Value;
 
 namespace {
 
-// Memory that names may take, as in naming.cc.
-constexpr std::uint64_t kFreeNames = 1u << 20, kNamesPerByte = 16;
-constexpr std::uint64_t kDimensionCost = 2 * sizeof(std::uint64_t);
 // What is kept for each tensor besides its name: its entry, with a reason.
 constexpr std::uint64_t kEntryCost = 256;
 constexpr std::uint32_t kPace = 4096;
-constexpr std::string_view kRootName = "tensor", kAttributes = "__dict__";
 
 bool IsPathKey(const Value& key) {
   return key.kind == Kind::kString || key.kind == Kind::kInt || key.kind == Kind::kBool ||
@@ -40,7 +36,7 @@ ExtractWalk::ExtractWalk(const Contents& contents, const Reached& reached, Repor
       foreign_(*contents.machine->foreign()),
       reached_(reached),
       builder_(builder),
-      most_(kFreeNames + kNamesPerByte * std::uint64_t{contents.pickle.size()}) {
+      budget_(contents, builder) {
   visits_.resize(values_.object_count() + foreign_.all().size());
 }
 
@@ -76,7 +72,7 @@ bool ExtractWalk::Follow(const Value& root, std::uint32_t holder) {
     if (child.place != Place::kNamed) {
       const auto [path, length] = KeepPath();
       later_.push_back({path, length, child.value, below, child.place});
-      if (!Charge(sizeof(Later) + length)) return false;
+      if (!budget_.Charge(sizeof(Later) + length)) return false;
       continue;
     }
     const bool top = levels_.size() == 1 && pickle::IsMapping(contents_.root.kind);
@@ -94,7 +90,7 @@ bool ExtractWalk::AppendPart(const Value& key) {
   } else {
     AppendKey(path_, values_, key, 0);
   }
-  return Charge(1 + path_.size() - before);
+  return budget_.Charge(1 + path_.size() - before);
 }
 
 std::pair<std::size_t, std::uint32_t> ExtractWalk::KeepPath() {
@@ -116,7 +112,7 @@ bool ExtractWalk::Enter(const Value& value, std::uint32_t holder, bool is_key) {
     if (!visit.done || place_ != Place::kNamed || visit.begin == visit.end) return true;
     const auto [path, length] = KeepPath();
     again_.push_back({path, length, number});
-    return Charge(sizeof(Again) + length);
+    return budget_.Charge(sizeof(Again) + length);
   }
   visit = {.path = static_cast<std::uint32_t>(path_.size()),
            .begin = static_cast<std::uint32_t>(found_.size()),
@@ -134,7 +130,7 @@ bool ExtractWalk::Enter(const Value& value, std::uint32_t holder, bool is_key) {
                      .path = path_.size(),
                      .holder = holder,
                      .visit = number});
-  return Charge(0);
+  return budget_.Charge(0);
 }
 
 std::size_t ExtractWalk::VisitOf(const Value& value) const {
@@ -150,7 +146,7 @@ void ExtractWalk::AddChild(const Value& key, const Value& value, Place place) {
 
 void ExtractWalk::AddItems(const Value& mapping, Place place) {
   const std::span<const Value> items = values_.Items(mapping);
-  used_ += items.size();  // a mapping can be a part of many objects
+  budget_.Count(items.size());  // a mapping can be a part of many objects
   for (std::size_t i = 0; i < items.size(); i += 2) {
     const bool path = IsPathKey(items[i]);
     AddChild(path ? items[i] : Value::Of(Kind::kInt, i / 2), items[i + 1],
@@ -162,7 +158,7 @@ void ExtractWalk::AddItems(const Value& mapping, Place place) {
 
 void ExtractWalk::AddSequence(const Value& sequence, Place place) {
   std::uint64_t position = 0;
-  used_ += values_.Items(sequence).size();
+  budget_.Count(values_.Items(sequence).size());
   for (const Value& item : values_.Items(sequence)) {
     AddChild(Value::Of(Kind::kInt, position++), item, place);
   }
@@ -271,7 +267,7 @@ void ExtractWalk::ExpandBuffers(const Value& buffers, const Value& transient) {
   for (const Value& name : values_.Items(transient)) left_out.push_back(values_.Text(name));
   std::ranges::sort(left_out);
   const std::span<const Value> items = values_.Items(buffers);
-  used_ += items.size() + left_out.size();
+  budget_.Count(items.size() + left_out.size());
   for (std::size_t i = 0; i < items.size(); i += 2) {
     const bool keep = known && items[i].IsString() &&
                       !std::ranges::binary_search(left_out, values_.Text(items[i]));
@@ -299,28 +295,13 @@ bool ExtractWalk::MayBeTensor(const Value& value) const {
 
 bool ExtractWalk::AddFound(const Value& value, std::uint32_t holder, bool is_key) {
   const std::string_view name = path_.empty() && levels_.empty() ? kRootName : path_;
-  std::uint64_t dimensions = 0, offset = contents_.pickle_offset;
+  std::uint64_t dimensions = 0, place = 0;
   if (value.kind == Kind::kTensor) {
     const TensorValue& tensor = contents_.rebuild->tensors()[static_cast<std::size_t>(value.bits)];
     dimensions = values_.Items(tensor.shape).size();
-    offset += tensor.place;
+    place = tensor.place;
   }
-  if (!Charge(name.size() + kEntryCost + dimensions * kDimensionCost)) return false;
-  const Limits& limits = builder_.options().limits;
-  if (found_.size() >= limits.tensors) {
-    builder_.Add(Rule::kLimitTensors, contents_.pickle_offset, {.allowed = limits.tensors});
-    return false;
-  }
-  if (dimensions > limits.rank) {
-    builder_.Add(Rule::kLimitRank, offset,
-                 {.found = dimensions, .allowed = limits.rank, .subject = name});
-    return false;
-  }
-  if (name.size() > limits.name_bytes || name.size() > UINT32_MAX) {
-    builder_.Add(Rule::kLimitNameBytes, offset,
-                 {.found = name.size(), .allowed = limits.name_bytes, .subject = name});
-    return false;
-  }
+  if (!budget_.Admit(name, dimensions, place, found_.size(), kEntryCost)) return false;
   found_.push_back({.name = names_.size(),
                     .name_length = static_cast<std::uint32_t>(name.size()),
                     .value = value,
@@ -344,12 +325,12 @@ bool ExtractWalk::AddAgain() {
       const std::uint64_t length =
           std::uint64_t{again.path_length} + first.name_length - visit.path;
       const std::uint64_t cost = kEntryCost + length;
-      if (used_ + cost > most_ || length > builder_.options().limits.name_bytes ||
+      if (!budget_.HasRoom(cost) || length > builder_.options().limits.name_bytes ||
           found_.size() >= builder_.options().limits.tensors) {
         dropped_ += visit.end - i;
         break;
       }
-      used_ += cost;
+      budget_.Count(cost);
       Found further = first;
       further.name = names_.size();
       further.name_length = static_cast<std::uint32_t>(length);
@@ -361,13 +342,6 @@ bool ExtractWalk::AddAgain() {
     }
   }
   return true;
-}
-
-bool ExtractWalk::Charge(std::uint64_t bytes) {
-  used_ += bytes;
-  if (used_ <= most_) return true;
-  builder_.Add(Rule::kTorchNamesExpand, contents_.pickle_offset, {.allowed = most_});
-  return false;
 }
 
 }  // namespace tensorgate::torch::internal

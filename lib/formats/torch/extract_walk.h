@@ -100,7 +100,6 @@ class ExtractWalk {
   bool MayBeTensor(const Value& value) const;
   std::size_t VisitOf(const Value& value) const;
   Value Find(const Value& mapping, std::string_view key) const;
-  bool Charge(std::uint64_t bytes);
   bool AppendPart(const Value& key);
   std::pair<std::size_t, std::uint32_t> KeepPath();
 
@@ -117,8 +116,8 @@ class ExtractWalk {
   std::vector<Found> found_;
   std::string names_, later_paths_, path_;
   Place place_ = Place::kNamed;  // of everything below the current root
-  std::uint64_t used_ = 0, dropped_ = 0;
-  const std::uint64_t most_;
+  std::uint64_t dropped_ = 0;
+  NameBudget budget_;
 };
 
 }  // namespace tensorgate::torch::internal

@@ -102,13 +102,8 @@ Tensor File::tensor(std::size_t index) const {
                 .is_parameter = value.is_parameter};
   tensor.range.offset = tensor.storage_range.offset;
   if (value.elements == 0) return tensor;
-  // It is inside the storage, so nothing overflows.
-  std::uint64_t last = 0;
-  for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
-    last += (tensor.shape[i] - 1) * tensor.stride[i];
-  }
   tensor.range.offset += value.offset * scalar.bytes;
-  tensor.range.length = (last + 1) * scalar.bytes;
+  tensor.range.length = (LastElement(contents_->values(), value) + 1) * scalar.bytes;
   return tensor;
 }
 

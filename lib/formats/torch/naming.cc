@@ -14,19 +14,13 @@ using pickle::Value;
 using tensorgate::internal::NameFinding;
 using tensorgate::internal::ScanName;
 
-// Memory that names may take: kFreeNames bytes, plus kNamesPerByte times the pickle's size. Shared
-// containers repeat names, and code that lists the tensors has name, sizes and strides once for
-// each name.
+// Memory that names may take: kFreeNames bytes, plus kNamesPerByte times the pickle's size.
 constexpr std::uint64_t kFreeNames = 1u << 20, kNamesPerByte = 16;
 constexpr std::uint64_t kDimensionCost = 2 * sizeof(std::uint64_t);
 // Maximum length of one name, which must fit into NamedTensor.
 constexpr std::uint32_t kLongestName = INT32_MAX;
 // Number of containers and tensors that are named between two looks at the deadline.
 constexpr std::uint32_t kPace = 4096;
-// The name of a tensor that is the whole object.
-constexpr std::string_view kRootName = "tensor";
-// The part of a path that leads to an object's attributes.
-constexpr std::string_view kAttributes = "__dict__";
 
 void AppendInteger(std::string& out, std::int64_t number) {
   std::array<char, 20> digits;
@@ -46,7 +40,7 @@ class Namer {
       : contents_(contents),
         values_(contents.values()),
         builder_(builder),
-        most_(kFreeNames + kNamesPerByte * std::uint64_t{contents.pickle.size()}) {}
+        budget_(contents, builder) {}
 
   void Run() {
     if (!Visit(contents_.root)) return;
@@ -92,14 +86,14 @@ class Namer {
     } else {
       AppendInteger(path_, static_cast<std::int64_t>(i));
     }
-    used_ += 1 + path_.size() - before;
+    budget_.Count(1 + path_.size() - before);
     return true;
   }
 
   bool Visit(const Value& value) {
     if (value.kind == Kind::kTensor) return Add(value);
     if (!pickle::IsObject(value.kind)) return true;
-    if (!Charge(0)) return false;
+    if (!budget_.Charge(0)) return false;
     levels_.PushBack({.object = value, .path = path_.size()});
     return true;
   }
@@ -108,23 +102,8 @@ class Namer {
     const std::string_view name = levels_.empty() ? kRootName : std::string_view(path_);
     const TensorValue& tensor = contents_.rebuild->tensors()[static_cast<std::size_t>(value.bits)];
     const std::uint64_t dimensions = values_.Items(tensor.shape).size();
-    if (!Charge(name.size() + sizeof(NamedTensor) + dimensions * kDimensionCost)) return false;
-    const std::uint64_t cap = builder_.options().limits.tensors;
-    if (contents_.tensors.size() >= cap) {
-      builder_.Add(Rule::kLimitTensors, contents_.pickle_offset, {.allowed = cap});
-      return false;
-    }
-    const std::uint64_t rank = builder_.options().limits.rank;
-    if (dimensions > rank) {
-      builder_.Add(Rule::kLimitRank, contents_.pickle_offset + tensor.place,
-                   {.found = dimensions, .allowed = rank, .subject = name});
-      return false;
-    }
-    const std::uint64_t longest =
-        std::min<std::uint64_t>(builder_.options().limits.name_bytes, kLongestName);
-    if (name.size() > longest) {
-      builder_.Add(Rule::kLimitNameBytes, contents_.pickle_offset,
-                   {.found = name.size(), .allowed = longest, .subject = name});
+    if (!budget_.Admit(name, dimensions, tensor.place, contents_.tensors.size(),
+                       sizeof(NamedTensor))) {
       return false;
     }
     contents_.tensors.PushBack(
@@ -134,13 +113,6 @@ class Namer {
          .tensor = static_cast<std::uint32_t>(value.bits)});
     contents_.names += name;
     return true;
-  }
-
-  bool Charge(std::uint64_t bytes) {
-    used_ += bytes;
-    if (used_ <= most_) return true;
-    builder_.Add(Rule::kTorchNamesExpand, contents_.pickle_offset, {.allowed = most_});
-    return false;
   }
 
   void CheckTensorNames() {
@@ -181,11 +153,40 @@ class Namer {
   std::string path_;
   PodBuffer<Level> levels_;
   bool is_text_key_ = false;  // the last part of the path is a text key
-  std::uint64_t used_ = 0;
-  const std::uint64_t most_;
+  NameBudget budget_;
 };
 
 }  // namespace
+
+NameBudget::NameBudget(const Contents& contents, ReportBuilder& builder)
+    : contents_(contents),
+      builder_(builder),
+      most_(kFreeNames + kNamesPerByte * std::uint64_t{contents.pickle.size()}) {}
+
+bool NameBudget::Exceeded() {
+  builder_.Add(Rule::kTorchNamesExpand, contents_.pickle_offset, {.allowed = most_});
+  return false;
+}
+
+bool NameBudget::Admit(std::string_view name, std::uint64_t dimensions, std::uint64_t place,
+                       std::size_t named, std::uint64_t bytes) {
+  if (!Charge(name.size() + bytes + dimensions * kDimensionCost)) return false;
+  const Limits& limits = builder_.options().limits;
+  if (named >= limits.tensors) {
+    builder_.Add(Rule::kLimitTensors, contents_.pickle_offset, {.allowed = limits.tensors});
+    return false;
+  }
+  if (dimensions > limits.rank) {
+    builder_.Add(Rule::kLimitRank, contents_.pickle_offset + place,
+                 {.found = dimensions, .allowed = limits.rank, .subject = name});
+    return false;
+  }
+  const std::uint64_t longest = std::min<std::uint64_t>(limits.name_bytes, kLongestName);
+  if (name.size() <= longest) return true;
+  builder_.Add(Rule::kLimitNameBytes, contents_.pickle_offset,
+               {.found = name.size(), .allowed = longest, .subject = name});
+  return false;
+}
 
 void AppendKey(std::string& path, const pickle::Values& values, const pickle::Value& key,
                std::uint64_t ordinal) {

@@ -176,6 +176,13 @@ bool Rebuild::Build(Machine& machine, const Value& target, const Value& state) {
 
 // ---- Tensors.
 
+std::uint64_t LastElement(const pickle::Values& values, const TensorValue& tensor) {
+  const Items shape = values.Items(tensor.shape), stride = values.Items(tensor.stride);
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < shape.size(); ++i) last += (shape[i].bits - 1) * stride[i].bits;
+  return last;
+}
+
 std::optional<Value> Rebuild::Tensor(Machine& machine, Items items, int version) {
   const std::size_t required = version == 1 ? 4 : version == 2 ? 6 : 7;
   const std::size_t optional = version == 1 ? 0 : 1;

@@ -58,6 +58,10 @@ struct TensorValue {
   std::uint64_t place = 0;  ///< Offset in the pickle of the call that created it.
 };
 
+/// The distance from a tensor's first element to its last, in elements. It is inside its storage, so
+/// nothing overflows. Requires that it has elements.
+std::uint64_t LastElement(const pickle::Values& values, const TensorValue& tensor);
+
 class Rebuild final : public pickle::Policy {
  public:
   explicit Rebuild(Form form, TrustList trusted = {}) : form_(form), trusted_(std::move(trusted)) {}

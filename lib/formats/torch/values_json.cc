@@ -18,6 +18,7 @@ namespace {
 
 using internal::AppendKey;
 using internal::Contents;
+using internal::kAttributes;
 using internal::LayoutName;
 using internal::QschemeName;
 using internal::ScalarType;
@@ -42,9 +43,6 @@ std::string Hexadecimal(std::string_view little_endian) {
   }
   return text;
 }
-
-// The key for the attributes of an OrderedDict, as in the tensors' paths.
-constexpr std::string_view kAttributes = "__dict__";
 
 struct Level {
   Value object;

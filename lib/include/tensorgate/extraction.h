@@ -54,6 +54,17 @@ struct Extraction {
   bool accepted() const { return source.verdict() == Verdict::kAccepted; }
 };
 
+/// The counts of several files.
+struct ExtractionCounts {
+  std::uint64_t taken = 0, as_stored = 0, left_out = 0, names_dropped = 0;
+  void Add(const Extraction& part) {
+    taken += part.taken;
+    as_stored += part.as_stored;
+    left_out += part.left_out;
+    names_dropped += part.names_dropped;
+  }
+};
+
 }  // namespace tensorgate
 
 #endif  // TENSORGATE_EXTRACTION_H_
